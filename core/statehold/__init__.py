@@ -1,0 +1,1 @@
+"""Statehold hosts applications that bring their own state-storage engines."""

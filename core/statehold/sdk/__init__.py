@@ -1,0 +1,80 @@
+"""What a storage author imports: protocols, rows, the provider, the context, hooks and errors."""
+
+from __future__ import annotations
+
+from msgspec import UNSET, UnsetType
+
+from statehold.sdk._call import CallContext
+from statehold.sdk._context import Clock, StorageContext, StorageLogger
+from statehold.sdk._errors import (
+    CompileError,
+    DeployError,
+    DescriptorError,
+    FreedError,
+    HostError,
+    ImageError,
+    PluginError,
+    SchemaError,
+    ScopeError,
+    StateholdError,
+    StorageError,
+)
+from statehold.sdk._hooks import Hooks, hookimpl
+from statehold.sdk._protocols import (
+    IStateStorage,
+    IWithApplyBatch,
+    IWithCallContext,
+    IWithGet,
+    IWithGetBatch,
+    IWithInsert,
+    IWithProbe,
+    IWithRead,
+    IWithUpdate,
+)
+from statehold.sdk._provider import Provider
+from statehold.sdk._rows import Intent, Key, Value, fields, merge
+from statehold.sdk._secret import Secret
+from statehold_vsql import Contract, DataType, Field, Operation, Scope
+
+__all__ = [
+    "UNSET",
+    "CallContext",
+    "Clock",
+    "CompileError",
+    "Contract",
+    "DataType",
+    "DeployError",
+    "DescriptorError",
+    "Field",
+    "FreedError",
+    "Hooks",
+    "HostError",
+    "IStateStorage",
+    "IWithApplyBatch",
+    "IWithCallContext",
+    "IWithGet",
+    "IWithGetBatch",
+    "IWithInsert",
+    "IWithProbe",
+    "IWithRead",
+    "IWithUpdate",
+    "ImageError",
+    "Intent",
+    "Key",
+    "Operation",
+    "PluginError",
+    "Provider",
+    "SchemaError",
+    "Scope",
+    "ScopeError",
+    "Secret",
+    "StateholdError",
+    "StorageContext",
+    "StorageError",
+    "StorageLogger",
+    "UnsetType",
+    "Value",
+    "fields",
+    "hookimpl",
+    "merge",
+]

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import attrs
+
+from statehold.sdk._protocols import IStateStorage
+from statehold.sdk._rows import Value
+from statehold.sdk._secret import Secret
+from statehold_vsql import Field
+
+
+class StorageLogger(logging.Logger):
+    """A standard logger; `verbose` is another word for `debug`."""
+
+    verbose = logging.Logger.debug
+
+
+class Clock(Protocol):
+    """Where a storage reads the time, so that tests can turn it."""
+
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class StorageContext:
+    """All that a storage gets from its host when it is opened.
+
+    Attributes:
+        logger: named after app, version, partition and storage.
+        storage: the qualified name, `bills.Scada`.
+        app: `owner.app`.
+        version: the app version's name.
+        partition: the partition's number, from 0.
+        config: an instance of the provider's config model; None where it has none.
+        secrets: the secrets of the package, by name.
+        key: the fields of KEY.
+        value_fields: the fields of VALUE.
+        value: makes a checked `Value` of named fields.
+        data_folder: a folder of this storage alone, the same for every version of the app.
+        clock: the time.
+        existing: the storage of the version being replaced, or None: a place to take a warm cache over.
+        storages: the storages named in the provider's `requires`, by name.
+        background: runs a function on a thread of its own until the event it is given is set; the host
+            sets it before `free()`.
+        pending: a context manager around work that must end before the storage is freed.
+        allowances: what the operator allows beyond the defaults, such as `{"network": ["127.0.0.1"]}`.
+
+    """
+
+    logger: StorageLogger
+    storage: str
+    app: str
+    version: str
+    partition: int
+    config: Any
+    secrets: Mapping[str, Secret]
+    key: tuple[Field, ...]
+    value_fields: tuple[Field, ...]
+    value: Callable[..., Value]
+    data_folder: Path
+    clock: Clock
+    existing: IStateStorage | None
+    storages: Mapping[str, IStateStorage]
+    background: Callable[[Callable[[threading.Event], None]], None]
+    pending: Callable[[str], AbstractContextManager[None]]
+    allowances: Mapping[str, Any]

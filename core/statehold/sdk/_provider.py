@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import attrs
+
+from statehold.sdk._context import StorageContext
+from statehold.sdk._protocols import IStateStorage
+from statehold_vsql import Contract, Field, Operation, Scope
+
+
+def _operations(
+    given: Mapping[Operation, Iterable[Scope]] | Iterable[Operation],
+) -> Mapping[Operation, frozenset[Scope]]:
+    if isinstance(given, Mapping):
+        return {Operation(op): frozenset(map(Scope, scopes)) for op, scopes in given.items()}
+    return {Operation(op): frozenset(Scope) for op in given}
+
+
+def _fields(given: Iterable[Field] | None) -> tuple[Field, ...] | None:
+    return None if given is None else tuple(given)
+
+
+@attrs.frozen(kw_only=True)
+class Provider:
+    """The plugin side of a storage: what it offers, and how to open it.
+
+    Attributes:
+        name: what declarations call it, `Scada`.
+        open: makes the storage of one partition.
+        operations: which operations it has; as a mapping, with the scopes that a declaration by bare
+            name gives them (all scopes otherwise).
+        key: the fields of KEY; None where any declared KEY fits.
+        value: the fields of VALUE; None where any declared VALUE fits.
+        default_key: for a `key` of None, the fields where the declaration gives no KEY.
+        default_value: likewise for VALUE.
+        config: the class that JSONCONFIG is read into (msgspec.Struct, attrs or dataclass).
+        sync_projector: whether a SYNC PROJECTOR may use it.
+        requires: storages of the same package that must be open first.
+        description: one line for people.
+
+    """
+
+    name: str
+    open: Callable[[StorageContext], IStateStorage]
+    operations: Mapping[Operation, frozenset[Scope]] = attrs.field(converter=_operations)
+    key: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
+    value: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
+    default_key: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
+    default_value: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
+    config: type | None = None
+    sync_projector: bool = False
+    requires: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    description: str = ""
+
+    @property
+    def contract(self) -> Contract:
+        """The part of the provider that declarations are checked against."""
+        return Contract(
+            operations=self.operations,
+            sync_projector=self.sync_projector,
+            key=self.key,
+            value=self.value,
+        )

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+
+class DataType(StrEnum):
+    """The type of a field, by its canonical VSQL name.
+
+    As Python values: `text` and `qname` are `str`, `bytes` is `bytes`, `bool` is `bool`, the floats
+    are `float`, everything else is `int` in the range of its size (`timestamp` in milliseconds since
+    1970, `money` in ten-thousandths, `ref` and `blob` ids of records).
+    """
+
+    INT8 = "int8"
+    INT16 = "int16"
+    INT32 = "int32"
+    INT64 = "int64"
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    BOOL = "bool"
+    TEXT = "text"
+    BYTES = "bytes"
+    TIMESTAMP = "timestamp"
+    MONEY = "money"
+    QNAME = "qname"
+    BLOB = "blob"
+    REF = "ref"
+
+
+@attrs.frozen
+class Field:
+    """One field of a key or a value.
+
+    `required` is `NOT NULL`; `max_length` counts characters of a text or bytes of bytes, None for no
+    limit; a `repeated` field holds a tuple of values (only providers written in Python have those).
+    """
+
+    name: str
+    type: DataType = attrs.field(converter=DataType)
+    required: bool = attrs.field(default=False, kw_only=True)
+    max_length: int | None = attrs.field(default=None, kw_only=True)
+    repeated: bool = attrs.field(default=False, kw_only=True)
+
+    def __str__(self) -> str:
+        """Return the field as VSQL writes it."""
+        length = f"({self.max_length})" if self.max_length is not None else ""
+        return (
+            f"{self.name} {self.type}{length}"
+            f"{' REPEATED' if self.repeated else ''}{' NOT NULL' if self.required else ''}"
+        )
