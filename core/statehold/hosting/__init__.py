@@ -1,1 +1,25 @@
+"""The running side: a host, its apps, their versions and partitions."""
 
+from __future__ import annotations
+
+from statehold.hosting._app import App
+from statehold.hosting._host import Host
+from statehold.hosting._matrix import Matrix, Permission, StorageAccess
+from statehold.hosting._partition import Partition
+from statehold.hosting._status import AppStatus, FreeReport, VersionState, VersionStatus
+from statehold.hosting._version import AppVersion, Borrowed
+
+__all__ = [
+    "App",
+    "AppStatus",
+    "AppVersion",
+    "Borrowed",
+    "FreeReport",
+    "Host",
+    "Matrix",
+    "Partition",
+    "Permission",
+    "StorageAccess",
+    "VersionState",
+    "VersionStatus",
+]

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+
+class VersionState(StrEnum):
+    """Where a version of an app stands.
+
+    `current` answers calls; `ready` is open beside it; `draining` waits for its last calls; `previous` is
+    closed and kept for a roll-back; `stopped` is known and was not asked for; `failed` could not be opened.
+    """
+
+    CURRENT = "current"
+    READY = "ready"
+    DRAINING = "draining"
+    PREVIOUS = "previous"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@attrs.frozen(kw_only=True)
+class VersionStatus:
+    """One version of an app in a listing; `problem` says why a failed one failed."""
+
+    version: str
+    digest: str
+    partitions: int
+    state: VersionState
+    deployed_at: float
+    problem: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class AppStatus:
+    """One app in a listing, its versions in the order of their deployment."""
+
+    app: str
+    current: str | None
+    previous: str | None
+    versions: tuple[VersionStatus, ...]
+
+
+@attrs.frozen(kw_only=True)
+class FreeReport:
+    """What happened when a version was freed: `problems` is empty when all went well.
+
+    `survivors` names what of its plugins is still alive; `storages` counts those that were freed.
+    """
+
+    app: str
+    version: str
+    storages: int
+    problems: tuple[str, ...] = ()
+    survivors: tuple[str, ...] = ()
