@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import attrs
 
 from statehold.sdk._protocols import IStateStorage
-from statehold.sdk._rows import Value
+from statehold.sdk._rows import Key, Value
 from statehold.sdk._secret import Secret
 from statehold_vsql import Field
 
@@ -46,6 +46,9 @@ class StorageContext:
         key: the fields of KEY.
         value_fields: the fields of VALUE.
         value: makes a checked `Value` of named fields.
+        key_class: the class of whole keys: `key_class(WSID, *fields)` in the order of KEY, unchecked, for
+            what the storage itself has kept.
+        value_class: likewise, `value_class(*fields)` in the order of VALUE.
         data_folder: a folder of this storage alone, the same for every version of the app.
         clock: the time.
         existing: the storage of the version being replaced, or None: a place to take a warm cache over.
@@ -67,6 +70,8 @@ class StorageContext:
     key: tuple[Field, ...]
     value_fields: tuple[Field, ...]
     value: Callable[..., Value]
+    key_class: type[Key]
+    value_class: type[Value]
     data_folder: Path
     clock: Clock
     existing: IStateStorage | None
