@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+
+from statehold.sdk import HostError
+
+if TYPE_CHECKING:
+    from dataset.database import Database
+
+T = TypeVar("T")
+
+_SCHEMA = 1
+_CREATE = (
+    "CREATE TABLE versions (id INTEGER PRIMARY KEY, app TEXT NOT NULL, version TEXT NOT NULL,"
+    " digest TEXT NOT NULL, partitions INTEGER NOT NULL, role TEXT NOT NULL, plugins TEXT NOT NULL,"
+    " deployed_at REAL NOT NULL)",
+    "CREATE UNIQUE INDEX version_of_app ON versions (app, version)",
+    # At most one of each per app, whatever the code above believes.
+    "CREATE UNIQUE INDEX current_of_app ON versions (app) WHERE role = 'current'",
+    "CREATE UNIQUE INDEX previous_of_app ON versions (app) WHERE role = 'previous'",
+    f"PRAGMA user_version = {_SCHEMA}",
+)
+
+
+class Role(StrEnum):
+    """What a registered version is to its app."""
+
+    CURRENT = "current"
+    PREVIOUS = "previous"
+    READY = "ready"
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """A version as the registry knows it; `plugins` are the digests of its plugin files."""
+
+    app: str
+    version: str
+    digest: str
+    partitions: int
+    role: Role = attrs.field(converter=Role)
+    plugins: tuple[str, ...] = ()
+    deployed_at: float = attrs.field(factory=time.time)
+
+
+class Registry:
+    """Which versions of which apps are deployed, kept so that a killed host knows it again.
+
+    Every change is one transaction that is on the disk when the call returns. All of them run on one
+    thread, since `dataset` keeps a connection per thread.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="statehold-registry")
+        try:
+            self._db = self._run(self._connect)
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    def close(self) -> None:
+        """Close the file; the registry is of no use afterwards."""
+        self._run(self._db.close)
+        self._thread.shutdown()
+
+    def entries(self) -> tuple[Entry, ...]:
+        """Return every registered version, in the order of deployment."""
+
+        def read(db: Database) -> tuple[Entry, ...]:
+            return tuple(map(_entry, db["versions"].find(order_by="id")))
+
+        return self._transact(read)
+
+    def add(self, entry: Entry) -> None:
+        """Register a version; as the current one, it makes the one before it the previous one."""
+
+        def write(db: Database) -> None:
+            versions = db["versions"]
+            versions.delete(app=entry.app, version=entry.version)
+            if entry.role is Role.CURRENT:
+                versions.delete(app=entry.app, role=Role.PREVIOUS.value)
+                before = versions.find_one(app=entry.app, role=Role.CURRENT.value)
+                if before is not None:
+                    versions.update({"id": before["id"], "role": Role.PREVIOUS.value}, ["id"])
+            versions.insert(_row(entry), ensure=False)
+
+        self._transact(write)
+
+    def forget(self, app: str, version: str | None = None) -> None:
+        """Remove one version of an app, or all of them."""
+        which = {"app": app} if version is None else {"app": app, "version": version}
+        self._transact(lambda db: db["versions"].delete(**which))
+
+    def _connect(self) -> Database:
+        import dataset  # noqa: PLC0415 - takes a third of a second
+        from sqlalchemy import URL, event  # noqa: PLC0415
+
+        db = dataset.connect(
+            URL.create("sqlite", database=str(self._path)).render_as_string(),
+            ensure_schema=False,
+            on_connect_statements=["PRAGMA synchronous = FULL", "PRAGMA busy_timeout = 10000"],
+        )
+
+        # A SELECT begins no transaction in the driver, which would make read-modify-write a race.
+        @event.listens_for(db.engine, "connect")
+        def leave_transactions_to_us(connection: Any, _: object) -> None:
+            connection.isolation_level = None
+
+        @event.listens_for(db.engine, "begin")
+        def begin(connection: Any) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+        try:
+            with self._explained(), db:
+                (found,) = next(iter(db.query("PRAGMA user_version"))).values()
+                if found == 0:
+                    for statement in _CREATE:
+                        db.query(statement)
+        except BaseException:
+            db.close()
+            raise
+        if found > _SCHEMA:
+            db.close()
+            raise HostError(
+                f"the registry {self._path} was written by a newer Statehold (format {found}, known: {_SCHEMA})",
+                hint="Run that version, or name another data folder",
+            )
+        return db
+
+    def _transact(self, work: Callable[[Database], T]) -> T:
+        def run() -> T:
+            with self._explained(), self._db as db:
+                return work(db)
+
+        return self._run(run)
+
+    def _run(self, work: Callable[[], T]) -> T:
+        return self._thread.submit(work).result()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+
+        try:
+            yield
+        except DBAPIError as error:
+            raise HostError(
+                f"the registry {self._path} cannot be used: {error.orig}",
+                hint="Nothing was changed. See that its disk has space and its folder can be written",
+            ) from error
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    return {**attrs.asdict(entry), "role": entry.role.value, "plugins": " ".join(entry.plugins)}
+
+
+def _entry(row: dict[str, Any]) -> Entry:
+    del row["id"]
+    return Entry(**{**row, "plugins": tuple(row["plugins"].split())})
