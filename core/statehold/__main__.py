@@ -1,0 +1,5 @@
+from __future__ import annotations
+
+from statehold.cli import main
+
+main()

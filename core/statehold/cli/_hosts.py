@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import click
+
+from statehold.cli._options import common
+from statehold.cli._output import Output
+
+if TYPE_CHECKING:
+    from statehold.hosting import Host
+
+R = TypeVar("R")
+
+
+@attrs.frozen(kw_only=True)
+class HostOptions:
+    """Where a command finds its host."""
+
+    data: Path
+    secrets: Path | None
+    verbose: bool
+
+    @contextmanager
+    def open(self, out: Output, *, apps: Collection[str] | None) -> Iterator[Host]:
+        """Open the host with the named apps running, none for an empty collection, and close it."""
+        from statehold.hosting import Host  # noqa: PLC0415
+
+        if self.verbose:
+            logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
+        secrets = self.secrets or self.data / "secrets"
+        with out.progress("starting the host"):
+            host = Host(self.data, secrets_folder=secrets if secrets.is_dir() else None, apps=apps)
+        with host:
+            for warning in host.warnings:
+                out.warn(warning)
+            yield host
+
+
+def host_command(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the options of a host, and `(Output, HostOptions)` as its first arguments."""
+
+    @click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(".statehold"),
+        envvar="STATEHOLD_DATA",
+        show_default=True,
+        show_envvar=True,
+        help="The host's data folder.",
+    )
+    @click.option(
+        "--secrets",
+        type=click.Path(file_okay=False, exists=True, path_type=Path),
+        envvar="STATEHOLD_SECRETS",
+        show_envvar=True,
+        help="The folder of secrets.  [default: `secrets` in the data folder]",
+    )
+    @click.option("--verbose", "-v", is_flag=True, help="Show on stderr what host and storages log.")
+    @common
+    @wraps(function)
+    def command(out: Output, *args: Any, data: Path, secrets: Path | None, verbose: bool, **kwargs: Any) -> R:
+        return function(out, HostOptions(data=data, secrets=secrets, verbose=verbose), *args, **kwargs)
+
+    return command

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from statehold.cli._group import cli
+from statehold.cli._output import Output, error_document, show_error
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command line and return its exit code: 0 done, 1 errors found, 2 wrong usage."""
+    arguments = list(argv)
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    out = Output(json="--json" in options)
+    try:
+        code = cli.main(arguments, prog_name="statehold", standalone_mode=False, color=_color())
+    except click.UsageError as error:
+        _usage(error, out)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        _fail(out, {"type": "Interrupted", "message": "interrupted", "hint": ""}, "interrupted")
+        return 130
+    except click.ClickException as error:
+        _fail(out, {"type": "Error", "message": error.format_message(), "hint": ""}, error.format_message())
+        return 1
+    except Exception as error:  # noqa: BLE001  the last line of defence: a person sees this program's errors, not its insides
+        if "--debug" in options and not out.json:
+            traceback.print_exc()
+        show_error(out, error)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _color() -> bool | None:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def _usage(error: click.UsageError, out: Output) -> None:
+    if out.json:
+        hint = f"see: {error.ctx.command_path} --help" if error.ctx else ""
+        out.document(
+            {"error": {"type": "UsageError", "message": error.format_message(), "hint": hint}}, ok=False
+        )
+    else:
+        error.show()
+
+
+def _fail(out: Output, error: dict[str, object], text: str) -> None:
+    if out.json:
+        out.document({"error": error}, ok=False)
+    else:
+        click.echo(text, err=True)
+
+
+__all__ = ["error_document", "main", "run"]

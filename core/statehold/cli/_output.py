@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import click
+
+from statehold.cli._findings import diagnostic_document, show_diagnostics
+from statehold.cli._text import printable
+from statehold.cli._values import to_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@attrs.frozen(kw_only=True)
+class Output:
+    """Where a command writes: text for a person, or with `json` one JSON document for a machine."""
+
+    json: bool = False
+
+    def line(self, text: str = "") -> None:
+        """Write a line for a person."""
+        if not self.json:
+            click.echo(text)
+
+    def done(self, text: str) -> None:
+        """Write that something was done."""
+        self.line(f"{click.style('✓', fg='green')} {text}")
+
+    def warn(self, text: str) -> None:
+        """Write a warning, beside the result."""
+        if not self.json:
+            click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)
+
+    def document(self, document: Mapping[str, Any], *, ok: bool = True) -> None:
+        """Write the one document of a command; nothing where a person reads."""
+        if self.json:
+            click.echo(json.dumps({"ok": ok, **to_json(document)}, indent=2, ensure_ascii=False))
+
+    def console(self) -> Console:
+        """Return a Rich console on stdout, silent where a machine reads."""
+        from rich.console import Console  # noqa: PLC0415
+
+        return Console(quiet=self.json, highlight=False, soft_wrap=False)
+
+    @contextmanager
+    def progress(self, text: str) -> Iterator[None]:
+        """Turn a spinner on stderr while the block runs, on a terminal only."""
+        if self.json or not sys.stderr.isatty():
+            yield
+            return
+        from rich.console import Console  # noqa: PLC0415
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            progress.add_task(text, total=None)
+            yield
+
+
+def error_document(error: BaseException) -> dict[str, Any]:
+    """Return an error as machines read it: `type`, `message`, `hint`, and what the error knows more."""
+    public = {
+        name: value
+        for name, value in vars(error).items()
+        if not name.startswith("_") and name not in ("message", "hint", "diagnostics")
+    }
+    document = {
+        "type": type(error).__name__,
+        "message": getattr(error, "message", None) or str(error) or type(error).__name__,
+        "hint": getattr(error, "hint", ""),
+        **public,
+    }
+    if hasattr(error, "diagnostics"):
+        document["diagnostics"] = [diagnostic_document(d) for d in error.diagnostics]
+    return document
+
+
+def show_error(out: Output, error: Exception) -> None:
+    """Write what went wrong and how to mend it; to stdout as JSON, or to stderr for a person."""
+    from statehold.sdk import StateholdError  # noqa: PLC0415
+
+    expected = isinstance(error, StateholdError | OSError)
+    document = error_document(error)
+    if not expected:
+        document["message"] = f"unexpected {type(error).__name__}: {error}"
+        document["hint"] = "this is a defect of Statehold or of a plugin: --debug shows where"
+    if out.json:
+        out.document({"error": document}, ok=False)
+        return
+    show_diagnostics(getattr(error, "diagnostics", ()), {}, err=True)
+    click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(document['message'])}", err=True)
+    if document["hint"]:
+        click.echo(f"{click.style(' hint:', fg='cyan')} {printable(document['hint'])}", err=True)
+    for note in getattr(error, "__notes__", ()):
+        click.echo(f"{click.style(' note:', fg='cyan')} {printable(note)}", err=True)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from statehold.cli._hosts import HostOptions, host_command
+from statehold.cli._output import Output
+from statehold.cli._text import plural
+
+if TYPE_CHECKING:
+    from statehold.hosting import AppStatus
+
+_COLORS = {"current": "green", "ready": "cyan", "failed": "red"}
+
+
+@click.command("apps")
+@host_command
+def command(out: Output, options: HostOptions) -> None:
+    """List the deployed apps and their versions."""
+    with options.open(out, apps=()) as host:
+        apps = host.apps()
+    out.document({"data": options.data, "apps": [_document(app) for app in apps]})
+    if not apps:
+        out.line(f"No apps in {options.data}. Deploy one: statehold deploy IMAGE")
+        return
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table("app", "version", "state", "partitions", "deployed", "digest", box=None, pad_edge=False)
+    for app in apps:
+        for index, version in enumerate(app.versions):
+            state = _state(app, version.version, version.state.value)
+            table.add_row(
+                Text(app.app if index == 0 else "", style="bold"),
+                Text(version.version),
+                Text(state, style=_COLORS.get(state, "dim")),
+                str(version.partitions),
+                datetime.fromtimestamp(version.deployed_at, UTC).strftime("%Y-%m-%d %H:%M"),
+                version.digest[:12],
+            )
+    out.console().print(table)
+    out.line()
+    out.line(f"{plural(len(apps), 'app')} in {options.data}")
+
+
+def _state(app: AppStatus, version: str, state: str) -> str:
+    # A listing opens no app, so it says what the registry says, not what runs in this process.
+    if state == "failed":
+        return state
+    return "current" if version == app.current else "previous" if version == app.previous else "beside"
+
+
+def _document(app: AppStatus) -> dict[str, object]:
+    return {
+        "app": app.app,
+        "current": app.current,
+        "previous": app.previous,
+        "versions": [
+            {
+                "version": version.version,
+                "state": _state(app, version.version, version.state.value),
+                "digest": version.digest,
+                "partitions": version.partitions,
+                "deployed_at": version.deployed_at,
+                "problem": version.problem,
+            }
+            for version in app.versions
+        ],
+    }

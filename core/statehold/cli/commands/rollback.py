@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+import click
+
+from statehold.cli._hosts import HostOptions, host_command
+from statehold.cli._output import Output
+
+
+@click.command("rollback")
+@click.argument("app")
+@host_command
+def command(out: Output, options: HostOptions, app: str) -> None:
+    """Make the version of APP current that was current before."""
+    with options.open(out, apps=[app]) as host, out.progress(f"rolling {app} back"):
+        name = host.rollback(app).name
+    out.document({"app": app, "current": name})
+    out.done(f"{app} {name} is current again")

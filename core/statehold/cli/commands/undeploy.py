@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import click
+
+from statehold.cli._hosts import HostOptions, host_command
+from statehold.cli._output import Output
+
+
+@click.command("undeploy")
+@click.argument("app")
+@click.option("--version", help="Only this version; it must not be the current one.")
+@host_command
+def command(out: Output, options: HostOptions, app: str, version: str | None) -> None:
+    """Forget APP, or one version of it; the rows of its storages stay in the data folder."""
+    with options.open(out, apps=()) as host:
+        host.undeploy(app, version)
+    out.document({"app": app, "version": version})
+    out.done(f"{app} {version} is gone" if version else f"{app} is gone")
