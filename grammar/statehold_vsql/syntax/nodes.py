@@ -1,0 +1,753 @@
+"""The syntax tree: one frozen node per statement and clause, each with the span it was written in.
+
+Names are kept as written; nothing is resolved here. `comment` is the comment block right before a
+statement, or its `WITH Comment`. A node with `is_partial` lost at least one of its items to a syntax
+error that was reported: what it seems to lack may have been there.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from statehold_vsql._fields import DataType
+from statehold_vsql._words import ExtensionEngine, Operation, Scope, StorageEngine
+
+
+@attrs.frozen
+class Span:
+    """A stretch of text; lines and columns count from 1, the end is the first position behind it."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+# --- names and literals
+
+
+@attrs.frozen
+class Name:
+    """An identifier, without the double quotes it may be written in."""
+
+    text: str
+    span: Span
+
+    def __str__(self) -> str:
+        """Return the identifier."""
+        return self.text
+
+
+@attrs.frozen
+class NameRef:
+    """The name of something declared elsewhere; `package` is empty where none is written."""
+
+    package: str
+    name: str
+    span: Span
+
+    @property
+    def text(self) -> str:
+        """The name as written: `Orders` or `bills.Orders`."""
+        return f"{self.package}.{self.name}" if self.package else self.name
+
+    def __str__(self) -> str:
+        """Return the name as written."""
+        return self.text
+
+
+@attrs.frozen
+class Text:
+    """A string literal, unquoted and with its escapes resolved."""
+
+    value: str
+    span: Span
+
+
+@attrs.frozen
+class Number:
+    """A number literal; a fraction is only possible in expressions and in PARAMETER's DEFAULT."""
+
+    value: int | float
+    span: Span
+
+
+@attrs.frozen
+class Constant:
+    """TRUE, FALSE or NULL (None)."""
+
+    value: bool | None
+    span: Span
+
+
+@attrs.frozen
+class NamePath:
+    """A dotted path in an expression: `a.b.c`."""
+
+    names: tuple[str, ...]
+    span: Span
+
+
+@attrs.frozen
+class Expression:
+    """An operator with its operands, as in `CHECK (a > 1 AND b IS NULL)`.
+
+    `operator` is one of OR AND NOT + - * / % = <> != < > <= >= `IS NULL` `IS NOT NULL` BETWEEN
+    (operand, low, high) and IN (operand, then the list).
+    """
+
+    operator: str
+    operands: tuple[Operand, ...]
+    span: Span
+
+
+Operand = Expression | NamePath | Text | Number | Constant
+
+
+# --- types of fields
+
+
+@attrs.frozen
+class TypeName:
+    """A data type; `length` is the number in parentheses behind text and bytes."""
+
+    type: DataType
+    length: Number | None
+    span: Span
+
+
+TypeUse = TypeName | NameRef
+
+
+# --- storages
+
+
+@attrs.frozen
+class ScopeWord:
+    """One word in SCOPE(...)."""
+
+    scope: Scope
+    span: Span
+
+
+@attrs.frozen
+class OperationScopes:
+    """`GET SCOPE(COMMANDS, ...)`; `operation_span` is that of the operation's word."""
+
+    operation: Operation
+    operation_span: Span
+    scopes: tuple[ScopeWord, ...]
+    span: Span
+
+
+@attrs.frozen
+class StorageField:
+    """One field in KEY(...) or VALUE(...)."""
+
+    name: Name
+    type: TypeUse
+    not_null: bool
+    span: Span
+
+
+@attrs.frozen(kw_only=True)
+class Storage:
+    """A declared storage; `operations` is None for a bare name, `key` and `value` where absent."""
+
+    name: Name
+    operations: tuple[OperationScopes, ...] | None
+    entity_record: bool
+    entity_view: bool
+    key: tuple[StorageField, ...] | None
+    value: tuple[StorageField, ...] | None
+    config: Text | None
+    provider: Name | None
+    tags: tuple[NameRef, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class StateStorageBlock:
+    """`STATESTORAGE ENGINE ... ( storages )`."""
+
+    engine: StorageEngine
+    engine_span: Span
+    storages: tuple[Storage, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+# --- extensions
+
+
+@attrs.frozen
+class StorageUse:
+    """One entry of STATE or INTENTS: a storage and, in parentheses, its entities."""
+
+    storage: NameRef
+    entities: tuple[NameRef, ...]
+    span: Span
+
+
+class ParamKind(StrEnum):
+    """What stands as an argument or a result."""
+
+    ANY = "any"
+    VOID = "void"
+    TYPE = "type"
+
+
+@attrs.frozen
+class Param:
+    """An argument or a result; `type` is None for `any` and `void`."""
+
+    kind: ParamKind
+    type: NameRef | None
+    span: Span
+
+
+@attrs.frozen(kw_only=True)
+class Command:
+    """COMMAND; a clause that is absent is None or an empty tuple."""
+
+    name: Name
+    argument: Param | None
+    unlogged: Param | None
+    state: tuple[StorageUse, ...]
+    intents: tuple[StorageUse, ...]
+    returns: Param | None
+    tags: tuple[NameRef, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Query:
+    """QUERY; a clause that is absent is None or an empty tuple."""
+
+    name: Name
+    argument: Param | None
+    state: tuple[StorageUse, ...]
+    returns: Param | None
+    tags: tuple[NameRef, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+class Action(StrEnum):
+    """What a rule is about: a grant, a limit, or an event a projector waits for."""
+
+    ALL = "ALL"
+    SELECT = "SELECT"
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    ACTIVATE = "ACTIVATE"
+    DEACTIVATE = "DEACTIVATE"
+    EXECUTE = "EXECUTE"
+    EXECUTE_WITH_PARAM = "EXECUTE WITH PARAM"
+
+
+@attrs.frozen
+class ActionWord:
+    """An action, with the columns it is narrowed to (only in GRANT and REVOKE; `sys.ID` possible)."""
+
+    action: Action
+    columns: tuple[NameRef, ...]
+    span: Span
+
+
+@attrs.frozen
+class CronTrigger:
+    """`CRON '...'`."""
+
+    schedule: Text
+    span: Span
+
+
+@attrs.frozen
+class AfterTrigger:
+    """`AFTER INSERT OR UPDATE ON (...)`, `AFTER EXECUTE [WITH PARAM] ON ...`."""
+
+    actions: tuple[ActionWord, ...]
+    targets: tuple[NameRef, ...]
+    span: Span
+
+
+@attrs.frozen(kw_only=True)
+class Projector:
+    """PROJECTOR."""
+
+    name: Name
+    sync: bool
+    triggers: tuple[CronTrigger | AfterTrigger, ...]
+    state: tuple[StorageUse, ...]
+    intents: tuple[StorageUse, ...]
+    including_errors: bool
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Job:
+    """JOB."""
+
+    name: Name
+    schedule: Text | None
+    state: tuple[StorageUse, ...]
+    intents: tuple[StorageUse, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen
+class FunctionParam:
+    """A parameter of a function; its name may be absent."""
+
+    name: Name | None
+    type: TypeUse
+    span: Span
+
+
+@attrs.frozen(kw_only=True)
+class Function:
+    """FUNCTION."""
+
+    name: Name
+    params: tuple[FunctionParam, ...]
+    returns: TypeUse
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+Extension = Command | Query | Projector | Job | Function
+
+
+@attrs.frozen(kw_only=True)
+class ExtensionBlock:
+    """`EXTENSION ENGINE ... ( ... )`: at the root functions and storages, in a workspace extensions."""
+
+    engine: ExtensionEngine
+    engine_span: Span
+    items: tuple[Extension | Storage, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+# --- tables, types and views
+
+
+@attrs.frozen(kw_only=True)
+class Field:
+    """A field of a table or type; `check_regexp` is `CHECK '...'`, `check` is `CHECK (...)`."""
+
+    name: Name
+    type: TypeUse
+    not_null: bool
+    verifiable: bool
+    default: Number | Text | None
+    check_regexp: Text | None
+    check: Operand | None
+    span: Span
+
+
+@attrs.frozen
+class RefField:
+    """`name ref (tables)` in a table, type or view; without tables it may refer to any."""
+
+    name: Name
+    targets: tuple[NameRef, ...]
+    not_null: bool
+    span: Span
+
+
+@attrs.frozen
+class NestedTable:
+    """A table inside a table, in a container of this name."""
+
+    name: Name
+    table: Table
+    span: Span
+
+
+@attrs.frozen
+class Include:
+    """The name of a type whose fields are taken over."""
+
+    type: NameRef
+    span: Span
+
+
+@attrs.frozen
+class UniqueField:
+    """`UNIQUEFIELD name`."""
+
+    constraint: Name | None
+    field: Name
+    span: Span
+
+
+@attrs.frozen
+class Unique:
+    """`UNIQUE (fields)`."""
+
+    constraint: Name | None
+    fields: tuple[Name, ...]
+    span: Span
+
+
+@attrs.frozen
+class Check:
+    """`CHECK (expression)` as an item of its own."""
+
+    constraint: Name | None
+    check: Operand
+    span: Span
+
+
+TableItem = Field | RefField | NestedTable | Include | UniqueField | Unique | Check
+
+
+@attrs.frozen(kw_only=True)
+class Table:
+    """TABLE."""
+
+    name: Name
+    abstract: bool
+    inherits: NameRef | None
+    items: tuple[TableItem, ...]
+    tags: tuple[NameRef, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class TypeDeclaration:
+    """TYPE."""
+
+    name: Name
+    items: tuple[TableItem, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen
+class ViewField:
+    """A field of a view."""
+
+    name: Name
+    type: TypeName
+    not_null: bool
+    span: Span
+
+
+@attrs.frozen
+class RecordField:
+    """`name record` in a view."""
+
+    name: Name
+    not_null: bool
+    span: Span
+
+
+@attrs.frozen
+class PrimaryKey:
+    """`PRIMARY KEY ((partition), clustering)`; `span` is that of what stands in the parentheses."""
+
+    partition: tuple[Name, ...]
+    clustering: tuple[Name, ...]
+    span: Span
+
+
+ViewItem = ViewField | RefField | RecordField | PrimaryKey
+
+
+@attrs.frozen(kw_only=True)
+class View:
+    """VIEW."""
+
+    name: Name
+    items: tuple[ViewItem, ...]
+    result_of: NameRef
+    tags: tuple[NameRef, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+# --- workspaces
+
+
+@attrs.frozen(kw_only=True)
+class Descriptor:
+    """The DESCRIPTOR of a workspace; without a name it takes the workspace's."""
+
+    name: Name | None
+    items: tuple[TableItem, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Workspace:
+    """WORKSPACE."""
+
+    name: Name
+    abstract: bool
+    alterable: bool
+    pool: bool
+    inherits: tuple[NameRef, ...]
+    descriptor: Descriptor | None
+    statements: tuple[WorkspaceStatement, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class AlterWorkspace:
+    """ALTER WORKSPACE."""
+
+    workspace: NameRef
+    statements: tuple[WorkspaceStatement, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class UseWorkspace:
+    """`USE WORKSPACE name`."""
+
+    workspace: Name
+    span: Span
+    comment: str = ""
+
+
+# --- roles, rights, rates
+
+
+@attrs.frozen(kw_only=True)
+class Role:
+    """ROLE."""
+
+    name: Name
+    published: bool
+    span: Span
+    comment: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Tag:
+    """TAG."""
+
+    name: Name
+    feature: Text | None
+    span: Span
+    comment: str = ""
+
+
+class TargetKind(StrEnum):
+    """The kind of thing a right or a limit is about."""
+
+    COMMAND = "COMMAND"
+    QUERY = "QUERY"
+    TABLE = "TABLE"
+    VIEW = "VIEW"
+
+
+class Reach(StrEnum):
+    """Whether a right or a limit is about one thing, all together, or each by itself."""
+
+    ONE = "ONE"
+    ALL = "ALL"
+    EACH = "EACH"
+
+
+@attrs.frozen
+class Target:
+    """What stands after ON: `name` is given for one thing, `tag` narrows all and each."""
+
+    kind: TargetKind
+    reach: Reach
+    name: NameRef | None
+    tag: NameRef | None
+    span: Span
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """`GRANT ... TO role`, with actions on a target."""
+
+    actions: tuple[ActionWord, ...]
+    target: Target
+    role: NameRef
+    revoke: bool
+    span: Span
+    comment: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class GrantRole:
+    """`GRANT granted TO role`: the role gets everything that `granted` may."""
+
+    granted: NameRef
+    role: NameRef
+    revoke: bool
+    span: Span
+    comment: str = ""
+
+
+class TimeUnit(StrEnum):
+    """The unit of a rate's period."""
+
+    SECOND = "SECOND"
+    MINUTE = "MINUTE"
+    HOUR = "HOUR"
+    DAY = "DAY"
+    YEAR = "YEAR"
+
+
+@attrs.frozen(kw_only=True)
+class Rate:
+    """RATE; `count` is a number or the name of a DECLAREd variable.
+
+    `object_scope` is "APP PARTITION", "WORKSPACE" or empty, `subject_scope` "SUBJECT", "IP" or empty.
+    """
+
+    name: Name
+    count: Number | NameRef
+    period: Number | None
+    unit: TimeUnit
+    object_scope: str
+    subject_scope: str
+    span: Span
+    comment: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Limit:
+    """LIMIT; no actions means all that fit the target."""
+
+    name: Name
+    actions: tuple[ActionWord, ...]
+    target: Target
+    rate: NameRef
+    span: Span
+    comment: str = ""
+
+
+# --- files
+
+
+@attrs.frozen(kw_only=True)
+class Import:
+    """`IMPORT SCHEMA 'path' [AS alias]`."""
+
+    path: Text
+    alias: Name | None
+    span: Span
+    comment: str = ""
+
+
+@attrs.frozen
+class Use:
+    """`USE package` in APPLICATION."""
+
+    package: Name
+    span: Span
+
+
+@attrs.frozen(kw_only=True)
+class Application:
+    """APPLICATION."""
+
+    name: Name
+    uses: tuple[Use, ...]
+    span: Span
+    comment: str = ""
+    is_partial: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Declare:
+    """`DECLARE name int DEFAULT n`."""
+
+    name: Name
+    type: TypeName
+    default: Number
+    span: Span
+    comment: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Template:
+    """`TEMPLATE name OF WORKSPACE workspace SOURCE source`."""
+
+    name: Name
+    workspace: NameRef
+    source: Name
+    span: Span
+    comment: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Parameter:
+    """`PARAMETER name type [DEFAULT ...]`, or with `secret` the same as SECRET (never a default)."""
+
+    name: Name
+    type: TypeUse
+    default: Number | Text | Constant | None
+    secret: bool
+    span: Span
+    comment: str = ""
+
+
+WorkspaceStatement = (
+    Rate
+    | View
+    | UseWorkspace
+    | Role
+    | Tag
+    | ExtensionBlock
+    | Workspace
+    | Table
+    | TypeDeclaration
+    | Limit
+    | Grant
+    | GrantRole
+)
+
+RootStatement = (
+    Template
+    | Role
+    | ExtensionBlock
+    | Workspace
+    | AlterWorkspace
+    | Application
+    | Declare
+    | Parameter
+    | StateStorageBlock
+)
+
+
+@attrs.frozen(kw_only=True)
+class File:
+    """One file of a package."""
+
+    imports: tuple[Import, ...]
+    statements: tuple[RootStatement, ...]
+    is_partial: bool = False
