@@ -22,5 +22,3 @@ def common(function: Callable[..., R]) -> Callable[..., R]:
         return function(Output(json=as_json), *args, **kwargs)
 
     return command
-
-

@@ -26,12 +26,16 @@ _SCOPE = click.Choice([scope.value for scope in Scope], case_sensitive=False)
 @click.argument("storage")
 @click.argument("operation", type=_OPERATION)
 @click.option("--scope", type=_SCOPE, required=True, help="Who calls: the kind of extension.")
-@click.option("--key", "keys", multiple=True, metavar="JSON", help="The fields of KEY; for GETBATCH once per row.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="JSON", help="The fields of KEY; for GETBATCH once per row."
+)
 @click.option("--value", metavar="JSON", help="The fields of VALUE, for INSERT and UPDATE.")
 @click.option("--wsid", type=click.IntRange(min=0), default=1, show_default=True, help="The workspace.")
 @click.option("--partition", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--version", help="A version that is not the current one.")
-@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many rows to READ.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="How many rows to READ."
+)
 @host_command
 def command(
     out: Output,
@@ -66,9 +70,16 @@ def command(
     value_fields = from_json(value, option="--value") if value is not None else {}
     with options.open(out, apps=[app]) as host:
         with host.app(app).borrow(partition, version=version) as borrowed:
-            rows = list(use(borrowed, storage, wanted, Scope(scope), wsid, key_fields, value_fields, limit + 1))
-    more, rows = len(rows) > limit and wanted is Operation.READ, rows[:limit] if wanted is Operation.READ else rows
-    out.document({"app": app, "storage": storage, "operation": wanted, "scope": scope, "rows": rows, "more": more})
+            rows = list(
+                use(borrowed, storage, wanted, Scope(scope), wsid, key_fields, value_fields, limit + 1)
+            )
+    more, rows = (
+        len(rows) > limit and wanted is Operation.READ,
+        rows[:limit] if wanted is Operation.READ else rows,
+    )
+    out.document(
+        {"app": app, "storage": storage, "operation": wanted, "scope": scope, "rows": rows, "more": more}
+    )
     _show(out, wanted, rows, more=more)
 
 

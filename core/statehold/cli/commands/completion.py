@@ -14,7 +14,8 @@ _SHELLS = {
 
 
 @click.command(
-    "completion", epilog="\b\nIn your shell's start file:\n" + "\n".join(f"  {s}: {t}" for s, t in _SHELLS.items())
+    "completion",
+    epilog="\b\nIn your shell's start file:\n" + "\n".join(f"  {s}: {t}" for s, t in _SHELLS.items()),
 )
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 @common
