@@ -68,11 +68,25 @@ class CompileError(StateholdError):
 
 
 class ImageError(StateholdError):
-    """An app image is damaged, incomplete, hostile or not an image at all."""
+    """An app image is damaged, incomplete, hostile or not an image at all.
+
+    `problems` holds one line for everything that was found, not only for the first.
+    """
+
+    def __init__(self, message: str, *, problems: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
 
 
 class DescriptorError(StateholdError):
-    """A deployment descriptor, a parameter or a secret is wrong or missing."""
+    """A deployment descriptor, a parameter or a secret is wrong or missing.
+
+    `problems` holds one line for everything that was found, not only for the first.
+    """
+
+    def __init__(self, message: str, *, problems: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
 
 
 class PluginError(StateholdError):
@@ -80,7 +94,14 @@ class PluginError(StateholdError):
 
 
 class DeployError(StateholdError):
-    """A version cannot be deployed; what ran before goes on."""
+    """A version cannot be deployed; what ran before goes on.
+
+    `problems` holds one line for everything that was found, not only for the first.
+    """
+
+    def __init__(self, message: str, *, problems: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.problems = tuple(problems)
 
 
 class HostError(StateholdError):
