@@ -6,21 +6,20 @@ from click.shell_completion import get_completion_class
 from statehold.cli._options import common
 from statehold.cli._output import Output
 
-_SHELLS = {
-    "bash": 'eval "$(statehold completion bash)"',
-    "zsh": 'eval "$(statehold completion zsh)"',
-    "fish": "statehold completion fish | source",
-}
+_SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command(
-    "completion",
-    epilog="\b\nIn your shell's start file:\n" + "\n".join(f"  {s}: {t}" for s, t in _SHELLS.items()),
-)
-@click.argument("shell", type=click.Choice(list(_SHELLS)))
+@click.command("completion")
+@click.argument("shell", type=click.Choice(_SHELLS))
 @common
 def command(out: Output, shell: str) -> None:
-    """Print the completion script of a shell."""
+    r"""Print the completion script of a shell.
+
+    \b
+    In your shell's start file:
+      bash, zsh:  eval "$(statehold completion bash)"
+      fish:       statehold completion fish | source
+    """
     from statehold.cli._group import cli  # noqa: PLC0415
 
     maker = get_completion_class(shell)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from statehold.sdk import Key, StorageError, Value, fields
+from statehold_vsql import Operation, Scope
+
+if TYPE_CHECKING:
+    from statehold.hosting import Partition
+    from statehold.state import Facade
+
+
+@attrs.frozen(kw_only=True)
+class StorageCall:
+    """One operation on a storage, in words a person can type.
+
+    `keys` has the fields of one key, of several for GETBATCH; `value` those of INSERT and UPDATE.
+    """
+
+    storage: str
+    operation: Operation
+    scope: Scope
+    keys: Sequence[Mapping[str, Any]] = ({},)
+    value: Mapping[str, Any] = attrs.field(factory=dict)
+    wsid: int = 1
+
+    def run(self, partition: Partition, *, limit: int | None = None) -> list[dict[str, Any]]:
+        """Run the call through the facade of its scope and return rows as `{"key": {}, "value": {}}`.
+
+        The value of a missing row is None. A change is applied at once. READ ends after *limit* rows.
+        """
+        facade = partition.scoped(self.storage, self.scope)
+        if self.operation is Operation.READ:
+            return _read(facade, facade.prefix(self.wsid, **self.keys[0]), limit)
+        keys = [facade.key(self.wsid, **given) for given in self.keys]
+        match self.operation:
+            case Operation.GET:
+                return [_row(keys[0], facade.get(keys[0]))]
+            case Operation.GETBATCH:
+                return [_row(key, value) for key, value in zip(keys, facade.get_batch(keys), strict=True)]
+        return [self._change(partition, facade, keys[0])]
+
+    def _change(self, partition: Partition, facade: Facade, key: Key) -> dict[str, Any]:
+        from statehold.state import apply_intents  # noqa: PLC0415
+
+        if self.operation is Operation.INSERT:
+            intent = facade.insert(key, self.value)
+        else:
+            existing = facade.get(key)
+            if existing is None:
+                raise StorageError(f"{self.storage} has no row {key!r} to UPDATE", hint="INSERT it first")
+            intent = facade.update(key, existing, self.value)
+        apply_intents({self.storage: partition.storage(self.storage)}, {self.storage: [intent]})
+        return _row(intent.key, intent.value)
+
+
+def _read(facade: Facade, prefix: Key, limit: int | None) -> list[dict[str, Any]]:
+    found = facade.read(prefix)
+    try:
+        return [_row(key, value) for key, value in islice(found, limit)]
+    finally:
+        close = getattr(found, "close", None)
+        if close:
+            close()
+
+
+def _row(key: Key, value: Value | None) -> dict[str, Any]:
+    return {"key": fields(key), "value": None if value is None else fields(value)}
