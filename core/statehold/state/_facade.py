@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import attrs
 
@@ -11,6 +11,7 @@ from statehold.sdk import (
     Intent,
     IStateStorage,
     IWithCallContext,
+    IWithGet,
     Key,
     Operation,
     SchemaError,
@@ -33,15 +34,28 @@ Refusal = Callable[[Operation], StateholdError]
 class Facade:
     """What an extension holds instead of a storage: only the permitted operations work on it.
 
+    `find(WSID, **fields)` is a GET of `key(WSID, **fields)`, in one step.
     Without counting, `get`, `get_batch` and `read` are the storage's own bound methods. It is a
     discipline for trusted Python, not a sandbox.
     """
 
-    __slots__ = ("_for_call", "get", "get_batch", "insert", "key", "prefix", "read", "storage", "update")
+    __slots__ = (
+        "_for_call",
+        "find",
+        "get",
+        "get_batch",
+        "insert",
+        "key",
+        "prefix",
+        "read",
+        "storage",
+        "update",
+    )
 
     storage: str
     key: Callable[..., Key]
     prefix: Callable[..., Key]
+    find: Callable[..., Value | None]
     get: Callable[[Key], Value | None]
     get_batch: Callable[[Sequence[Key]], Sequence[Value | None]]
     read: Callable[[Key], Iterator[tuple[Key, Value]]]
@@ -63,7 +77,7 @@ class Facade:
                 hint="Borrow the partition again: the current version answers there",
             )
 
-        for method in (*METHODS.values(), "key", "prefix", "_for_call"):
+        for method in (*METHODS.values(), "find", "key", "prefix", "_for_call"):
             setattr(self, method, freed)
 
     def __repr__(self) -> str:
@@ -74,22 +88,26 @@ class Facade:
 class CallCounts:
     """How often each operation of a facade reached the storage, and how often one was refused."""
 
-    _calls: dict[Operation, Callable[[], int]] = attrs.field(factory=dict, init=False)
+    _calls: dict[Operation, int] = attrs.field(factory=dict, init=False)
     _denied: dict[Operation, int] = attrs.field(factory=dict, init=False)
+    _watched: list[tuple[Operation, Callable[[], int]]] = attrs.field(factory=list, init=False)
 
     def calls(self, operation: Operation) -> int:
         """Return how many calls of *operation* reached the storage."""
-        counted = self._calls.get(operation)
-        return 0 if counted is None else counted()
+        watched = sum(count() for watched, count in self._watched if watched is operation)
+        return self._calls.get(operation, 0) + watched
 
     def denied(self, operation: Operation) -> int:
         """Return how many calls of *operation* were refused."""
         return self._denied.get(operation, 0)
 
-    def watch(self, operation: Operation, calls: Callable[[], int]) -> None:
-        """Let `calls(operation)` return what *calls* returns, on top of what it returned before."""
-        before = self._calls.get(operation)
-        self._calls[operation] = calls if before is None else lambda: before() + calls()
+    def watch(self, operation: Operation, count: Callable[[], int]) -> None:
+        """Add what *count* returns to `calls(operation)` from now on."""
+        self._watched.append((operation, count))
+
+    def add(self, operation: Operation) -> None:
+        """Count one call."""
+        self._calls[operation] = self._calls.get(operation, 0) + 1
 
     def deny(self, operation: Operation) -> None:
         """Count one refusal."""
@@ -109,6 +127,19 @@ def compile_facade(
     *refuse* makes the error for an operation that is not allowed. With *counts*, each call is counted
     and its key's class is checked; without, a permitted GET costs nothing over the storage's own.
     """
+    return _compile(rows, impl, allowed, refuse=refuse, counts=counts, per_call=False)
+
+
+def _compile(
+    rows: Rows,
+    impl: IStateStorage,
+    allowed: Collection[Operation],
+    *,
+    refuse: Refusal,
+    counts: CallCounts | None,
+    per_call: bool,
+) -> Facade:
+    wrap = _counted_once if per_call else _counted
     facade = Facade()
     facade.storage = rows.storage
     facade.key, facade.prefix = rows.key, rows.prefix
@@ -120,12 +151,21 @@ def compile_facade(
         elif counts is None:
             setattr(facade, method, getattr(impl, method))
         else:
-            setattr(facade, method, _counted(operation, rows, getattr(impl, method), counts))
+            setattr(facade, method, wrap(operation, rows, getattr(impl, method), counts))
+    if Operation.GET in allowed:
+        if per_call:
+            facade.find = lambda *args, **given: facade.get(rows.key(*args, **given))
+        else:
+            facade.find, count = rows.finder(cast("IWithGet", impl).get)
+            if counts is not None:
+                counts.watch(Operation.GET, count)
+    else:
+        facade.find = facade.get
     if isinstance(impl, IWithCallContext):
         bind = impl.for_call
 
         def for_call(call: CallContext) -> Facade:
-            return compile_facade(rows, bind(call), allowed, refuse=refuse, counts=counts)
+            return _compile(rows, bind(call), allowed, refuse=refuse, counts=counts, per_call=True)
 
         facade._for_call = for_call  # noqa: SLF001 - its own module
     else:
@@ -185,16 +225,28 @@ def _counted(operation: Operation, rows: Rows, call: Callable[..., Any], counts:
     return {Operation.GET: get, Operation.GETBATCH: get_batch, Operation.READ: read}[operation]
 
 
-def _intent(operation: Operation, rows: Rows, impl: Any, counts: CallCounts | None) -> Any:
-    count = 0
-    if counts is not None:
-        counts.watch(operation, lambda: count)
+def _counted_once(
+    operation: Operation, rows: Rows, call: Callable[..., Any], counts: CallCounts
+) -> Callable[..., Any]:
+    # For a facade that lives for one call: nothing of it may stay behind in the counts.
+    classes = (rows.Key, rows.Prefix) if operation is Operation.READ else (rows.Key,)
 
+    def checked(asked: Any) -> Any:
+        for key in asked if operation is Operation.GETBATCH else (asked,):
+            if key.__class__ not in classes:
+                raise _wrong_key(rows, operation, key)
+        counts.add(operation)
+        return call(asked)
+
+    return checked
+
+
+def _intent(operation: Operation, rows: Rows, impl: Any, counts: CallCounts | None) -> Any:
     def check(key: object) -> None:
-        nonlocal count
         if key.__class__ is not rows.Key:
             raise _wrong_key(rows, operation, key)
-        count += 1
+        if counts is not None:
+            counts.add(operation)
 
     if operation is Operation.INSERT:
         prepare = impl.value_to_insert
