@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from bills_scada._line import Line, Point, Reading
+from bills_scada._historian import Historian, Point, Reading
 from statehold.sdk import (
     Field,
     Intent,
@@ -30,26 +30,24 @@ class Scada:
     """Points of devices: GET reads one, INSERT sets one."""
 
     def __init__(self, ctx: StorageContext) -> None:
-        # A version that replaces another one takes over what the old one has read.
-        readings = getattr(ctx.existing, "readings", {})
-        self._line = Line(ctx.config.URL, ctx.config.Password, readings)
+        if not ctx.config.Password.reveal():
+            raise StorageError(f"the kitchens at {ctx.config.URL} want a password")
+        self._historian = Historian(ctx.data_folder / "historian.db")
         self._value = ctx.value
         self._clock = ctx.clock
         ctx.logger.info("reading the kitchens at %s", ctx.config.URL)
 
-    @property
-    def readings(self) -> dict[Point, tuple[Reading, ...]]:
-        """The last readings of every point: what the next version takes over."""
-        return self._line.readings
-
     def get(self, key: Key) -> Value | None:
         """Return the reading of a point, None for a point that was never set."""
-        found = self._line.read(_point(key))
+        found = self._historian.read(_point(key))
         return None if found is None else self._value(At=found[0], Reading=found[1])
 
     def value_to_insert(self, _key: Key, value: Value) -> Value:
-        """Store what is given."""
-        return value
+        """Give a reading without a time the present one."""
+        given: Any = value
+        if given.At is not None:
+            return value
+        return self._value(Reading=given.Reading, At=int(self._clock.now() * 1000))
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Refuse an impossible temperature before any device is touched."""
@@ -63,17 +61,19 @@ class Scada:
 
     def apply_batch(self, items: Sequence[Intent]) -> None:
         """Set the points."""
-        for item in items:
-            row: Any = item.value
-            self._line.set(_point(item.key), (row.At or int(self._clock.now() * 1000), row.Reading))
+        self._historian.report((_point(item.key), _reading(item.value)) for item in items)
 
     def free(self) -> None:
         """Hang up."""
-        self._line.close()
+        self._historian.close()
 
 
 def _point(key: Any) -> Point:
     return key.WSID, key.Device, key.Point
+
+
+def _reading(value: Any) -> Reading:
+    return value.At, value.Reading
 
 
 provider = Provider(
