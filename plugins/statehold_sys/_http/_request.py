@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import attrs
+from msgspec.structs import astuple
+
+from statehold.sdk import UNSET, Key, StorageError
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
+_BAD_IN_VALUE: Final = re.compile(r"[\r\n\0]")
+# They say where a request ends and whom it is for: that is the storage's to say.
+_RESERVED: Final = frozenset({"content-length", "host", "transfer-encoding"})
+_DEFAULT_TIMEOUT: Final = 20_000
+_MAX_TIMEOUT: Final = 3_600_000
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """A request as the key describes it, checked; `key` is that key, with nothing left open."""
+
+    key: Key = attrs.field(repr=False)
+    url: str
+    method: str
+    body: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = attrs.field(repr=False)
+    timeout: float
+    handle_errors: bool
+
+    @classmethod
+    def of(cls, storage: str, key: Key, whole: type[Key]) -> Request:
+        """Return what *key* asks for; StorageError for what no request can be made of."""
+        given: list[Any] = [None if value is UNSET else value for value in astuple(key)]
+        key = whole(*given)
+        url = key["Url"]
+        if not isinstance(url, str) or not url:
+            raise StorageError(f"{storage}: the key has no Url", hint="Give the key a Url field")
+        scheme = url.partition("://")[0].lower()
+        if scheme not in ("http", "https"):
+            raise StorageError(
+                f"{storage}: expected a Url with http:// or https://, got one that begins {url[:12]!r}",
+                hint="Write the whole URL, with its scheme",
+            )
+        method = str(key["Method"] or "GET")
+        if not _TOKEN.match(method) or method.upper() == "CONNECT":
+            raise StorageError(f"{storage}: expected an HTTP method such as GET or POST, got {method!r:.80}")
+        timeout = key["HTTPClientTimeoutMilliseconds"] or _DEFAULT_TIMEOUT
+        if not isinstance(timeout, int) or not 0 < timeout <= _MAX_TIMEOUT:
+            raise StorageError(
+                f"{storage}: expected HTTPClientTimeoutMilliseconds from 1 to {_MAX_TIMEOUT}, got {timeout}",
+                hint=f"Leave it out or give 0 for {_DEFAULT_TIMEOUT} ms",
+            )
+        body, headers = key["Body"], key["Header"]
+        return cls(
+            key=key,
+            url=url,
+            method=method.upper(),
+            body=body if isinstance(body, bytes) else b"",
+            headers=_headers(storage, headers if isinstance(headers, tuple) else ()),
+            timeout=timeout / 1000,
+            handle_errors=key["HandleErrors"] is True,
+        )
+
+
+def _headers(storage: str, lines: Iterable[str]) -> tuple[tuple[bytes, bytes], ...]:
+    headers = []
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if not colon or not _TOKEN.match(name) or _BAD_IN_VALUE.search(value):
+            # The value may be a credential: it is not shown.
+            raise StorageError(
+                f"{storage}: expected a Header as 'Name: value' without line breaks, got one that begins "
+                f"with {name[:40]!r}"
+            )
+        if name.lower() in _RESERVED:
+            raise StorageError(f"{storage}: the Header {name} cannot be set", hint="Leave it out: it is made")
+        headers.append((name.encode(), value.strip(" \t").encode()))
+    return tuple(headers)

@@ -1,0 +1,51 @@
+"""Storage `Http`: READ makes an HTTP request and yields the response as one row."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+
+
+class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """JSONCONFIG of `Http`.
+
+    Attributes:
+        MaxBodyBytes: a response with a larger body is an error.
+        CaFile: a PEM file of certificate authorities to trust instead of the public ones.
+
+    """
+
+    MaxBodyBytes: Annotated[int, msgspec.Meta(gt=0)] = 10 * 1024 * 1024
+    CaFile: str | None = None
+
+
+def _open(ctx: StorageContext) -> IStateStorage:
+    from statehold_sys._http import Http  # noqa: PLC0415 - brings sockets and TLS
+
+    return Http.open(ctx)
+
+
+provider: Final = Provider(
+    name="Http",
+    open=_open,
+    operations={Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS})},
+    key=[
+        Field("Url", "text", required=True),
+        Field("Method", "text"),
+        Field("Body", "bytes"),
+        Field("Header", "text", repeated=True),
+        Field("HTTPClientTimeoutMilliseconds", "int64"),
+        Field("HandleErrors", "bool"),
+    ],
+    value=[
+        Field("StatusCode", "int32"),
+        Field("Body", "bytes"),
+        Field("Header", "text", repeated=True),
+        Field("Error", "text"),
+    ],
+    config=HttpConfig,
+    description="Requests to HTTP servers",
+)
