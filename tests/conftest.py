@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import os
-
 import pytest
 from hypothesis import settings
 
-settings.register_profile("ci", derandomize=True, database=None, deadline=None, print_blob=True)
-settings.register_profile("dev", database=None, deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+# The same examples in every run, so that a failure is a change, not luck; `--hypothesis-profile=explore`
+# looks further.
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", database=None, deadline=None, max_examples=1000)
+settings.load_profile("fixed")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the long runs unless a `-m` expression speaks of them."""
+    """Leave out the long runs unless `-m` speaks of them."""
     if "soak" in config.getoption("-m"):
         return
     soak = [item for item in items if item.get_closest_marker("soak")]

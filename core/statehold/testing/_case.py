@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import attrs
+import pytest
+
+from statehold.sdk import (
+    CallContext,
+    Field,
+    IStateStorage,
+    IWithCallContext,
+    Key,
+    Operation,
+    Provider,
+    Scope,
+    StorageLogger,
+    Value,
+    merge,
+)
+from statehold.state import Rows, apply_intents
+from statehold.testing._context import context, rows_of
+from statehold.testing._open import OpenStorage, wrap
+from statehold.testing._patience import within
+from statehold.testing._same import assert_same
+from statehold.testing._samples import plain_keys, plain_value
+from statehold.testing._scenario import MARK, Facts, Scenario
+from statehold.testing._subject import subject
+from statehold.testing._work import Work
+
+Row = tuple[Mapping[str, object], Mapping[str, object]]
+
+# Workspaces are never used twice in a run, so that rows in a server outside do not get in the way.
+_WSIDS = itertools.count(1_000_001)
+_FIXTURE = type(pytest.fixture(lambda: None))
+_STATE = (Operation.GET, Operation.GETBATCH, Operation.READ)
+_GIVEN = ("provider", "rows", "config", "secrets", "allowances", "storages", "refused")
+
+
+class Case:
+    """What a storage author says about a storage, and what every test of the kit needs to open and use it.
+
+    `provider`, `rows`, `config`, `secrets`, `allowances`, `storages` and `refused` may also be methods
+    or pytest fixtures of the class, for what is known only when the tests run.
+
+    Attributes:
+        provider: the provider whose storages are tested.
+        rows: sample rows, each a mapping of key fields and a mapping of value fields. A storage without
+            INSERT must have them when it is opened, or get them in `prepare`.
+        config: JSONCONFIG as a mapping, or an instance of the provider's config model.
+        secrets: the secrets of the package, by name.
+        allowances: what the operator allows beyond the defaults.
+        storages: the open storages that the provider's `requires` names.
+        key: the fields of KEY, where the provider leaves them to the declaration.
+        value: the fields of VALUE, likewise.
+        refused: rows that fit the schema, but that `validate` or `apply_batch` must refuse.
+        missing: the fields of a key that has no row; made up where `any_row` is true.
+        any_row: whether every row that fits the schema is taken; if not, only `rows` are used.
+        durable: whether rows are there again after the storage was freed and opened again.
+        may_forget: whether a row may be gone at any time, as in a cache.
+        hands_over: whether a new version has the rows of the storage it replaces.
+        shared: whether all workspaces and partitions see the same rows, as those of a device outside.
+        ordered: whether READ yields rows in the order of their keys.
+        whole_keys: whether READ asks for all fields of a key, and is no search by prefix.
+        large: how many characters or bytes a large text or bytes value has, unless its field has fewer.
+        callers: how many threads use the storage at once.
+        calls: how many operations each of them does.
+        examples: how many random histories are tried.
+        patience: seconds after which a call counts as hanging.
+
+    """
+
+    provider: ClassVar[Any]
+    rows: ClassVar[Any] = ()
+    config: ClassVar[Any] = None
+    secrets: ClassVar[Any] = None
+    allowances: ClassVar[Any] = None
+    storages: ClassVar[Any] = None
+    refused: ClassVar[Any] = ()
+    key: ClassVar[Sequence[Field] | None] = None
+    value: ClassVar[Sequence[Field] | None] = None
+    missing: ClassVar[Mapping[str, object] | None] = None
+    any_row: ClassVar[bool] = True
+    durable: ClassVar[bool] = False
+    may_forget: ClassVar[bool] = False
+    hands_over: ClassVar[bool] = False
+    shared: ClassVar[bool] = False
+    ordered: ClassVar[bool] = False
+    whole_keys: ClassVar[bool] = False
+    large: ClassVar[int] = 2**20
+    callers: ClassVar[int] = 8
+    calls: ClassVar[int] = 50
+    examples: ClassVar[int] = 50
+    patience: ClassVar[float] = 30.0
+
+    # -- What an author may override -------------------------------------------------------------------
+
+    def prepare(self, opened: OpenStorage, wsid: int, rows: Sequence[Row]) -> None:
+        """Put *rows* where the storage will find them; by INSERT, or nothing for a storage without it."""
+        if Operation.INSERT in self.facts.operations:
+            self.apply(opened, [opened.facade.insert(opened.key(wsid, **key), value) for key, value in rows])
+
+    def look(self, opened: OpenStorage, key: Key) -> Value | None:
+        """Return what stands under *key*: by GET, GETBATCH or READ, whichever the storage has.
+
+        Override it for a storage that can only be written, so that what it wrote can be checked.
+        """
+        operations = self.facts.operations
+        if Operation.GET in operations:
+            return opened.facade.get(key)
+        if Operation.GETBATCH in operations:
+            return opened.facade.get_batch([key])[0]
+        found = list(opened.facade.read(key))
+        assert len(found) <= 1, f"READ by the whole key {key} yielded {len(found)} rows"
+        return found[0][1] if found else None
+
+    def stored(self, key: Key, value: Value) -> Value:  # noqa: ARG002 - for those that override it
+        """Return what must stand under *key* after an INSERT of *value*: by default, *value*."""
+        return value
+
+    def updated(self, key: Key, existing: Value, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
+        """Return what must stand under *key* after an UPDATE: by default, *existing* with the *changes*."""
+        return merge(existing, changes)
+
+    def call(self) -> CallContext:
+        """Return the call in which a storage is used that asks for its call."""
+        return CallContext(scope=Scope.COMMANDS, workspace=1, extension="test.Command")
+
+    # -- What the tests use ----------------------------------------------------------------------------
+
+    @pytest.fixture(autouse=True)
+    def _statehold_case(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+        self._opened: dict[int, tuple[OpenStorage, Work]] = {}
+        self._folder = tmp_path
+        self._values = {name: self._resolve(request, name) for name in _GIVEN}
+        self.facts = _facts(type(self), self._values)
+        asked: Scenario = getattr(request.function, MARK)
+        if not asked.applies(self.facts):
+            request.node.user_properties.append(("statehold-not-applicable", asked.number))
+            pytest.skip(f"scenario {asked.number} is not asked of {self.given('provider').name}")
+        request.node.user_properties.append(("statehold-subject", subject(self)))
+        yield
+        for opened, work in reversed(self._opened.values()):
+            work.end(timeout=1)
+            # What is wrong with free() is told by the scenarios about it, once.
+            with contextlib.suppress(BaseException):
+                within(self.patience, opened.storage.free)
+        self._opened.clear()
+
+    def given(self, name: str) -> Any:
+        """Return what the author gave as *name*, whether as a value, a method or a fixture."""
+        return self._values[name]
+
+    def rows_of_schema(self) -> Rows:
+        """Return fresh constructors of keys and values, as each version of an app has its own."""
+        return rows_of(self.given("provider"), key=self.key, value=self.value)
+
+    def open(
+        self,
+        *,
+        partition: int = 0,
+        version: str = "1",
+        package: str = "test",
+        folder: str | None = None,
+        existing: IStateStorage | None = None,
+        logger: StorageLogger | None = None,
+    ) -> OpenStorage:
+        """Open a storage; *folder* tells data folders apart, by default each partition has its own."""
+        provider: Provider = self.given("provider")
+        data_folder = self._folder / (folder or f"data-{package}-{partition}")
+        data_folder.mkdir(mode=0o700, exist_ok=True)
+        work = Work()
+        rows = rows_of(provider, key=self.key, value=self.value, package=package)
+        made = context(
+            provider,
+            rows=rows,
+            config=self.given("config"),
+            secrets=self.given("secrets"),
+            allowances=self.given("allowances"),
+            storages=self.given("storages"),
+            version=version,
+            partition=partition,
+            data_folder=data_folder,
+            existing=existing,
+            logger=logger,
+            work=work,
+        )
+        opened = wrap(provider, rows, made, provider.open(made))
+        if isinstance(opened.storage, IWithCallContext):
+            opened = attrs.evolve(opened, facade=opened.facade.for_call(self.call()))
+        self._opened[id(opened.storage)] = (opened, work)
+        return opened
+
+    def free(self, opened: OpenStorage) -> tuple[str, ...]:
+        """End what the storage started, free it, and return the names of what did not end by itself."""
+        _, work = self._opened.pop(id(opened.storage))
+        left = work.end(timeout=self.patience)
+        within(self.patience, opened.storage.free)
+        return left
+
+    def wsid(self) -> int:
+        """Return a workspace that no other test has used."""
+        return next(_WSIDS)
+
+    def apply(self, opened: OpenStorage, intents: Sequence[Any]) -> None:
+        """Validate and apply intents as a host does."""
+        apply_intents({"": opened.storage}, {"": intents})
+
+    def samples(self, count: int) -> list[Row]:
+        """Return up to *count* rows with different keys: the author's first, then plain ones."""
+        given: list[Row] = list(self.given("rows"))[:count]
+        if not (self.facts.any_row and self.facts.puts):
+            return given
+        rows = self.rows_of_schema()
+        taken = {rows.key(0, **key) for key, _ in given}
+        for number, key in enumerate(plain_keys(rows.key_fields, 2 * count)):
+            if len(given) >= count:
+                break
+            if rows.key(0, **key) not in taken:
+                given.append((key, plain_value(rows.value_fields, number)))
+        return given
+
+    def fill(self, opened: OpenStorage, wsid: int, count: int) -> dict[Key, Value]:
+        """Put up to *count* sample rows and return them as they must be found."""
+        rows = self.samples(count)
+        self.prepare(opened, wsid, rows)
+        found = {opened.key(wsid, **key): opened.value(**value) for key, value in rows}
+        if Operation.INSERT in self.facts.operations:
+            found = {key: self.stored(key, value) for key, value in found.items()}
+        return found
+
+    def put(self, opened: OpenStorage, key: Key, value: Value) -> Value:
+        """INSERT one row and return it as it must be found."""
+        self.apply(opened, [opened.facade.insert(key, value)])
+        return self.stored(key, value)
+
+    def check(self, opened: OpenStorage, key: Key, expected: Value | None, where: str) -> None:
+        """Fail unless *expected* stands under *key*, or nothing where the storage may forget."""
+        got = self.look(opened, key)
+        if got is not None or not self.may_forget:
+            assert_same(expected, got, where)
+
+    def absent(self, taken: int) -> Sequence[Mapping[str, object]]:
+        """Return the fields of keys that have no row when *taken* samples have been put."""
+        if self.missing is not None:
+            return [self.missing]
+        rows = self.rows_of_schema()
+        present = {rows.key(0, **key) for key, _ in (*self.samples(taken), *self.given("rows"))}
+        keys = plain_keys(rows.key_fields, 3 * taken + 10)
+        return [key for key in keys if rows.key(0, **key) not in present][:2]
+
+    @classmethod
+    def known_facts(cls) -> Facts | None:
+        """Return what decides which scenarios apply, or None while that is known only at run time."""
+        values = {name: getattr(cls, name, None) for name in _GIVEN}
+        if any(isinstance(value, _FIXTURE) or callable(value) for value in values.values()):
+            return None
+        return _facts(cls, values) if isinstance(values["provider"], Provider) else None
+
+    def _resolve(self, request: pytest.FixtureRequest, name: str) -> Any:
+        value = getattr(type(self), name, None)
+        if isinstance(value, _FIXTURE):
+            return request.getfixturevalue(name)
+        value = getattr(self, name, None)
+        value = value() if callable(value) else value
+        if name == "provider":
+            assert isinstance(value, Provider), (
+                f"{type(self).__name__}.provider: expected a statehold.sdk.Provider, got {value!r:.100}"
+            )
+        return value
+
+
+def _facts(case: type[Case], values: Mapping[str, Any]) -> Facts:
+    provider: Provider = values["provider"]
+    operations = frozenset(provider.operations)
+    puts = Operation.INSERT in operations or case.prepare is not Case.prepare
+    rows = rows_of(provider, key=case.key, value=case.value)
+    return Facts(
+        operations=operations,
+        key=rows.key_fields,
+        value=rows.value_fields,
+        puts=puts,
+        looks=not operations.isdisjoint(_STATE) or case.look is not Case.look,
+        samples=bool(values["rows"]),
+        any_row=case.any_row,
+        missing=case.missing is not None or case.any_row,
+        refused=bool(values["refused"]),
+        durable=case.durable,
+        may_forget=case.may_forget,
+        shared=case.shared,
+        hands_over=case.hands_over,
+        ordered=case.ordered,
+        whole_keys=case.whole_keys,
+        secrets=bool(values["secrets"]),
+    )

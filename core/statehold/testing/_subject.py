@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from statehold.testing._case import Case
+
+_PROMISES: Final = ("durable", "hands_over", "ordered")
+_PARDONS: Final = {"any_row": True, "may_forget": False, "shared": False, "whole_keys": False}
+_EFFORTS: Final = {"large": 2**20, "callers": 8, "calls": 50, "examples": 50}
+
+
+def subject(case: Case) -> dict[str, object]:
+    """Return what the report says about a tested storage, as plain data that can travel between processes."""
+    provider = case.given("provider")
+    opening = provider.open
+    return {
+        "provider": provider.name,
+        "module": getattr(opening, "__module__", type(opening).__module__),
+        "operations": sorted(map(str, case.facts.operations)),
+        "with": [
+            *(name for name in _PROMISES if getattr(case, name)),
+            *(
+                f"{name}={getattr(case, name)}"
+                for name, default in _PARDONS.items()
+                if getattr(case, name) != default
+            ),
+            *(
+                f"{name}={getattr(case, name)}"
+                for name, usual in _EFFORTS.items()
+                if getattr(case, name) < usual
+            ),
+        ],
+    }
