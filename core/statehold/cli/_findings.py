@@ -47,11 +47,13 @@ def diagnostic_document(diagnostic: Diagnostic, sources: Sources | None = None) 
     }
 
 
-def show_diagnostics(found: Iterable[Diagnostic], sources: Sources, *, err: bool = False) -> None:
+def show_diagnostics(
+    found: Iterable[Diagnostic], sources: Sources, *, err: bool = False, color: bool | None = None
+) -> None:
     """Write each diagnostic with its source line and a caret."""
     for diagnostic in found:
         for line in render(diagnostic, sources.get((diagnostic.package, diagnostic.file))):
-            click.echo(line, err=err)
+            click.echo(line, err=err, color=color)
 
 
 def render(diagnostic: Diagnostic, source: Source | None) -> list[str]:

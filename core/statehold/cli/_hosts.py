@@ -28,10 +28,14 @@ class HostOptions:
     verbose: bool
 
     @contextmanager
-    def open(self, out: Output, *, apps: Collection[str] | None) -> Iterator[Host]:
-        """Open the host with the named apps running, none for an empty collection, and close it."""
+    def open(self, out: Output, *, apps: Collection[str]) -> Iterator[Host]:
+        """Open the host with the named apps running, and close it again."""
         from statehold.hosting import Host  # noqa: PLC0415
 
+        running = click.get_current_context().find_object(Host)
+        if running is not None:
+            yield running
+            return
         if self.verbose:
             logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
         secrets = self.secrets or self.data / "secrets"

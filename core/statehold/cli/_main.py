@@ -4,12 +4,15 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from statehold.cli._group import cli
-from statehold.cli._output import Output, error_document, show_error
+from statehold.cli._output import Output, show_error
+
+if TYPE_CHECKING:
+    from statehold.hosting import Host
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -19,24 +22,29 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def run(argv: Sequence[str]) -> int:
     """Run the command line and return its exit code: 0 done, 1 errors found, 2 wrong usage."""
+    return execute(argv, color=_color())
+
+
+def execute(argv: Sequence[str], *, color: bool | None = None, host: Host | None = None) -> int:
+    """Run the command line, on *host* where one is given instead of one of its own."""
     arguments = list(argv)
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     out = Output(json="--json" in options)
     try:
-        code = cli.main(arguments, prog_name="statehold", standalone_mode=False, color=_color())
+        code = cli.main(arguments, prog_name="statehold", standalone_mode=False, color=color, obj=host)
     except click.UsageError as error:
         _usage(error, out)
         return 2
     except (click.Abort, KeyboardInterrupt):
-        _fail(out, {"type": "Interrupted", "message": "interrupted", "hint": ""}, "interrupted")
+        _fail(out, "Interrupted", "interrupted")
         return 130
     except click.ClickException as error:
-        _fail(out, {"type": "Error", "message": error.format_message(), "hint": ""}, error.format_message())
+        _fail(out, "Error", error.format_message())
         return 1
-    except Exception as error:  # noqa: BLE001  the last line of defence: a person sees this program's errors, not its insides
+    except Exception as error:  # noqa: BLE001  the last line of defence: people see errors, not our insides
         if "--debug" in options and not out.json:
             traceback.print_exc()
-        show_error(out, error)
+        show_error(out, error, color=color)
         return 1
     return code if isinstance(code, int) else 0
 
@@ -57,11 +65,8 @@ def _usage(error: click.UsageError, out: Output) -> None:
         error.show()
 
 
-def _fail(out: Output, error: dict[str, object], text: str) -> None:
+def _fail(out: Output, kind: str, message: str) -> None:
     if out.json:
-        out.document({"error": error}, ok=False)
+        out.document({"error": {"type": kind, "message": message, "hint": ""}}, ok=False)
     else:
-        click.echo(text, err=True)
-
-
-__all__ = ["error_document", "main", "run"]
+        click.echo(message, err=True)

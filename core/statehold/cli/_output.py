@@ -46,7 +46,9 @@ class Output:
         """Return a Rich console on stdout, silent where a machine reads."""
         from rich.console import Console  # noqa: PLC0415
 
-        return Console(quiet=self.json, highlight=False, soft_wrap=False)
+        context = click.get_current_context(silent=True)
+        color = context.color if context else None
+        return Console(quiet=self.json, highlight=False, force_terminal=color, no_color=color is False)
 
     @contextmanager
     def progress(self, text: str) -> Iterator[None]:
@@ -81,21 +83,24 @@ def error_document(error: BaseException) -> dict[str, Any]:
     return document
 
 
-def show_error(out: Output, error: Exception) -> None:
+def show_error(out: Output, error: Exception, *, color: bool | None = None) -> None:
     """Write what went wrong and how to mend it; to stdout as JSON, or to stderr for a person."""
     from statehold.sdk import StateholdError  # noqa: PLC0415
 
     expected = isinstance(error, StateholdError | OSError)
     document = error_document(error)
+    if isinstance(error, OSError) and error.strerror:
+        document["message"] = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if not expected:
         document["message"] = f"unexpected {type(error).__name__}: {error}"
         document["hint"] = "this is a defect of Statehold or of a plugin: --debug shows where"
     if out.json:
         out.document({"error": document}, ok=False)
         return
-    show_diagnostics(getattr(error, "diagnostics", ()), {}, err=True)
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {printable(document['message'])}", err=True)
-    if document["hint"]:
-        click.echo(f"{click.style(' hint:', fg='cyan')} {printable(document['hint'])}", err=True)
-    for note in getattr(error, "__notes__", ()):
-        click.echo(f"{click.style(' note:', fg='cyan')} {printable(note)}", err=True)
+    show_diagnostics(getattr(error, "diagnostics", ()), {}, err=True, color=color)
+    parts = [("error:", "red", document["message"]), (" hint:", "cyan", document["hint"])]
+    parts += [(" note:", "cyan", note) for note in getattr(error, "__notes__", ())]
+    for word, shade, text in parts:
+        if text:
+            head = click.style(word, fg=shade, bold=word == "error:")
+            click.echo(f"{head} {printable(text)}", err=True, color=color)

@@ -14,14 +14,21 @@ from statehold_vsql import Operation, Scope
 
 _OPERATION = click.Choice([op.value for op in Operation], case_sensitive=False)
 _SCOPE = click.Choice([scope.value for scope in Scope], case_sensitive=False)
+_SCOPE_HELP = "Who calls: COMMANDS, QUERIES, PROJECTORS or JOBS."
 _COUNT = click.IntRange(min=0)
 
+_EPILOG = """\b
+Example:
+  statehold call acme.bills bills.Scada GET --scope QUERIES \\
+      --key '{"Device": "oven", "Point": "heat"}'
+"""
 
-@click.command("call")
+
+@click.command("call", epilog=_EPILOG)
 @click.argument("app")
 @click.argument("storage")
-@click.argument("operation", type=_OPERATION)
-@click.option("--scope", type=_SCOPE, required=True, help="Who calls: the kind of extension.")
+@click.argument("operation", type=_OPERATION, metavar="OPERATION")
+@click.option("--scope", type=_SCOPE, metavar="SCOPE", required=True, help=_SCOPE_HELP)
 @click.option(
     "--key", "keys", multiple=True, metavar="JSON", help="The fields of KEY; one each for GETBATCH."
 )
@@ -48,15 +55,10 @@ def command(
     version: str | None,
     limit: int,
 ) -> None:
-    r"""Use a STORAGE of APP as an extension would, in a scope.
+    """Use a STORAGE of APP as an extension would, in a scope.
 
     OPERATION is GET, GETBATCH, READ, INSERT or UPDATE. For READ, leave trailing fields of the key out.
     Bytes are written {"base64": "..."}.
-
-    \b
-    Example:
-      statehold call acme.bills bills.Scada GET --scope QUERIES \
-          --key '{"Device": "oven", "Point": "heat"}'
     """
     wanted = Operation(operation)
     if len(keys) > 1 and wanted is not Operation.GETBATCH:

@@ -9,17 +9,18 @@ from statehold.cli._output import Output
 _SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command("completion")
+_EPILOG = """\b
+In your shell's start file:
+  bash, zsh:  eval "$(statehold completion bash)"
+  fish:       statehold completion fish | source
+"""
+
+
+@click.command("completion", epilog=_EPILOG)
 @click.argument("shell", type=click.Choice(_SHELLS))
 @common
 def command(out: Output, shell: str) -> None:
-    r"""Print the completion script of a shell.
-
-    \b
-    In your shell's start file:
-      bash, zsh:  eval "$(statehold completion bash)"
-      fish:       statehold completion fish | source
-    """
+    """Print the completion script of a shell."""
     from statehold.cli._group import cli  # noqa: PLC0415
 
     maker = get_completion_class(shell)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import attrs
+import click
+
+from statehold.cli._findings import Source
+
+_SUFFIXES = (".vsql", ".sql")
+_WRAPPER = "statehold/check"
+_APPLICATION = re.compile(r"^\s*APPLICATION\s+\w+\s*\(", re.MULTILINE)
+
+
+@attrs.frozen(kw_only=True)
+class Checked:
+    """What is to be checked together: the texts of packages, and what is wrong beside their texts.
+
+    `asked` are the packages whose diagnostics are wanted; the others are there to be imported.
+    """
+
+    packages: Mapping[str, Mapping[str, str]]
+    sources: Mapping[tuple[str, str], Source]
+    asked: frozenset[str]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def application(self) -> Mapping[str, Mapping[str, str]]:
+        """The packages as an application: with one made up that uses them, where none declares one."""
+        if any(_APPLICATION.search(text) for files in self.packages.values() for text in files.values()):
+            return self.packages
+        paths = [path for path in self.packages if path != "sys"]
+        imports = "".join(f"IMPORT SCHEMA '{path}' AS p{n};\n" for n, path in enumerate(paths))
+        uses = "".join(f" USE p{n};" for n, _ in enumerate(paths))
+        return {**self.packages, _WRAPPER: {"check.vsql": f"{imports}APPLICATION check ({uses});"}}
+
+
+def read_targets(paths: Iterable[Path]) -> list[Checked]:
+    """Read what the paths mean: each image and app by itself, files and packages' folders together."""
+    found: list[Checked] = []
+    loose: dict[Path, list[Path]] = {}
+    for path in paths:
+        if path.is_dir() and ((path / "descriptor.json").exists() or (path / "image" / "pkg").is_dir()):
+            found.append(_app(path))
+        elif path.is_dir():
+            loose.setdefault(path, []).extend(_schemas(path))
+        elif path.suffix in _SUFFIXES:
+            loose.setdefault(path.parent, []).append(path)
+        else:
+            found.append(_image(path))
+    return found + _packages(loose)
+
+
+def _image(path: Path) -> Checked:
+    from statehold.images import open_image  # noqa: PLC0415
+
+    with open_image(path) as image:
+        texts = {package: dict(files) for package, files in image.packages.items()}
+    sources = {
+        (package, name): Source(f"{path}:{package}/{name}", text)
+        for package, files in texts.items()
+        for name, text in files.items()
+    }
+    return Checked(packages=texts, sources=sources, asked=frozenset(texts))
+
+
+def _app(folder: Path) -> Checked:
+    from statehold.images import verify_image  # noqa: PLC0415
+
+    problems = tuple(map(str, verify_image(folder)))
+    root = folder / "image" / "pkg"
+    return _read({path: _schemas(root / path) for path in _package_paths(root)}, problems=problems)
+
+
+def _packages(folders: Mapping[Path, list[Path]]) -> list[Checked]:
+    if not folders:
+        return []
+    files: dict[str, list[Path]] = {}
+    asked = set()
+    for folder, schemas in folders.items():
+        root, path = _place(folder.absolute())
+        if root:
+            files.update({other: _schemas(root / other) for other in _package_paths(root)})
+        files[path] = schemas
+        asked.add(path)
+    return [_read(files, asked=frozenset(asked))]
+
+
+def _place(folder: Path) -> tuple[Path | None, str]:
+    """Return the `image/pkg` folder that a package's folder is in, and the package's path."""
+    for above in folder.parents:
+        if above.name == "pkg" and above.parent.name == "image":
+            return above, folder.relative_to(above).as_posix()
+    return None, re.sub(r"\W", "_", folder.name) or "main"
+
+
+def _package_paths(root: Path) -> list[str]:
+    return sorted(
+        {file.parent.relative_to(root).as_posix() for file in root.rglob("*") if file.suffix in _SUFFIXES}
+    )
+
+
+def _schemas(folder: Path) -> list[Path]:
+    found = sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES and file.is_file())
+    if not found:
+        raise click.BadParameter(
+            f"{folder} has no .vsql file, no descriptor.json and no image/pkg: name an image, the folder"
+            " of an application, or of a package.",
+            param_hint="PATH",
+        )
+    return found
+
+
+def _read(
+    files: Mapping[str, list[Path]], *, asked: frozenset[str] | None = None, problems: tuple[str, ...] = ()
+) -> Checked:
+    texts: dict[str, dict[str, str]] = {}
+    sources = {}
+    for package, paths in files.items():
+        for path in paths:
+            # What is no UTF-8 becomes lone surrogates, and those the compiler reports with their place.
+            text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+            texts.setdefault(package, {})[path.name] = text
+            sources[package, path.name] = Source(str(path), text)
+    return Checked(packages=texts, sources=sources, asked=asked or frozenset(texts), problems=problems)

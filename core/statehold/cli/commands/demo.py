@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+import click
+
+from statehold.cli._options import common
+from statehold.cli._output import Output
+
+
+@click.command("demo")
+@common
+def command(out: Output) -> None:
+    """Show all of it on a real application, in a temporary folder, in a few seconds."""
+    from statehold.cli.demo import tell  # noqa: PLC0415
+
+    tell(out)

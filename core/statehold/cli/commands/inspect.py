@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from statehold.cli._options import common
+from statehold.cli._output import Output
+from statehold.cli._text import printable, size
+
+
+@click.command("inspect")
+@click.argument("image", type=click.Path(exists=True, path_type=Path))
+@click.option("--files", is_flag=True, help="List every file with its size and digest.")
+@common
+def command(out: Output, *, image: Path, files: bool) -> None:
+    """Show what is in an IMAGE, or would be in the image of an application's folder."""
+    from statehold.images import inspect_image  # noqa: PLC0415
+
+    found = cast("Mapping[str, Any]", inspect_image(image))
+    out.document(found)
+    if not out.json:
+        for line in _lines(found):
+            out.line(printable(line))
+        if files:
+            out.line("files:")
+            for file in found["files"]:
+                out.line(f"  {file['sha256'][:12]}  {size(file['size']):>8}  {printable(file['path'])}")
+
+
+def _lines(found: Mapping[str, Any]) -> list[str]:
+    descriptor = found["descriptor"]
+    lines = [
+        f"{found['app']} {found['version']}",
+        f"  sha256      {found['digest']}",
+        f"  size        {size(found['size'])} in {len(found['files'])} files",
+        f"  partitions  {descriptor['NumParts']}",
+    ]
+    for package, parts in found["packages"].items():
+        lines.append(f"package {package}")
+        lines += [f"  declarations  {name}" for name in parts["declarations"]]
+        lines += [f"  plugin        {p['name']}  {size(p['size'])}" for p in parts["plugins"]]
+        if parts["wasm"]:
+            lines.append(f"  wasm          {parts['wasm']}")
+        if parts["extensions"]:
+            lines.append(f"  extensions    {len(parts['extensions'])} files")
+    for package, params in descriptor["PackageParams"].items():
+        lines += [f"parameter {package}.{name} = {value}" for name, value in params.items()]
+    for storage, settings in descriptor["Storages"].items():
+        lines += [f"storage {storage}: {name} {_text(value)}" for name, value in settings.items() if value]
+    return lines
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} = {_text(item)}" for name, item in value.items())
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import sys
+import textwrap
+from contextlib import redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from statehold.cli._output import Output
+from statehold.sdk import StateholdError
+
+if TYPE_CHECKING:
+    from statehold.hosting import Host
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Teller:
+    """Tells a story whose commands really run, and stops where one does not do what the story says.
+
+    While `host` is set, the commands use it instead of opening one each.
+    """
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
+        self._color = click.get_current_context().color
+        if self._color is None:
+            self._color = sys.stdout.isatty()
+        self.host: Host | None = None
+        self.steps: list[dict[str, Any]] = []
+
+    def step(self, title: str, text: str) -> None:
+        """Begin a numbered step."""
+        self.steps.append({"title": title, "commands": []})
+        head = f"{len(self.steps)}. {title} "
+        self._out.line()
+        self._out.line(click.style(f"{head}{'─' * (79 - len(head))}", fg="cyan", bold=True))
+        self.say(text)
+
+    def say(self, text: str) -> None:
+        """Write a paragraph."""
+        self._out.line()
+        self._out.line(textwrap.fill(" ".join(text.split()), 79))
+
+    def show(self, command: str) -> None:
+        """Write a command that the story does by other means."""
+        self._out.line()
+        self._out.line(click.style(f"$ {command}", bold=True))
+
+    def run(self, command: str, *, code: int = 0, says: str = "") -> str:
+        """Write a `statehold` command, run it, write what it says, and return that without colours.
+
+        Raises:
+            StateholdError: it does not end with *code*, or does not say *says*.
+
+        """
+        self.show(command)
+        text, got = self._execute(shlex.split(command.replace("\\\n", " "))[1:])
+        plain = _ANSI.sub("", text)
+        self._out.line(text.rstrip())
+        self.steps[-1]["commands"].append({"command": command, "exit_code": got, "output": plain})
+        self.expect(got == code, f"`{command}` to end with {code}, it ended with {got}")
+        said = says in " ".join(plain.split())
+        self.expect(said, f"`{command}` to say {says!r}, it said:\n{plain}")
+        return plain
+
+    def expect(self, holds: bool, what: str) -> None:  # noqa: FBT001
+        """Stop the story where *what* does not hold."""
+        if not holds:
+            raise StateholdError(
+                f"step {len(self.steps)} of the demo expected {what}",
+                hint="Run the command with --debug to see more",
+            )
+
+    def _execute(self, arguments: list[str]) -> tuple[str, int]:
+        from statehold.cli._main import execute  # noqa: PLC0415
+
+        with redirect_stdout(io.StringIO()) as captured, redirect_stderr(captured):
+            code = execute(arguments, color=bool(self._color), host=self.host)
+        return captured.getvalue(), code
