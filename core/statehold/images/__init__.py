@@ -1,1 +1,38 @@
+"""App images: built of a folder, verified completely, opened, and given their parameters and secrets."""
 
+from __future__ import annotations
+
+from statehold.images._build import build_image
+from statehold.images._config import storage_config
+from statehold.images._descriptor import read_descriptor
+from statehold.images._image import AppImage
+from statehold.images._inspect import inspect_image
+from statehold.images._layout import PluginFile, PluginKind
+from statehold.images._limits import ImageLimits
+from statehold.images._manifest import FileEntry
+from statehold.images._open import open_image, verify_image
+from statehold.images._problem import Problem
+from statehold.images._redactor import Redactor
+from statehold.images._settings import Descriptor, Isolation, StorageSettings
+from statehold.images._values import Values, resolve_values
+
+__all__ = [
+    "AppImage",
+    "Descriptor",
+    "FileEntry",
+    "ImageLimits",
+    "Isolation",
+    "PluginFile",
+    "PluginKind",
+    "Problem",
+    "Redactor",
+    "StorageSettings",
+    "Values",
+    "build_image",
+    "inspect_image",
+    "open_image",
+    "read_descriptor",
+    "resolve_values",
+    "storage_config",
+    "verify_image",
+]

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+from statehold.sdk import Secret
+
+_MASK = "***"
+_LINE = 8
+_FORMATTER = logging.Formatter()
+
+
+class Redactor(logging.Filter):
+    """Takes known secret values out of log records: message, arguments, exception and stack.
+
+    A value is also found as `repr`, JSON and URLs write it, and, where it has several lines, line by line.
+    Add it to a handler, so that it sees the records of every logger that writes there.
+    """
+
+    def __init__(self, secrets: Iterable[Secret]) -> None:
+        super().__init__()
+        forms = {form for secret in secrets for form in _forms(secret.reveal())}
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def __repr__(self) -> str:
+        return "Redactor(***)"
+
+    def redact(self, text: str) -> str:
+        """Return *text* with `***` in the place of every secret value."""
+        return self._pattern.sub(_MASK, text) if self._pattern else text
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact *record* in place and let it pass."""
+        if self._pattern is None:
+            return True
+        if self._tells(record.msg) or self._tells(record.args):
+            record.msg = self.redact(_message(record))
+            record.args = ()
+        if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
+            record.exc_text = _FORMATTER.formatException(record.exc_info)
+        if record.exc_text and self._tells(record.exc_text):
+            record.exc_text = self.redact(record.exc_text)
+            # Whoever formats the exception anew would bring the value back.
+            record.exc_info = None
+        if record.stack_info:
+            record.stack_info = self.redact(record.stack_info)
+        for name, value in list(record.__dict__.items()):
+            if name not in _OWN and self._tells(value):
+                record.__dict__[name] = self.redact(value if isinstance(value, str) else _text(value))
+        return True
+
+    def _tells(self, value: object) -> bool:
+        if value is None or self._pattern is None:
+            return False
+        if isinstance(value, tuple):
+            return any(map(self._tells, value))
+        return bool(self._pattern.search(value if isinstance(value, str) else _text(value)))
+
+
+_OWN = frozenset(logging.makeLogRecord({}).__dict__) - {"msg", "args"} | {"message", "asctime"}
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - a log call with wrong arguments must not show what it was given
+        return f"{record.msg} (its arguments do not fit and are left out)"
+
+
+def _text(value: object) -> str:
+    try:
+        return f"{value} {value!r}"
+    except Exception:  # noqa: BLE001 - any object may be logged, also one that cannot be written out
+        return ""
+
+
+def _forms(value: str) -> Iterable[str]:
+    lines = [line.strip() for line in value.splitlines()]
+    for part in (value, value.strip(), *(line for line in lines if len(line) >= _LINE)):
+        for form in (
+            part,
+            repr(part)[1:-1],
+            json.dumps(part)[1:-1],
+            json.dumps(part, ensure_ascii=False)[1:-1],
+            quote(part, safe="", errors="replace"),
+            quote(part, errors="replace"),
+            quote_plus(part, errors="replace"),
+        ):
+            if form:
+                yield form
