@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from statehold.loading._app_plugins import AppPlugins
+from statehold.loading._entries import Entry
+from statehold.loading._reference import load_object, short
+from statehold.sdk import PluginError
+
+_log = logging.getLogger(__name__)
+
+
+class HookPlugins:
+    """The installed hook plugins, imported at first use; a broken one is set aside with its error."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = tuple(entries)
+        self.errors: dict[Entry, PluginError] = {}
+        self._plugins: dict[Entry, object] = {}
+        self._asked: AppPlugins | None = None
+        self._lock = threading.RLock()
+
+    @property
+    def plugins(self) -> Mapping[Entry, object]:
+        """The plugins that could be loaded."""
+        self._load()
+        return self._plugins
+
+    def answers(self, hook: str) -> list[tuple[Entry, Any]]:
+        """Return what each plugin answers to *hook*, without those that raised."""
+        by_name = {label(entry): entry for entry in self.entries}
+        answers = []
+        for name, function in self._load().implementations(hook):
+            entry = by_name[name]
+            try:
+                answers.append((entry, function()))
+            except Exception as error:  # noqa: BLE001 - whatever a foreign hook raises, the host goes on
+                self._reject(
+                    entry,
+                    PluginError(
+                        f"hook plugin {entry.name!r} ({entry.value}) of {entry} is broken: "
+                        f"{hook} raised {short(error)}",
+                        hint="Correct the plugin, or uninstall it",
+                    ),
+                )
+        return answers
+
+    def require_own(self) -> None:
+        """Raise the error of a broken hook plugin of Statehold's own: nothing works without those."""
+        self._load()
+        for entry, error in self.errors.items():
+            if entry.builtin:
+                raise PluginError(error.message, hint=error.hint) from error.__cause__
+
+    def _load(self) -> AppPlugins:
+        with self._lock:
+            if self._asked is None:
+                self._asked = AppPlugins()
+                for entry in self.entries:
+                    who = f"hook plugin {entry.name!r} ({entry.value}) of {entry}"
+                    try:
+                        plugin = load_object(entry.value, who=who, import_module=importlib.import_module)
+                        self._asked.register(plugin, name=label(entry))
+                    except PluginError as error:
+                        self._reject(entry, error)
+                    else:
+                        self._plugins[entry] = plugin
+            return self._asked
+
+    def _reject(self, entry: Entry, error: PluginError) -> None:
+        if entry not in self.errors:
+            _log.warning("%s", error)
+        self.errors[entry] = error
+
+
+def label(entry: Entry) -> str:
+    """Return the name a hook plugin is registered under, one of its own per distribution."""
+    return f"{entry.distribution}:{entry.name}"

@@ -1,0 +1,56 @@
+"""Takes a freed plugin's classes and functions out of the registries of the standard library."""
+
+from __future__ import annotations
+
+import copyreg
+import logging
+import sys
+import typing
+import warnings
+from contextlib import suppress
+from typing import Any
+
+from statehold.loading._traces import marked
+
+
+def sweep(marker: str) -> None:
+    """Remove what carries *marker* from caches and registries that hold classes strongly."""
+    for clear in typing._cleanups:  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+        clear()
+    for logger in (logging.root, *logging.Logger.manager.loggerDict.values()):
+        if isinstance(logger, logging.Logger):
+            for handler in [each for each in logger.handlers if is_of(each, marker)]:
+                logger.removeHandler(handler)
+                with suppress(Exception):
+                    handler.close()
+            for condition in [each for each in logger.filters if is_of(each, marker)]:
+                logger.removeFilter(condition)
+    for registry in _registries():
+        for key in [
+            key for key, value in list(registry.items()) if _has(key, marker) or is_of(value, marker)
+        ]:
+            registry.pop(key, None)
+    kept = [each for each in warnings.filters if not is_of(each[2], marker)]
+    if len(kept) != len(warnings.filters):
+        warnings.filters[:] = kept  # type: ignore[index]
+
+
+def is_of(thing: object, marker: str) -> bool:
+    """Return whether *thing* was defined by the plugin, or is an instance of what was."""
+    for owner in (thing, type(thing)):
+        name = getattr(owner, "__module__", None)
+        if isinstance(name, str) and marked((name,), marker):
+            return True
+    return False
+
+
+def _has(key: object, marker: str) -> bool:
+    return any(is_of(each, marker) for each in (key if isinstance(key, tuple) else (key,)))
+
+
+def _registries() -> list[dict[Any, Any]]:
+    registries = [copyreg.dispatch_table, getattr(warnings, "onceregistry", {})]
+    sqlite3 = sys.modules.get("sqlite3")
+    if sqlite3 is not None:
+        registries += [vars(sqlite3).get("adapters", {}), vars(sqlite3).get("converters", {})]
+    return registries

@@ -1,0 +1,64 @@
+"""What loading and running a plugin leaves in the registries of the process, under its private names."""
+
+from __future__ import annotations
+
+import linecache
+import logging
+import re
+import sys
+import zipimport
+from collections.abc import Iterable
+from contextlib import suppress
+from types import ModuleType
+
+from statehold.loading._space import Space
+
+
+def remove_modules(space: Space) -> dict[str, ModuleType]:
+    """Take the plugin's modules out of the import system, and return them by private name."""
+    space.close()
+    removed: dict[str, ModuleType] = {}
+    for name in space.modules:
+        module = sys.modules.pop(name, None)
+        if module is not None:
+            removed[name] = module
+    for name in marked(sys.modules, space.marker):
+        removed[name] = sys.modules.pop(name)
+    for module in removed.values():
+        for folder in vars(module).get("__path__", ()):
+            sys.path_importer_cache.pop(folder, None)
+    # Both are filled when somebody walks through the plugin's packages.
+    archive = str(space.archive.path)
+    sys.path_importer_cache.pop(archive, None)
+    zipimport._zip_directory_cache.pop(archive, None)  # type: ignore[attr-defined]  # noqa: SLF001
+    return removed
+
+
+def remove_source_lines(space: Space) -> None:
+    """Forget the source lines that tracebacks and generated methods left."""
+    for name in space.archive.modules:
+        linecache.cache.pop(space.archive.location(name), None)
+    for name in marked(linecache.cache, space.marker):
+        linecache.cache.pop(name, None)
+
+
+def remove_loggers(space: Space) -> None:
+    """Remove the loggers named after the plugin's modules, and close their handlers."""
+    loggers = logging.Logger.manager.loggerDict
+    for name in marked(loggers, space.marker):
+        logger = loggers.pop(name, None)
+        if isinstance(logger, logging.Logger):
+            for handler in logger.handlers[:]:
+                logger.removeHandler(handler)
+                with suppress(Exception):  # a handler that cannot be closed is of no use to anybody
+                    handler.close()
+
+
+def marked(names: Iterable[str], marker: str) -> list[str]:
+    """Return those of *names* that carry the plugin's marker."""
+    # One search through the joined names takes a tenth of the time of one search per name.
+    known = list(names)
+    if marker not in "\n".join(known):
+        return []
+    is_marked = re.compile(rf"{marker}(?!\d)").search
+    return [name for name in known if marker in name and is_marked(name)]
