@@ -22,10 +22,10 @@ def build_image(folder: Path, out: Path | None = None, *, version: str | None = 
 
     """
     if version is not None and not VERSION.fullmatch(version):
-        hint = "use up to 64 letters, digits, '.', '_', '-' and '+'"
+        hint = "Use up to 64 letters, digits, '.', '_', '-' and '+'"
         raise ImageError(f"{version!r} is no version name", hint=hint)
     if not folder.is_dir():
-        raise ImageError(f"{folder} is not an application folder", hint="name the folder <owner>.<app>")
+        raise ImageError(f"{folder} is not an application folder", hint="Name the folder <owner>.<app>")
     image, problems = load(folder, DEFAULT_LIMITS, version=version)
     if image is None:
         lines = [str(problem) for problem in problems]

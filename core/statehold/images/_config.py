@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 import typing
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -13,8 +14,9 @@ from statehold.sdk import DescriptorError, PluginError, Secret
 from statehold_vsql.appdef import QName, StorageDef
 
 _DOLLAR = re.compile(r"\$(\$|[^\W\d]\w*|)")
+_MODEL = "use a msgspec.Struct, an attrs class or a dataclass"
+_Object = msgspec.inspect.StructType | msgspec.inspect.DataclassType
 _AT = re.compile(r" - at `\$(?P<path>[^`]*)`$")
-_MARK = "must set"
 
 
 def storage_config(storage: StorageDef, model: type | None, values: Values) -> object:
@@ -99,28 +101,24 @@ class _Conversion:
         self._problems = problems
         self._redact = values.redactor().redact
         try:
-            self._info = msgspec.inspect.type_info(model)
+            info = msgspec.inspect.type_info(model)
             self._hints = typing.get_type_hints(model, include_extras=True)
         except (TypeError, NameError) as error:
-            hint = "use a msgspec.Struct, an attrs class or a dataclass"
-            raise PluginError(f"The config model of provider {provider}: {error}", hint=hint) from error
-        if not isinstance(self._info, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
-            hint = "use a msgspec.Struct, an attrs class or a dataclass"
-            raise PluginError(f"The config model of provider {provider} is no class with fields", hint=hint)
+            raise PluginError(f"The config model of provider {provider}: {error}", hint=_MODEL) from error
+        if not isinstance(info, _Object):
+            raise PluginError(f"The config model of provider {provider} is no class with fields", hint=_MODEL)
+        self._info = info
 
     def convert(self, content: dict[str, object]) -> object:
         before = len(self._problems)
-        self._check_keys(content, self._info, "")
-        for field in getattr(self._info, "fields", ()):
-            if field.encode_name in content and field.name in self._hints:
-                self._attempt(
-                    content[field.encode_name], self._hints[field.name], f"key {field.encode_name!r}"
-                )
-        if len(self._problems) > before:
-            return None
-        return self._attempt(content, self._model, "")
+        for name, field in self._known(content, self._info, "").items():
+            sound = len(self._problems)
+            self._check(content[name], field.type, f"key {name!r}")
+            if len(self._problems) == sound:
+                self._attempt(content[name], self._hints[field.name], f"key {name!r}")
+        return self._attempt(content, self._model, "") if len(self._problems) == before else None
 
-    def _attempt(self, value: object, kind: object, where: str) -> object:
+    def _attempt(self, value: object, kind: Any, where: str) -> object:
         try:
             return msgspec.convert(value, kind, dec_hook=_make)
         except msgspec.ValidationError as error:
@@ -128,52 +126,44 @@ class _Conversion:
         except Exception as error:  # noqa: BLE001 - a model's own checks may raise whatever they like
             message = f"{type(error).__name__}: {error}"
         at = _AT.search(message)
-        path = f"{where}{at['path']}" if at and where else f"key {at['path'].lstrip('.')!r}" if at else where
-        if not self._told(path):
-            text = message[: at.start()] if at else message
-            text = f"{text[:1].lower()}{text[1:]}" if text.startswith(("Expected", "Invalid")) else text
-            hint = _secret_hint(text)
-            self._problems.append(f"{path}{': ' if path else ''}{self._redact(text)}{hint}")
+        text = message[: at.start()] if at else message
+        text = f"{text[:1].lower()}{text[1:]}" if text.startswith("Expected") else text
+        path = f"{where}{at['path']}" if at else where
+        self._problems.append(f"{path}{': ' if path else ''}{self._redact(text)}{_hint(text)}")
         return None
 
-    def _told(self, path: str) -> bool:
-        """Tell whether a missing key in the part at *path* has been reported already."""
-        return any(problem.startswith(f"{path}.") and _MARK in problem for problem in self._problems if path)
-
-    def _check_keys(self, value: object, info: object, where: str) -> None:
-        """Note unknown and missing keys of *value* and of all that lies in it."""
+    def _check(self, value: object, info: object, where: str) -> None:
+        """Note unknown and missing keys of all that lies in *value*."""
         match info:
             case msgspec.inspect.UnionType(types=types):
                 shaped = [item for item in types if _fits(value, item)]
                 if len(shaped) == 1:
-                    self._check_keys(value, shaped[0], where)
+                    self._check(value, shaped[0], where)
             case msgspec.inspect.DictType(value_type=item) if isinstance(value, dict):
                 for name, inner in value.items():
-                    self._check_keys(inner, item, f"{where}.{name}" if where else f"key {name!r}")
+                    self._check(inner, item, f"{where}.{name}")
             case msgspec.inspect.ListType(item_type=item) | msgspec.inspect.VarTupleType(item_type=item):
                 for at, inner in enumerate(value if isinstance(value, list) else ()):
-                    self._check_keys(inner, item, f"{where}[{at}]")
+                    self._check(inner, item, f"{where}[{at}]")
             case msgspec.inspect.StructType() | msgspec.inspect.DataclassType() if isinstance(value, dict):
-                self._check_object(value, info, where)
+                for name, field in self._known(value, info, where).items():
+                    self._check(value[name], field.type, _at(where, name))
 
-    def _check_object(
-        self,
-        value: Mapping[str, object],
-        info: msgspec.inspect.StructType | msgspec.inspect.DataclassType,
-        where: str,
-    ) -> None:
+    def _known(
+        self, value: Mapping[str, object], info: _Object, where: str
+    ) -> dict[str, msgspec.inspect.Field]:
+        """Note the unknown and the missing keys of *value* itself, and return the others' fields."""
         fields = {field.encode_name: field for field in info.fields}
         tag = getattr(info, "tag_field", None)
-        known = {*fields, tag} if tag else set(fields)
         for name in value:
-            if name not in known:
-                hint = nearest(name, known) or "there are none"
-                self._problems.append(f"{_at(where, name)}: unknown ({hint})")
+            if name not in fields and name != tag:
+                self._problems.append(
+                    f"{_at(where, name)}: unknown ({nearest(name, fields) or 'there are none'})"
+                )
         for name, field in fields.items():
-            if name in value:
-                self._check_keys(value[name], field.type, _at(where, name))
-            elif field.required:
-                self._problems.append(f"{_at(where, name)}: missing (JSONCONFIG {_MARK} it)")
+            if field.required and name not in value:
+                self._problems.append(f"{_at(where, name)}: missing (JSONCONFIG must set it)")
+        return {name: field for name, field in fields.items() if name in value}
 
 
 def _at(where: str, name: str) -> str:
@@ -182,9 +172,7 @@ def _at(where: str, name: str) -> str:
 
 def _fits(value: object, info: object) -> bool:
     if isinstance(value, dict):
-        return isinstance(
-            info, msgspec.inspect.StructType | msgspec.inspect.DataclassType | msgspec.inspect.DictType
-        )
+        return isinstance(info, _Object | msgspec.inspect.DictType)
     return isinstance(value, list) and isinstance(
         info, msgspec.inspect.ListType | msgspec.inspect.VarTupleType
     )
@@ -200,7 +188,7 @@ def _make(kind: type, value: object) -> object:
     raise TypeError(f"Expected `{kind.__name__}`, which cannot be made of `{type(value).__name__}`")
 
 
-def _secret_hint(message: str) -> str:
+def _hint(message: str) -> str:
     if "got `Secret`" in message:
         return " (a SECRET needs a field of type statehold.sdk.Secret in the provider's config model)"
     if message.startswith("expected"):

@@ -11,6 +11,7 @@ from statehold.images._limits import ImageLimits
 from statehold.images._problem import Problem
 
 _CHUNK = 1 << 18
+_DEPTH = 64
 
 
 class FolderContents:
@@ -106,8 +107,10 @@ class _Scanner:
         if target != path and not target.is_relative_to(self.root):
             self._wrong(name, "a link that leads out of the folder")
         elif stat.S_ISDIR(mode):
-            if target in above or len(above) > 64:
+            if target in above:
                 self._wrong(name, "a folder that contains itself through a link")
+            elif len(above) > _DEPTH:
+                self._wrong(name, f"folders nested more than {_DEPTH} deep")
             else:
                 self.enter(target, name, above)
         elif stat.S_ISREG(mode):

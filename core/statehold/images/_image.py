@@ -79,10 +79,10 @@ class AppImage:
         try:
             data = b"".join(self._contents.chunks(path, Budget(self._limits)))
         except RefusedError as error:
-            raise ImageError(f"{self.app}: {path}: {error}", hint="open the image again") from error
+            raise ImageError(f"{self.app}: {path}: {error}", hint="Open the image again") from error
         if len(data) != entry.size or hashlib.sha256(data).hexdigest() != entry.sha256:
             raise ImageError(
-                f"{self.app}: {path} was changed since it was verified", hint="open the image again"
+                f"{self.app}: {path} was changed since it was verified", hint="Open the image again"
             )
         return data
 

@@ -12,6 +12,7 @@ from statehold.images._settings import StorageSettings
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _DECLARED = re.compile(r"\b(PARAMETER|SECRET)\s+([^\W\d]\w*)", re.IGNORECASE)
 _TELLING = re.compile(r"secret|pass|pwd|token|credential|private|auth|key|pin\b", re.IGNORECASE)
+_USER = re.compile(r"(?<=//)[^/@\s]+(?=@)")
 _MASK = "***"
 
 
@@ -73,11 +74,21 @@ def _settings(settings: StorageSettings) -> dict[str, object]:
         "isolation": settings.isolation.value if settings.isolation else None,
         "limits": dict(settings.limits),
         "scopes": {operation.value: sorted(scopes) for operation, scopes in settings.scopes.items()},
-        "allow": {
-            name: list(item) if isinstance(item, tuple) else item for name, item in settings.allow.items()
-        },
+        "allow": {name: _allowed(name, item) for name, item in settings.allow.items()},
         "version": settings.version,
     }
+
+
+def _allowed(name: str, value: object) -> object:
+    if isinstance(value, tuple):
+        return [_shown(name, item) for item in value]
+    return _shown(name, value)
+
+
+def _shown(name: str, value: object) -> object:
+    if _TELLING.search(name):
+        return _MASK
+    return _USER.sub(_MASK, value) if isinstance(value, str) else value
 
 
 def _params(image: AppImage) -> dict[str, dict[str, object]]:
@@ -91,8 +102,7 @@ def _params(image: AppImage) -> dict[str, dict[str, object]]:
             hidden.update(name for word, name in _DECLARED.findall(text) if word.upper() == "SECRET")
     return {
         package: {
-            name: value if name in shown - hidden and not _TELLING.search(name) else _MASK
-            for name, value in params.items()
+            name: _shown(name, value) if name in shown - hidden else _MASK for name, value in params.items()
         }
         for package, params in image.descriptor.package_params.items()
     }

@@ -40,10 +40,11 @@ class Redactor(logging.Filter):
         if self._tells(record.msg) or self._tells(record.args):
             record.msg = self.redact(_message(record))
             record.args = ()
-        if record.exc_info and record.exc_info[1] is not None and not record.exc_text:
-            record.exc_text = _FORMATTER.formatException(record.exc_info)
-        if record.exc_text and self._tells(record.exc_text):
-            record.exc_text = self.redact(record.exc_text)
+        traceback = record.exc_text
+        if not traceback and record.exc_info and record.exc_info[0] is not None:
+            traceback = _FORMATTER.formatException(record.exc_info)
+        if self._tells(traceback) or (record.exc_info and self._tells(record.exc_info[1])):
+            record.exc_text = self.redact(traceback or "")
             # Whoever formats the exception anew would bring the value back.
             record.exc_info = None
         if record.stack_info:
@@ -61,7 +62,7 @@ class Redactor(logging.Filter):
         return bool(self._pattern.search(value if isinstance(value, str) else _text(value)))
 
 
-_OWN = frozenset(logging.makeLogRecord({}).__dict__) - {"msg", "args"} | {"message", "asctime"}
+_OWN = frozenset(logging.makeLogRecord({}).__dict__)
 
 
 def _message(record: logging.LogRecord) -> str:

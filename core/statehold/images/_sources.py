@@ -42,7 +42,7 @@ def from_sources(
     for package, paths in layout.wasm_sources.items():
         modules = [path for path in paths if path.endswith(".wasm")]
         for path in modules:
-            files[f"{PACKAGES}{package}/{path.rpartition('/')[2]}"] = found[path]
+            _place(files, f"{PACKAGES}{package}/{path.rpartition('/')[2]}", found[path], problems)
         if not modules:
             problems.append(
                 Problem(
@@ -58,17 +58,17 @@ def from_sources(
         wheel, more = build_wheel(sources, path=folder)
         problems += more
         if wheel is not None:
-            _place(files, f"{PACKAGES}{package}/storages-{wheel.version}.whl", wheel.content, problems)
+            _place(files, f"{folder}-{wheel.version}.whl", wheel.content, problems)
     if version is not None and DESCRIPTOR in files:
         files[DESCRIPTOR] = _with_version(reader.read(DESCRIPTOR), version)
     return files, problems + reader.problems
 
 
-def _place(files: dict[str, Path | bytes], path: str, content: bytes, problems: list[Problem]) -> None:
+def _place(files: dict[str, Path | bytes], path: str, content: Path | bytes, problems: list[Problem]) -> None:
     if path in files:
-        hint = "raise the version in storages/pyproject.toml, or take the file away"
-        message = "there is a file of the version that storages/ has"
-        problems.append(Problem(code="plugin", message=message, path=path, hint=hint))
+        hint = "take one of them away, or raise the version in storages/pyproject.toml"
+        message = "there is such a file already, and another one would be made here of sources"
+        problems.append(Problem(code="duplicate", message=message, path=path, hint=hint))
     files[path] = content
 
 

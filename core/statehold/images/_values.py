@@ -86,8 +86,8 @@ def _unknown(parameters: Mapping[QName, ParameterDef], descriptor: Descriptor) -
     packages = {name.package for name in parameters}
     for package, params in descriptor.package_params.items():
         if package not in packages:
-            hint = nearest(package, packages) or "no package of the app declares a parameter"
-            problems.append(f"PackageParams: unknown package {package!r} ({hint})")
+            hint = nearest(package, packages) or "none of the app does"
+            problems.append(f"PackageParams: no package {package!r} declares parameters ({hint})")
             continue
         declared = {name.name: parameters[name] for name in parameters if name.package == package}
         for name in params:
