@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -51,18 +51,21 @@ class Output:
         return Console(quiet=self.json, highlight=False, force_terminal=color, no_color=color is False)
 
     @contextmanager
-    def progress(self, text: str) -> Iterator[None]:
-        """Turn a spinner on stderr while the block runs, on a terminal only."""
+    def progress(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Turn a spinner on stderr while the block runs, on a terminal only.
+
+        What the block is given takes a line of text, which says how far it has got.
+        """
         if self.json or not sys.stderr.isatty():
-            yield
+            yield lambda _: None
             return
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            progress.add_task(text, total=None)
-            yield
+            task = progress.add_task(text, total=None)
+            yield lambda step: progress.update(task, description=f"{text}: {step}")
 
 
 def error_document(error: BaseException) -> dict[str, Any]:

@@ -58,14 +58,14 @@ def command(out: Output, *, paths: tuple[Path, ...]) -> None:
             out.line(f"{click.style('error:', fg='red', bold=True)} {printable(problem)}\n")
         _summary(out, results, errors=errors, warnings=warnings, files=files)
     if errors:
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
 def _compile(checked: Checked) -> Compilation:
-    from statehold.loading import Catalog  # noqa: PLC0415
+    from statehold.loading import installed  # noqa: PLC0415
     from statehold_vsql import compile_app  # noqa: PLC0415
 
-    catalog = Catalog.installed()
+    catalog = installed()
     packages = {**catalog.packages(), **checked.application}
     return compile_app(packages, contracts=catalog.contracts())
 

@@ -16,21 +16,15 @@ from statehold.cli._text import plural
 def command(out: Output, options: HostOptions, *, image: Path, beside: bool) -> None:
     """Deploy an IMAGE: verify, compile, open its storages, and make it current in one step.
 
-    IMAGE is a .shi file, or an application's folder, which is built first. Whatever goes wrong, the
-    version that runs goes on.
+    IMAGE is a .shi file or an application's folder. Whatever goes wrong, the version that runs goes on.
     """
-    from tempfile import TemporaryDirectory  # noqa: PLC0415
+    from statehold.images import open_image  # noqa: PLC0415
 
-    from statehold.images import build_image, open_image  # noqa: PLC0415
-
-    with TemporaryDirectory(prefix="statehold-") as folder:
-        if image.is_dir():
-            image = build_image(image, Path(folder))
-        with open_image(image) as opened:
-            app = opened.app
-        with options.open(out, apps=[app]) as host, out.progress(f"deploying {app}"):
-            version = host.deploy(image, activate=not beside)
-            state = version.state.value
+    with open_image(image) as opened:
+        app = opened.app
+    with options.open(out, apps=[app]) as host, out.progress(f"deploying {app}") as tell:
+        version = host.deploy(image, activate=not beside, progress=tell)
+        state = version.state.value
     document = {"app": version.app, "version": version.name, "digest": version.digest, "state": state}
     out.document({**document, "partitions": len(version.partitions), "warnings": version.warnings})
     for warning in version.warnings:

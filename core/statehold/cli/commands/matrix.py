@@ -25,10 +25,10 @@ def command(out: Output, options: HostOptions, *, app: str, version: str | None,
 
     APP is a deployed app, or the path of an image or of an application's folder.
     """
-    from statehold.hosting import read_matrix  # noqa: PLC0415
+    from statehold.cli._image_matrix import image_matrix  # noqa: PLC0415
 
-    if "/" in app or Path(app).exists():
-        matrix = read_matrix(Path(app))
+    if "/" in app or Path(app).is_file() or (Path(app) / "image").is_dir():
+        matrix = image_matrix(Path(app))
     else:
         with options.open(out, apps=[app]) as host:
             matrix = host.matrix(app, version)

@@ -20,35 +20,37 @@ def command(out: Output) -> None:
 
     The exit code is 1 where one is broken.
     """
-    from statehold.loading import Catalog, installed_entries  # noqa: PLC0415
+    from statehold.loading import installed  # noqa: PLC0415
 
     with out.progress("loading the providers"):
-        listing = sorted(Catalog(**installed_entries()).listing(), key=lambda item: item.entry)
+        listing = sorted(installed().listing(), key=lambda item: item.entry)
     broken = [item for item in listing if item.error]
     out.document({"storages": [_document(item) for item in listing]}, ok=not broken)
-    _show(out, listing)
+    for item in listing:
+        for line in _lines(item):
+            out.line(line)
     for item in broken:
         out.line(f"\n{click.style('error:', fg='red', bold=True)} {printable(item.error)}")
     out.line(f"\n{plural(len(listing) - len(broken), 'storage')}, {len(broken)} broken")
     if broken:
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
-def _show(out: Output, listing: list[Listed]) -> None:
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table("storage", "operations", "from", "what", box=None, pad_edge=False)
-    for item in listing:
-        provider = item.provider
-        operations = " ".join(op for op in Operation if provider and op in provider.operations)
-        table.add_row(
-            Text(item.entry.name, style="bold red" if item.error else "bold"),
-            Text("broken" if item.error else operations, style="red" if item.error else "green"),
-            Text(f"{item.entry.distribution} {item.entry.version}"),
-            Text(provider.description if provider else item.entry.value, style="dim"),
-        )
-    out.console().print(table)
+def _lines(item: Listed) -> list[str]:
+    entry, provider = item.entry, item.provider
+    operations = " ".join(op for op in Operation if provider and op in provider.operations)
+    head = f"{click.style(f'{entry.name:<12}', bold=True)} "
+    head += (
+        click.style(f"{'broken':<31}", fg="red")
+        if item.error
+        else click.style(f"{operations:<31}", fg="green")
+    )
+    lines = [f"{head} {entry.distribution} {entry.version}"]
+    if provider and provider.description:
+        lines.append(f"{'':12} {provider.description}")
+    if not entry.builtin:
+        lines.append(f"{'':12} {click.style(entry.location, dim=True)}")
+    return lines
 
 
 def _document(item: Listed) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def command(out: Output, *, image: Path) -> None:
             if problem.hint:
                 out.line(f"  {click.style('hint:', fg='cyan')} {printable(problem.hint)}")
         out.line(f"\n{click.style('✗', fg='red')} {image} is refused: {plural(len(problems), 'problem')}")
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
     with open_image(image) as opened:
         app, version, digest, files = opened.app, opened.version, opened.digest, len(opened.files)
     document = {
