@@ -1,31 +1,107 @@
 from __future__ import annotations
 
+import threading
+from functools import partial
+
+from statehold.hosting._nearest import nearest
+from statehold.hosting._status import VersionState
 from statehold.hosting._version import AppVersion, Borrowed
+from statehold.sdk import HostError
 
 
 class App:
-    """A running app: one current version, and any number of versions beside it."""
+    """A running app: one current version, and any number of versions beside it.
 
-    name: str
+    Reading it takes no lock: both what is current and the map of versions are replaced, never changed.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        #: Held while a version is deployed, activated or taken away; never by a borrower.
+        self.changing = threading.Lock()
+        self._current: AppVersion | None = None
+        self._versions: dict[str, AppVersion] = {}
 
     @property
     def current(self) -> AppVersion:
-        """The version that answers calls, or a HostError where none is current."""
-        raise NotImplementedError
+        """The version that answers calls.
+
+        Raises:
+            HostError: none is current.
+
+        """
+        current = self._current
+        if current is None:
+            raise HostError(
+                f"{self.name} has no current version", hint="Deploy one, or activate one of its versions"
+            )
+        return current
+
+    @property
+    def current_or_none(self) -> AppVersion | None:
+        """The version that answers calls, if there is one."""
+        return self._current
 
     @property
     def versions(self) -> tuple[AppVersion, ...]:
-        """The open versions, in the order of their deployment."""
-        raise NotImplementedError
+        """The open versions, in the order of their opening."""
+        return tuple(self._versions.values())
+
+    def is_open(self, version: str) -> bool:
+        """Return whether there is an open version of that name."""
+        return version in self._versions
 
     def version(self, name: str) -> AppVersion:
-        """Return an open version by its name."""
-        raise NotImplementedError
+        """Return an open version by its name.
+
+        Raises:
+            HostError: no open version has that name.
+
+        """
+        try:
+            return self._versions[name]
+        except KeyError:
+            raise HostError(
+                f"{self.name} has no open version {name!r}", hint=nearest(name, self._versions)
+            ) from None
 
     def borrow(self, partition: int = 0, *, version: str | None = None) -> Borrowed:
         """Return a context manager around a partition of the current version, or of the one named.
 
         The version stays open until every borrower has left, whatever is deployed meanwhile. Borrowing
         never waits for a deploy.
+
+        Raises:
+            HostError: on entering, when there is no such version or partition.
+
         """
-        raise NotImplementedError
+        pick = partial(getattr, self, "current") if version is None else partial(self.version, version)
+        return Borrowed(pick, partition)
+
+    def add(self, version: AppVersion) -> None:
+        """Let an open version be borrowed by its name."""
+        self._versions = {**self._versions, version.name: version}
+
+    def swap(self, version: AppVersion | None) -> AppVersion | None:
+        """Make an open version current, or none, and retire the one that was; return that one."""
+        before, self._current = self._current, version
+        if version is not None:
+            version.state = VersionState.CURRENT
+        if before is not None and before is not version:
+            self._remove(before)
+        return before
+
+    def drop(self, name: str) -> None:
+        """Let a version be borrowed no more, if it is open, and be freed when its last call has returned."""
+        version = self._versions.get(name)
+        if version is not None and version is self._current:
+            self.swap(None)
+        elif version is not None:
+            self._remove(version)
+
+    def _remove(self, version: AppVersion) -> None:
+        self._versions = {name: known for name, known in self._versions.items() if known is not version}
+        version.retire()
+
+    def __repr__(self) -> str:
+        return f"<App {self.name}>"

@@ -2,16 +2,35 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import attrs
+
 from statehold.hosting._app import App
+from statehold.hosting._deploying import Deployer
+from statehold.hosting._folders import Folders
+from statehold.hosting._listing import list_apps
+from statehold.hosting._lock import FolderLock
 from statehold.hosting._matrix import Matrix
-from statehold.hosting._status import AppStatus
+from statehold.hosting._nearest import nearest
+from statehold.hosting._preparing import Preparer
+from statehold.hosting._registry import Entry, Registry, Role
+from statehold.hosting._retiring import Retirer
+from statehold.hosting._settings import HostSettings, SystemClock
+from statehold.hosting._status import AppStatus, FreeReport
+from statehold.hosting._store import FileStore
 from statehold.hosting._version import AppVersion
-from statehold.sdk import Clock
+from statehold.images import AppImage, open_image
+from statehold.loading import PluginFiles, installed
+from statehold.sdk import Clock, DeployError, HostError
+
+_REMEMBERED = 1000
 
 
 class Host:
@@ -25,11 +44,11 @@ class Host:
         environ: where parameters and secrets are looked up that neither descriptor nor folder gives.
         apps: bring back only these apps; None for all of them.
         free_timeout: seconds that one storage may take to be freed.
-        pending_timeout: seconds that a storage's pending hooks and background work may take to end.
+        pending_timeout: seconds that pending hooks and background work of a storage may take to end, and
+            that `close` waits for borrowers.
         clock: the time that storages see.
         logger: where the host reports; `statehold.host` by default.
         count_calls: whether facades count their calls.
-        progress: is called with a line of text at every step of a deploy.
 
     Raises:
         HostError: another process works on the folder, or it cannot be written.
@@ -49,12 +68,43 @@ class Host:
         logger: logging.Logger | None = None,
         count_calls: bool = True,
     ) -> None:
-        raise NotImplementedError
+        folders = Folders.make(Path(data_folder))
+        self._settings = HostSettings(
+            data_folder=folders.root,
+            secrets_folder=secrets_folder,
+            environ=environ,
+            free_timeout=free_timeout,
+            pending_timeout=pending_timeout,
+            clock=clock or SystemClock(),
+            logger=logger or logging.getLogger("statehold.host"),
+            count_calls=count_calls,
+        )
+        self._lock = FolderLock(folders.root)
+        try:
+            self._registry = Registry(folders.root / "registry.db")
+        except BaseException:
+            self._lock.release()
+            raise
+        self._store = FileStore(folders.images, folders.plugins)
+        self._retirer = Retirer(self._settings, self._after_freed)
+        preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
+        self._deployer = Deployer(self._settings, self._registry, preparer, self._retirer)
+        self._apps: dict[str, App] = {}
+        self._making = threading.Lock()
+        self._failures: dict[tuple[str, str], str] = {}
+        self._warnings: deque[str] = deque(maxlen=_REMEMBERED)
+        self._closed = False
+        try:
+            self._clean()
+            self._restore(apps)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What went wrong without stopping the host: versions that could not be brought back, and the like."""
-        raise NotImplementedError
+        """What went wrong without stopping the host, such as a version that could not be brought back."""
+        return tuple(self._warnings)
 
     def deploy(
         self, image: Path, *, activate: bool = True, progress: Callable[[str], None] | None = None
@@ -62,45 +112,134 @@ class Host:
         """Open a new version of the image's app and make it current in one step.
 
         With `activate=False` the version is opened and stays beside the current one. Deploying what is
-        deployed already changes nothing.
+        open already only activates it. *progress* is called with a line of text at every step.
 
         Raises:
             ImageError: the image is damaged or hostile.
             CompileError: its declarations have errors.
-            DescriptorError: its descriptor, a parameter or a secret is wrong.
-            PluginError: a plugin cannot be found or loaded.
-            DeployError: anything else that keeps it from running. What ran before goes on in every case.
+            DeployError: anything else keeps it from running: its descriptor, a parameter, a plugin, a
+                storage that does not open; `problems` has all of it.
+            HostError: the data folder cannot be written. In every case what ran before goes on.
 
         """
-        raise NotImplementedError
+        progress = progress or _ignore
+        progress(f"verify {image}")
+        try:
+            with self._store.arriving(), open_image(Path(image)) as opened:
+                app = self._app(opened.app)
+                with app.changing:
+                    self._refuse_when_closed()
+                    self._check_name(opened)
+                    self._store.keep(opened)
+                    return self._bring(app, opened, activate=activate, progress=progress)
+        finally:
+            self._clean()
 
     def activate(self, app: str, version: str) -> AppVersion:
-        """Make a deployed version the current one, opening it first if it is closed."""
-        raise NotImplementedError
+        """Make a deployed version the current one, opening it first if it is closed.
+
+        Raises:
+            HostError: there is no such app or version.
+            StateholdError: the version cannot be opened again, as for `deploy`.
+
+        """
+        with self._changing(app) as known:
+            return self._activate(known, self._entry(app, version))
 
     def rollback(self, app: str) -> AppVersion:
-        """Make the version current that was current before."""
-        raise NotImplementedError
+        """Make the version current that was current before.
+
+        Raises:
+            HostError: there is no such app, or no version before the current one.
+            StateholdError: the version cannot be opened again, as for `deploy`.
+
+        """
+        with self._changing(app) as known:
+            entries = self._entries(app)
+            for entry in entries:
+                if entry.role is Role.PREVIOUS:
+                    return self._activate(known, entry)
+        raise HostError(
+            f"{app} has no version before the current one to roll back to",
+            hint=f"Activate one by name: {', '.join(entry.version for entry in entries)}",
+        )
 
     def undeploy(self, app: str, version: str | None = None) -> None:
-        """Forget one version, or the whole app; the data folders of its storages stay."""
-        raise NotImplementedError
+        """Forget one version, or the whole app; the data folders of its storages stay.
+
+        Raises:
+            HostError: there is no such app or version, or the version is the current one of several.
+
+        """
+        with self._changing(app) as known:
+            entries = self._entries(app)
+            if version is not None:
+                entry = self._entry(app, version)
+                if entry.role is Role.CURRENT and len(entries) > 1:
+                    others = ", ".join(other.version for other in entries if other is not entry)
+                    raise HostError(
+                        f"{app} {version} is the current version and cannot be taken away alone",
+                        hint=f"Activate another one first ({others}), or undeploy the whole app",
+                    )
+                entries = (entry,)
+            self._registry.forget(app, version)
+            for entry in entries:
+                self._failures.pop((app, entry.version), None)
+                known.drop(entry.version)
+        self._clean()
 
     def apps(self) -> tuple[AppStatus, ...]:
         """Return every app that is deployed here, by name."""
-        raise NotImplementedError
+        self._refuse_when_closed()
+        return list_apps(self._registry.entries(), self._retirer.live, self._failures)
 
     def app(self, name: str) -> App:
-        """Return a running app, or raise a HostError that names the nearest one."""
-        raise NotImplementedError
+        """Return a running app.
+
+        Raises:
+            HostError: there is none of that name; with the nearest one, or why it does not run.
+
+        """
+        found = self._apps.get(name)
+        if found is not None and found.versions:
+            return found
+        for (app, version), problem in list(self._failures.items()):
+            if app == name:
+                raise HostError(f"{name} is not running: version {version} could not be opened: {problem}")
+        running = [app.name for app in self._apps.values() if app.versions]
+        raise HostError(f"no app {name!r} is running here", hint=nearest(name, running))
 
     def matrix(self, app: str, version: str | None = None) -> Matrix:
-        """Return what may be done with every storage of an app, in every scope."""
-        raise NotImplementedError
+        """Return what may be done with every storage of an app, in every scope.
+
+        Raises:
+            HostError: there is no such app or version.
+
+        """
+        running = self.app(app)
+        return (running.current if version is None else running.version(version)).matrix()
 
     def close(self) -> None:
-        """Free every version in turn and give the data folder back; further calls do nothing."""
-        raise NotImplementedError
+        """Free every version and give the data folder back; further calls do nothing.
+
+        A version that still has borrowers after `pending_timeout` seconds is reported, and freed when the
+        last one leaves.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        for app in list(self._apps.values()):
+            with app.changing:
+                for version in app.versions:
+                    app.drop(version.name)
+        for version in self._retirer.live:
+            if version.wait_idle(self._settings.pending_timeout):
+                version.wait_freed()
+            else:
+                self._warn(f"{version.app} {version.name} still has borrowers and was not freed")
+        self._retirer.close()
+        self._registry.close()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -109,3 +248,129 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _activate(self, app: App, entry: Entry) -> AppVersion:
+        with self._store.arriving():
+            if app.is_open(entry.version):
+                version = app.version(entry.version)
+                if version is not app.current_or_none:
+                    self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT))
+                return version
+            with self._store.open(entry.digest) as image:
+                return self._bring(app, image, activate=True, progress=_ignore)
+
+    def _bring(
+        self, app: App, image: AppImage, *, activate: bool, progress: Callable[[str], None]
+    ) -> AppVersion:
+        if app.is_open(image.version):
+            version = app.version(image.version)
+            if not activate or version is app.current_or_none:
+                return version
+        else:
+            self._check_partitions(image)
+            version = self._deployer.open(app, image, replace=activate, progress=progress)
+        entry = Entry(
+            app=app.name,
+            version=version.name,
+            digest=version.digest,
+            partitions=len(version.partitions),
+            role=Role.CURRENT if activate else Role.READY,
+            plugins=version.files,
+        )
+        progress(f"make {version.name} {entry.role}")
+        self._deployer.commit(app, version, entry)
+        self._failures.pop((app.name, version.name), None)
+        return version
+
+    def _check_name(self, image: AppImage) -> None:
+        for entry in self._registry.entries(image.app):
+            if entry.version == image.version and entry.digest != image.digest:
+                raise DeployError(
+                    f"{image.app} has a version {image.version!r} already, with other contents "
+                    f"(digest {entry.digest[:12]}..., this image: {image.digest[:12]}...)",
+                    hint="Give the new one another Version in descriptor.json, or undeploy the old one",
+                )
+
+    def _check_partitions(self, image: AppImage) -> None:
+        for entry in self._registry.entries(image.app):
+            if entry.partitions != image.descriptor.num_parts:
+                raise DeployError(
+                    f"{image.app} {image.version} has NumParts {image.descriptor.num_parts}, and version "
+                    f"{entry.version} is deployed with {entry.partitions}: workspaces would find themselves "
+                    "in other partitions than their data",
+                    hint=f"Set NumParts to {entry.partitions} in descriptor.json, or undeploy the app first",
+                )
+
+    def _restore(self, apps: Collection[str] | None) -> None:
+        for entry in self._registry.entries():
+            if entry.role is Role.PREVIOUS or (apps is not None and entry.app not in apps):
+                continue
+            app = self._app(entry.app)
+            try:
+                with self._store.open(entry.digest) as image:
+                    version = self._deployer.open(app, image, replace=False, progress=_ignore)
+            except Exception as error:  # noqa: BLE001 - one app that is broken must not stop the others
+                self._failures[entry.app, entry.version] = str(error)
+                self._warn(f"{entry.app} {entry.version} could not be brought back: {error}")
+                continue
+            app.add(version)
+            if entry.role is Role.CURRENT:
+                app.swap(version)
+
+    @contextmanager
+    def _changing(self, name: str) -> Iterator[App]:
+        self._refuse_when_closed()
+        self._entries(name)
+        app = self._app(name)
+        with app.changing:
+            self._refuse_when_closed()
+            yield app
+
+    def _app(self, name: str) -> App:
+        with self._making:
+            return self._apps.setdefault(name, App(name))
+
+    def _entries(self, app: str) -> tuple[Entry, ...]:
+        found = self._registry.entries(app)
+        if not found:
+            known = {entry.app for entry in self._registry.entries()}
+            raise HostError(f"no app {app!r} is deployed here", hint=nearest(app, known))
+        return found
+
+    def _entry(self, app: str, version: str) -> Entry:
+        entries = self._entries(app)
+        for entry in entries:
+            if entry.version == version:
+                return entry
+        known = [entry.version for entry in entries]
+        raise HostError(f"{app} has no version {version!r}", hint=nearest(version, known))
+
+    def _after_freed(self, report: FreeReport) -> None:
+        self._warnings.extend(report.problems)
+        if not self._closed:
+            self._clean()
+
+    def _clean(self) -> None:
+        try:
+            self._store.clean(self._needed)
+        except (OSError, HostError) as error:
+            if not self._closed:
+                self._warn(f"files that nothing needs could not be removed: {error}")
+
+    def _needed(self) -> set[str]:
+        needed = {digest for entry in self._registry.entries() for digest in (entry.digest, *entry.plugins)}
+        for version in self._retirer.live:
+            needed.update((version.digest, *version.files))
+        return needed
+
+    def _warn(self, message: str) -> None:
+        self._warnings.append(message)
+        self._settings.logger.warning("%s", message)
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise HostError("the host has been closed", hint="Open another one on its data folder")
+
+
+def _ignore(_: str) -> None:
+    pass

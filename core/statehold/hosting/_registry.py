@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
@@ -19,9 +19,10 @@ T = TypeVar("T")
 
 _SCHEMA = 1
 _CREATE = (
-    "CREATE TABLE versions (id INTEGER PRIMARY KEY, app TEXT NOT NULL, version TEXT NOT NULL,"
-    " digest TEXT NOT NULL, partitions INTEGER NOT NULL, role TEXT NOT NULL, plugins TEXT NOT NULL,"
-    " deployed_at REAL NOT NULL)",
+    """CREATE TABLE versions (
+        id INTEGER PRIMARY KEY, app TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
+        partitions INTEGER NOT NULL, role TEXT NOT NULL, plugins TEXT NOT NULL, deployed_at REAL NOT NULL
+    )""",
     "CREATE UNIQUE INDEX version_of_app ON versions (app, version)",
     # At most one of each per app, whatever the code above believes.
     "CREATE UNIQUE INDEX current_of_app ON versions (app) WHERE role = 'current'",
@@ -72,11 +73,12 @@ class Registry:
         self._run(self._db.close)
         self._thread.shutdown()
 
-    def entries(self) -> tuple[Entry, ...]:
-        """Return every registered version, in the order of deployment."""
+    def entries(self, app: str | None = None) -> tuple[Entry, ...]:
+        """Return every registered version, or those of one app, in the order of deployment."""
+        which: Any = {} if app is None else {"app": app}
 
         def read(db: Database) -> tuple[Entry, ...]:
-            return tuple(map(_entry, db["versions"].find(order_by="id")))
+            return tuple(map(_entry, db["versions"].find(order_by="id", **which)))
 
         return self._transact(read)
 
@@ -87,9 +89,9 @@ class Registry:
             versions = db["versions"]
             versions.delete(app=entry.app, version=entry.version)
             if entry.role is Role.CURRENT:
-                versions.delete(app=entry.app, role=Role.PREVIOUS.value)
                 before = versions.find_one(app=entry.app, role=Role.CURRENT.value)
                 if before is not None:
+                    versions.delete(app=entry.app, role=Role.PREVIOUS.value)
                     versions.update({"id": before["id"], "role": Role.PREVIOUS.value}, ["id"])
             versions.insert(_row(entry), ensure=False)
 
@@ -131,8 +133,8 @@ class Registry:
         if found > _SCHEMA:
             db.close()
             raise HostError(
-                f"the registry {self._path} was written by a newer Statehold (format {found}, known: {_SCHEMA})",
-                hint="Run that version, or name another data folder",
+                f"the registry {self._path} has format {found}, this Statehold knows up to {_SCHEMA}",
+                hint="Run the newer Statehold that wrote it, or name another data folder",
             )
         return db
 
@@ -144,7 +146,11 @@ class Registry:
         return self._run(run)
 
     def _run(self, work: Callable[[], T]) -> T:
-        return self._thread.submit(work).result()
+        try:
+            future = self._thread.submit(work)
+        except RuntimeError as error:
+            raise HostError("the host has been closed", hint="Open another one on its data folder") from error
+        return future.result()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -159,10 +165,11 @@ class Registry:
             ) from error
 
 
-def _row(entry: Entry) -> dict[str, object]:
+def _row(entry: Entry) -> dict[str, Any]:
     return {**attrs.asdict(entry), "role": entry.role.value, "plugins": " ".join(entry.plugins)}
 
 
-def _entry(row: dict[str, Any]) -> Entry:
-    del row["id"]
-    return Entry(**{**row, "plugins": tuple(row["plugins"].split())})
+def _entry(row: Mapping[str, Any]) -> Entry:
+    found = {**row, "plugins": tuple(row["plugins"].split())}
+    del found["id"]
+    return Entry(**found)

@@ -8,13 +8,15 @@ import attrs
 class VersionState(StrEnum):
     """Where a version of an app stands.
 
-    `current` answers calls; `ready` is open beside it; `draining` waits for its last calls; `previous` is
-    closed and kept for a roll-back; `stopped` is known and was not asked for; `failed` could not be opened.
+    `current` answers calls; `ready` is open beside it; `draining` waits for its last calls, `freed` is
+    past them; `previous` is closed and kept for a roll-back; `stopped` was not asked for when the host
+    was opened; `failed` could not be opened again.
     """
 
     CURRENT = "current"
     READY = "ready"
     DRAINING = "draining"
+    FREED = "freed"
     PREVIOUS = "previous"
     STOPPED = "stopped"
     FAILED = "failed"

@@ -1,21 +1,19 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
+from statehold.hosting._access import Access
+from statehold.hosting._matrix import Matrix
+from statehold.hosting._opened import OpenStorage
 from statehold.hosting._partition import Partition
+from statehold.hosting._plan import Plan
 from statehold.hosting._status import FreeReport, VersionState
+from statehold.sdk import HostError
+from statehold_vsql.appdef import AppDef
 
-
-class Borrowed:
-    """Keeps a version open while its `with` block runs, and hands out one of its partitions."""
-
-    def __enter__(self) -> Partition:
-        raise NotImplementedError
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        raise NotImplementedError
+Storages = Mapping[str, OpenStorage]
 
 
 class AppVersion:
@@ -24,23 +22,156 @@ class AppVersion:
     Attributes:
         app: `owner.app`.
         name: the version's name.
-        digest: the image's SHA-256.
+        digest: the image's digest.
+        appdef: its compiled declarations.
         partitions: its partitions, by number.
         warnings: what the deploy found that did not stop it.
+        state: where it stands.
 
     """
 
-    app: str
-    name: str
-    digest: str
-    partitions: tuple[Partition, ...]
-    warnings: tuple[str, ...]
+    def __init__(
+        self,
+        plan: Plan,
+        storages: tuple[Storages, ...],
+        *,
+        count_calls: bool,
+        when_idle: Callable[[AppVersion], None],
+    ) -> None:
+        self.app = plan.app
+        self.name = plan.version
+        self.digest = plan.digest
+        self.appdef: AppDef = plan.appdef
+        self.accesses: Mapping[str, Access] = plan.accesses
+        self.warnings = plan.warnings
+        self.files = plan.plugins.files
+        self.state = VersionState.READY
+        self.partitions = tuple(
+            Partition(number, plan, opened, count_calls=count_calls) for number, opened in enumerate(storages)
+        )
+        self._plan: Plan | None = plan
+        self._storages = storages
+        self._when_idle = when_idle
+        self._borrowers = 0
+        self._retired = False
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
+        self._freed = threading.Event()
+        self._report: FreeReport | None = None
+
+    def matrix(self) -> Matrix:
+        """Return what may be done with every storage, in every scope."""
+        return Matrix(
+            app=self.app,
+            version=self.name,
+            storages=tuple(self.accesses[name].listed() for name in sorted(self.accesses)),
+        )
 
     @property
-    def state(self) -> VersionState:
-        """Where the version stands."""
-        raise NotImplementedError
+    def storages(self) -> tuple[Storages, ...]:
+        """The open storages of every partition, for the version that replaces this one."""
+        return self._storages
+
+    def acquire(self) -> bool:
+        """Count one more borrower; False when the version has been retired."""
+        with self._lock:
+            if self._retired:
+                return False
+            self._borrowers += 1
+            return True
+
+    def release(self) -> None:
+        """Count one borrower less; the last one of a retired version lets it be freed."""
+        with self._lock:
+            self._borrowers -= 1
+            idle = self._retired and not self._borrowers
+        if idle:
+            self._idle.set()
+            self._when_idle(self)
+
+    def retire(self) -> None:
+        """Take no further borrower, and be freed when the last one has left."""
+        with self._lock:
+            if self._retired:
+                return
+            self._retired = True
+            self.state = VersionState.DRAINING
+            idle = not self._borrowers
+        if idle:
+            self._idle.set()
+            self._when_idle(self)
+
+    def wait_idle(self, timeout: float) -> bool:
+        """Return whether the last borrower of a retired version has left within *timeout* seconds."""
+        return self._idle.wait(timeout)
 
     def wait_freed(self, timeout: float | None = None) -> FreeReport:
-        """Wait until the version has been freed and return the report; HostError after *timeout* seconds."""
-        raise NotImplementedError
+        """Wait until the version has been freed and return the report.
+
+        Raises:
+            HostError: it was not freed within *timeout* seconds.
+
+        """
+        if not self._freed.wait(timeout) or self._report is None:
+            raise HostError(
+                f"{self.app} {self.name} was not freed within {timeout:g} s: it is {self.state}, "
+                f"with {self._borrowers} borrowers",
+                hint="A version is freed after its last borrower has left",
+            )
+        return self._report
+
+    def take_apart(self) -> tuple[Plan, list[OpenStorage]]:
+        """Close every facade and hand over, to be freed, what the version held; the host calls it."""
+        for partition in self.partitions:
+            partition.close()
+        plan, opened = self._plan, [one for storages in self._storages for one in storages.values()]
+        assert plan is not None  # noqa: S101 - a version is taken apart once
+        self._plan, self._storages, self.partitions = None, (), ()
+        return plan, opened
+
+    def set_freed(self, report: FreeReport) -> None:
+        """Note the report and let whoever waits for it go on; the host calls it."""
+        self._report = report
+        self.state = VersionState.FREED
+        self._freed.set()
+
+    def __repr__(self) -> str:
+        return f"<{self.app} {self.name}>"
+
+
+class Borrowed:
+    """Keeps a version open while its `with` block runs, and hands out one of its partitions."""
+
+    __slots__ = ("_number", "_pick", "_version")
+
+    def __init__(self, pick: Callable[[], AppVersion], number: int) -> None:
+        self._pick = pick
+        self._number = number
+        self._version: AppVersion | None = None
+
+    @property
+    def version(self) -> AppVersion:
+        """The version that is borrowed, inside the block."""
+        if self._version is None:
+            raise HostError("nothing is borrowed yet", hint="Use it as `with app.borrow() as partition:`")
+        return self._version
+
+    def __enter__(self) -> Partition:
+        while not (version := self._pick()).acquire():
+            pass  # It was replaced between the two steps: the next pick is another one.
+        partitions = version.partitions
+        if not 0 <= self._number < len(partitions):
+            version.release()
+            raise HostError(
+                f"{version.app} {version.name} has no partition {self._number}",
+                hint=f"Its partitions are 0 to {len(partitions) - 1}",
+            )
+        self._version = version
+        return partitions[self._number]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        version, self._version = self._version, None
+        if version is not None:
+            version.release()

@@ -51,7 +51,8 @@ class StorageContext:
         value_class: likewise, `value_class(*fields)` in the order of VALUE.
         data_folder: a folder of this storage alone, the same for every version of the app.
         clock: the time.
-        existing: the storage of the version being replaced, or None: a place to take a warm cache over.
+        existing: the storage of the version being replaced, or None: a place to take a warm cache over,
+            while `open` runs; afterwards it is None.
         storages: the storages named in the provider's `requires`, by name.
         background: runs a function on a thread of its own until the event it is given is set; the host
             sets it before `free()`.

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from statehold.hosting._matrix import Permission, StorageAccess
+from statehold.hosting._narrowing import Scopes, listed
+from statehold.sdk import Operation, Scope, ScopeError, StateholdError, StorageError
+from statehold_vsql import ExtensionKind
+from statehold_vsql.appdef import ExtensionDef, StorageDef
+
+Refusal = Callable[[Operation], StateholdError]
+
+
+@attrs.frozen(kw_only=True)
+class Access:
+    """Who may do what with one storage: as declared, and as the operator narrowed it."""
+
+    definition: StorageDef
+    declared: Scopes
+    permitted: Scopes
+    provided: bool = True
+
+    @property
+    def storage(self) -> str:
+        """The storage's qualified name."""
+        return str(self.definition.name)
+
+    def permits(self, operation: Operation, scope: Scope) -> bool:
+        """Return whether *operation* may be used in *scope*."""
+        return scope in self.permitted.get(operation, ())
+
+    def operations(self, scope: Scope) -> frozenset[Operation]:
+        """Return what may be used in *scope*; nothing of a storage that has no provider."""
+        return frozenset(op for op in Operation if self.provided and self.permits(op, scope))
+
+    def used_by(self, extension: ExtensionDef, scope: Scope) -> frozenset[Operation]:
+        """Return what *extension* may use, by its scope and by its own STATE and INTENTS."""
+        named = _named(extension, self)
+        return frozenset(op for op in self.operations(scope) if named["INTENTS" if op.is_intent else "STATE"])
+
+    def listed(self) -> StorageAccess:
+        """Return the permissions as a matrix shows them."""
+        return StorageAccess(
+            storage=self.storage,
+            engine=self.definition.engine,
+            provider=self.definition.provider,
+            provided=self.provided,
+            permissions={(op, scope): self._permission(op, scope) for op in Operation for scope in Scope},
+        )
+
+    def _permission(self, operation: Operation, scope: Scope) -> Permission:
+        if self.permits(operation, scope):
+            return Permission.DECLARED
+        return Permission.NARROWED if scope in self.declared.get(operation, ()) else Permission.DENIED
+
+    def refusal(self, who: str, scope: Scope, extension: ExtensionDef | None = None) -> Refusal:
+        """Return what makes the error for an operation that *who* may not use in *scope*."""
+
+        def refuse(operation: Operation) -> StateholdError:
+            if not self.provided:
+                return StorageError(
+                    f"{who}: {self.storage} is not provided by this host",
+                    hint="Its declaration is known here, its implementation is not: use another storage",
+                )
+            why, hint = self._why(operation, scope, extension)
+            return ScopeError(
+                f"{who} may not {operation} {self.storage} in {scope}: {why}",
+                storage=self.storage,
+                operation=operation,
+                scope=scope,
+                who=who,
+                hint=hint,
+            )
+
+        return refuse
+
+    def _why(self, operation: Operation, scope: Scope, extension: ExtensionDef | None) -> tuple[str, str]:
+        where = f"declared at {self.definition.position}"
+        declared = self.declared.get(operation, frozenset())
+        if not declared:
+            return f"{where} without {operation}", f"Add `{operation} SCOPE({scope})` to the declaration"
+        if scope not in declared:
+            return (
+                f"{where} with {operation} in {listed(declared)}",
+                f"Add {scope} to the scopes of {operation} in the declaration",
+            )
+        if not self.permits(operation, scope):
+            return (
+                f"{where}, and narrowed by the operator",
+                f"Ask the operator: descriptor.json, Storages, {self.storage!r}, scopes",
+            )
+        clause = "INTENTS" if operation.is_intent else "STATE"
+        assert extension is not None  # noqa: S101 - without one, only scopes refuse
+        return (
+            f"{extension.kind} {extension.name} ({extension.position}) does not name it in {clause}",
+            f"Add {clause}({self.storage}) to the {extension.kind}",
+        )
+
+
+def check_use(extension: ExtensionDef, scope: Scope, access: Access, *, sync_projector: bool) -> list[str]:
+    """Return what is wrong with how *extension* declares a storage in STATE and INTENTS.
+
+    For a storage whose operations come from its provider this is the first time that it can be checked.
+    """
+    if not access.provided:
+        return []
+    problems = []
+    for clause, named in _named(extension, access).items():
+        possible = [op for op in Operation if op.is_intent is (clause == "INTENTS")]
+        if named and not any(scope in access.declared.get(op, ()) for op in possible):
+            problems.append(
+                f"{extension.position}: {extension.kind} {extension.name} names {access.storage} "
+                f"in {clause}, but none of {', '.join(possible)} is permitted in {scope}. "
+                f"Permit one in the declaration, or take it out of {clause}"
+            )
+    if extension.kind is ExtensionKind.PROJECTOR and extension.sync and not sync_projector:
+        problems.append(
+            f"{extension.position}: SYNC PROJECTOR {extension.name} uses {access.storage}, whose provider "
+            f"{access.definition.provider} does not serve sync projectors. Make the projector asynchronous, "
+            "or use another storage"
+        )
+    return problems
+
+
+def _named(extension: ExtensionDef, access: Access) -> dict[str, bool]:
+    name = access.definition.name
+    return {
+        "STATE": any(use.storage == name for use in extension.state),
+        "INTENTS": any(use.storage == name for use in extension.intents),
+    }

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from statehold.hosting._plan import Plan, PlannedStorage
+from statehold.hosting._work import Work
+from statehold.sdk import Clock, IStateStorage, StorageContext, StorageLogger
+
+
+def make_context(
+    plan: Plan,
+    planned: PlannedStorage,
+    partition: int,
+    *,
+    logger: StorageLogger,
+    work: Work,
+    data_folder: Path,
+    clock: Clock,
+    existing: IStateStorage | None,
+    storages: Mapping[str, IStateStorage],
+) -> StorageContext:
+    """Return what a storage of one partition is opened with; its data folder is made if it is not there."""
+    folder = data_folder / "apps" / plan.app / str(partition) / planned.name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return StorageContext(
+        logger=logger,
+        storage=planned.name,
+        app=plan.app,
+        version=plan.version,
+        partition=partition,
+        config=planned.config,
+        secrets=planned.secrets,
+        key=planned.rows.key_fields,
+        value_fields=planned.rows.value_fields,
+        value=planned.rows.value,
+        key_class=planned.rows.Key,
+        value_class=planned.rows.Value,
+        data_folder=folder,
+        clock=clock,
+        existing=existing,
+        storages=storages,
+        background=work.background,
+        pending=work.pending,
+        allowances=planned.allowances,
+    )
+
+
+def forget_existing(context: StorageContext) -> None:
+    """Take `existing` from a context that may be kept: each version would keep all the ones before it."""
+    object.__setattr__(context, "existing", None)

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import warnings
+
+import attrs
+
+from statehold.hosting._work import Work
+from statehold.sdk import IStateStorage, StorageLogger
+
+
+@attrs.define(eq=False, weakref_slot=False)
+class OpenStorage:
+    """A storage of a partition from its opening to its freeing.
+
+    Garbage-collected without having been freed, it warns: whatever the storage holds is then lost.
+    """
+
+    name: str
+    provider: str
+    impl: IStateStorage
+    work: Work
+    logger: StorageLogger
+    where: str
+    freed: bool = False
+
+    def free(self) -> None:
+        """Free the storage, the first time this is called."""
+        if not self.freed:
+            self.freed = True
+            self.impl.free()
+
+    def __del__(self) -> None:
+        if not self.freed:
+            warnings.warn(
+                f"{self.name} of {self.where} was not freed. Close the host, best with `with Host(...)`",
+                ResourceWarning,
+                stacklevel=1,
+                source=self.impl,
+            )

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from statehold.hosting._context import forget_existing, make_context
+from statehold.hosting._freeing import free_storages
+from statehold.hosting._logger import HostedLogger
+from statehold.hosting._opened import OpenStorage
+from statehold.hosting._plan import Plan, PlannedStorage
+from statehold.hosting._settings import HostSettings
+from statehold.hosting._trouble import Trouble
+from statehold.hosting._work import Work
+from statehold.loading import check_storage
+from statehold.sdk import DeployError, IWithProbe, PluginError
+
+Storages = Mapping[str, OpenStorage]
+
+
+@contextmanager
+def opened_partitions(
+    plan: Plan,
+    existing: tuple[Storages, ...],
+    *,
+    settings: HostSettings,
+    progress: Callable[[str], None],
+) -> Iterator[tuple[Storages, ...]]:
+    """Open and probe every storage of every partition; free them again if that or the block fails.
+
+    *existing* are the storages of the version that is to be replaced.
+
+    Raises:
+        DeployError: a storage cannot be opened, or does not work.
+
+    """
+    trouble = Trouble(plan.redactor.redact)
+    partitions: list[dict[str, OpenStorage]] = []
+    try:
+        for number in range(plan.num_parts):
+            progress(f"open partition {number + 1} of {plan.num_parts}")
+            partitions.append({})
+            opener = _Opener(plan, number, partitions[-1], settings, trouble)
+            opener.open_all(existing[number] if number < len(existing) else {})
+        yield tuple(partitions)
+    except BaseException as error:
+        opened = [storage for partition in partitions for storage in partition.values()]
+        problems = free_storages(
+            opened, trouble, free_timeout=settings.free_timeout, pending_timeout=settings.pending_timeout
+        )
+        for problem in problems:
+            settings.logger.error(  # noqa: TRY400 - its cause is raised
+                "%s", problem
+            )
+            error.add_note(problem)
+        raise
+
+
+class _Opener:
+    """Opens the storages of one partition, each after those that it requires."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        number: int,
+        opened: dict[str, OpenStorage],
+        settings: HostSettings,
+        trouble: Trouble,
+    ) -> None:
+        self._plan = plan
+        self._number = number
+        self._opened = opened
+        self._settings = settings
+        self._trouble = trouble
+        self._where = f"partition {number} of {plan.app} {plan.version}"
+
+    def open_all(self, existing: Storages) -> None:
+        """Open what can be opened, so that the error names every storage that cannot."""
+        problems: list[str] = []
+        causes: list[BaseException | None] = []
+        failed: set[str] = set()
+        for planned in self._plan.storages:
+            if not failed.isdisjoint(planned.requires):
+                failed.add(planned.name)
+                continue
+            try:
+                self._open(planned, existing.get(planned.name))
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+                failed.add(planned.name)
+                problems.append(f"{planned.name}: {self._trouble.line(error)}")
+                causes.append(self._trouble.cause(error))
+        if problems:
+            raise DeployError(
+                f"{self._plan.app} {self._plan.version} cannot be opened: "
+                + "; ".join(f"{line}, in partition {self._number}" for line in problems),
+                problems=problems,
+                hint="What ran before goes on. Mend this and deploy again",
+            ) from causes[0]
+
+    def _open(self, planned: PlannedStorage, before: OpenStorage | None) -> None:
+        plan = self._plan
+        logger = HostedLogger(f"statehold.{plan.app}.{plan.version}.{self._number}.{planned.name}")
+        logger.addFilter(plan.redactor)
+        work = Work(f"{planned.name} of {self._where}", logger)
+        context = make_context(
+            plan,
+            planned,
+            self._number,
+            logger=logger,
+            work=work,
+            data_folder=self._settings.data_folder,
+            clock=self._settings.clock,
+            # Another provider under the same name has nothing to hand over.
+            existing=before.impl if before and before.provider == planned.provider.name else None,
+            storages={name.partition(".")[2]: self._opened[name].impl for name in planned.requires},
+        )
+        try:
+            impl = planned.provider.open(context)
+        except BaseException:
+            work.finish(self._settings.pending_timeout)
+            raise
+        finally:
+            forget_existing(context)
+        self._opened[planned.name] = OpenStorage(
+            name=planned.name,
+            provider=planned.provider.name,
+            impl=impl,
+            work=work,
+            logger=logger,
+            where=self._where,
+        )
+        faults = check_storage(impl, planned.provider)
+        if faults:
+            raise PluginError("; ".join(map(str, faults)))
+        if isinstance(impl, IWithProbe):
+            impl.probe()

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from statehold.hosting._nearest import nearest
+from statehold.images import AppImage, PluginFile, PluginKind
+from statehold.loading import AppPlugins, Catalog, LoadedPlugin, PluginFiles, Resolved, load_plugin, resolve
+from statehold.sdk import PluginError
+from statehold_vsql import StorageEngine
+from statehold_vsql.appdef import StorageDef
+
+_PYTHON = (PluginKind.WHEEL, PluginKind.ZIP)
+_PARTS = re.compile(r"\d+|[a-z]+")
+
+
+class VersionPlugins:
+    """The plugins of one app version: files of its image, loaded at their first use, and hooks."""
+
+    def __init__(self, image: AppImage, catalog: Catalog, store: PluginFiles) -> None:
+        self._image = image
+        self._catalog = catalog
+        self._store = store
+        self._owner = f"{image.app} {image.version}"
+        self._loaded: dict[str, LoadedPlugin] = {}
+        self._hooks: AppPlugins | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The digests of the plugin files that were loaded."""
+        return tuple(plugin.sha256 for plugin in self._loaded.values())
+
+    def resolve(self, storage: StorageDef, pinned: str | None) -> Resolved:
+        """Return the provider of *storage*; from the image, it comes from the file of the *pinned* version.
+
+        Raises:
+            PluginError: nobody provides it, the version is not in the image, or its plugin is broken.
+
+        """
+        package = storage.position.package
+        found: dict[str, LoadedPlugin] = {}
+        if storage.engine is StorageEngine.PYPLUGIN:
+            file = self._choose(storage, package, pinned)
+            if file is not None:
+                found[package] = self._load(file)
+        return resolve(storage, image_plugins=found, catalog=self._catalog)
+
+    def announce_opened(self) -> None:
+        """Tell the hook plugins, installed ones and those of the loaded files, that all storages are open.
+
+        Raises:
+            PluginError: a hook plugin does not fit the hooks.
+            Exception: whatever one of them raises.
+
+        """
+        self._hooks = self._catalog.app_plugins()
+        for plugin in self._loaded.values():
+            for name, hooks in plugin.hooks.items():
+                self._hooks.register(hooks, name=f"{plugin.distribution} {plugin.version}:{name}")
+        self._hooks.hook.statehold_version_opened(app=self._image.app, version=self._image.version)
+
+    def free(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Remove every plugin from the process; return what went wrong and what is still alive."""
+        problems = []
+        if self._hooks is not None:
+            try:
+                self._hooks.hook.statehold_version_freed(app=self._image.app, version=self._image.version)
+            except Exception as error:  # noqa: BLE001 - a foreign hook must not keep the rest from being freed
+                problems.append(
+                    f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"
+                )
+            self._hooks.free()
+        reports = [plugin.free() for plugin in reversed(self._loaded.values())]
+        self._loaded.clear()
+        problems += [f"{report.plugin}: {line}" for report in reports for line in report.problems]
+        return tuple(problems), tuple(
+            f"{report.plugin}: {one}" for report in reports for one in report.survivors
+        )
+
+    def _choose(self, storage: StorageDef, package: str, pinned: str | None) -> PluginFile | None:
+        files = {
+            file.version: file
+            for file in self._image.plugins
+            if file.package == package and file.kind in _PYTHON
+        }
+        if pinned is None:
+            return files[max(files, key=version_key)] if files else None
+        if pinned not in files:
+            raise PluginError(
+                f"descriptor.json: Storages.{storage.name}.version: the image has no plugin file of version "
+                f"{pinned!r} in package {package!r}",
+                hint=nearest(pinned, files),
+            )
+        return files[pinned]
+
+    def _load(self, file: PluginFile) -> LoadedPlugin:
+        loaded = self._loaded.get(file.path)
+        if loaded is None:
+            copy = self._store.add(
+                self._image.read(file.path), sha256=file.sha256, suffix=Path(file.name).suffix
+            )
+            loaded = self._loaded[file.path] = load_plugin(copy, owner=self._owner, sha256=file.sha256)
+        return loaded
+
+
+def version_key(version: str) -> tuple[tuple[int, int | str], ...]:
+    """Return what versions are ordered by: `2.0rc1` before `2.0`, `2.0` before `2.0.1`, `2.9` before `2.10`."""
+    parts: list[tuple[int, int | str]] = []
+    for part in _PARTS.findall(version.lower()):
+        parts.append((2, int(part)) if part.isdigit() else (0, part))
+    return (*parts, (1, ""))

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from statehold.hosting._access import Access, check_use
+from statehold.hosting._narrowing import Scopes, narrow
+from statehold.hosting._nearest import nearest
+from statehold.hosting._ordering import opening_order
+from statehold.hosting._plan import Plan, PlannedStorage
+from statehold.hosting._plugins import VersionPlugins
+from statehold.hosting._settings import HostSettings
+from statehold.images import AppImage, Isolation, StorageSettings, Values, resolve_values, storage_config
+from statehold.loading import Catalog, PluginFiles, check_provider
+from statehold.sdk import CompileError, DeployError, DescriptorError, Provider, StateholdError
+from statehold.state import compile_rows
+from statehold_vsql import Field, Severity, StorageEngine
+from statehold_vsql.appdef import AppDef, QName, StorageDef
+
+Progress = Callable[[str], None]
+
+
+class Preparer:
+    """Makes a plan of a verified image: compiled, resolved, checked and configured, nothing opened yet."""
+
+    def __init__(self, settings: HostSettings, catalog: Catalog, files: PluginFiles) -> None:
+        self._settings = settings
+        self._catalog = catalog
+        self._files = files
+
+    def prepare(self, image: AppImage, progress: Progress) -> Plan:
+        """Return the plan for *image*; its plugins are loaded then, and are to be freed by the caller.
+
+        Raises:
+            CompileError: the declarations have errors.
+            DeployError: anything else is wrong; with all of it in `problems`.
+
+        """
+        progress("compile the declarations")
+        appdef, warnings = self._compile(image)
+        progress("load the plugins")
+        plugins = VersionPlugins(image, self._catalog, self._files)
+        work = _Preparation(image, appdef, self._catalog, plugins, self._settings)
+        try:
+            plan = work.plan(warnings)
+            if work.problems:
+                raise _failed(image, work.problems)
+        except BaseException:
+            del work
+            plugins.free()
+            raise
+        return plan
+
+    def _compile(self, image: AppImage) -> tuple[AppDef, tuple[str, ...]]:
+        from statehold_vsql import compile_app  # noqa: PLC0415 - brings the parser
+
+        # What third parties provide is checked when it is resolved: the image may bring its own.
+        own = {*self._catalog.names(engine=StorageEngine.BUILTIN), *self._catalog.announced()}
+        compilation = compile_app(
+            {**self._catalog.packages(), **image.packages}, contracts=self._catalog.contracts(own)
+        )
+        errors = [found for found in compilation.diagnostics if found.severity is Severity.ERROR]
+        if compilation.appdef is None:
+            raise CompileError(
+                f"the declarations of {image.app} {image.version} have {len(errors)} error(s): "
+                + "; ".join(map(str, errors)),
+                diagnostics=compilation.diagnostics,
+                hint="Correct them: `statehold check` shows each in its text",
+            )
+        return compilation.appdef, tuple(str(found) for found in compilation.diagnostics)
+
+
+def _failed(image: AppImage, problems: list[str]) -> DeployError:
+    known = tuple(dict.fromkeys(problems))
+    listed = known[0] if len(known) == 1 else "".join(f"\n  - {problem}" for problem in known)
+    return DeployError(
+        f"{image.app} {image.version} cannot be deployed: {listed}",
+        problems=known,
+    )
+
+
+@attrs.define
+class _Preparation:
+    """One image on its way to a plan; what is wrong with it gathers in `problems`."""
+
+    image: AppImage
+    appdef: AppDef
+    catalog: Catalog
+    plugins: VersionPlugins
+    settings: HostSettings
+    problems: list[str] = attrs.field(factory=list, init=False)
+
+    def plan(self, warnings: tuple[str, ...]) -> Plan:
+        self._check_names()
+        values = self._values()
+        announced = self.catalog.announced()
+        providers: dict[QName, Provider] = {}
+        accesses: dict[str, Access] = {}
+        for definition in self.appdef.storages.values():
+            if definition.engine is StorageEngine.BUILTIN and definition.provider in announced:
+                contract = announced[definition.provider]
+                accesses[str(definition.name)] = Access(
+                    definition=definition,
+                    declared=definition.operations or contract.operations,
+                    permitted=self._narrowed(definition, definition.operations or contract.operations),
+                    provided=False,
+                )
+                continue
+            provider = self._provider(definition)
+            if provider is not None:
+                providers[definition.name] = provider
+                declared = definition.operations if definition.operations is not None else provider.operations
+                accesses[str(definition.name)] = Access(
+                    definition=definition, declared=declared, permitted=self._narrowed(definition, declared)
+                )
+        unprovided = self._check_uses(accesses, providers)
+        planned = {str(name): self._storage(name, provider, values) for name, provider in providers.items()}
+        order, problems = opening_order(
+            {str(name): provider.requires for name, provider in providers.items()}
+        )
+        self.problems += problems
+        return Plan(
+            app=self.image.app,
+            version=self.image.version,
+            digest=self.image.digest,
+            appdef=self.appdef,
+            num_parts=self.image.descriptor.num_parts,
+            storages=tuple(
+                attrs.evolve(storage, requires=requires)
+                for name, requires in order.items()
+                if (storage := planned[name]) is not None
+            ),
+            accesses=accesses,
+            plugins=self.plugins,
+            redactor=values.redactor(),
+            warnings=(*warnings, *unprovided),
+        )
+
+    def _check_names(self) -> None:
+        known = [str(name) for name in self.appdef.storages]
+        for name, settings in self.image.descriptor.storages.items():
+            where = f"descriptor.json: Storages.{name}"
+            if name not in known:
+                self.problems.append(f"{where}: the app has no such storage. {nearest(name, known)}")
+            if settings.isolation not in (None, Isolation.INPROCESS):
+                self.problems.append(
+                    f"{where}.isolation: this host cannot run storages in {settings.isolation} yet. "
+                    f"Take it out, or use {Isolation.INPROCESS}"
+                )
+
+    def _values(self) -> Values:
+        try:
+            return resolve_values(
+                self.appdef.parameters,
+                self.image.descriptor,
+                secrets_folder=self.settings.secrets_folder,
+                environ=self.settings.environ,
+            )
+        except DescriptorError as error:
+            self.problems += error.problems
+            return Values(parameters={}, secrets={})
+
+    def _settings_of(self, name: QName) -> StorageSettings:
+        return self.image.descriptor.storages.get(str(name), StorageSettings())
+
+    def _provider(self, definition: StorageDef) -> Provider | None:
+        try:
+            found = self.plugins.resolve(definition, self._settings_of(definition.name).version)
+        except StateholdError as error:
+            self.problems.append(str(error))
+            return None
+        self.problems += map(str, check_provider(definition, found.provider))
+        return found.provider
+
+    def _narrowed(self, definition: StorageDef, declared: Scopes) -> Scopes:
+        permitted, problems = narrow(
+            str(definition.name), declared, self._settings_of(definition.name).scopes
+        )
+        self.problems += problems
+        return permitted
+
+    def _check_uses(
+        self, accesses: Mapping[str, Access], providers: Mapping[QName, Provider]
+    ) -> tuple[str, ...]:
+        warnings = []
+        for extension in self.appdef.extensions.values():
+            scope = extension.kind.scope
+            for storage in dict.fromkeys(use.storage for use in (*extension.state, *extension.intents)):
+                access = accesses.get(str(storage))
+                if scope is None or access is None:
+                    continue
+                if access.provided:
+                    sync = providers[storage].sync_projector
+                    self.problems += check_use(extension, scope, access, sync_projector=sync)
+                else:
+                    warnings.append(
+                        f"{extension.position}: {extension.kind} {extension.name} uses {storage}, which this "
+                        "host does not provide: every operation on it will raise an error"
+                    )
+        return tuple(warnings)
+
+    def _storage(self, name: QName, provider: Provider, values: Values) -> PlannedStorage | None:
+        definition = self.appdef.storages[name]
+        try:
+            return PlannedStorage(
+                name=str(name),
+                provider=provider,
+                requires=(),
+                rows=compile_rows(
+                    str(name),
+                    _fields(definition.key, provider.key, provider.default_key),
+                    _fields(definition.value, provider.value, provider.default_value),
+                ),
+                config=storage_config(definition, provider.config, values),
+                secrets=values.secrets_of(name.package),
+                allowances=self._settings_of(name).allow,
+            )
+        except DescriptorError as error:
+            self.problems += error.problems
+        except StateholdError as error:
+            self.problems.append(str(error))
+        return None
+
+
+def _fields(*choices: tuple[Field, ...] | None) -> tuple[Field, ...]:
+    return next((fields for fields in choices if fields is not None), ())

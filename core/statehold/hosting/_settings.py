@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from statehold.sdk import Clock
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def now(self) -> float:
+        """Return the seconds since 1970."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Return seconds that never run backwards."""
+        return time.monotonic()
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class HostSettings:
+    """What a host was told when it was made; see `Host`."""
+
+    data_folder: Path
+    secrets_folder: Path | None
+    environ: Mapping[str, str]
+    free_timeout: float
+    pending_timeout: float
+    clock: Clock
+    logger: logging.Logger
+    count_calls: bool

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from statehold.images import AppImage, open_image
+from statehold.sdk import HostError, ImageError
+
+
+class FileStore:
+    """The images and plugin files of a host, by digest; what nothing needs any more is removed.
+
+    Files get their names only when they are complete. Nothing is removed while a deploy runs, which may
+    have written files that no version names yet.
+    """
+
+    def __init__(self, images: Path, plugins: Path) -> None:
+        self._images = images
+        self._plugins = plugins
+        self._arriving = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def arriving(self) -> Iterator[None]:
+        """Keep every file while the block runs."""
+        with self._lock:
+            self._arriving += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._arriving -= 1
+
+    def keep(self, image: AppImage) -> None:
+        """Write *image* into the store, complete or not at all.
+
+        Raises:
+            HostError: the store cannot be written.
+
+        """
+        try:
+            image.save(self._path(image.digest))
+            _sync(self._images)
+        except OSError as error:
+            raise HostError(
+                f"the image of {image.app} {image.version} cannot be kept in {self._images}: {error.strerror}",
+                hint="Make room, or give the host the right to write there",
+            ) from error
+
+    def open(self, digest: str) -> AppImage:
+        """Return a kept image, verified again.
+
+        Raises:
+            ImageError: it is gone, damaged, or another one by now.
+
+        """
+        path = self._path(digest)
+        image = open_image(path)
+        if image.digest != digest:
+            image.close()
+            raise ImageError(
+                f"{path} has the digest {image.digest[:12]}..., expected {digest[:12]}...",
+                hint="Deploy the version again from its original image",
+            )
+        return image
+
+    def clean(self, needed: Callable[[], set[str]]) -> None:
+        """Remove every file whose digest is not *needed*, half-written ones too."""
+        with self._lock:
+            if self._arriving:
+                return
+            kept = needed()
+            for folder in (self._images, self._plugins):
+                for path in folder.iterdir():
+                    if path.name.partition(".")[0] not in kept:
+                        path.unlink(missing_ok=True)
+
+    def _path(self, digest: str) -> Path:
+        return self._images / f"{digest}.shi"
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
