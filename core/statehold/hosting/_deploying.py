@@ -42,8 +42,6 @@ class Deployer:
                 )
                 plugins.announce_opened()
         except BaseException:
-            # Only what nothing refers to any more can go away.
-            del plan
             plugins.free()
             raise
         self._retirer.add(version)

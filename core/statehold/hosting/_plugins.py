@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from statehold.hosting._nearest import nearest
 from statehold.images import AppImage, PluginFile, PluginKind
-from statehold.loading import AppPlugins, Catalog, LoadedPlugin, PluginFiles, Resolved, load_plugin, resolve
+from statehold.loading import (
+    AppPlugins,
+    Catalog,
+    FreeReport,
+    LoadedPlugin,
+    PluginFiles,
+    Resolved,
+    load_plugin,
+    resolve,
+)
 from statehold.sdk import PluginError
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
@@ -25,6 +33,7 @@ class VersionPlugins:
         self._owner = f"{image.app} {image.version}"
         self._loaded: dict[str, LoadedPlugin] = {}
         self._hooks: AppPlugins | None = None
+        self._reports: tuple[FreeReport, ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -60,8 +69,8 @@ class VersionPlugins:
                 self._hooks.register(hooks, name=f"{plugin.distribution} {plugin.version}:{name}")
         self._hooks.hook.statehold_version_opened(app=self._image.app, version=self._image.version)
 
-    def free(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Remove every plugin from the process; return what went wrong and what is still alive."""
+    def free(self) -> tuple[str, ...]:
+        """Remove every plugin from the process, and return what went wrong."""
         problems = []
         if self._hooks is not None:
             try:
@@ -71,12 +80,14 @@ class VersionPlugins:
                     f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"
                 )
             self._hooks.free()
-        reports = [plugin.free() for plugin in reversed(self._loaded.values())]
+        self._reports = tuple(plugin.free() for plugin in reversed(self._loaded.values()))
         self._loaded.clear()
-        problems += [f"{report.plugin}: {line}" for report in reports for line in report.problems]
-        return tuple(problems), tuple(
-            f"{report.plugin}: {one}" for report in reports for one in report.survivors
-        )
+        problems += [f"{report.plugin}: {line}" for report in self._reports for line in report.problems]
+        return tuple(problems)
+
+    def survivors(self) -> tuple[str, ...]:
+        """Return what of the freed plugins is still alive, and what holds it; collects garbage."""
+        return tuple(f"{report.plugin}: {one}" for report in self._reports for one in report.survivors)
 
     def _choose(self, storage: StorageDef, package: str, pinned: str | None) -> PluginFile | None:
         files = {
@@ -105,8 +116,6 @@ class VersionPlugins:
 
 
 def version_key(version: str) -> tuple[tuple[int, int | str], ...]:
-    """Return what versions are ordered by: `2.0rc1` before `2.0`, `2.0` before `2.0.1`, `2.9` before `2.10`."""
-    parts: list[tuple[int, int | str]] = []
-    for part in _PARTS.findall(version.lower()):
-        parts.append((2, int(part)) if part.isdigit() else (0, part))
-    return (*parts, (1, ""))
+    """Return what versions are ordered by, such as `2.0rc1`, `2.0`, `2.0.1`, `2.9`, `2.10`."""
+    parts = _PARTS.findall(version.lower())
+    return (*((2, int(part)) if part.isdigit() else (0, part) for part in parts), (1, ""))

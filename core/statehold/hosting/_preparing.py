@@ -44,12 +44,12 @@ class Preparer:
         work = _Preparation(image, appdef, self._catalog, plugins, self._settings)
         try:
             plan = work.plan(warnings)
-            if work.problems:
-                raise _failed(image, work.problems)
         except BaseException:
-            del work
             plugins.free()
             raise
+        if work.problems:
+            plugins.free()
+            raise _failed(image, work.problems)
         return plan
 
     def _compile(self, image: AppImage) -> tuple[AppDef, tuple[str, ...]]:

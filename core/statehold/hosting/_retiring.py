@@ -65,13 +65,13 @@ def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:
         opened, trouble, free_timeout=settings.free_timeout, pending_timeout=settings.pending_timeout
     )
     opened.clear()
-    more, survivors = plugins.free()
+    more = plugins.free()
     report = FreeReport(
         app=version.app,
         version=version.name,
         storages=count,
         problems=(*problems, *more),
-        survivors=survivors,
+        survivors=plugins.survivors(),
     )
     for problem in report.problems:
         settings.logger.error("%s", problem)

@@ -46,7 +46,8 @@ class FileStore:
             _sync(self._images)
         except OSError as error:
             raise HostError(
-                f"the image of {image.app} {image.version} cannot be kept in {self._images}: {error.strerror}",
+                f"the image of {image.app} {image.version} cannot be kept in {self._images}: "
+                f"{error.strerror or error}",
                 hint="Make room, or give the host the right to write there",
             ) from error
 
