@@ -20,6 +20,8 @@ from benchmarks._measure import Row
 def main(only: list[str]) -> int:
     """Run the pages named in *only*, or all; return 0 if every bar holds, else 1."""
     console = Console()
+    target = Path("build/bench.json")
+    target.parent.mkdir(exist_ok=True)
     pages = [page.name for page in pkgutil.iter_modules(benchmarks.__path__) if not page.name.startswith("_")]
     if unknown := set(only) - set(pages):
         console.print(f"unknown: {', '.join(unknown)}; there are {', '.join(pages)}")
@@ -41,8 +43,6 @@ def main(only: list[str]) -> int:
             mark,
         )
     console.print(table)
-    target = Path("build/bench.json")
-    target.parent.mkdir(exist_ok=True)
     report = {
         "python": platform.python_version(),
         "machine": platform.machine(),
