@@ -55,7 +55,7 @@ def command(
     version: str | None,
     limit: int,
 ) -> None:
-    """Use a STORAGE of APP as an extension would, in a scope.
+    """Use a STORAGE of APP, as an extension would.
 
     OPERATION is GET, GETBATCH, READ, INSERT or UPDATE. For READ, leave trailing fields of the key out.
     Bytes are written {"base64": "..."}.

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 )
 @common
 def command(out: Output, *, paths: tuple[Path, ...]) -> None:
-    """Check declarations without running any code of the application.
+    """Check declarations, running no code of the app.
 
-    PATH is an image, an application's folder, a package's folder, or .vsql files. Packages given together
-    may import each other; without a package `sys`, the host's own is used.
+    PATH is an image, the folder of an application or of a package, or .vsql files. Packages given
+    together may import each other. Without a package `sys`, the host's own is used.
     """
     from statehold.cli._sources import read_targets  # noqa: PLC0415
 

@@ -14,9 +14,10 @@ from statehold.cli._text import plural
 @click.option("--beside", is_flag=True, help="Open it beside the current version, without making it current.")
 @host_command
 def command(out: Output, options: HostOptions, *, image: Path, beside: bool) -> None:
-    """Deploy an IMAGE: verify, compile, open its storages, and make it current in one step.
+    """Deploy an IMAGE and make it current, in one step.
 
-    IMAGE is a .shi file or an application's folder. Whatever goes wrong, the version that runs goes on.
+    IMAGE is a .shi file or an application's folder. It is verified and compiled, and its storages are
+    opened, before it becomes current; whatever goes wrong, the version that runs goes on.
     """
     from statehold.images import open_image  # noqa: PLC0415
 

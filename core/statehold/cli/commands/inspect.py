@@ -16,7 +16,7 @@ from statehold.cli._text import printable, size
 @click.option("--files", is_flag=True, help="List every file with its size and digest.")
 @common
 def command(out: Output, *, image: Path, files: bool) -> None:
-    """Show what is in an IMAGE, or would be in the image of an application's folder."""
+    """Show what is in an IMAGE, or in an app's folder."""
     from statehold.images import inspect_image  # noqa: PLC0415
 
     found = cast("Mapping[str, Any]", inspect_image(image))

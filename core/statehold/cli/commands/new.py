@@ -22,7 +22,7 @@ _into = click.option(
 
 @click.group("new")
 def command() -> None:
-    """Make a storage plugin or an application to start from."""
+    """Make a plugin or an application to start from."""
 
 
 @command.command("plugin")

@@ -10,7 +10,7 @@ from statehold.cli._output import Output
 @click.argument("app")
 @host_command
 def command(out: Output, options: HostOptions, app: str) -> None:
-    """Make the version of APP current that was current before."""
+    """Make the previous version of APP current again."""
     with options.open(out, apps=[app]) as host, out.progress(f"rolling {app} back"):
         name = host.rollback(app).name
     out.document({"app": app, "current": name})

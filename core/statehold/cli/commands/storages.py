@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command("storages")
 @common
 def command(out: Output) -> None:
-    """List the storages that installed distributions provide.
+    """List the storages that are installed here.
 
     The exit code is 1 where one is broken.
     """

@@ -11,7 +11,10 @@ from statehold.cli._output import Output
 @click.option("--version", help="Only this version; it must not be the current one.")
 @host_command
 def command(out: Output, options: HostOptions, app: str, version: str | None) -> None:
-    """Forget APP, or one version of it; the rows of its storages stay in the data folder."""
+    """Forget APP, or one version of it.
+
+    The rows of its storages stay in the data folder.
+    """
     with options.open(out, apps=()) as host:
         host.undeploy(app, version)
     out.document({"app": app, "version": version})

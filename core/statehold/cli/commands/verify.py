@@ -13,7 +13,7 @@ from statehold.cli._text import plural, printable
 @click.argument("image", type=click.Path(exists=True, path_type=Path))
 @common
 def command(out: Output, *, image: Path) -> None:
-    """Verify every name, size and digest of an IMAGE, running nothing of it."""
+    """Verify every name, size and digest in an IMAGE."""
     from statehold.images import open_image, verify_image  # noqa: PLC0415
 
     with out.progress(f"verifying {image}"):

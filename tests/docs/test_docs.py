@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from _pages import ROOT, Block, blocks, commands, matches, run_page
+
+from statehold.loading import installed
+from statehold_vsql import compile_app
+
+# Pages of others have tests of their own beside what they describe.
+OTHERS = {"plugin-isolation.md", "conformance.md", "storages.md"}
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+OURS = [page for page in PAGES if page.name not in OTHERS]
+READMES = sorted((ROOT / "app_images").glob("*/README.md"))
+DECLARATIONS = [
+    pytest.param(block.text, id=f"{page.stem}-{block.line}")
+    for page in [*PAGES, *READMES]
+    for block in blocks(page)
+    if block.kind == "sql"
+]
+
+
+@pytest.mark.parametrize("page", [*OURS, *READMES], ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_the_examples_of_a_page_do_what_it_says(page, tmp_path):
+    folder = tmp_path / "page"
+    folder.mkdir()
+    run_page(page, folder)
+
+
+@pytest.mark.parametrize("text", DECLARATIONS)
+def test_the_declarations_on_a_page_compile(text):
+    application = "" if "APPLICATION" in text else "APPLICATION app();\n"
+    catalog = installed()
+    packages = {**catalog.packages(), "example/bills": {"bills.vsql": application + text}}
+    compiled = compile_app(packages, contracts=catalog.contracts())
+    assert not compiled.diagnostics
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md", *READMES], ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+def test_the_index_lists_every_page():
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES if f"({page.name})" not in index and page.name != "index.md"] == []
+
+
+def test_a_console_block_is_commands_with_output_and_exit_code():
+    block = Block("console", "", "$ cat <<'END'\n> a\n>\n> END\na\n...\n$ false\n(exit code 1)\n", 1)
+    first, second = commands(block)
+    assert (first.text, first.output, first.code) == ("cat <<'END'\na\n\nEND", "a\n...", 0)
+    assert (second.text, second.output, second.code) == ("false", "", 1)
+
+
+def test_three_dots_stand_for_any_text():
+    assert matches("a ... c", "a b\nb c")
+    assert not matches("a ... c", "a b")
+
+
+def test_the_page_of_the_command_line_is_what_its_help_says():
+    from cli_page import page
+
+    assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == page(), (
+        "python tests/docs/cli_page.py > docs/cli.md"
+    )
