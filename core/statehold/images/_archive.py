@@ -143,12 +143,8 @@ def _open(
         problems.append(
             _structure("the directory of the archive does not have the number of entries it says")
         )
-    problems += check_names((_name(info) for info in infos), limits)
+    problems += check_names((info.orig_filename for info in infos), limits)
     return Archive(archive, {info.orig_filename: info for info in infos if not info.is_dir()}), problems
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    return info.orig_filename.removesuffix("/") if info.is_dir() else info.orig_filename
 
 
 def _end_fault(file: IO[bytes], size: int, limits: ImageLimits) -> str:

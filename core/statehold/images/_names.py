@@ -17,10 +17,15 @@ _PART_BYTES = 255
 
 
 def check_names(names: Iterable[str], limits: ImageLimits) -> list[Problem]:
-    """Return what is wrong with the paths of an image, each by itself and together."""
+    """Return what is wrong with the paths of an archive, each by itself and together.
+
+    A path that ends with a slash is a folder.
+    """
     problems: list[Problem] = []
     seen: dict[str, str] = {}
-    for name in names:
+    files: set[str] = set()
+    for given in names:
+        name = given.removesuffix("/")
         message = _fault(name, limits)
         if message:
             problems.append(Problem(code="name", message=message, path=name))
@@ -30,11 +35,13 @@ def check_names(names: Iterable[str], limits: ImageLimits) -> list[Problem]:
             twice = "is there twice" if other == name else f"cannot be told from {other!r} on every system"
             problems.append(Problem(code="duplicate", message=twice, path=name))
         seen[folded] = name
+        if name == given:
+            files.add(folded)
     for folded, name in seen.items():
         head = folded
         while "/" in head:
             head = head.rpartition("/")[0]
-            if head in seen:
+            if head in files:
                 message = f"lies in {seen[head]!r}, which is a file"
                 problems.append(Problem(code="duplicate", message=message, path=name))
                 break
