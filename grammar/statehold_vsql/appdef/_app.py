@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any
 
 import attrs
 
@@ -13,11 +13,8 @@ from statehold_vsql.appdef._storages import ParameterDef, StorageDef
 from statehold_vsql.appdef._structures import TableDef, TypeDef, ViewDef
 from statehold_vsql.appdef._workspaces import TagDef, TemplateDef, VariableDef, WorkspaceDef
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
-
-def _frozen(mapping: Mapping[_K, _V]) -> Mapping[_K, _V]:
+def _frozen(mapping: Mapping[Any, Any]) -> Mapping[Any, Any]:
     return MappingProxyType(dict(mapping))
 
 

@@ -48,7 +48,6 @@ class FieldDef:
     pattern: str | None = None
     references: tuple[QName, ...] = ()
     record: bool = False
-    comment: str = ""
 
     @property
     def name(self) -> str:
