@@ -190,7 +190,9 @@ def test_a_bomb_that_lies_about_its_size_is_refused(
     def edit(data: bytes) -> bytes:
         return data.replace(struct.pack("<L", size), struct.pack("<L", claimed))
 
-    path = forge({**sound, f"{PACKAGE}/extensions/zeros": b"\0" * size}, method=zipfile.ZIP_DEFLATED, edit=edit)
+    path = forge(
+        {**sound, f"{PACKAGE}/extensions/zeros": b"\0" * size}, method=zipfile.ZIP_DEFLATED, edit=edit
+    )
     assert verify_image(path)
 
 

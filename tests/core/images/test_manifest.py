@@ -96,7 +96,9 @@ def test_a_damaged_manifest_is_refused(
     assert message in only_problem(forge(sound, manifest=manifest))
 
 
-def test_an_app_of_another_name_has_another_digest(forge: Forge, sound: dict[str, bytes], declare: Declare) -> None:
+def test_an_app_of_another_name_has_another_digest(
+    forge: Forge, sound: dict[str, bytes], declare: Declare
+) -> None:
     with open_image(forge(sound)) as first:
         digest = first.digest
     with open_image(forge(sound, manifest=declare(sound, app="acme.other"))) as second:

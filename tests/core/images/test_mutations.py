@@ -28,7 +28,9 @@ PAYLOADS = [
 
 
 @pytest.fixture(scope="module")
-def samples(built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[bytes], dict[str, bytes]]:
+def samples(
+    built: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[bytes], dict[str, bytes]]:
     """A place to write to, the image stored and deflated, and its contents."""
     place = tmp_path_factory.mktemp("mutations") / "mutated.shi"
     with zipfile.ZipFile(built) as old, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as new:

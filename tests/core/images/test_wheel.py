@@ -105,7 +105,9 @@ def test_sources_may_lie_in_src() -> None:
     assert "tools/x.py" not in names(wheel)
 
 
-@pytest.mark.parametrize("name", ["acme_scada/_fast.so", "acme_scada/_fast.cpython-311.so", "x.pyd", "native/y.dll"])
+@pytest.mark.parametrize(
+    "name", ["acme_scada/_fast.so", "acme_scada/_fast.cpython-311.so", "x.pyd", "native/y.dll"]
+)
 def test_compiled_code_is_refused_with_a_way_out(name: str) -> None:
     text = faults({**CODE, name: b"\x7fELF"})
     assert f"storages/{name}: compiled code" in text
