@@ -1,4 +1,4 @@
-"""Reads the examples of a page and runs them, in their order, in a folder of their own.
+"""Reads the examples of a page and runs them, in their order, in a folder with a copy of app_images.
 
 - ```python blocks are executed, all of a page in one namespace; after `<!-- file: PATH -->` they are
   written to that path instead.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -60,6 +61,7 @@ def commands(block: Block) -> Iterator[Command]:
 
 
 def run_page(page: Path, folder: Path) -> None:
+    shutil.copytree(ROOT / "app_images", folder / "app_images", ignore=shutil.ignore_patterns("__pycache__"))
     shell = _Shell(folder)
     names: dict[str, object] = {}
     for block in blocks(page):
@@ -92,7 +94,6 @@ class _Shell:
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STATEHOLD_")},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "SAMPLES": str(ROOT / "app_images"),
             "COLUMNS": "100",
             "NO_COLOR": "1",
             "PYTHONDONTWRITEBYTECODE": "1",

@@ -16,8 +16,8 @@ _HEAD = """\
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
 For machines, every command takes `--json` and writes one document: `{"ok": true, ...}` with what it found, or
-`{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` with exit code 1, or 2 for wrong usage. Nothing else is
-on stdout. Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.
+`{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` with exit code 1, or 2 for wrong usage.
+Nothing else is on stdout. Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.
 
 `NO_COLOR` takes the colours away, `FORCE_COLOR` keeps them in a pipe.
 """

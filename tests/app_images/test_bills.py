@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from statehold.cli.demo import RatesServer
+from statehold.hosting import Host
+from statehold.sdk import DeployError, Field, Scope, Secret, StorageError
+from statehold.state import apply_intents
+from statehold.testing import StorageConformance, assert_denied
+
+STORAGES = Path(__file__).parents[2] / "app_images/acme.bills/image/pkg/acme.example/bills/storages"
+
+
+def _insert(partition, storage, scope, key, value):
+    facade = partition.scoped(storage, scope)
+    intent = facade.insert(facade.key(1, **key), value)
+    apply_intents({storage: partition.storage(storage)}, {storage: [intent]})
+
+
+def _oven(partition):
+    scada = partition.scoped("bills.Scada", Scope.QUERIES)
+    return scada.get(scada.key(1, Device="oven", Point="heat"))
+
+
+def _set_oven(partition, *readings):
+    for reading in readings:
+        key = {"Device": "oven", "Point": "heat"}
+        _insert(partition, "bills.Scada", Scope.COMMANDS, key, {"Reading": reading})
+
+
+def test_two_versions_of_its_plugin_answer_side_by_side(host, bills):
+    host.deploy(bills)
+    shutil.copytree(bills / "version-2", bills, dirs_exist_ok=True)
+    host.deploy(bills, activate=False)
+    app = host.app("acme.bills")
+    with app.borrow() as first, app.borrow(version="2") as second:
+        _set_oven(first, 180.0, 184.0, 206.0)
+        assert (_oven(first)["Reading"], _oven(second)["Reading"]) == (206.0, 190.0)
+
+
+def test_readings_outlive_an_upgrade(host, bills):
+    host.deploy(bills)
+    with host.app("acme.bills").borrow() as partition:
+        _set_oven(partition, 200.0)
+    shutil.copytree(bills / "version-2", bills, dirs_exist_ok=True)
+    host.deploy(bills)
+    with host.app("acme.bills").borrow() as partition:
+        assert _oven(partition)["Reading"] == 200.0
+
+
+def test_a_job_fetches_the_rates_and_a_command_may_not(host, bills):
+    host.deploy(bills)
+    with RatesServer() as server, host.app("acme.bills").borrow() as partition:
+        jobs = partition.scoped("sys.Http", Scope.JOBS)
+        (answer,) = [value for _, value in jobs.read(jobs.prefix(1, Url=server.url))]
+        assert b"1.08" in bytes(answer["Body"])
+        commands = partition.scoped("sys.Http", Scope.COMMANDS)
+        assert_denied(commands.read, commands.prefix(1, Url=server.url))
+
+
+def test_http_reaches_the_loopback_only_because_the_operator_allows_it(host, bills):
+    (bills / "descriptor.json").write_text('{"Version": "1"}')
+    host.deploy(bills)
+    with RatesServer() as server, host.app("acme.bills").borrow() as partition:
+        jobs = partition.scoped("sys.Http", Scope.JOBS)
+        with pytest.raises(StorageError):
+            list(jobs.read(jobs.prefix(1, Url=server.url)))
+
+
+def test_the_dishes_of_a_bill_are_read_in_order(host, bills):
+    host.deploy(bills)
+    with host.app("acme.bills").borrow() as partition:
+        for line in (2, 1):
+            dish = {"Dish": f"dish {line}", "Quantity": 1, "Price": 10_000}
+            _insert(partition, "bills.BillLines", Scope.COMMANDS, {"Number": 7, "Line": line}, dish)
+        lines = partition.scoped("bills.BillLines", Scope.QUERIES)
+        assert [value["Dish"] for _, value in lines.read(lines.prefix(1, Number=7))] == ["dish 1", "dish 2"]
+
+
+def test_without_the_secret_it_is_not_deployed(bills, tmp_path):
+    with Host(tmp_path / "bare", environ={}) as host, pytest.raises(DeployError, match="Scada_Password"):
+        host.deploy(bills)
+
+
+def test_a_facade_is_compiled_for_each_extension(host, bills):
+    version = host.deploy(bills)
+    facades = version.partitions[0].facades("bills.PayBill")
+    assert sorted(facades) == ["bills.Bills", "bills.Rates", "bills.TableLocks"]
+    bill = facades["bills.Rates"]
+    assert_denied(bill.insert, bill.key(1, Currency="USD"), {"PerEuro": 1.0, "FetchedAt": 0})
+
+
+def test_an_impossible_temperature_is_refused(host, bills):
+    host.deploy(bills)
+    with host.app("acme.bills").borrow() as partition, pytest.raises(StorageError, match="9000"):
+        _set_oven(partition, 9000.0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plugin_on_the_path():
+    sys.path.insert(0, str(STORAGES))
+    yield
+    sys.path.remove(str(STORAGES))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "bills_scada"]:
+        del sys.modules[name]
+
+
+class TestScada(StorageConformance):
+    key = (Field("Device", "text", required=True), Field("Point", "text", required=True))
+    rows = (
+        ({"Device": "oven", "Point": "heat"}, {"Reading": 180.5, "At": 1}),
+        ({"Device": "fridge", "Point": "heat"}, {"Reading": 4.0, "At": 2}),
+    )
+    refused = (({"Device": "oven", "Point": "heat"}, {"Reading": 9000.0}),)
+    secrets = {"Scada_Password": "let me in"}
+    any_row = False
+    durable = True
+
+    @property
+    def provider(self):
+        from bills_scada import provider
+
+        return provider
+
+    @property
+    def config(self):
+        return {"URL": "kitchen:8766", "Password": Secret("let me in")}
