@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import starmap
 from typing import Any, Final
 
 import attrs
@@ -102,26 +101,11 @@ class Ephemeral:
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Raise StorageError if a row, or the batch as a whole, is larger than the budget."""
-        rows = {item.key: item.value for item in items}
-        total = 0
-        for size in starmap(self._size, rows.items()):
-            if size > self.budget:
-                raise StorageError(
-                    f"{self.name}: a row takes {size:,} bytes, the partition's budget is {self.budget:,}",
-                    hint="Raise PartitionMaxSize in JSONCONFIG, or store less in one row",
-                )
-            total += size
-        if total > self.budget:
-            raise StorageError(
-                f"{self.name}: {len(rows):,} rows take {total:,} bytes together, the partition's budget is "
-                f"{self.budget:,}: writing the last would push out the first",
-                hint="Raise PartitionMaxSize in JSONCONFIG, or write smaller batches",
-            )
+        self._checked(items)
 
     def apply_batch(self, items: Sequence[Intent]) -> None:
         """Put all rows, after the checks of `validate`."""
-        self.validate(items)
-        self.family.put([(item.key, item.value) for item in items])
+        self.family.put(self._checked(items))
 
     def keep(self, rows: Sequence[tuple[Key, Value]]) -> None:
         """Put rows, which may be those of another version; a row larger than the budget is left out."""
@@ -137,6 +121,28 @@ class Ephemeral:
         """Forget all rows."""
         self.family.leave(self)
         self._cache.clear()
+
+    def _checked(self, items: Sequence[Intent]) -> list[tuple[Key, Value]]:
+        """Return the rows that will stand, each once, in the order in which they were written last."""
+        rows: dict[Key, Value] = {}
+        sizes: dict[Key, int] = {}
+        for item in items:
+            size = self._size(item.key, item.value)
+            if size > self.budget:
+                raise StorageError(
+                    f"{self.name}: a row takes {size:,} bytes, the partition's budget is {self.budget:,}",
+                    hint="Raise PartitionMaxSize in JSONCONFIG, or store less in one row",
+                )
+            rows.pop(item.key, None)
+            rows[item.key], sizes[item.key] = item.value, size
+        total = sum(sizes.values())
+        if total > self.budget:
+            raise StorageError(
+                f"{self.name}: {len(rows):,} rows take {total:,} bytes together, the partition's budget is "
+                f"{self.budget:,}: writing the last would push out the first",
+                hint="Raise PartitionMaxSize in JSONCONFIG, or write smaller batches",
+            )
+        return list(rows.items())
 
     def _own(self, key: Key, value: Value) -> tuple[Key, Value]:
         if type(key) is not self._key_class:

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
-from msgspec.structs import astuple
 
-from statehold.sdk import UNSET, Key, StorageError
+from statehold.sdk import UNSET, Key, StorageError, fields
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _BAD_IN_VALUE: Final = re.compile(r"[\r\n\0]")
@@ -32,8 +31,7 @@ class Request:
     @classmethod
     def of(cls, storage: str, key: Key, whole: type[Key]) -> Request:
         """Return what *key* asks for; StorageError for what no request can be made of."""
-        given: list[Any] = [None if value is UNSET else value for value in astuple(key)]
-        key = whole(*given)
+        key = _whole(key, whole)
         url = key["Url"]
         if not isinstance(url, str) or not url:
             raise StorageError(f"{storage}: the key has no Url", hint="Give the key a Url field")
@@ -62,6 +60,13 @@ class Request:
             timeout=timeout / 1000,
             handle_errors=key["HandleErrors"] is True,
         )
+
+
+def _whole(key: Key, make: type[Key]) -> Key:
+    # What a prefix leaves open is not asked for: NULL, or no lines of Header.
+    given = {name: None if value is UNSET else value for name, value in fields(key).items()}
+    given["Header"] = given["Header"] or ()
+    return make(**cast("Any", given))
 
 
 def _headers(storage: str, lines: Iterable[str]) -> tuple[tuple[bytes, bytes], ...]:

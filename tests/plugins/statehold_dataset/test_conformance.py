@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from statehold.sdk import DataType, Field
+from statehold.testing import StorageConformance
+from statehold_dataset import provider
+
+EVERY_TYPE = [Field(f"The_{kind}", kind) for kind in DataType]
+
+
+class TestTable(StorageConformance):
+    """A table of a declaration as people write it."""
+
+    provider = provider
+    key = [Field("Device", "text", required=True), Field("Point", "int32", required=True)]
+    value = [Field("Reading", "float64"), Field("At", "int64", required=True), Field("Note", "text")]
+    durable = True
+    ordered = True
+
+
+class TestTableOfEveryType(StorageConformance):
+    """Every type that a field can have, in KEY and in VALUE, and NULL in both."""
+
+    provider = provider
+    key = EVERY_TYPE
+    value = EVERY_TYPE
+    durable = True
+    examples = 20
