@@ -43,7 +43,7 @@ class AppPlugins:
                 if manager.get_plugin(name) is plugin:
                     manager.unregister(name=name)
             raise PluginError(
-                f"hook plugin {name!r} cannot be registered: {str(error).splitlines()[0]}",
+                f"hook plugin {name!r} cannot be registered: {' '.join(str(error).split())}",
                 hint=_hook_hint(plugin),
             ) from error
 

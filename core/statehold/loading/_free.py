@@ -13,6 +13,8 @@ from statehold.loading._survivors import Survivor, holder, own_threads
 from statehold.loading._sweep import sweep
 from statehold.loading._traces import remove_loggers, remove_modules, remove_source_lines
 
+_EXPLAINED = 8
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class FreeReport:

@@ -8,6 +8,7 @@ import sys
 import typing
 import warnings
 from contextlib import suppress
+from types import FunctionType
 from typing import Any
 
 from statehold.loading._traces import marked
@@ -37,11 +38,11 @@ def sweep(marker: str) -> None:
 
 def is_of(thing: object, marker: str) -> bool:
     """Return whether *thing* was defined by the plugin, or is an instance of what was."""
-    for owner in (thing, type(thing)):
-        name = getattr(owner, "__module__", None)
-        if isinstance(name, str) and marked((name,), marker):
-            return True
-    return False
+    # By its type alone: asking a foreign object for anything may run its code.
+    kind = type(thing)
+    owner = thing if issubclass(kind, (type, FunctionType)) else kind
+    name = getattr(owner, "__module__", None)
+    return isinstance(name, str) and bool(marked((name,), marker))
 
 
 def _has(key: object, marker: str) -> bool:
