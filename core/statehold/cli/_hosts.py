@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -45,6 +46,19 @@ class HostOptions:
             for warning in host.warnings:
                 out.warn(warning)
             yield host
+
+
+def app_argument(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the argument APP, which a shell can complete."""
+    return click.argument("app", shell_complete=_known_apps)(function)
+
+
+def _known_apps(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    # Read off the folders: a host may be at work, and a shell does not wait for one to start.
+    folder = Path(context.params.get("data") or os.environ.get("STATEHOLD_DATA", ".statehold")) / "apps"
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if path.name.startswith(incomplete))
 
 
 def host_command(function: Callable[..., R]) -> Callable[..., R]:

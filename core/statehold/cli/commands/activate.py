@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import click
 
-from statehold.cli._hosts import HostOptions, host_command
+from statehold.cli._hosts import HostOptions, app_argument, host_command
 from statehold.cli._output import Output
 
 
 @click.command("activate")
-@click.argument("app")
+@app_argument
 @click.argument("version")
 @host_command
 def command(out: Output, options: HostOptions, app: str, version: str) -> None:

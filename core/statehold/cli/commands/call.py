@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from statehold.cli._calls import StorageCall
-from statehold.cli._hosts import HostOptions, host_command
+from statehold.cli._hosts import HostOptions, app_argument, host_command
 from statehold.cli._output import Output
 from statehold.cli._text import plural, printable
 from statehold.cli._values import from_json, to_json
@@ -25,7 +25,7 @@ Example:
 
 
 @click.command("call", epilog=_EPILOG)
-@click.argument("app")
+@app_argument
 @click.argument("storage")
 @click.argument("operation", type=_OPERATION, metavar="OPERATION")
 @click.option("--scope", type=_SCOPE, metavar="SCOPE", required=True, help=_SCOPE_HELP)

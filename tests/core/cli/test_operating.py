@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from statehold.hosting import Host
+
+_KEY = '{"Language": "en"}'
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    monkeypatch.setenv("STATEHOLD_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def hello(statehold, samples, data, tmp_path):
+    """Return the image of acme.hello, deployed at version 1, with one row."""
+    del data
+    statehold("build", samples / "acme.hello", "-o", tmp_path)
+    statehold("deploy", tmp_path / "acme.hello-1.shi")
+    _insert(statehold, "Hello")
+    return tmp_path / "acme.hello-1.shi"
+
+
+def _insert(statehold, text):
+    value = json.dumps({"Text": text})
+    return statehold(
+        *("call", "acme.hello", "hello.Greetings", "INSERT", "--scope", "COMMANDS"),
+        *("--key", _KEY, "--value", value),
+    )
+
+
+def _call(run, operation, *more, scope="QUERIES", code=0):
+    return run("call", "acme.hello", "hello.Greetings", operation, "--scope", scope, *more, code=code)
+
+
+@pytest.mark.usefixtures("hello")
+def test_a_row_is_there_in_the_next_command(machine):
+    rows = _call(machine, "GET", "--key", _KEY)["rows"]
+    assert rows == [{"key": {"WSID": 1, "Language": "en"}, "value": {"Text": "Hello"}}]
+
+
+@pytest.mark.usefixtures("hello")
+def test_a_missing_row_is_no_error(machine, statehold):
+    assert _call(machine, "GET", "--key", '{"Language": "xx"}')["rows"][0]["value"] is None
+    assert "no such row" in _call(statehold, "GET", "--key", '{"Language": "xx"}')
+
+
+@pytest.mark.usefixtures("hello")
+def test_workspaces_are_apart(machine):
+    assert _call(machine, "READ", "--wsid", "2")["rows"] == []
+
+
+@pytest.mark.usefixtures("hello")
+def test_a_read_ends_at_the_limit_and_says_so(statehold, machine):
+    for language in ("de", "fr"):
+        statehold(
+            *("call", "acme.hello", "hello.Greetings", "INSERT", "--scope", "COMMANDS"),
+            *("--key", json.dumps({"Language": language}), "--value", '{"Text": "x"}'),
+        )
+    found = _call(machine, "READ", "--limit", "2")
+    assert (len(found["rows"]), found["more"]) == (2, True)
+    assert "and more" in _call(statehold, "READ", "--limit", "2")
+    assert _call(machine, "READ", "--limit", "3")["more"] is False
+
+
+@pytest.mark.usefixtures("hello")
+def test_a_denied_operation_is_explained(machine, statehold):
+    error = _call(machine, "INSERT", "--key", _KEY, "--value", '{"Text": "x"}', code=1)["error"]
+    assert error["type"] == "ScopeError"
+    assert (error["storage"], error["operation"], error["scope"]) == ("hello.Greetings", "INSERT", "QUERIES")
+    assert error["hint"]
+    text = _call(statehold, "INSERT", "--key", _KEY, "--value", '{"Text": "x"}', code=1)
+    assert "error:" in text
+    assert "hint:" in text
+
+
+@pytest.mark.usefixtures("hello")
+def test_a_wrong_field_names_what_there_is(machine):
+    error = _call(machine, "GET", "--key", '{"Langauge": "en"}', code=1)["error"]
+    assert error["type"] == "SchemaError"
+    assert "Language" in error["message"] + error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "more"),
+    [
+        ("GET", ["--key", _KEY, "--key", _KEY]),
+        ("GET", ["--key", _KEY, "--value", "{}"]),
+        ("INSERT", ["--key", _KEY]),
+        ("GET", ["--key", "{"]),
+        ("PUT", []),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_wrong_usage(machine, data, operation, more):
+    _call(machine, operation, *more, code=2)
+    assert not data.exists()
+
+
+@pytest.mark.usefixtures("hello")
+def test_unknown_apps_storages_and_versions_name_the_nearest(statehold):
+    assert "acme.hello" in statehold("activate", "acme.hallo", "1", code=1)
+    assert "hello.Greetings" in statehold(
+        *("call", "acme.hello", "hello.Greeting", "GET", "--scope", "QUERIES", "--key", _KEY), code=1
+    )
+    assert "error:" in _call(statehold, "GET", "--key", _KEY, "--version", "9", code=1)
+
+
+@pytest.mark.usefixtures("hello")
+def test_there_is_nothing_to_roll_back_to_after_the_first_deploy(statehold):
+    assert "error:" in statehold("rollback", "acme.hello", code=1)
+
+
+def test_versions_are_listed_as_they_stand(statehold, machine, samples, hello, tmp_path):
+    del hello
+    statehold("build", samples / "acme.hello", "-o", tmp_path, "--version", "2")
+    assert "beside" in statehold("deploy", tmp_path / "acme.hello-2.shi", "--beside")
+    assert _states(machine) == {"1": "current", "2": "beside"}
+    assert _call(machine, "GET", "--key", _KEY, "--version", "2")["rows"][0]["value"] == {"Text": "Hello"}
+    assert machine("activate", "acme.hello", "2")["current"] == "2"
+    assert _states(machine) == {"1": "previous", "2": "current"}
+    assert machine("rollback", "acme.hello")["current"] == "1"
+    assert _states(machine) == {"1": "current", "2": "previous"}
+    statehold("undeploy", "acme.hello", "--version", "2")
+    assert _states(machine) == {"1": "current"}
+    statehold("undeploy", "acme.hello")
+    assert "No apps" in statehold("apps")
+
+
+def _states(machine):
+    (app,) = machine("apps")["apps"]
+    return {version["version"]: version["state"] for version in app["versions"]}
+
+
+@pytest.mark.usefixtures("hello")
+def test_the_matrix_of_a_deployed_app_and_of_its_source_are_the_same(machine, statehold, samples):
+    deployed = machine("matrix", "acme.hello")
+    assert deployed == machine("matrix", samples / "acme.hello")
+    (greetings,) = [s for s in deployed["storages"] if s["storage"] == "hello.Greetings"]
+    assert greetings["permissions"]["INSERT"] == {
+        "COMMANDS": "declared",
+        "QUERIES": "denied",
+        "PROJECTORS": "denied",
+        "JOBS": "denied",
+    }
+    assert "sys.Http" in statehold("matrix", "acme.hello", "--all")
+    assert "sys.Http" not in statehold("matrix", "acme.hello")
+
+
+def test_a_second_host_on_the_folder_is_refused(statehold, data):
+    with Host(data, apps=()):
+        assert "in use" in statehold("apps", code=1)
+
+
+def test_a_damaged_image_changes_nothing(statehold, machine, hello, tmp_path):
+    (tmp_path / "bad.shi").write_bytes(hello.read_bytes()[:-100])
+    statehold("deploy", tmp_path / "bad.shi", code=1)
+    assert _states(machine) == {"1": "current"}
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(statehold, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "error:" in statehold("apps", "--data", tmp_path / "file" / "x", code=1)
