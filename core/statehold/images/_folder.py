@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from statehold.images._archive import Budget, RefusedError
+from statehold.images._files import open_regular
 from statehold.images._layout import DESCRIPTOR, MANIFEST, PACKAGES
 from statehold.images._limits import ImageLimits
 from statehold.images._problem import Problem
@@ -33,11 +34,7 @@ class FolderContents:
             return
         size = 0
         try:
-            # Without blocking, because a pipe may have taken the file's place since the scan.
-            handle = os.open(content, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with os.fdopen(handle, "rb") as file:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    raise RefusedError("not a regular file")
+            with open_regular(content) as file:
                 while chunk := file.read(_CHUNK):
                     size += len(chunk)
                     budget.take(len(chunk))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO
 
 from statehold.images._archive import Archive, Budget, RefusedError, open_archive
+from statehold.images._files import open_regular
 from statehold.images._folder import FolderContents, scan
 from statehold.images._image import AppImage, Contents
 from statehold.images._layout import (
@@ -98,13 +99,12 @@ _Opened = tuple[Contents | None, str, bool, list[Problem]]
 
 def _open_file(path: Path, limits: ImageLimits) -> _Opened:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_regular(path)
     except OSError as error:
         return None, "", True, [Problem(code="path", message=f"cannot be read: {error.strerror}")]
-    file = os.fdopen(handle, "rb")
     archive = None
     try:
-        archive, problems = open_archive(file, os.fstat(handle).st_size, limits)
+        archive, problems = open_archive(file, os.fstat(file.fileno()).st_size, limits)
     finally:
         if archive is None:
             file.close()

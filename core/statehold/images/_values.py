@@ -3,14 +3,13 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import os
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import attrs
 
+from statehold.images._files import open_regular
 from statehold.images._json import json_type
 from statehold.images._problem import nearest, summary
 from statehold.images._redactor import Redactor
@@ -166,10 +165,7 @@ def _secret(
 def _read_secret(path: Path) -> tuple[str, str]:
     """Return the text of a secret's file without the line's end, or what is wrong; "" where there is none."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return "", "is not a regular file"
+        with open_regular(path) as file:
             data = file.read(_SECRET_BYTES + 1)
     except FileNotFoundError:
         return "", ""
@@ -213,7 +209,7 @@ def _typed(field: Field, value: object) -> ParameterValue:
         ):
             most = _FLOAT32_MOST if field.type is DataType.FLOAT32 else math.inf
             if not math.isfinite(value) or abs(value) > most:
-                raise _WrongError(f"the number is out of the range of {field.type}")
+                raise _WrongError(f"expected {field.type}, got a number out of its range")
             return float(value)
         case DataType.TEXT | DataType.QNAME if isinstance(value, str):
             return _short(field, value)
@@ -233,9 +229,11 @@ def _typed(field: Field, value: object) -> ParameterValue:
         ):
             pass
         case _ if isinstance(value, int) and not isinstance(value, bool):
-            bits = _BITS.get(field.type, 64)
-            if not -(1 << bits - 1) <= value < 1 << bits - 1:
-                raise _WrongError(f"the number is out of the range of {field.type}")
+            most = (1 << _BITS.get(field.type, 64) - 1) - 1
+            if not -most - 1 <= value <= most:
+                raise _WrongError(
+                    f"expected {field.type} ({-most - 1} to {most}), got a number out of that range"
+                )
             return value
     raise _WrongError(f"expected {field.type}, got {json_type(value)}")
 

@@ -87,7 +87,7 @@ def sound() -> dict[str, bytes]:
 
 @pytest.fixture
 def forge(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes an image file of any entries, with a manifest that declares *declared*."""
+    """Return a function that writes an image of any entries, with a manifest that declares *declared*."""
 
     def make(
         entries: Mapping[str, bytes] | list[tuple[zipfile.ZipInfo | str, bytes]],

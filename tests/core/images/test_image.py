@@ -73,7 +73,7 @@ def test_a_file_that_is_overwritten_in_place_is_noticed(source: Path, put: Put) 
         data = path.read_bytes()
         with path.open("r+b") as file:
             file.write(data.replace(b"more than", b"less than"))
-        with pytest.raises(ImageError, match="damaged|was changed"):
+        with pytest.raises(ImageError, match=r"damaged|was changed"):
             image.read(name)
 
 
