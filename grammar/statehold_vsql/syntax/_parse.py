@@ -1,9 +1,44 @@
 from __future__ import annotations
 
+import re
+
+import attrs
+
+from statehold_vsql.syntax._checks import check_placement
 from statehold_vsql.syntax._parsed import Parsed
-from statehold_vsql.syntax.nodes import File
+from statehold_vsql.syntax._parser import parser
+from statehold_vsql.syntax._recovery import Recovery
+from statehold_vsql.syntax._reports import Reports
+from statehold_vsql.syntax._tokens import span_at
+
+_BYTE_ORDER_MARK = "\ufeff"
+_SURROGATES = re.compile("[\ud800-\udfff]+")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
-def parse_file(text: str, *, file: str, package: str) -> Parsed:  # noqa: ARG001
-    """Parse one file of a package; never raises, whatever the text."""
-    return Parsed(tree=File(imports=(), statements=()))
+def parse_file(text: str, *, file: str, package: str) -> Parsed:
+    """Parse one file of a package: its tree and all its independent syntax errors.
+
+    Never raises, whatever the text; the time it takes grows with the length of the text and nothing
+    else. Lines end with LF, CR LF or CR; a byte order mark at the start does not count.
+    """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
+    if "\r" in text:
+        text = _LONE_RETURN.sub("\n", text)
+    reports = Reports(text, file=file, package=package)
+    if not text.isascii():
+        for found in _SURROGATES.finditer(text):
+            span = span_at(text, found.start(), found.end())
+            reports.add("token", f"{found[0][0]!a} is half a character", span, "save the file as UTF-8")
+            if reports.is_full:
+                break
+        text = _SURROGATES.sub(lambda found: "\ufffd" * len(found[0]), text)
+    machine = parser()
+    recovery = Recovery(text, machine.tables, machine.lexer, reports)
+    tree = machine.parse(text, recovery)
+    check_placement(tree, reports)
+    if recovery.is_partial:
+        tree = attrs.evolve(tree, is_partial=True)
+    return Parsed(
+        tree=tree, diagnostics=reports.diagnostics, damaged_names=frozenset(recovery.damaged_names)
+    )

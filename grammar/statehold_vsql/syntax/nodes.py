@@ -95,7 +95,7 @@ class Expression:
     """An operator with its operands, as in `CHECK (a > 1 AND b IS NULL)`.
 
     `operator` is one of OR AND NOT + - * / % = <> != < > <= >= `IS NULL` `IS NOT NULL` BETWEEN
-    (operand, low, high) and IN (operand, then the list).
+    (operand, low, high), IN (operand, then the list) and CALL (the function's path, then its arguments).
     """
 
     operator: str

@@ -1,0 +1,108 @@
+"""What the grammar leaves open, so that the message can say more than "unexpected"."""
+
+from __future__ import annotations
+
+from statehold_vsql._fields import DataType
+from statehold_vsql.syntax._reports import Reports
+from statehold_vsql.syntax.nodes import (
+    Action,
+    AlterWorkspace,
+    Declare,
+    ExtensionBlock,
+    File,
+    Function,
+    Grant,
+    Reach,
+    Storage,
+    TargetKind,
+    Workspace,
+    WorkspaceStatement,
+)
+
+_COLUMNS_OF_SYS = ("ID", "ParentID", "IsActive", "QName", "Container")
+_OF_TABLES = frozenset(
+    (Action.ALL, Action.SELECT, Action.INSERT, Action.UPDATE, Action.ACTIVATE, Action.DEACTIVATE)
+)
+
+
+def check_placement(tree: File, reports: Reports) -> None:
+    """Report what stands in a place or a combination in which it cannot."""
+    statements = tree.statements
+    if tree.imports and statements:
+        first = (statements[0].span.line, statements[0].span.column)
+        for found in tree.imports:
+            if (found.span.line, found.span.column) > first:
+                reports.add("placement", "IMPORT must stand before all other statements", found.span)
+    nested: list[WorkspaceStatement] = []
+    for statement in statements:
+        kind = type(statement)
+        if kind is ExtensionBlock:
+            _check_root_extensions(statement, reports)
+        elif kind is Workspace or kind is AlterWorkspace:
+            nested.extend(statement.statements)
+        elif kind is Declare and statement.type.type is not DataType.INT32:
+            reports.add("placement", "a variable can only be an int", statement.type.span)
+    while nested:
+        inner = nested.pop()
+        if type(inner) is Workspace:
+            nested.extend(inner.statements)
+        elif type(inner) is Grant:
+            _check_grant(inner, reports)
+        elif type(inner) is ExtensionBlock:
+            for item in inner.items:
+                if type(item) is Storage:
+                    reports.add(
+                        "placement",
+                        "STORAGE cannot be declared in a workspace",
+                        item.span,
+                        "move the block out of the workspace, to the root of the file",
+                    )
+
+
+def _check_root_extensions(block: ExtensionBlock, reports: Reports) -> None:
+    for item in block.items:
+        if type(item) is not Function and type(item) is not Storage:
+            word = type(item).__name__.upper()
+            reports.add(
+                "placement",
+                f"{word} must be declared in a workspace",
+                item.span,
+                "move the block into WORKSPACE ... ( ... )",
+            )
+
+
+def _check_grant(grant: Grant, reports: Reports) -> None:
+    target, word = grant.target, "REVOKE" if grant.revoke else "GRANT"
+    if target.reach is Reach.EACH:
+        reports.add("placement", f"{word} cannot be about EACH, only about one or ALL", target.span)
+        return
+    if target.kind in (TargetKind.COMMAND, TargetKind.QUERY):
+        fitting = frozenset((Action.EXECUTE,))
+    elif target.kind is TargetKind.VIEW:
+        fitting = frozenset((Action.SELECT,))
+    else:
+        fitting = _OF_TABLES
+    on = f"{'ALL ' if target.reach is Reach.ALL else ''}{_worded(target.kind, target.reach)}"
+    for given in grant.actions:
+        if given.action not in fitting:
+            allowed = ", ".join(sorted(fitting))
+            reports.add(
+                "placement", f"{given.action} does not fit ON {on}: expected {allowed}", given.span
+            )
+        elif len(grant.actions) > 1 and (fitting is not _OF_TABLES or given.action is Action.ALL):
+            reports.add("placement", f"{given.action} stands alone, not in a list", given.span)
+        if given.columns and (target.reach is Reach.ALL or Action.EXECUTE in fitting):
+            reports.add("placement", f"columns cannot be named ON {on}", given.span)
+        for column in given.columns:
+            if not column.package:
+                continue
+            if target.kind is TargetKind.VIEW or column.package != "sys" or column.name not in _COLUMNS_OF_SYS:
+                names = ", ".join(f"sys.{name}" for name in _COLUMNS_OF_SYS)
+                hint = "" if target.kind is TargetKind.VIEW else f"of the system fields there are {names}"
+                reports.add("placement", f'"{column.text}" is no column', column.span, hint)
+
+
+def _worded(kind: TargetKind, reach: Reach) -> str:
+    if reach is not Reach.ALL:
+        return kind.value
+    return {"COMMAND": "COMMANDS", "QUERY": "QUERIES", "TABLE": "TABLES", "VIEW": "VIEWS"}[kind]
