@@ -6,7 +6,6 @@ import re
 import sys
 import threading
 import zipfile
-import zlib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import decode_source
@@ -55,7 +54,7 @@ class Archive:
         try:
             data = path.read_bytes()
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:
             raise PluginError(
                 f"the plugin file {path} cannot be opened: {error}",
                 hint="A plugin file is a wheel, or a zip with a *.dist-info folder",
@@ -83,7 +82,7 @@ class Archive:
             return self._zip.read(name)
         except KeyError:
             raise FileNotFoundError(2, "no such file in the plugin", f"{self.path}/{name}") from None
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        except Exception as error:
             raise PluginError(
                 f"the plugin file {self.path} is damaged: {name} cannot be read: {error}",
                 hint="Build it again",

@@ -9,11 +9,9 @@ import attrs
 from statehold.loading._reference import short
 from statehold.loading._shims import forget_exit_calls
 from statehold.loading._space import Space
-from statehold.loading._survivors import Survivor, holder, own_threads
+from statehold.loading._survivors import Survivor, holders, own_threads
 from statehold.loading._sweep import sweep
 from statehold.loading._traces import remove_loggers, remove_modules, remove_source_lines
-
-_EXPLAINED = 8
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -50,9 +48,12 @@ class FreeReport:
         if self.alive:
             sweep(self._marker)
             gc.collect()
+        if not self.alive:
+            return ()
         alive = [(name, thing) for name, watched in self._watched if (thing := watched()) is not None]
-        ignored = {id(alive), *map(id, alive)}
-        return tuple(Survivor(name, holder(thing, self._marker, ignored=ignored)) for name, thing in alive)
+        things = [thing for _, thing in alive]
+        held = holders(things, self._marker, ignored={id(alive), *map(id, alive)})
+        return tuple(Survivor(name, text) for (name, _), text in zip(alive, held, strict=True))
 
     @property
     def threads(self) -> tuple[str, ...]:

@@ -118,6 +118,16 @@ def _metadata(space: Space, real: ModuleType) -> dict[str, Any]:
     return {what: partial(ask, what) for what in _DISTRIBUTION}
 
 
+def _logging(space: Space, real: ModuleType) -> dict[str, Any]:
+    # `getLogger("scada")` is the parent of what the plugin's modules get by `getLogger(__name__)`, and
+    # two versions do not pile their handlers upon one logger.
+    @wraps(real.getLogger)
+    def get_logger(name: str | None = None) -> Any:
+        return real.getLogger(name and space.private(name))
+
+    return {"getLogger": get_logger}
+
+
 def _atexit(space: Space, real: ModuleType) -> dict[str, Any]:
     def register(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         if not space.exit_calls:
@@ -148,6 +158,7 @@ _OWN: Final[dict[str, Callable[[Space, ModuleType], dict[str, Any]]]] = {
     "importlib.util": _importlib_util,
     "importlib_metadata": _metadata,
     "importlib_resources": _importlib_resources,
+    "logging": _logging,
     "pkgutil": _pkgutil,
 }
 

@@ -7,7 +7,7 @@ import gc
 import inspect
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 
@@ -17,12 +17,12 @@ from statehold.loading._sweep import is_of
 from statehold.loading._traces import marked
 
 _HERE = str(Path(__file__).parent)
-_STEPS = 64
+_LEVELS = 40
 
 
 @attrs.frozen
 class Survivor:
-    """A part of a freed plugin that still exists, and what holds it; that is looked up for the first ones."""
+    """A part of a freed plugin that still exists, and what holds it; empty if only another one does."""
 
     name: str
     held_by: str = ""
@@ -32,34 +32,40 @@ class Survivor:
         return f"{self.name}, held by {self.held_by}" if self.held_by else self.name
 
 
-def holder(thing: object, marker: str, *, ignored: set[int]) -> str:
-    """Return in a few words what outside the plugin holds *thing*.
+def holders(things: Sequence[object], marker: str, *, ignored: set[int]) -> list[str]:
+    """Return for each of *things*, in a few words, what outside the plugin holds it.
 
-    *ignored* are the ids of the containers in which the caller keeps such things itself.
+    The text is empty for those that are held only through another one. *ignored* are the ids of the
+    containers in which the caller keeps such things itself.
     """
+    found = dict.fromkeys(range(len(things)), "")
     for thread, frame in _frames():
-        code = frame.f_code
-        call = f"{code.co_qualname}() ({code.co_filename}:{frame.f_lineno}, thread {thread!r})"
-        if _named(frame.f_globals.get("__name__"), marker):
-            return f"the running call {call}"
-        variable = _variable(frame, thing, marker)
-        if variable:
-            return f"the variable {variable!r} of {call}"
-    seen = {*ignored, id(thing)}
-    queue = [thing]
-    for _ in range(_STEPS):
-        if not queue:
-            break
-        referrers = gc.get_referrers(queue.pop(0))
-        seen |= {id(queue), id(referrers)}
+        for index, text in _held_by_call(thread, frame, things, marker).items():
+            found[index] = found[index] or text
+    origin = {id(thing): index for index, thing in enumerate(things)}
+    seen = {*ignored, *origin, id(things)}
+    level: list[object] = list(things)
+    kept = [level]  # an object that is gone could leave its id to another one
+    while level and len(kept) < _LEVELS:
+        referrers = gc.get_referrers(*level)
+        further: list[object] = []
+        kept += [referrers, further]
+        seen |= {id(kept), *map(id, kept)}
         for referrer in referrers:
-            if id(referrer) not in seen and not _is_here(referrer):
-                seen.add(id(referrer))
-                text = _outside(referrer, marker)
-                if text:
-                    return text
-                queue.append(referrer)
-    return "something Python cannot see, such as a compiled extension"
+            if id(referrer) in seen or _is_here(referrer):
+                continue
+            seen.add(id(referrer))
+            index = next((origin[id(each)] for each in gc.get_referents(referrer) if id(each) in origin), 0)
+            text = _outside(referrer, marker, origin)
+            if text:
+                found[index] = found[index] or text
+            else:
+                origin[id(referrer)] = index
+                further.append(referrer)
+        level = further
+    if not any(found.values()):
+        found[0] = "something Python cannot see, such as a compiled extension"
+    return list(found.values())
 
 
 def own_threads(marker: str) -> tuple[str, ...]:
@@ -81,13 +87,27 @@ def _frames() -> Iterator[tuple[str, FrameType]]:
             frame = frame.f_back
 
 
-def _variable(frame: FrameType, thing: object, marker: str) -> str:
-    """Return the local variable of a running function that holds *thing* or something like it."""
+def _held_by_call(thread: str, frame: FrameType, things: Sequence[object], marker: str) -> dict[int, str]:
+    code = frame.f_code
+    call = f"{code.co_qualname}() ({code.co_filename}:{frame.f_lineno}, thread {thread!r})"
+    if _named(frame.f_globals.get("__name__"), marker):
+        return {0: f"the running call {call}"}
+    held = _variables(frame, things, marker)
+    return {index: f"the variable {name!r} of {call}" for index, name in held.items()}
+
+
+def _variables(frame: FrameType, things: Sequence[object], marker: str) -> dict[int, str]:
+    """Return the local variables of a running function that hold something of the plugin."""
     if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        return ""  # a module's or class's own names, which are found by who refers to them
+        return {}  # a module's or class's own names, which are found by who refers to them
+    index = {id(thing): number for number, thing in enumerate(things)}
     variables = frame.f_locals
     try:
-        return next((name for name, value in variables.items() if value is thing or is_of(value, marker)), "")
+        return {
+            index.get(id(value), index.get(id(type(value)), 0)): name
+            for name, value in variables.items()
+            if id(value) in index or is_of(value, marker)
+        }
     finally:
         if type(variables) is dict:
             # Before Python 3.13 this is a copy that the frame keeps: it would hold what it shows.
@@ -98,12 +118,15 @@ def _is_here(thing: object) -> bool:
     return isinstance(thing, FrameType) and thing.f_code.co_filename.startswith(_HERE)
 
 
-def _outside(thing: object, marker: str) -> str:
+def _outside(thing: object, marker: str, inside: Container[int]) -> str:
     """Describe *thing* if it is no part of the plugin and no plain container; else return nothing."""
     if isinstance(thing, dict):
         # A module's variables; all other dicts are told by who holds them.
         name = thing.get("__name__") if "__spec__" in thing else None
-        return f"module {name!r}" if isinstance(name, str) and not _named(name, marker) else ""
+        if not isinstance(name, str) or _named(name, marker):
+            return ""
+        variables = [str(key) for key, value in thing.items() if id(value) in inside]
+        return f"{', '.join(variables[:3])} in module {name!r}"
     if is_of(thing, marker):
         return ""
     if isinstance(thing, ModuleType):

@@ -6,6 +6,7 @@ import linecache
 import logging
 import re
 import sys
+import typing
 import zipimport
 from collections.abc import Iterable
 from contextlib import suppress
@@ -24,7 +25,10 @@ def remove_modules(space: Space) -> dict[str, ModuleType]:
             removed[name] = module
     for name in marked(sys.modules, space.marker):
         removed[name] = sys.modules.pop(name)
-    for module in removed.values():
+    # `typing.overload` remembers every variant by the name of its module.
+    overloads = getattr(typing, "_overload_registry", {})
+    for name, module in removed.items():
+        overloads.pop(name, None)
         for folder in vars(module).get("__path__", ()):
             sys.path_importer_cache.pop(folder, None)
     # Both are filled when somebody walks through the plugin's packages.

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import warnings
 import zipfile
+from contextlib import suppress
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from statehold.loading import _archive, load_plugin
 from statehold.loading._archive import Archive, open_archive
@@ -104,3 +107,21 @@ def test_entry_points_are_read_with_comments_and_spaces(make_wheel):
     metadata = Archive(wheel).metadata[-1]
     assert metadata.entry_points == {"group": {"a": "m : x"}, "b": {"c": "d"}}
     assert metadata.requires == ("attrs", "b")
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(min_value=0), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_file_with_flipped_bytes_loads_or_is_refused(make_wheel, tmp_path, changes):
+    """Whatever happens to a plugin file on its way, it is a PluginError or no harm."""
+    data = bytearray(_wheel(make_wheel, tmp_path))
+    for position, value in changes:
+        data[position % len(data)] = value
+    damaged = tmp_path / f"{hash(bytes(data))}.whl"
+    damaged.write_bytes(data)
+    with suppress(PluginError):
+        load_plugin(damaged, owner="acme.bills 1").free()
+
+
+def _wheel(make_wheel, tmp_path) -> bytes:
+    known = tmp_path / "wheels/0/storages-1.whl"
+    return (known if known.exists() else make_wheel()).read_bytes()

@@ -16,6 +16,7 @@ import threading
 import traceback
 import warnings
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -164,7 +165,7 @@ def test_what_a_module_keeps_is_named(load, inside):
     report = plugin.free()
     survivors = {survivor.name: survivor.held_by for survivor in report.survivors}
     assert "test_free" in survivors["class scada.held.Held"]
-    assert "class scada.held.Held, held by module " in "\n".join(map(str, report.survivors))
+    assert "class scada.held.Held, held by keep in module " in "\n".join(map(str, report.survivors))
     keep.clear()
     assert report.survivors == ()
 
@@ -234,6 +235,61 @@ def test_a_load_that_failed_leaves_nothing_once_its_error_is_gone(make_wheel):
         load_plugin(make_wheel({"scada/__init__.py": "class LeftOver: pass\n1/0\n"}), owner="acme.bills 1")
     gc.collect()
     assert not [each for each in gc.get_objects() if isinstance(each, type) and each.__name__ == "LeftOver"]
+
+
+USES_LARK = """
+import lark
+from statehold.sdk import Operation, Provider
+
+def parse(text):
+    return lark.Lark("start: WORD+\\n%import common.WORD\\n%ignore \\" \\"", parser="lalr").parse(text)
+
+provider = Provider(name="Scada", open=parse, operations=[Operation.GET])
+"""
+
+
+def test_a_real_library_in_the_plugin_file_is_private_and_dies_with_it(load, inside):
+    """The whole of lark: its resources, typing overloads, generics, dataclasses, logger and caches."""
+    lark = importlib.import_module("lark")
+    root = Path(lark.__file__).parent
+    files = {
+        f"lark/{path.relative_to(root)}": path.read_bytes()
+        for path in root.rglob("*")
+        if path.suffix in (".py", ".lark")
+    }
+    handlers = len(logging.getLogger("lark").handlers)
+    for _ in range(3):
+        plugin = load({**files, "scada/__init__.py": USES_LARK})
+        tree = plugin.providers["Scada"].open("hello world")
+        assert [str(token) for token in tree.children] == ["hello", "world"]
+        assert not isinstance(tree, lark.Tree)
+        del tree
+        assert plugin.free().survivors == ()
+    assert len(logging.getLogger("lark").handlers) == handlers
+
+
+def test_many_threads_load_and_free_at_once(make_wheel):
+    """Each gets its own copy, and at the end nothing is left of any."""
+    wheel = make_wheel(FILES)
+    errors: list[BaseException] = []
+    reports = []
+
+    def work() -> None:
+        try:
+            for _ in range(10):
+                with load_plugin(wheel, owner="acme.bills 1") as plugin:
+                    assert plugin.providers["Scada"].open(None).get(None) is None
+                reports.append(plugin.free())
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [survivor for report in reports for survivor in report.survivors] == []
 
 
 def _rounds(wheels, count):

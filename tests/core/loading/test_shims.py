@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 
 import pytest
 
@@ -132,3 +133,24 @@ def test_what_it_registers_with_atexit_runs_when_it_is_freed(load, inside):
     report = plugin.free()
     assert calls == [3, 1]
     assert report.problems == ("a function registered with atexit raised OSError: disk full",)
+
+
+def test_its_loggers_are_one_tree(load, inside):
+    """`getLogger("scada")` is the parent of `getLogger(__name__)`; other names are everybody's."""
+    plugin = load(
+        {
+            "scada/logs.py": """
+                import logging
+                from logging import getLogger
+                top, here = logging.getLogger("scada"), getLogger(__name__)
+                shared = logging.getLogger("shared")
+                root = logging.getLogger()
+            """
+        }
+    )
+    logs = inside(plugin, "scada.logs")
+    assert logs.here.parent is logs.top
+    assert logs.top is not logging.getLogger("scada")
+    assert logs.shared is logging.getLogger("shared")
+    assert logs.root is logging.root
+    assert logs.logging.DEBUG == logging.DEBUG
