@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, Final
 
-from statehold.images._limits import MIB, ImageLimits
+from statehold.images._limits import MIB, Budget, ImageLimits, RefusedError
 from statehold.images._names import check_names
 from statehold.images._problem import Problem
 
@@ -40,23 +40,6 @@ DAMAGE: Final = (
     EOFError,
     OSError,
 )
-
-
-class RefusedError(Exception):
-    """One entry of an archive cannot be read, or is larger than allowed."""
-
-
-class Budget:
-    """How many bytes may still be unpacked."""
-
-    def __init__(self, limits: ImageLimits) -> None:
-        self.limits = limits
-        self._left = limits.total_bytes
-
-    def take(self, count: int) -> None:
-        self._left -= count
-        if self._left < 0:
-            raise RefusedError(f"the files unpack to more than {self.limits.total_bytes} bytes together")
 
 
 class Archive:
@@ -100,11 +83,10 @@ def open_archive(
         return None, [_structure(f"damaged: {error}")]
 
 
-def check_nested(file: IO[bytes], size: int, limits: ImageLimits, *, path: str) -> list[Problem]:
+def check_nested(file: IO[bytes], size: int, budget: Budget, *, path: str) -> list[Problem]:
     """Return what is wrong with an archive inside an image, a wheel for example, at *path*."""
-    archive, problems = open_archive(file, size, limits, directories=True)
+    archive, problems = open_archive(file, size, budget.limits, directories=True)
     if archive is not None and not problems:
-        budget = Budget(limits)
         for name in archive.entries:
             try:
                 for _ in archive.chunks(name, budget):

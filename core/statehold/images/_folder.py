@@ -5,10 +5,9 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from statehold.images._archive import Budget, RefusedError
 from statehold.images._files import open_regular
 from statehold.images._layout import DESCRIPTOR, MANIFEST, PACKAGES
-from statehold.images._limits import ImageLimits
+from statehold.images._limits import Budget, ImageLimits, RefusedError
 from statehold.images._problem import Problem
 
 _CHUNK = 1 << 18

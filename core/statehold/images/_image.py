@@ -10,9 +10,8 @@ from typing import Protocol, Self
 
 import attrs
 
-from statehold.images._archive import Budget, RefusedError
 from statehold.images._layout import MANIFEST, PluginFile
-from statehold.images._limits import ImageLimits
+from statehold.images._limits import Budget, ImageLimits, RefusedError
 from statehold.images._manifest import FileEntry, Manifest
 from statehold.images._pack import write_zip
 from statehold.images._problem import nearest

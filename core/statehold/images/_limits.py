@@ -23,3 +23,20 @@ class ImageLimits:
     total_bytes: int = 1024 * MIB
     ratio: int = 200
     name_bytes: int = 1024
+
+
+class RefusedError(Exception):
+    """A file of an image cannot be read, or is larger than allowed."""
+
+
+class Budget:
+    """How many bytes may still be unpacked."""
+
+    def __init__(self, limits: ImageLimits) -> None:
+        self.limits = limits
+        self._left = limits.total_bytes
+
+    def take(self, count: int) -> None:
+        self._left -= count
+        if self._left < 0:
+            raise RefusedError(f"the files unpack to more than {self.limits.total_bytes} bytes together")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from statehold.images._archive import Archive, Budget, RefusedError, open_archive
+from statehold.images._archive import Archive, open_archive
 from statehold.images._files import open_regular
 from statehold.images._folder import FolderContents, scan
 from statehold.images._image import AppImage, Contents
 from statehold.images._layout import (
     MANIFEST,
 )
-from statehold.images._limits import ImageLimits
+from statehold.images._limits import Budget, ImageLimits, RefusedError
 from statehold.images._names import APP, check_names
 from statehold.images._problem import Problem, summary
 from statehold.images._sources import from_sources

@@ -4,11 +4,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from statehold.images._archive import Budget, RefusedError
 from statehold.images._descriptor import parse_descriptor
 from statehold.images._folder import FolderContents
 from statehold.images._layout import DESCRIPTOR, PACKAGES, check_layout, lay_out
-from statehold.images._limits import ImageLimits
+from statehold.images._limits import Budget, ImageLimits, RefusedError
 from statehold.images._problem import Problem
 from statehold.images._wheel import build_wheel
 

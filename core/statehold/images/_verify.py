@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import attrs
 
-from statehold.images._archive import Budget, RefusedError, check_nested
+from statehold.images._archive import check_nested
 from statehold.images._descriptor import parse_descriptor
 from statehold.images._image import AppImage, Contents
 from statehold.images._layout import (
@@ -19,7 +19,7 @@ from statehold.images._layout import (
     lay_out,
     plugin_kind,
 )
-from statehold.images._limits import ImageLimits
+from statehold.images._limits import Budget, ImageLimits, RefusedError
 from statehold.images._manifest import FileEntry, Manifest, compare, content_digest, parse_manifest
 from statehold.images._problem import Problem
 from statehold.images._settings import Descriptor
@@ -103,17 +103,17 @@ class Verifier:
             if path in kept:
                 self.texts[path] = bytes(data)
             elif path in owners:
-                self._plugin(path, owners[path], entry, bytes(data))
+                self._plugin(path, owners[path], entry, bytes(data), budget)
             elif path in modules and not data.startswith(b"\0asm"):
                 self._wrong("wasm", "not a WebAssembly module", path)
 
-    def _plugin(self, path: str, package: str, entry: FileEntry, data: bytes) -> None:
+    def _plugin(self, path: str, package: str, entry: FileEntry, data: bytes, budget: Budget) -> None:
         version, kind, problem = plugin_kind(path, data[:8])
         if kind is None:
             self.problems += [problem] if problem else []
             return
         if kind in (PluginKind.WHEEL, PluginKind.ZIP):
-            self.problems += check_nested(io.BytesIO(data), len(data), self.limits, path=path)
+            self.problems += check_nested(io.BytesIO(data), len(data), budget, path=path)
         self.plugins.append(
             PluginFile(
                 package=package,

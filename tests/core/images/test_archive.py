@@ -305,6 +305,15 @@ def test_a_bomb_inside_a_plugin_is_refused(forge: Forge, sound: dict[str, bytes]
     assert "storages-1.whl" in text
 
 
+def test_many_plugins_that_unpack_to_too_much_together_are_refused(
+    forge: Forge, sound: dict[str, bytes]
+) -> None:
+    plugins = {f"{PACKAGE}/storages-{n}.whl": wheel(a=b"x" * 5000) for n in range(5)}
+    path = forge({**sound, **plugins})
+    assert verify_image(path) == ()
+    assert "together" in refusal(path, limits=ImageLimits(total_bytes=20_000))
+
+
 def test_a_plugin_that_leads_out_of_its_archive_is_refused(forge: Forge, sound: dict[str, bytes]) -> None:
     assert "'..'" in refusal(forge({**sound, f"{PACKAGE}/storages-1.zip": wheel(**{"..__x": b""})}))
 
