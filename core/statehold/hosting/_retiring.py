@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from statehold.hosting._freeing import free_storages
+from statehold.hosting._plugins import VersionPlugins
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._status import FreeReport
 from statehold.hosting._trouble import Trouble
 from statehold.hosting._version import AppVersion
 
 _AT_ONCE = 4
+_PAUSES = (0.01, 0.05, 0.2)
 
 
 class Retirer:
@@ -71,7 +74,7 @@ def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:
         version=version.name,
         storages=count,
         problems=(*problems, *more),
-        survivors=plugins.survivors(),
+        survivors=_survivors(plugins),
     )
     for problem in report.problems:
         settings.logger.error("%s", problem)
@@ -83,3 +86,15 @@ def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:
             ", ".join(report.survivors),
         )
     return report
+
+
+def _survivors(plugins: VersionPlugins) -> tuple[str, ...]:
+    # The last borrower may still have a storage in a variable, and while another thread collects
+    # garbage, a collection that is asked for here does nothing.
+    survivors = plugins.survivors()
+    for pause in _PAUSES:
+        if not survivors:
+            break
+        time.sleep(pause)
+        survivors = plugins.survivors()
+    return survivors

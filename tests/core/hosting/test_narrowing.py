@@ -27,9 +27,7 @@ def test_an_empty_list_takes_the_operation_away():
 
 
 def test_a_wider_scope_is_an_error_that_says_what_is_permitted():
-    _, (problem,) = narrow(
-        "bills.Scada", {INSERT: frozenset({JOBS})}, {INSERT: frozenset({JOBS, COMMANDS})}
-    )
+    _, (problem,) = narrow("bills.Scada", {INSERT: frozenset({JOBS})}, {INSERT: frozenset({JOBS, COMMANDS})})
     assert problem == (
         "descriptor.json: Storages.bills.Scada.scopes.INSERT: COMMANDS is wider than the declaration, which "
         "permits INSERT in JOBS. An operator only takes scopes away; to add one, change the declaration"

@@ -34,7 +34,8 @@ def test_a_circle_is_told_once_with_all_its_members():
 def test_every_storage_comes_after_all_that_it_requires(names, pairs):
     # An edge always leads to a smaller number, so there is no circle.
     requires = {
-        f"p.S{name}": tuple({f"S{low}" for high, low in pairs if high == name and low < high}) for name in names
+        f"p.S{name}": tuple({f"S{low}" for high, low in pairs if high == name and low < high})
+        for name in names
     }
     order, problems = opening_order(requires)
     assert problems == ()

@@ -95,7 +95,9 @@ def test_a_failing_change_changes_nothing(registry, monkeypatch):
 
 
 def test_writes_are_on_the_disk_when_they_return(registry):
-    settings = registry._transact(lambda db: [list(db.query(f"PRAGMA {name}")) for name in ("synchronous", "journal_mode")])
+    settings = registry._transact(
+        lambda db: [list(db.query(f"PRAGMA {name}")) for name in ("synchronous", "journal_mode")]
+    )
     assert settings == [[{"synchronous": 2}], [{"journal_mode": "wal"}]]
 
 
@@ -135,7 +137,9 @@ def test_a_closed_registry_says_so(tmp_path):
         registry.entries()
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("1234"), st.sampled_from(Role)), max_size=12))
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("1234"), st.sampled_from(Role)), max_size=12)
+)
 def test_there_is_never_more_than_one_current_and_one_previous_version(tmp_path_factory, steps):
     registry = Registry(tmp_path_factory.mktemp("registry") / "registry.db")
     for app, version, role in steps:

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from statehold.hosting import Host
+from statehold.images import build_image
+
+VSQL = """
+APPLICATION kitchen();
+
+PARAMETER Fail text DEFAULT 'never';
+{more}
+
+STATESTORAGE ENGINE PYPLUGIN (
+  STORAGE Historian (
+    GET    SCOPE(QUERIES)
+  )
+  KEY (Device text NOT NULL) VALUE (Reading int64)
+  WITH JSONCONFIG=`{{"Fail": "$Fail"}}`;
+
+  STORAGE Scada (
+    GET    SCOPE(COMMANDS, QUERIES, JOBS),
+    INSERT SCOPE(COMMANDS, JOBS)
+  )
+  KEY (Device text NOT NULL) VALUE (Reading int64)
+  WITH JSONCONFIG=`{config}`;
+)
+
+WORKSPACE KitchenWS (
+  DESCRIPTOR KitchenDescriptor ();
+  EXTENSION ENGINE PYTHON (
+    COMMAND Heat INTENTS(Scada);
+    QUERY Show STATE(Scada, Historian) RETURNS void;
+    {extensions}
+  );
+);
+"""
+
+PYPROJECT = """
+[project]
+name = "kitchen-devices"
+version = "{version}"
+
+[project.entry-points."statehold.storages"]
+Historian = "kitchen_devices:historian"
+Scada = "kitchen_devices:scada"
+"""
+
+# Misbehaves as its config says, `open Scada 1` fails to open in partition 1, and tells what it does in its log.
+PLUGIN = """
+import threading
+
+import msgspec
+
+from statehold.sdk import Field, Operation, Provider, StorageError
+
+VERSION = {version!r}
+{code}
+
+class Config(msgspec.Struct):
+    Fail: str = "never"
+    Token: object = None
+
+
+class Device:
+    def __init__(self, ctx):
+        self.ctx = ctx
+        self.open = True
+        self.taken_over = getattr(ctx.existing, "version", None)
+        self.version = VERSION
+        self.name = ctx.storage.partition(".")[2]
+        self.hanging = threading.Event()
+        self.tell("open")
+
+    def tell(self, what):
+        self.ctx.logger.info("%s", what)
+        if self.ctx.config.Fail == f"{{what}} {{self.name}} {{self.ctx.partition}}":
+            raise StorageError(f"told to fail: {{what}}")
+        if self.ctx.config.Fail == "leak":
+            raise StorageError("refused: " + self.ctx.secrets["Token"].reveal())
+        if self.ctx.config.Fail == f"hang {{what}} {{self.name}}":
+            self.hanging.wait(5)
+
+    def probe(self):
+        self.tell("probe")
+
+    def get(self, key):
+        if not self.open:
+            raise AssertionError("a freed storage was called")
+        return self.ctx.value(Reading=int(VERSION) * 1000 + self.ctx.partition)
+
+    def free(self):
+        assert self.open, "freed twice"
+        self.open = False
+        self.tell("free")
+
+
+class Settable(Device):
+    def value_to_insert(self, key, value):
+        return value
+
+    def validate(self, items):
+        pass
+
+    def apply_batch(self, items):
+        self.rows = {{item.key: item.value for item in items}}
+
+
+DEVICE = [Field("Device", "text", required=True)]
+READING = [Field("Reading", "int64")]
+scada = Provider(
+    name="Scada", open=Settable, operations=[Operation.GET, Operation.INSERT], key=DEVICE, value=READING,
+    config=Config,
+)
+historian = Provider(
+    name="Historian", open=Device, operations=[Operation.GET], key=DEVICE, value=READING, config=Config,
+    requires=["Scada"],
+)
+"""
+
+
+class Kitchen:
+    """Builds images of an app with two storages that depend on each other, brought by its own plugin."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.built = 0
+
+    def source(
+        self,
+        version="1",
+        *,
+        app="acme.kitchen",
+        fail="never",
+        plugin=None,
+        code="",
+        more="",
+        config=None,
+        extensions="",
+        vsql=VSQL,
+        parts=1,
+        **descriptor,
+    ) -> Path:
+        """Write the application folder and return its path."""
+        self.built += 1
+        root = self.folder / str(self.built) / app
+        package = root / "image/pkg/example.com/kitchen"
+        code_folder = package / "storages" / "kitchen_devices"
+        code_folder.mkdir(parents=True)
+        config = config or '{"Fail": "$Fail"}'
+        (package / "kitchen.vsql").write_text(vsql.format(more=more, config=config, extensions=extensions))
+        (package / "storages/pyproject.toml").write_text(PYPROJECT.format(version=plugin or version))
+        (code_folder / "__init__.py").write_text(PLUGIN.format(version=version, code=code))
+        content = {"Version": version, "NumParts": parts, "PackageParams": {"kitchen": {"Fail": fail}}}
+        (root / "descriptor.json").write_text(json.dumps({**content, **descriptor}))
+        return root
+
+    def __call__(self, version="1", **kwargs) -> Path:
+        """Build the image and return its path."""
+        root = self.source(version, **kwargs)
+        return build_image(root, root.parent / f"{root.name}-{version}.shi")
+
+
+@pytest.fixture
+def kitchen(tmp_path):
+    return Kitchen(tmp_path / "images")
+
+
+@pytest.fixture
+def open_host(tmp_path):
+    """Return a function that opens a host on the test's data folder; what is open in the end is closed."""
+    hosts = []
+
+    def open_host(**kwargs) -> Host:
+        kwargs = {"environ": {}, "free_timeout": 10.0, "pending_timeout": 10.0} | kwargs
+        hosts.append(Host(tmp_path / "data", **kwargs))
+        return hosts[-1]
+
+    yield open_host
+    for host in hosts:
+        host.close()
+
+
+@pytest.fixture
+def host(open_host):
+    return open_host()
