@@ -85,7 +85,7 @@ CONTRACTS: Mapping[str, Contract] = MappingProxyType(
             value=(
                 Field("StatusCode", _INT32),
                 Field("Body", _BYTES),
-                Field("Header", _TEXT),
+                Field("Header", _TEXT, repeated=True),
                 Field("Error", _TEXT),
             ),
         ),

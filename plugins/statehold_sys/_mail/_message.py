@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from email.errors import InvalidHeaderDefect
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import formatdate, getaddresses, make_msgid
+from email.utils import formatdate, make_msgid
 from typing import Final
 
 import attrs
 
 from statehold.sdk import Key, StorageError
 
-_BREAKS: Final = re.compile(r"[\r\n\0]")
+# All that some mail software takes for the end of a line, and NUL.
+_BREAKS: Final = re.compile("[\0\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _ADDRESS: Final = re.compile(r"[^\s<>(),;:\\\"\[\]@\x00-\x1f\x7f]+@[^\s<>(),;:\\\"\[\]@\x00-\x1f\x7f]+\Z")
-_ONE_LINE: Final = ("Host", "From", "To", "CC", "BCC", "Subject", "Username", "Password")
+_PEOPLE: Final = ("From", "To", "CC", "BCC")
+_ONE_LINE: Final = (*_PEOPLE, "Host", "Subject", "Username", "Password")
 
 
 @attrs.frozen(kw_only=True)
@@ -38,26 +40,25 @@ class Mail:
         port = key["Port"]
         if not isinstance(port, int) or not 0 < port < 65536:
             raise StorageError(f"{storage}: expected a Port from 1 to 65535, got {port}")
-        senders = _addresses(storage, "From", text["From"])
-        if len(senders) != 1:
-            raise StorageError(f"{storage}: expected one address in From, got {len(senders)}")
-        recipients = [one for name in ("To", "CC", "BCC") for one in _addresses(storage, name, text[name])]
         message = EmailMessage(policy=SMTP)
         message["Subject"] = "".join(text["Subject"])
-        message["From"] = text["From"][0]
-        message["To"] = ", ".join(text["To"])
-        if text["CC"]:
-            message["Cc"] = ", ".join(text["CC"])
+        found = {name: _addresses(storage, name, ", ".join(text[name])) for name in _PEOPLE}
+        for name in ("From", "To", "CC"):
+            if text[name]:
+                message[name.capitalize()] = ", ".join(text[name])
+        if len(found["From"]) != 1:
+            raise StorageError(f"{storage}: expected one address in From, got {len(found['From'])}")
+        (sender,) = found.pop("From")
         message["Date"] = formatdate(now)
-        message["Message-ID"] = make_msgid(domain=senders[0].rpartition("@")[2])
+        message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2])
         message.set_content(str(key["Body"] or ""), subtype="html", charset="utf-8")
         return cls(
             host=text["Host"][0],
             port=port,
             username="".join(text["Username"]),
             password="".join(text["Password"]),
-            sender=senders[0],
-            recipients=tuple(dict.fromkeys(recipients)),
+            sender=sender,
+            recipients=tuple(dict.fromkeys(address for one in found.values() for address in one)),
             message=message,
         )
 
@@ -70,12 +71,19 @@ def _lines(storage: str, name: str, given: object) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
-def _addresses(storage: str, name: str, lines: Iterable[str]) -> list[str]:
-    found = [address for _, address in getaddresses(list(lines))]
-    for address in found:
-        if not _ADDRESS.match(address):
-            raise StorageError(
-                f"{storage}: expected mail addresses in {name}, got {address!r:.80}",
-                hint="Write somebody@example.com or Some Body <somebody@example.com>",
-            )
-    return found
+def _addresses(storage: str, name: str, line: str) -> list[str]:
+    # Read as the header that it becomes, so that no server reads it otherwise.
+    probe = EmailMessage(policy=SMTP)
+    try:
+        probe["To"] = line
+        header = probe["To"]
+        addresses = [address.addr_spec for address in header.addresses]
+        broken = any(type(defect) is InvalidHeaderDefect for defect in header.defects)
+    except Exception:  # noqa: BLE001 - the standard library's parser breaks at some texts, in many ways
+        addresses, broken = [], True
+    if broken or not all(map(_ADDRESS.match, addresses)):
+        raise StorageError(
+            f"{storage}: expected mail addresses in {name}, got {line!r:.80}",
+            hint="Write somebody@example.com or Some Body <somebody@example.com>",
+        )
+    return addresses
