@@ -90,6 +90,7 @@ class _Preparation:
     plugins: VersionPlugins
     settings: HostSettings
     problems: list[str] = attrs.field(factory=list, init=False)
+    unresolved: bool = attrs.field(default=False, init=False)
 
     def plan(self, warnings: tuple[str, ...]) -> Plan:
         self._check_names()
@@ -159,6 +160,7 @@ class _Preparation:
             )
         except DescriptorError as error:
             self.problems += error.problems
+            self.unresolved = True
             return Values(parameters={}, secrets={})
 
     def _settings_of(self, name: QName) -> StorageSettings:
@@ -212,7 +214,8 @@ class _Preparation:
                     _fields(definition.key, provider.key, provider.default_key),
                     _fields(definition.value, provider.value, provider.default_value),
                 ),
-                config=storage_config(definition, provider.config, values),
+                # Of a missing value one hears once, not again from every config that takes it.
+                config=None if self.unresolved else storage_config(definition, provider.config, values),
                 secrets=values.secrets_of(name.package),
                 allowances=self._settings_of(name).allow,
             )

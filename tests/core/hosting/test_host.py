@@ -288,16 +288,16 @@ def test_an_operator_narrows_what_facades_permit_and_the_matrix_shows_it(host, k
 
 
 def test_a_storage_that_is_not_provided_warns_at_deploy_and_refuses_when_used(host, kitchen):
-    version = host.deploy(kitchen("1", extensions="QUERY Look STATE(sys.View) RETURNS void;"))
+    version = host.deploy(kitchen("1", extensions="QUERY Look STATE(sys.RequestSubject) RETURNS void;"))
     (warning,) = version.warnings
-    assert "QUERY kitchen.Look uses sys.View, which this host does not provide" in warning
+    assert "QUERY kitchen.Look uses sys.RequestSubject, which this host does not provide" in warning
     with host.app("acme.kitchen").borrow() as partition:
-        facade = partition.facades("kitchen.Look")["sys.View"]
+        facade = partition.facades("kitchen.Look")["sys.RequestSubject"]
         for use in (facade.key, facade.get, facade.find):
-            with pytest.raises(Exception, match="sys.View is not provided by this host"):
+            with pytest.raises(Exception, match="sys.RequestSubject is not provided by this host"):
                 use(1)
-        with pytest.raises(Exception, match="sys.View is not provided by this host"):
-            partition.storage("sys.View")
+        with pytest.raises(Exception, match="sys.RequestSubject is not provided by this host"):
+            partition.storage("sys.RequestSubject")
 
 
 def test_calls_are_counted_by_storage_and_user(host, kitchen):
