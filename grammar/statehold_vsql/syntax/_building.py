@@ -49,7 +49,10 @@ def build_tables(grammar: str) -> Tables:
         actions.append(row)
         gotos.append(goto)
     return Tables(
-        actions=tuple(actions), gotos=tuple(gotos), rules=tuple(rules), patterns=dict(sorted(patterns.items()))
+        actions=tuple(actions),
+        gotos=tuple(gotos),
+        rules=tuple(rules),
+        patterns=dict(sorted(patterns.items())),
     )
 
 

@@ -35,22 +35,21 @@ def check_placement(tree: File, reports: Reports) -> None:
                 reports.add("placement", "IMPORT must stand before all other statements", found.span)
     nested: list[WorkspaceStatement] = []
     for statement in statements:
-        kind = type(statement)
-        if kind is ExtensionBlock:
+        if isinstance(statement, ExtensionBlock):
             _check_root_extensions(statement, reports)
-        elif kind is Workspace or kind is AlterWorkspace:
+        elif isinstance(statement, Workspace | AlterWorkspace):
             nested.extend(statement.statements)
-        elif kind is Declare and statement.type.type is not DataType.INT32:
+        elif isinstance(statement, Declare) and statement.type.type is not DataType.INT32:
             reports.add("placement", "a variable can only be an int", statement.type.span)
     while nested:
         inner = nested.pop()
-        if type(inner) is Workspace:
+        if isinstance(inner, Workspace):
             nested.extend(inner.statements)
-        elif type(inner) is Grant:
+        elif isinstance(inner, Grant):
             _check_grant(inner, reports)
-        elif type(inner) is ExtensionBlock:
+        elif isinstance(inner, ExtensionBlock):
             for item in inner.items:
-                if type(item) is Storage:
+                if isinstance(item, Storage):
                     reports.add(
                         "placement",
                         "STORAGE cannot be declared in a workspace",
@@ -61,7 +60,7 @@ def check_placement(tree: File, reports: Reports) -> None:
 
 def _check_root_extensions(block: ExtensionBlock, reports: Reports) -> None:
     for item in block.items:
-        if type(item) is not Function and type(item) is not Storage:
+        if not isinstance(item, Function | Storage):
             word = type(item).__name__.upper()
             reports.add(
                 "placement",
@@ -86,9 +85,7 @@ def _check_grant(grant: Grant, reports: Reports) -> None:
     for given in grant.actions:
         if given.action not in fitting:
             allowed = ", ".join(sorted(fitting))
-            reports.add(
-                "placement", f"{given.action} does not fit ON {on}: expected {allowed}", given.span
-            )
+            reports.add("placement", f"{given.action} does not fit ON {on}: expected {allowed}", given.span)
         elif len(grant.actions) > 1 and (fitting is not _OF_TABLES or given.action is Action.ALL):
             reports.add("placement", f"{given.action} stands alone, not in a list", given.span)
         if given.columns and (target.reach is Reach.ALL or Action.EXECUTE in fitting):
@@ -96,7 +93,11 @@ def _check_grant(grant: Grant, reports: Reports) -> None:
         for column in given.columns:
             if not column.package:
                 continue
-            if target.kind is TargetKind.VIEW or column.package != "sys" or column.name not in _COLUMNS_OF_SYS:
+            if (
+                target.kind is TargetKind.VIEW
+                or column.package != "sys"
+                or column.name not in _COLUMNS_OF_SYS
+            ):
                 names = ", ".join(f"sys.{name}" for name in _COLUMNS_OF_SYS)
                 hint = "" if target.kind is TargetKind.VIEW else f"of the system fields there are {names}"
                 reports.add("placement", f'"{column.text}" is no column', column.span, hint)

@@ -23,29 +23,26 @@ class Level:
     has_bodies: bool = False
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 LEVELS: Mapping[str, Level] = {
     "statement": Level(
         (";",),
-        frozenset(
-            ("ABSTRACT", "ALTER", "ALTERABLE", "APPLICATION", "DECLARE", "EXTENSION", "IMPORT", "PARAMETER")
-            + ("POOL", "PUBLISHED", "ROLE", "SECRET", "STATESTORAGE", "TEMPLATE", "WORKSPACE")
-        ),
+        _words("ABSTRACT ALTER ALTERABLE APPLICATION DECLARE EXTENSION IMPORT PARAMETER POOL PUBLISHED ROLE SECRET STATESTORAGE TEMPLATE WORKSPACE"),
         has_bodies=True,
     ),
     "workspace_statement": Level(
         (";",),
-        frozenset(
-            ("ABSTRACT", "ALTERABLE", "EXTENSION", "GRANT", "LIMIT", "POOL", "PUBLISHED", "RATE", "REVOKE")
-            + ("ROLE", "TABLE", "TAG", "TYPE", "USE", "VIEW", "WORKSPACE")
-        ),
+        _words("ABSTRACT ALTERABLE EXTENSION GRANT LIMIT POOL PUBLISHED RATE REVOKE ROLE TABLE TAG TYPE USE VIEW WORKSPACE"),
         has_bodies=True,
     ),
     "extension": Level(
-        (";",), frozenset(("COMMAND", "FUNCTION", "JOB", "PROJECTOR", "QUERY", "STORAGE", "SYNC"))
-    ),
-    "use": Level((";",), frozenset(("USE",))),
-    "storage": Level((";", ","), frozenset(("STORAGE",))),
-    "operation": Level((",",), frozenset(("GET", "GETBATCH", "INSERT", "READ", "UPDATE"))),
+        (";",), _words("COMMAND FUNCTION JOB PROJECTOR QUERY STORAGE SYNC"),
+    "use": Level((";",), _words("USE"),
+    "storage": Level((";", ","), _words("STORAGE"),
+    "operation": Level((",",), _words("GET GETBATCH INSERT READ UPDATE"),
     "storage_field": Level((",",)),
     "item": Level((",",)),
     "view_item": Level((",",)),
@@ -78,7 +75,4 @@ BEFORE: Mapping[str, Callable[[], Any]] = {
 }
 
 # How the statements begin that hold statements.
-BODIES = frozenset(
-    ("ABSTRACT", "ALTER", "ALTERABLE", "APPLICATION", "EXTENSION", "POOL", "STATESTORAGE", "WORKSPACE")
-    + ("workspace_begin", "workspace_kind")
-)
+BODIES = _words("ABSTRACT ALTER ALTERABLE APPLICATION EXTENSION POOL STATESTORAGE WORKSPACE workspace_begin workspace_kind")

@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import re
 
-_ESCAPES = {
-    "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\", "'": "'", '"': '"',
-}  # fmt: skip
+_ESCAPES = dict(zip("abfnrtv\\'\"", "\a\b\f\n\r\t\v\\'\"", strict=True))
 _ESCAPE = re.compile(
     r"\\(?:([abfnrtv\\'\"])|([0-3][0-7]{2})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]?))"
 )
@@ -40,7 +38,9 @@ def _unescape(found: re.Match[str]) -> str:
                 raise BadLiteral(f"there is no character {found[0]}", "")
             return chr(code)
     raise BadLiteral(
-        f"unknown escape {found[0]!a} in a text" if not other.isprintable() else f"unknown escape \\{other} in a text",
+        f"unknown escape {found[0]!a} in a text"
+        if not other.isprintable()
+        else f"unknown escape \\{other} in a text",
         "a backslash is written \\\\",
     )
 

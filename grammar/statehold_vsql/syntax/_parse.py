@@ -39,6 +39,4 @@ def parse_file(text: str, *, file: str, package: str) -> Parsed:
     check_placement(tree, reports)
     if recovery.is_partial:
         tree = attrs.evolve(tree, is_partial=True)
-    return Parsed(
-        tree=tree, diagnostics=reports.diagnostics, damaged_names=frozenset(recovery.damaged_names)
-    )
+    return Parsed(tree=tree, diagnostics=reports.diagnostics, damaged_names=frozenset(recovery.damaged_names))

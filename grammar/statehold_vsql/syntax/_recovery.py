@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from statehold_vsql.syntax._actions import LOST, Items
-from statehold_vsql.syntax._levels import BODIES, BEFORE, LEVELS, LISTS, Level
+from statehold_vsql.syntax._levels import BEFORE, BODIES, LEVELS, LISTS, Level
 from statehold_vsql.syntax._reports import Reports
 from statehold_vsql.syntax._tables import END, Tables
 from statehold_vsql.syntax._tokens import ANYTHING, PROBLEM, Lexeme, Lexer, Problem, Token, span_at
@@ -95,6 +95,10 @@ class Recovery:
     ) -> tuple[list[Lexeme], int] | None:
         """Return the tokens to read instead of the one found, and where to go on."""
         _, _, start, end = found
+        for keyword, until in self._reports.meant(found, expected):
+            meant: Lexeme = (keyword, Token(keyword, span_at(self._text, start, until)), start, until)
+            if self._reach(states, [meant], until) > 0:
+                return [meant], until
         best: tuple[list[Lexeme], int] | None = None
         furthest = _FEWEST - 1
         for tokens, position in self._attempts(states, found, expected):
@@ -109,9 +113,6 @@ class Recovery:
         self, states: list[int], found: Lexeme, expected: list[str]
     ) -> Iterator[tuple[list[Lexeme], int]]:
         kind, _, start, end = found
-        for keyword, until in self._reports.meant(found, expected):
-            token = Token(keyword, span_at(self._text, start, until))
-            yield [(keyword, token, start, until)], until
         if kind == END:
             closing = self._closing(states)
             if closing:
@@ -174,8 +175,10 @@ class Recovery:
         skipped = self._skip(found, problems)
         kind, _, start, _ = token = next(skipped)
         depth = 0  # of the parentheses in the text that is skipped
-        for cut in self._cuts(states, values):
-            given_up = self._tables.symbols[states[cut.index + 1]] if cut.index + 1 < len(states) else found[0]
+        for cut in self._cuts(states):
+            given_up = (
+                self._tables.symbols[states[cut.index + 1]] if cut.index + 1 < len(states) else found[0]
+            )
             has_body = cut.level.has_bodies and given_up in BODIES
             unclosed = self._unclosed(states[cut.index + 1 :])
             while True:
@@ -207,7 +210,7 @@ class Recovery:
             return level.ends[:1]
         return None
 
-    def _cuts(self, states: list[int], values: list[Any]) -> Iterator[_Cut]:
+    def _cuts(self, states: list[int]) -> Iterator[_Cut]:
         """Yield what can be given up, the innermost first."""
         gotos = self._tables.gotos
         for index in range(len(states) - 1, -1, -1):
@@ -237,13 +240,13 @@ class Recovery:
         del states[cut.index + 1 :], values[cut.index :]
         states.extend(cut.states)
         values.extend(cut.values)
-        if not cut.values and isinstance(values[-1], Items):
+        if not cut.values and values and isinstance(values[-1], Items):
             values[-1].is_partial = True
 
     def _close(self, states: list[int], values: list[Any], position: int) -> Lexemes:
         """End the text here, and close what is open."""
         end: Lexeme = (END, Token("", span_at(self._text, position, position)), position, position)
-        for cut in (_Cut(LEVELS["item"], len(states) - 1, (), ()), *self._cuts(states, values)):
+        for cut in (_Cut(LEVELS["item"], len(states) - 1, (), ()), *self._cuts(states)):
             stack = [*states[: cut.index + 1], *cut.states]
             closing = self._closing(stack)
             if all(self._feed(stack, sign) for sign in [*closing, END]):

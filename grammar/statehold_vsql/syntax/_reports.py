@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import difflib
 import re
+import string
 from collections.abc import Iterator, Sequence
 
 from statehold_vsql._diagnostic import Diagnostic, Severity
+from statehold_vsql.syntax._actions import TYPE_WORDS
 from statehold_vsql.syntax._levels import LEVELS
 from statehold_vsql.syntax._tables import END
 from statehold_vsql.syntax._tokens import Lexeme, span_at
@@ -14,11 +16,13 @@ _MOST = 100
 _MOST_EXPECTED = 7
 _PLAIN = {
     "NAME": "a name",
+    "DOTTED": "a name",
     "STRING": "a text in quotes",
     "RAW": "a text in backquotes",
     "NUMBER": "a number",
     END: "the end of the file",
 }
+_LETTERS = string.ascii_letters + string.digits + "_"
 _WORD = re.compile(r"\s*+([a-zA-Z][a-zA-Z0-9_]*+)")
 
 
@@ -81,7 +85,9 @@ class Reports:
             written = self._text[start:end]
             what = f'unexpected "{_short(written)}"'
             hint = self._hint(found, expected)
-        if inserted and kind != END:
+        if inserted and kind == END:
+            message = f'the file ends here, but "{inserted}" is missing'
+        elif inserted:
             message = f'"{inserted}" is missing before "{_short(self._text[start:end])}"'
         else:
             message = f"{what}: expected {_listed(expected)}"
@@ -93,7 +99,7 @@ class Reports:
         written = self._text[start:end]
         if not written[:1].isalpha() or len(written) > 40:
             return
-        keywords = [token for token in expected if token[0].isalpha() and token not in _PLAIN and token != "DOTTED"]
+        keywords = [word for word in expected if word[0].isalpha() and word not in _PLAIN]
         following = _WORD.match(self._text, end)
         attempts = [(written, end)]
         if following is not None and len(following[1]) <= 40:
@@ -111,7 +117,11 @@ class Reports:
         kind, _, start, _ = found
         for keyword, _ in self.meant(found, expected):
             return f"did you mean {keyword}?"
-        before = self._text[max(0, start - 200) : start].rstrip()[-1:]
+        before = self._text[max(0, start - 200) : start].rstrip()
+        if kind == "(":
+            for word in difflib.get_close_matches(_last_word(before), TYPE_WORDS, n=1, cutoff=0.72):
+                return f"did you mean {word}?"
+        before = before[-1:]
         if kind == ")" and before == ",":
             return "remove the comma before it"
         if kind == ")" and before == "(":
@@ -119,6 +129,10 @@ class Reports:
         if kind == ";" and before == ";":
             return "one ; is enough"
         return ""
+
+
+def _last_word(text: str) -> str:
+    return text[len(text.rstrip(_LETTERS)) :][-40:]
 
 
 def _short(written: str) -> str:
@@ -134,15 +148,15 @@ def _listed(expected: Sequence[str]) -> str:
         if level.has_bodies and len(level.beginnings & words) > _MOST_EXPECTED:
             statements |= level.beginnings
     names: list[str] = []
-    for token in expected:
-        if token in statements or (token == "DESCRIPTOR" and statements):
+    for word in expected:
+        if f"{word}S" in words or (word == "QUERY" and "QUERIES" in words):
+            continue  # the singular means the same
+        if word in statements or (word == "DESCRIPTOR" and statements):
             name = "a statement"
-        elif token[0].islower() and token not in ("any", "void", "ref", "record"):
+        elif word[0].islower() and word not in ("any", "void", "ref", "record"):
             name = "a data type"
-        elif token == "DOTTED":
-            name = "a name"
         else:
-            name = _PLAIN.get(token) or f'"{token}"'
+            name = _PLAIN.get(word) or f'"{word}"'
         if name not in names:
             names.append(name)
     # Signs last: a word tells more.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import functools
 import json
+import pkgutil
 from collections.abc import Mapping
 from hashlib import sha256
-from importlib.resources import files
 from typing import Any
 
 import attrs
@@ -50,10 +50,9 @@ class Tables:
 @functools.cache
 def load_tables() -> Tables:
     """Return the tables in step with the grammar, whatever state the tables' file is in."""
-    package = files("statehold_vsql")
-    grammar = package.joinpath("vsql.lark").read_text("utf-8")
+    grammar = _packaged("vsql.lark")
     try:
-        return decode(package.joinpath("vsql.tables").read_text("utf-8"), grammar=grammar)
+        return decode(_packaged("vsql.tables"), grammar=grammar)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         from statehold_vsql.syntax._building import build_tables  # noqa: PLC0415
 
@@ -95,6 +94,13 @@ def decode(text: str, *, grammar: str) -> Tables:
         rules=tuple((name, size, action) for name, size, action in document["rules"]),
         patterns=document["patterns"],
     )
+
+
+def _packaged(name: str) -> str:
+    content = pkgutil.get_data("statehold_vsql", name)
+    if content is None:
+        raise FileNotFoundError(name)
+    return content.decode("utf-8")
 
 
 def _digest(grammar: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
@@ -81,6 +82,8 @@ class Lexer:
         compounds = self.compounds
         line = text.count("\n", 0, position) + 1
         line_start = text.rfind("\n", 0, position) + 1
+        kind: str
+        value: Any
         row = yield END, None, position, position
         for lexeme in first:
             row = yield lexeme
@@ -102,7 +105,7 @@ class Lexer:
                     line += lines
                     line_start = text.rfind("\n", position, start) + 1
             column = start - line_start + 1
-            value: Any = None
+            value = None
             if group == 2:
                 kind = text[start:end]
                 if kind in words:
@@ -191,7 +194,8 @@ class Lexer:
         start = position if gap is None else gap.end()
         if start == len(text):
             return END, Token("", span_at(text, start, start)), start, start
-        kind, stand_in = None, None
+        kind: str | None = None
+        stand_in: Name | Text | None = None
         hint = ""
         sign = text[start]
         rest_of_line = text.find("\n", start)
@@ -202,7 +206,10 @@ class Lexer:
         elif sign in "'`":
             message = f"this text has no closing {sign}"
             hint = f"close it with {sign}; a {sign} inside a text is written \\'" if sign == "'" else ""
-            kind, stand_in = ("STRING" if sign == "'" else "RAW"), Text(text[start + 1 : end], span_at(text, start, end))
+            kind, stand_in = (
+                ("STRING" if sign == "'" else "RAW"),
+                Text(text[start + 1 : end], span_at(text, start, end)),
+            )
         elif sign == '"':
             closing = text.find('"', start + 1, end)
             end = closing + 1 if closing > 0 else end
@@ -211,16 +218,19 @@ class Lexer:
             kind = "NAME"
             stand_in = Name("", span_at(text, start, end))
         else:
-            end = start + 1
-            while end < len(text) and text[end] not in _MEANT and end - start < _LONGEST_NAME:
-                end += 1
+            is_word = sign == "_" or sign.isalpha()
+            adjoins = start > 0 and text[start - 1] in _LETTERS
+            found = (_STRAY_WORD if is_word or adjoins else _STRAY).match(text, start)
+            end = start + 1 if found is None else found.end()
             message, hint = _illegal(text[start:end])
+            if is_word and not adjoins:
+                kind, stand_in = "NAME", Name(text[start:end], span_at(text, start, end))
         return PROBLEM, Problem(message, hint, span_at(text, start, end), kind, stand_in), start, end
 
 
-_MEANT = frozenset(
-    " \t\r\n\"'`;,().=<>!+*/%-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-)
+_LETTERS = frozenset(string.ascii_letters + string.digits + "_")
+_STRAY = re.compile(r"[^\s\"'`;,().=<>!+*/%a-zA-Z0-9-]{1,255}+")
+_STRAY_WORD = re.compile(r"[^\s\"'`;,().=<>!+*/%-]{1,255}+")
 
 
 def span_at(text: str, start: int, end: int) -> Span:
@@ -249,5 +259,8 @@ def _illegal(found: str) -> tuple[str, str]:
         return "a no-break space does not count as a space here", "type an ordinary space"
     if found[0].isalpha() or found[0] == "_":
         hint = "names begin with a letter a to z or A to Z and go on with letters, digits and _"
-        return f"{found[:20]!r} cannot stand in a name" if found.isprintable() else f"unexpected {shown}", hint
+        return (
+            f"{found[:20]!r} cannot stand in a name" if found.isprintable() else f"unexpected {shown}",
+            hint,
+        )
     return f"unexpected {found[:20]!r}" if found.isprintable() else f"unexpected {shown}", ""

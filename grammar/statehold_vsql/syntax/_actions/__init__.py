@@ -1,7 +1,7 @@
 """What the rules of `vsql.lark` do: build one node of the syntax tree each, while the text is parsed.
 
-An action gets the values of the rule's symbols: a Token for a keyword, a Span for a parenthesis, None for `,` and
-`;`, a node for everything else.
+An action gets the values of the rule's symbols: a Token for a keyword, a Span for a parenthesis,
+None for `,` and `;`, a node for everything else.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from statehold_vsql.syntax._actions import (
     _workspaces,
 )
 from statehold_vsql.syntax._actions._common import LOST, Action, Items
+from statehold_vsql.syntax._actions._names import TYPE_WORDS
 
 ACTIONS: dict[str, Action] = {
     **_lists.actions,
@@ -31,4 +32,4 @@ ACTIONS: dict[str, Action] = {
     **_expressions.actions,
 }
 
-__all__ = ["ACTIONS", "LOST", "Action", "Items"]
+__all__ = ["ACTIONS", "LOST", "TYPE_WORDS", "Action", "Items"]

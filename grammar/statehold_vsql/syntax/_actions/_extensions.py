@@ -16,7 +16,6 @@ from statehold_vsql.syntax.nodes import (
     FunctionParam,
     Job,
     Name,
-    NameRef,
     Param,
     ParamKind,
     Projector,

@@ -26,7 +26,7 @@ _TYPES = {
     DataType.BLOB: ("binary large object", "blob"),
     DataType.QNAME: ("qualified name", "qname"),
 }
-_TYPE_BY_WORD = {word: type_ for type_, words in _TYPES.items() for word in words}
+TYPE_WORDS = {word: type_ for type_, words in _TYPES.items() for word in words}
 
 
 @actions
@@ -40,7 +40,7 @@ def reference_here(children: list[Any]) -> NameRef:
 def plain_type(children: list[Any]) -> TypeName:
     """Build a type; it never has a length."""
     (word,) = children
-    return TypeName(_TYPE_BY_WORD[word.text], None, word.span)
+    return TypeName(TYPE_WORDS[word.text], None, word.span)
 
 
 actions["long_type"] = plain_type
@@ -50,7 +50,7 @@ actions["long_type"] = plain_type
 def long_type_length(children: list[Any]) -> TypeName:
     """Build a type with its length."""
     word, _, length, close = children
-    return TypeName(_TYPE_BY_WORD[word.text], length, over(word, close))
+    return TypeName(TYPE_WORDS[word.text], length, over(word, close))
 
 
 @attrs.frozen

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
-
 from statehold_vsql.syntax._actions._common import Actions, comment_before, over
 from statehold_vsql.syntax.nodes import (
     Action,
@@ -16,11 +14,9 @@ from statehold_vsql.syntax.nodes import (
     Rate,
     Reach,
     Role,
-    Span,
     Tag,
     Target,
     TargetKind,
-    Text,
     TimeUnit,
 )
 
@@ -160,31 +156,24 @@ def _kind(word: str) -> TargetKind:
 # --- rates
 
 
-
-
 @actions
 def rate(children: list[Any]) -> Rate:
     """Build RATE."""
     word, name, count, _, unit, object_scope, subject_scope = children
-    return _rate(word, name, count, None, unit, object_scope, subject_scope)
+    return _rate(word, name, count, unit, (object_scope, subject_scope))
 
 
 @actions
 def rate_period(children: list[Any]) -> Rate:
     """Build RATE with a number of units."""
     word, name, count, _, period, unit, object_scope, subject_scope = children
-    return _rate(word, name, count, period, unit, object_scope, subject_scope)
+    return _rate(word, name, count, unit, (object_scope, subject_scope), period=period)
 
 
 def _rate(
-    word: Any,
-    name: Any,
-    count: Number | NameRef,
-    period: Number | None,
-    unit: Any,
-    object_scope: Any,
-    subject_scope: Any,
+    word: Any, name: Any, count: Any, unit: Any, scopes: tuple[Any, Any], *, period: Number | None = None
 ) -> Rate:
+    object_scope, subject_scope = scopes
     return Rate(
         name=name,
         count=count,

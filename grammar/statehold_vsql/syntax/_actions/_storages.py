@@ -126,7 +126,8 @@ def configured(children: list[Any]) -> Storage:
         else:
             changes[kind] = value.value if kind == "comment" else value
         changes["span"] = over(storage, end)
-    return attrs.evolve(storage, tags=tuple(tags), **changes)
+    evolved: Storage = attrs.evolve(storage, tags=tuple(tags), **changes)
+    return evolved
 
 
 @actions

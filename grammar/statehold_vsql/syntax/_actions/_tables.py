@@ -271,7 +271,8 @@ def reference_field_to(children: list[Any]) -> RefField:
 def reference_field_not_null(children: list[Any]) -> RefField:
     """Make a reference required."""
     field, end = children
-    return attrs.evolve(field, not_null=True, span=over(field, end))
+    required: RefField = attrs.evolve(field, not_null=True, span=over(field, end))
+    return required
 
 
 @actions
