@@ -86,8 +86,12 @@ class Catalog:
     def contracts(self, names: Iterable[str] | None = None) -> Mapping[str, Contract]:
         """Return contracts by provider name, of *names* or of all, for `compile_app`.
 
-        Where two distributions claim a name, Statehold's own counts. A provider that cannot be used has
-        no contract here and its reason in the log. Storages that are only announced are included.
+        Where two distributions claim a name, Statehold's own counts. Storages that are only announced are
+        included. A foreign provider that cannot be used has no contract here, and its reason in the log.
+
+        Raises:
+            PluginError: a provider of Statehold's own cannot be loaded.
+
         """
         announced = self.announced()
         wanted = {*self.names(), *announced} if names is None else frozenset(names)
@@ -101,6 +105,8 @@ class Catalog:
                 try:
                     contracts[name] = self.find(name, engine=engine).provider.contract
                 except PluginError as error:
+                    if own:
+                        raise
                     _log.warning("%s", error)
         return contracts
 

@@ -74,10 +74,10 @@ def free_space(space: Space, *, who: str, made: tuple[object, ...]) -> FreeRepor
     space.shims.clear()
     watched = [(f"provider {getattr(each, 'name', '?')}", weakref.ref(each)) for each in made]
     for name, module in modules.items():
-        watched += _watch(name, module, space.public(name))
+        watched += _watch(name, module, space.module(name))
     return FreeReport(
         plugin=who,
-        modules=tuple(map(space.public, modules)),
+        modules=tuple(map(space.module, modules)),
         problems=tuple(f"a function registered with atexit raised {short(error)}" for error in errors),
         marker=space.marker,
         watched=tuple(watched),

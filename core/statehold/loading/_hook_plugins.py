@@ -38,7 +38,7 @@ class HookPlugins:
             entry = by_name[name]
             try:
                 answers.append((entry, function()))
-            except Exception as error:  # noqa: BLE001 - whatever a foreign hook raises, the host goes on
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a hook raises, the host goes on
                 self._reject(
                     entry,
                     PluginError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import traceback
 from collections.abc import Callable
 from difflib import get_close_matches
+from pathlib import Path
 from types import ModuleType
 
 from statehold.sdk import PluginError, Provider
 
+_HERE = str(Path(__file__).parent)
 _REFERENCE = re.compile(r"(?P<module>[\w.]+)\s*(?::\s*(?P<object>[\w.]+)\s*)?(?:\[.*\]\s*)?")
 
 
@@ -39,12 +42,15 @@ def load_object(
     except BaseException as error:
         raise _blame(error, who=who, module=name, public=public) from error
     for attribute in filter(None, (match["object"] or "").split(".")):
-        if not hasattr(found, attribute):
+        try:
+            found = getattr(found, attribute)
+        except AttributeError as error:
             raise PluginError(
                 f"{who} cannot be loaded: {name!r} has no {match['object']!r}",
                 hint=_nearest(attribute, dir(found)),
-            )
-        found = getattr(found, attribute)
+            ) from error
+        except Exception as error:
+            raise _blame(error, who=who, module=name, public=public) from error
     return found
 
 
@@ -83,6 +89,11 @@ def _blame(error: BaseException, *, who: str, module: str, public: Callable[[str
                 f"{who} cannot be loaded: there is no module {missing!r} there",
                 hint="Correct the entry point, or install the distribution again",
             )
+        if missing.partition(".")[0] == module.partition(".")[0]:
+            return PluginError(
+                f"{who} cannot be loaded: its package has no module {missing!r}, imported by {_where(error)}",
+                hint="Correct the import, or add the module",
+            )
         return PluginError(
             f"{who} cannot be loaded: it needs the module {missing!r}, which is not installed here; "
             f"imported by {_where(error)}",
@@ -103,7 +114,8 @@ def _where(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen importlib") and frame.filename not in _MACHINERY
+        if not frame.filename.startswith(("<frozen importlib", _HERE))
+        and frame.filename != importlib.__file__
     ]
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "its entry point"
 
@@ -111,6 +123,3 @@ def _where(error: BaseException) -> str:
 def _nearest(name: str, names: list[str]) -> str:
     near = get_close_matches(name, names, n=1)
     return f"Did you mean {near[0]!r}?" if near else "Correct the entry point"
-
-
-_MACHINERY = frozenset({__file__, __file__.replace("_reference.py", "_space.py")})

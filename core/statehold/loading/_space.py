@@ -81,13 +81,18 @@ class Space:
         """Return *text* with the names that the plugin's author knows."""
         return re.sub(rf"{self.marker}(?!\d)", "", text)
 
+    def module(self, private: str) -> str:
+        """Return the name that the plugin's author knows, of a module by its private name."""
+        top, dot, rest = private.partition(".")
+        return top.removesuffix(self.marker) + dot + rest
+
     def import_module(self, name: str) -> ModuleType:
         """Return the module that the plugin calls *name*."""
         return importlib.import_module(self.private(name))
 
     def spec(self, name: str) -> ModuleSpec | None:
         """Return the spec of the module of that private name."""
-        public = self._module(name)
+        public = self.module(name)
         member = self.archive.modules.get(public)
         if member is None:
             return None
@@ -149,16 +154,12 @@ class Space:
             function, args, kwargs = self.exit_calls.pop()
             try:
                 function(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - one that fails does not stop the others
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - one that fails does not stop the rest
                 errors.append(error)
         return errors
 
-    def _module(self, name: str) -> str:
-        top, dot, rest = name.partition(".")
-        return top.removesuffix(self.marker) + dot + rest
-
     def _known(self, name: str) -> str:
-        public = self._module(name)
+        public = self.module(name)
         if public not in self.archive.modules:
             raise ImportError(f"the plugin has no module {public!r}", name=name)
         return public

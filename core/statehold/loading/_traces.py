@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import linecache
 import logging
-import re
 import sys
 import typing
 import zipimport
@@ -64,5 +63,9 @@ def marked(names: Iterable[str], marker: str) -> list[str]:
     known = list(names)
     if marker not in "\n".join(known):
         return []
-    is_marked = re.compile(rf"{marker}(?!\d)").search
-    return [name for name in known if marker in name and is_marked(name)]
+    return [name for name in known if marker in name and _carries(name, marker)]
+
+
+def _carries(name: str, marker: str) -> bool:
+    # `__plugin1` is not the marker in `scada__plugin12`.
+    return any(not rest[:1].isdigit() for rest in name.split(marker)[1:])

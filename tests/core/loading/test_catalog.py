@@ -152,6 +152,13 @@ def test_an_entry_point_to_a_module_that_is_gone_says_so():
         catalog.find("Scada", engine=PYPLUGIN)
 
 
+def test_a_broken_provider_of_statehold_itself_is_an_error(module):
+    """Without its contract no app compiles, and the compiler could not say why."""
+    broken = entry("Http", f"{module('import no_such_library')}:provider", distribution="statehold")
+    with pytest.raises(PluginError, match=r"storage 'Http' .* needs the module 'no_such_library'"):
+        Catalog(storages=[broken]).contracts()
+
+
 HOOKS = """
 from statehold.sdk import Contract, Operation, Provider, Scope, hookimpl
 

@@ -122,6 +122,8 @@ def test_what_it_registers_with_atexit_runs_when_it_is_freed(load, inside):
                 atexit.register(calls.append, 1)
                 @atexit.register
                 def fails(): raise OSError("disk full")
+                @atexit.register
+                def leaves(): raise SystemExit(1)
                 atexit.register(calls.append, 3)
                 def never(): calls.append("never")
                 atexit.register(never)
@@ -132,7 +134,10 @@ def test_what_it_registers_with_atexit_runs_when_it_is_freed(load, inside):
     calls = inside(plugin, "scada.ends").calls
     report = plugin.free()
     assert calls == [3, 1]
-    assert report.problems == ("a function registered with atexit raised OSError: disk full",)
+    assert report.problems == (
+        "a function registered with atexit raised SystemExit: 1",
+        "a function registered with atexit raised OSError: disk full",
+    )
 
 
 def test_its_loggers_are_one_tree(load, inside):
