@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from statehold.cli._text import printable, width
+from statehold.cli._text import printable, width, wrapped
 from statehold_vsql import Diagnostic, Severity
 
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
@@ -48,20 +48,28 @@ def diagnostic_document(diagnostic: Diagnostic, sources: Sources | None = None) 
 
 
 def show_diagnostics(
-    found: Iterable[Diagnostic], sources: Sources, *, err: bool = False, color: bool | None = None
+    found: Iterable[Diagnostic],
+    sources: Sources,
+    *,
+    err: bool = False,
+    color: bool | None = None,
+    columns: int | None = None,
 ) -> None:
     """Write each diagnostic with its source line and a caret."""
     for diagnostic in found:
-        for line in render(diagnostic, sources.get((diagnostic.package, diagnostic.file))):
+        source = sources.get((diagnostic.package, diagnostic.file))
+        for line in render(diagnostic, source, columns=columns):
             click.echo(line, err=err, color=color)
 
 
-def render(diagnostic: Diagnostic, source: Source | None) -> list[str]:
-    """Return the lines that show one diagnostic, the last one empty."""
+def render(diagnostic: Diagnostic, source: Source | None, *, columns: int | None = None) -> list[str]:
+    """Return the lines that show one diagnostic, the last one empty; *columns* wide where that is given."""
     color = _COLORS[diagnostic.severity]
-    word = click.style(f"{diagnostic.severity.value}:", fg=color, bold=True)
-    code = click.style(f"[{diagnostic.code}]", dim=True)
-    lines = [f"{word} {printable(diagnostic.message)} {code}"]
+    word = f"{diagnostic.severity.value}:"
+    code = f"[{diagnostic.code}]"
+    text = wrapped(f"{word} {printable(diagnostic.message)} {code}", columns, indent=" " * 7)
+    text = text.removeprefix(word).removesuffix(code)
+    lines = [f"{click.style(word, fg=color, bold=True)}{text}{click.style(code, dim=True)}"]
     if diagnostic.file:
         path = source.path if source else diagnostic.file
         gutter = " " * len(str(diagnostic.line))
@@ -69,24 +77,26 @@ def render(diagnostic: Diagnostic, source: Source | None) -> list[str]:
         arrow = click.style("-->", fg="blue")
         lines.append(f"{gutter}{arrow} {printable(path)}:{diagnostic.line}:{diagnostic.column}")
         if source:
-            shown, caret = _excerpt(diagnostic, source.line(diagnostic.line))
+            room = (columns or _WIDTH) - len(gutter) - 9
+            shown, caret = _excerpt(diagnostic, source.line(diagnostic.line), room)
             number = click.style(str(diagnostic.line), fg="blue")
             lines += [f"{number} {bar} {shown}", f"{gutter} {bar} {click.style(caret, fg=color, bold=True)}"]
     if diagnostic.hint:
-        lines.append(f"  {click.style('hint:', fg='cyan')} {printable(diagnostic.hint)}")
+        text = wrapped(f"  hint: {printable(diagnostic.hint)}", columns, indent=" " * 6)
+        lines.append(text.replace("hint:", click.style("hint:", fg="cyan"), 1))
     return [*lines, ""]
 
 
-def _excerpt(diagnostic: Diagnostic, line: str) -> tuple[str, str]:
+def _excerpt(diagnostic: Diagnostic, line: str, room: int) -> tuple[str, str]:
     start = min(diagnostic.column - 1, len(line))
     end = diagnostic.end_column - 1 if diagnostic.end_line == diagnostic.line else len(line)
     end = max(min(end, len(line)), start + 1)
-    cut = max(0, min(start - _WIDTH // 3, len(line) - _WIDTH)) if len(line) > _WIDTH else 0
-    mark, tail = ("..." if cut else ""), ("..." if cut + _WIDTH < len(line) else "")
+    cut = max(0, min(start - room // 3, len(line) - room)) if len(line) > room else 0
+    mark, tail = ("..." if cut else ""), ("..." if cut + room < len(line) else "")
     before, marked, after = (
         _flat(line[cut:start]),
-        _flat(line[start : min(end, cut + _WIDTH)]),
-        _flat(line[end : cut + _WIDTH]),
+        _flat(line[start : min(end, cut + room)]),
+        _flat(line[end : cut + room]),
     )
     shown = f"{mark}{before}{marked}{after}{tail}".rstrip()
     return shown, " " * (len(mark) + width(before)) + "^" * max(1, width(marked))

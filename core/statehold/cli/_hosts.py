@@ -13,6 +13,7 @@ import click
 
 from statehold.cli._options import common
 from statehold.cli._output import Output
+from statehold.cli._session import session
 
 if TYPE_CHECKING:
     from statehold.hosting import Host
@@ -22,7 +23,7 @@ R = TypeVar("R")
 
 @attrs.frozen(kw_only=True)
 class HostOptions:
-    """Where a command finds its host."""
+    """Where a command finds its host, and the secrets of its apps."""
 
     data: Path
     secrets: Path | None
@@ -33,15 +34,14 @@ class HostOptions:
         """Open the host with the named apps running, and close it again."""
         from statehold.hosting import Host  # noqa: PLC0415
 
-        running = click.get_current_context().find_object(Host)
+        running = session().host
         if running is not None:
             yield running
             return
         if self.verbose:
             logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
-        secrets = self.secrets or self.data / "secrets"
         with out.progress("starting the host"):
-            host = Host(self.data, secrets_folder=secrets if secrets.is_dir() else None, apps=apps)
+            host = Host(self.data, secrets_folder=self.secrets or self.data / "secrets", apps=apps)
         with host:
             for warning in host.warnings:
                 out.warn(warning)

@@ -4,15 +4,13 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import click
 
 from statehold.cli._group import cli
-from statehold.cli._output import Output, show_error
-
-if TYPE_CHECKING:
-    from statehold.hosting import Host
+from statehold.cli._output import Output, show_error, terminal_width
+from statehold.cli._session import Session
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -25,13 +23,13 @@ def run(argv: Sequence[str]) -> int:
     return execute(argv, color=_color())
 
 
-def execute(argv: Sequence[str], *, color: bool | None = None, host: Host | None = None) -> int:
-    """Run the command line, on *host* where one is given instead of one of its own."""
+def execute(argv: Sequence[str], *, color: bool | None = None, session: Session | None = None) -> int:
+    """Run the command line as part of a program, in *session* where one is given."""
     arguments = list(argv)
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     out = Output(json="--json" in options)
     try:
-        code = cli.main(arguments, prog_name="statehold", standalone_mode=False, color=color, obj=host)
+        code = cli.main(arguments, prog_name="statehold", standalone_mode=False, color=color, obj=session)
     except click.UsageError as error:
         _usage(error, out)
         return 2
@@ -44,7 +42,7 @@ def execute(argv: Sequence[str], *, color: bool | None = None, host: Host | None
     except Exception as error:  # noqa: BLE001  the last line of defence: people see errors, not our insides
         if "--debug" in options and not out.json:
             traceback.print_exc()
-        show_error(out, error, color=color)
+        show_error(out, error, color=color, width=session.width if session else terminal_width())
         return 1
     return code if isinstance(code, int) else 0
 

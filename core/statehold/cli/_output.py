@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +11,12 @@ import attrs
 import click
 
 from statehold.cli._findings import diagnostic_document, show_diagnostics
-from statehold.cli._text import printable
+from statehold.cli._session import session
+from statehold.cli._text import printable, wrapped
 from statehold.cli._values import to_json
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
 
 @attrs.frozen(kw_only=True)
@@ -35,20 +37,32 @@ class Output:
     def warn(self, text: str) -> None:
         """Write a warning, beside the result."""
         if not self.json:
-            click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {text}", err=True)
+            rest = wrapped(f"warning: {printable(text)}", self.width, indent=" " * 9).removeprefix("warning:")
+            click.echo(f"{click.style('warning:', fg='yellow', bold=True)}{rest}", err=True)
+
+    @property
+    def width(self) -> int | None:
+        """How wide texts may be; None where no terminal shows them."""
+        return session().width or terminal_width()
 
     def document(self, document: Mapping[str, Any], *, ok: bool = True) -> None:
         """Write the one document of a command; nothing where a person reads."""
         if self.json:
             click.echo(json.dumps({"ok": ok, **to_json(document)}, indent=2, ensure_ascii=False))
 
-    def console(self) -> Console:
-        """Return a Rich console on stdout, silent where a machine reads."""
+    def table(self, table: Table) -> None:
+        """Write a table for a person."""
+        if self.json:
+            return
         from rich.console import Console  # noqa: PLC0415
 
         context = click.get_current_context(silent=True)
         color = context.color if context else None
-        return Console(quiet=self.json, highlight=False, force_terminal=color, no_color=color is False)
+        console = Console(highlight=False, force_terminal=color, no_color=color is False)
+        with console.capture() as captured:
+            console.print(table)
+        for line in captured.get().splitlines():
+            click.echo(line.rstrip())
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Callable[[str], None]]:
@@ -66,6 +80,11 @@ class Output:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task(text, total=None)
             yield lambda step: progress.update(task, description=f"{text}: {step}")
+
+
+def terminal_width() -> int | None:
+    """Return how wide texts on stderr may be; None where no terminal shows them."""
+    return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
 
 
 def error_document(error: BaseException) -> dict[str, Any]:
@@ -86,7 +105,7 @@ def error_document(error: BaseException) -> dict[str, Any]:
     return document
 
 
-def show_error(out: Output, error: Exception, *, color: bool | None = None) -> None:
+def show_error(out: Output, error: Exception, *, color: bool | None = None, width: int | None = None) -> None:
     """Write what went wrong and how to mend it; to stdout as JSON, or to stderr for a person."""
     from statehold.sdk import StateholdError  # noqa: PLC0415
 
@@ -100,10 +119,11 @@ def show_error(out: Output, error: Exception, *, color: bool | None = None) -> N
     if out.json:
         out.document({"error": document}, ok=False)
         return
-    show_diagnostics(getattr(error, "diagnostics", ()), {}, err=True, color=color)
+    show_diagnostics(getattr(error, "diagnostics", ()), {}, err=True, color=color, columns=width)
     parts = [("error:", "red", document["message"]), (" hint:", "cyan", document["hint"])]
     parts += [(" note:", "cyan", note) for note in getattr(error, "__notes__", ())]
     for word, shade, text in parts:
         if text:
             head = click.style(word, fg=shade, bold=word == "error:")
-            click.echo(f"{head} {printable(text)}", err=True, color=color)
+            rest = wrapped(f"{word} {printable(text)}", width, indent=" " * 7).removeprefix(word)
+            click.echo(head + rest, err=True, color=color)

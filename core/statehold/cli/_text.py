@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 
 
@@ -17,6 +18,25 @@ def width(text: str) -> int:
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
         for char in text
     )
+
+
+def wrapped(text: str, columns: int | None, *, indent: str = "") -> str:
+    """Return the text broken at spaces into lines of at most *columns*, all but the first indented."""
+    if columns is None:
+        return text
+    lines = []
+    for number, line in enumerate(text.split("\n")):
+        hang = indent + " " * (len(line) - len(line.lstrip(" -")))
+        lines += textwrap.wrap(
+            line,
+            columns,
+            initial_indent="" if number == 0 else indent,
+            subsequent_indent=hang,
+            break_long_words=False,
+            break_on_hyphens=False,
+            drop_whitespace=True,
+        ) or [""]
+    return "\n".join(lines)
 
 
 def plural(count: int, noun: str) -> str:

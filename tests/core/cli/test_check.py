@@ -66,12 +66,12 @@ def test_a_package_without_an_application_is_checked_as_it_is(statehold, shop):
 def test_packages_given_together_may_import_each_other(statehold, shop, tmp_path):
     other = tmp_path / "stock"
     other.mkdir()
-    (other / "stock.vsql").write_text("WORKSPACE StockWS ( TYPE T (A varchar); );")
-    (shop / "shop.vsql").write_text(
-        "IMPORT SCHEMA 'stock';\n"
-        + _GOOD.replace("shop()", "shop(USE stock)").replace("Ask(P)", "Ask(stock.T)")
-    )
+    (other / "stock.vsql").write_text("ABSTRACT WORKSPACE StockWS ( TYPE T (A varchar); );")
+    text = _GOOD.replace("shop()", "shop(USE stock)").replace("Ask(P)", "Ask(stock.T)")
+    text = text.replace("WORKSPACE ShopWS", "WORKSPACE ShopWS INHERITS stock.StockWS")
+    (shop / "shop.vsql").write_text(f"IMPORT SCHEMA 'stock';\n{text}")
     assert "no errors: 2 files" in statehold("check", shop, other)
+    assert "stock" in statehold("check", shop, code=1)
 
 
 def test_the_samples_are_sound_as_folder_as_package_and_as_image(statehold, samples, tmp_path):

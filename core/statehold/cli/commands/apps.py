@@ -30,8 +30,10 @@ def command(out: Output, options: HostOptions) -> None:
 
     table = Table("app", "version", "state", "partitions", "deployed", "digest", box=None, pad_edge=False)
     for app in apps:
-        for index, version in enumerate(app.versions):
-            state = _state(app, version.version, version.state.value)
+        states = {version: _state(app, version.version, version.state.value) for version in app.versions}
+        for index, (version, state) in enumerate(
+            sorted(states.items(), key=lambda item: item[1] != "current")
+        ):
             table.add_row(
                 Text(app.app if index == 0 else "", style="bold"),
                 Text(version.version),
@@ -40,7 +42,7 @@ def command(out: Output, options: HostOptions) -> None:
                 datetime.fromtimestamp(version.deployed_at, UTC).strftime("%Y-%m-%d %H:%M"),
                 version.digest[:12],
             )
-    out.console().print(table)
+    out.table(table)
     out.line()
     out.line(f"{plural(len(apps), 'app')} in {options.data}")
 

@@ -10,6 +10,7 @@ from statehold.cli._hosts import HostOptions, app_argument, host_command
 from statehold.cli._output import Output
 from statehold.cli._text import plural, printable
 from statehold.cli._values import from_json, to_json
+from statehold.sdk import UNSET
 from statehold_vsql import Operation, Scope
 
 _OPERATION = click.Choice([op.value for op in Operation], case_sensitive=False)
@@ -92,12 +93,21 @@ def command(
 
 def row_lines(row: dict[str, Any]) -> list[str]:
     """Return a row as lines for a person: the key, then a line per field of the value."""
-    key = ", ".join(f"{name}={_text(item)}" for name, item in row["key"].items())
+    given = {name: item for name, item in row["key"].items() if item is not None and item not in ((), UNSET)}
+    key = ", ".join(f"{name}={_text(item)}" for name, item in given.items())
     lines = [click.style(key, bold=True)]
     if row["value"] is None:
         return [*lines, "  no such row"]
-    return lines + [f"  {name}: {_text(item)}" for name, item in row["value"].items()]
+    for name, item in row["value"].items():
+        many = isinstance(item, tuple) and len(item) > 1
+        lines += [f"  {name}: {_text(one)}" for one in (item if many else [item])]
+    return lines
 
 
 def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        try:
+            return f"{printable(value.decode())} ({len(value)} bytes)"
+        except UnicodeDecodeError:
+            pass
     return printable(json.dumps(to_json(value), ensure_ascii=False))

@@ -53,7 +53,7 @@ def command(out: Output, *, paths: tuple[Path, ...]) -> None:
     )
     if not out.json:
         for checked, items in found:
-            show_diagnostics(items, checked.sources)
+            show_diagnostics(items, checked.sources, columns=out.width)
         for problem in problems:
             out.line(f"{click.style('error:', fg='red', bold=True)} {printable(problem)}\n")
         _summary(out, results, errors=errors, warnings=warnings, files=files)

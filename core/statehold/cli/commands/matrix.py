@@ -23,11 +23,12 @@ _STYLES = {"declared": "bold green", "narrowed by operator": "yellow", "denied":
 def command(out: Output, options: HostOptions, *, app: str, version: str | None, everything: bool) -> None:
     """Show who may do what: storage x operation x scope.
 
-    APP is a deployed app, or the path of an image or of an application's folder.
+    APP is a deployed app, or the path of an image or of an application's folder, `./acme.bills`.
     """
     from statehold.cli._image_matrix import image_matrix  # noqa: PLC0415
 
-    if "/" in app or Path(app).is_file() or (Path(app) / "image").is_dir():
+    # `acme.bills` is the deployed app, even where there is a folder of that name.
+    if "/" in app or Path(app).is_file() or Path(app).name == "":
         matrix = image_matrix(Path(app))
     else:
         with options.open(out, apps=[app]) as host:
@@ -43,6 +44,8 @@ def _show(out: Output, matrix: Matrix, *, everything: bool) -> None:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
+    from statehold.hosting import Permission  # noqa: PLC0415
+
     own = [access for access in matrix.storages if not access.storage.startswith("sys.")]
     shown = list(matrix.storages) if everything or not own else own
     table = Table("storage", *Operation, box=None, pad_edge=False)
@@ -50,13 +53,14 @@ def _show(out: Output, matrix: Matrix, *, everything: bool) -> None:
         name = Text(access.storage, style="bold" if access.provided else "dim")
         table.add_row(name, *(_cell(access, operation) for operation in Operation))
     out.line(f"{click.style(f'{matrix.app} {matrix.version}', bold=True)}: who may do what\n")
-    out.console().print(table)
-    letters = "  ".join(f"{scope[0]} {scope.lower()}" for scope in Scope)
-    out.line(f"\n{letters}  · denied  lower case: taken away by the operator")
+    out.table(table)
+    out.line("\n" + "  ".join(f"{scope[0]} {scope.lower()}" for scope in Scope) + "  · denied")
+    if any(Permission.NARROWED in access.permissions.values() for access in shown):
+        out.line("a lower-case letter: declared, and taken away by the operator")
     if any(not access.provided for access in shown):
-        out.line("dim: declared, but not provided by this host")
+        out.line("a dim name: declared, but not provided by this host")
     if len(shown) < len(matrix.storages):
-        out.line(f"{len(matrix.storages) - len(shown)} storages of package sys: --all")
+        out.line(f"and {len(matrix.storages) - len(shown)} storages of package sys: --all")
 
 
 def _cell(access: StorageAccess, operation: Operation) -> Any:

@@ -6,11 +6,15 @@ import zipfile
 from contextlib import ExitStack, chdir
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from statehold.cli._output import Output
 from statehold.cli.demo._rates import RatesServer
 from statehold.cli.demo._samples import sample
 from statehold.cli.demo._teller import Teller
+
+if TYPE_CHECKING:
+    from statehold.hosting import AppVersion
 
 _PACKAGE = Path("acme.bills/image/pkg/acme.example/bills")
 _OVEN = """bills.Scada {} \\
@@ -110,7 +114,7 @@ def _deploy(teller: Teller, stack: ExitStack) -> None:
     )
     teller.run("statehold deploy acme.bills-1.shi", code=1, says="Scada_Password")
     secrets = Path(".statehold/secrets")
-    teller.show(f"mkdir -p {secrets}; echo 'let me in' > {secrets}/bills.Scada_Password")
+    teller.show(f"mkdir -p {secrets}\n$ echo 'let me in' > {secrets}/bills.Scada_Password")
     secrets.mkdir(parents=True, exist_ok=True)
     (secrets / "bills.Scada_Password").write_text("let me in\n", encoding="utf-8")
     teller.host = stack.enter_context(Host(Path(".statehold"), secrets_folder=secrets, apps=()))
@@ -131,12 +135,14 @@ def _use(teller: Teller, rates: str) -> None:
     teller.say("The job stores what it found in the table Rates, a durable one:")
     teller.run(
         """statehold call acme.bills bills.Rates INSERT --scope JOBS \\
-    --key '{"Currency": "USD"}' --value '{"PerEuro": 1.08, "FetchedAt": 0}'"""
+    --key '{"Currency": "USD"}' --value '{"PerEuro": 1.08, "FetchedAt": 0}'""",
+        brief=True,
     )
     teller.say("Commands lock a table in memory, open a bill and put dishes on it. Money is in 1/10000.")
     teller.run(
         """statehold call acme.bills bills.TableLocks INSERT --scope COMMANDS \\
-    --key '{"TableNumber": 7}' --value '{"Waiter": "Ada", "Since": 0}'"""
+    --key '{"TableNumber": 7}' --value '{"Waiter": "Ada", "Since": 0}'""",
+        brief=True,
     )
     teller.run(
         """statehold call acme.bills bills.Bills INSERT --scope COMMANDS \\
@@ -147,7 +153,8 @@ def _use(teller: Teller, rates: str) -> None:
         teller.run(
             f"""statehold call acme.bills bills.BillLines INSERT --scope COMMANDS \\
     --key '{{"Number": 1, "Line": {line}}}' \\
-    --value '{{"Dish": "{dish}", "Quantity": {line}, "Price": {price}}}'"""
+    --value '{{"Dish": "{dish}", "Quantity": {line}, "Price": {price}}}'""",
+            brief=True,
         )
     teller.say("A query reads the dishes of bill 1, in order, by the first field of the key:")
     teller.run(
@@ -158,13 +165,15 @@ def _use(teller: Teller, rates: str) -> None:
     teller.say("A projector keeps the turnover of the day:")
     teller.run(
         """statehold call acme.bills bills.Turnover INSERT --scope PROJECTORS \\
-    --key '{"Day": 20260101}' --value '{"Bills": 1, "Total": 305000}'"""
+    --key '{"Day": 20260101}' --value '{"Bills": 1, "Total": 305000}'""",
+        brief=True,
     )
     teller.say("And the plugin of the image takes the heat of the oven, three times:")
     for degrees in (180.0, 184.0, 206.0):
         teller.run(
             f"""statehold call acme.bills {_OVEN.format("INSERT --scope COMMANDS")} \\
-    --value '{{"Reading": {degrees}}}'"""
+    --value '{{"Reading": {degrees}}}'""",
+            brief=True,
         )
 
 
@@ -202,12 +211,17 @@ def _switch(teller: Teller) -> None:
     teller.step(
         "Activate and roll back",
         """Making a version current is one step: calls in flight finish on the version they began on, new
-        ones start on the new one. So is going back.""",
+        ones start on the new one. So is going back. When the last call on a version has returned, its
+        storages are freed, each exactly once and in reverse order, and its plugin is unloaded: the host
+        proves by weak references that nothing of it is left.""",
     )
     read = f"statehold call acme.bills {_OVEN.format('GET --scope QUERIES')}"
     teller.run("statehold activate acme.bills 2", says="acme.bills 2 is current")
     teller.run(read, says="Reading: 190.0")
+    assert teller.host is not None  # noqa: S101  step 4 opened it
+    second = teller.host.app("acme.bills").version("2")
     teller.run("statehold rollback acme.bills", says="acme.bills 1 is current")
+    _report(teller, second)
     teller.run(read, says="Reading: 206.0")
     teller.run("statehold apps", says="current")
 
@@ -223,24 +237,29 @@ def _matrix(teller: Teller) -> None:
 def _free(teller: Teller) -> None:
     teller.step(
         "Remove it",
-        """Undeploying frees the storages, each exactly once and in reverse order, and unloads the plugins:
-        the host proves by weak references that nothing of them is left. The rows stay in the data folder.""",
+        """Undeploying frees the storages of the current version, too. The rows stay in the data folder.""",
     )
     assert teller.host is not None  # noqa: S101  step 4 opened it
     versions = teller.host.app("acme.bills").versions
     teller.run("statehold undeploy acme.bills", says="acme.bills is gone")
     for version in versions:
-        report = version.wait_freed(10)
-        problems = (*report.problems, *report.survivors)
-        teller.expect(not problems, f"version {report.version} to be freed without a trace, got {problems}")
-        teller.say(f"Version {report.version}: {report.storages} storages freed, nothing survived.")
+        _report(teller, version)
     teller.run("statehold apps", says="No apps")
+
+
+def _report(teller: Teller, version: AppVersion) -> None:
+    report = version.wait_freed(10)
+    problems = (*report.problems, *report.survivors)
+    teller.expect(not problems, f"version {report.version} to be freed without a trace, got {problems}")
+    teller.say(f"Version {report.version}: {report.storages} storages freed, nothing of its plugin is left.")
 
 
 def _end(teller: Teller, seconds: float) -> None:
     teller.say(f"That was all of it, in {seconds:.1f} seconds, and the temporary folder is gone. From here:")
-    teller.show("statehold new app you.shop       # an application of your own, with a test")
-    teller.show("statehold new plugin red-box     # a storage plugin to install")
+    teller.show(
+        "statehold new app you.shop       # an application of your own, with a test\n"
+        "$ statehold new plugin red-box     # a storage plugin to install"
+    )
     teller.say(
         "The source of acme.bills is app_images/acme.bills, the documentation begins at docs/index.md."
     )

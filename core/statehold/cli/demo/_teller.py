@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from statehold.cli._output import Output
+from statehold.cli._session import Session
 from statehold.sdk import StateholdError
 
 if TYPE_CHECKING:
@@ -51,8 +52,10 @@ class Teller:
         self._out.line()
         self._out.line(click.style(f"$ {command}", bold=True))
 
-    def run(self, command: str, *, code: int = 0, says: str = "") -> str:
+    def run(self, command: str, *, code: int = 0, says: str = "", brief: bool = False) -> str:
         """Write a `statehold` command, run it, write what it says, and return that without colours.
+
+        Where *brief*, only the last line of it is written.
 
         Raises:
             StateholdError: it does not end with *code*, or does not say *says*.
@@ -61,11 +64,11 @@ class Teller:
         self.show(command)
         text, got = self._execute(shlex.split(command.replace("\\\n", " "))[1:])
         plain = _ANSI.sub("", text)
-        self._out.line(text.rstrip())
+        self._out.line(text.rstrip().rpartition("\n")[2] if brief else text.rstrip())
         self.steps[-1]["commands"].append({"command": command, "exit_code": got, "output": plain})
         self.expect(got == code, f"`{command}` to end with {code}, it ended with {got}")
         said = says in " ".join(plain.split())
-        self.expect(said, f"`{command}` to say {says!r}, it said:\n{plain}")
+        self.expect(said, f"`{command}` to say {says!r}, it said {plain!r}")
         return plain
 
     def expect(self, holds: bool, what: str) -> None:  # noqa: FBT001
@@ -80,5 +83,6 @@ class Teller:
         from statehold.cli._main import execute  # noqa: PLC0415
 
         with redirect_stdout(io.StringIO()) as captured, redirect_stderr(captured):
-            code = execute(arguments, color=bool(self._color), host=self.host)
+            session = Session(host=self.host, width=79)
+            code = execute(arguments, color=bool(self._color), session=session)
         return captured.getvalue(), code

@@ -52,7 +52,7 @@ def story(tmp_path_factory):
         "acme.bills 1 is current again",
         "9. Who may do what",
         "10. Remove it",
-        "nothing survived",
+        "nothing of its plugin is left",
         "statehold new app",
     ],
 )
