@@ -38,7 +38,7 @@ EXTENSIONS = """
         COMMAND TakeOrder{n}(Order{n})
             STATE(sys.Record(Order{n}), sys.CommandContext)
             INTENTS(sys.Record(Order{n}), sys.Result);
-        QUERY OrdersOf{n}(Order{n})
+        QUERY OrdersOf{n}(any)
             STATE(sys.View(OrdersByDay{n}))
             RETURNS void;
         SYNC PROJECTOR FillOrders{n}

@@ -105,7 +105,7 @@ def _name_packages(model: Model, application: n.Application, place: Place, repor
     if not is_complete or own.is_partial:
         return
     for package in model.packages:
-        if package.path not in reached:
+        if package.path not in reached and package.files:
             last_part = package.path.rpartition("/")[2]
             report.error(
                 place,

@@ -34,6 +34,8 @@ class Structure:
     is_incomplete: bool = False
     fields: dict[str, FieldDef] = attrs.field(factory=dict)
     containers: dict[str, ContainerDef] = attrs.field(factory=dict)
+    # What its `ref` fields may refer to, those it has by a field set included.
+    targets: list[tuple[FieldDef, Symbol]] = attrs.field(factory=list)
 
 
 def resolve_kinds(model: Model, names: Names, report: Report) -> list[Structure]:

@@ -85,10 +85,10 @@ class Structures:
             "break the circle",
         )
 
-    def _may_add(self, structure: Structure, count: int) -> bool:
+    def _may_add(self, structure: Structure, count: int, targets: int = 0) -> bool:
         """Count fields; report, once, that there are more than anything can hold."""
         over = self._all_fields > _MAX_ALL_FIELDS
-        self._all_fields += count
+        self._all_fields += count + targets
         is_too_big = len(structure.fields) + count > _MAX_FIELDS
         if not is_too_big and self._all_fields <= _MAX_ALL_FIELDS:
             return True
@@ -210,30 +210,27 @@ class Structures:
             )
 
     def _ref_field(self, structure: Structure, item: n.RefField) -> None:
-        field = ref_field(structure.symbol, item, self._names, self._report)
-        self._check_references(structure, field, item.targets)
-        self._add_field(structure, item.name.span, field)
-
-    def _check_references(
-        self, structure: Structure, field: FieldDef, targets: tuple[n.NameRef, ...], at: n.Span | None = None
-    ) -> None:
-        if structure.kind is None:
-            return
         symbol = structure.symbol
-        for target in targets:
+        field = ref_field(symbol, item, self._names, self._report)
+        self._add_field(structure, item.name.span, field)
+        for target in item.targets:
             found = self._names.look_up(target, symbol.place, Kind.TABLE)
-            if found is not None and found.info.kind in _MAY_NOT_REFER[structure.kind]:
-                self._forbidden_reference(structure, field, found, at or target.span)
+            if found is not None:
+                self._refer(structure, field, found, target.span)
 
-    def _forbidden_reference(self, structure: Structure, field: FieldDef, found: Symbol, at: n.Span) -> None:
-        self._report.error(
-            structure.symbol.place,
-            at,
-            "reference-kind",
-            f"field {field.field.name}: {structure.kind} {structure.symbol.qname} cannot refer to "
-            f"{found.info.kind} {found.qname}",
-            "configuration may refer to configuration only, workflow to both, operations to anything",
-        )
+    def _refer(self, structure: Structure, field: FieldDef, target: Symbol, at: n.Span) -> None:
+        kind = structure.kind
+        if kind is None:
+            structure.targets.append((field, target))
+        elif target.info.kind in _MAY_NOT_REFER[kind]:
+            self._report.error(
+                structure.symbol.place,
+                at,
+                "reference-kind",
+                f"field {field.field.name}: {kind} {structure.symbol.qname} cannot refer to "
+                f"{target.info.kind} {target.qname}",
+                "configuration may refer to configuration only, workflow to both, operations to anything",
+            )
 
     def _include(self, structure: Structure, item: n.Include) -> None:
         symbol = structure.symbol
@@ -243,12 +240,14 @@ class Structures:
             return
         included: Structure = found.info
         structure.is_incomplete = structure.is_incomplete or included.is_incomplete
-        if not self._may_add(structure, len(included.fields)):
+        if not self._may_add(structure, len(included.fields), len(included.targets)):
             return
         what = f"field set {found.qname}"
         for name, field in included.fields.items():
             if self._is_free(structure, name, item.span, what):
                 structure.fields[name] = field
+        for field, target in included.targets:
+            self._refer(structure, field, target, item.span)
         if symbol.kind is Kind.TYPE:
             for name, container in included.containers.items():
                 if self._is_free(structure, name, item.span, what):
