@@ -30,19 +30,24 @@ def _words(text: str) -> frozenset[str]:
 LEVELS: Mapping[str, Level] = {
     "statement": Level(
         (";",),
-        _words("ABSTRACT ALTER ALTERABLE APPLICATION DECLARE EXTENSION IMPORT PARAMETER POOL PUBLISHED ROLE SECRET STATESTORAGE TEMPLATE WORKSPACE"),
+        _words(
+            "ABSTRACT ALTER ALTERABLE APPLICATION DECLARE EXTENSION IMPORT PARAMETER POOL PUBLISHED ROLE"
+            " SECRET STATESTORAGE TEMPLATE WORKSPACE"
+        ),
         has_bodies=True,
     ),
     "workspace_statement": Level(
         (";",),
-        _words("ABSTRACT ALTERABLE EXTENSION GRANT LIMIT POOL PUBLISHED RATE REVOKE ROLE TABLE TAG TYPE USE VIEW WORKSPACE"),
+        _words(
+            "ABSTRACT ALTERABLE EXTENSION GRANT LIMIT POOL PUBLISHED RATE REVOKE ROLE TABLE TAG TYPE USE"
+            " VIEW WORKSPACE"
+        ),
         has_bodies=True,
     ),
-    "extension": Level(
-        (";",), _words("COMMAND FUNCTION JOB PROJECTOR QUERY STORAGE SYNC"),
-    "use": Level((";",), _words("USE"),
-    "storage": Level((";", ","), _words("STORAGE"),
-    "operation": Level((",",), _words("GET GETBATCH INSERT READ UPDATE"),
+    "extension": Level((";",), _words("COMMAND FUNCTION JOB PROJECTOR QUERY STORAGE SYNC")),
+    "use": Level((";",), _words("USE")),
+    "storage": Level((";", ","), _words("STORAGE")),
+    "operation": Level((",",), _words("GET GETBATCH INSERT READ UPDATE")),
     "storage_field": Level((",",)),
     "item": Level((",",)),
     "view_item": Level((",",)),
@@ -75,4 +80,6 @@ BEFORE: Mapping[str, Callable[[], Any]] = {
 }
 
 # How the statements begin that hold statements.
-BODIES = _words("ABSTRACT ALTER ALTERABLE APPLICATION EXTENSION POOL STATESTORAGE WORKSPACE workspace_begin workspace_kind")
+BODIES = _words(
+    "ABSTRACT ALTER ALTERABLE APPLICATION EXTENSION POOL STATESTORAGE WORKSPACE workspace_begin workspace_kind"
+)
