@@ -15,6 +15,7 @@ class TestTable(StorageConformance):
     value = [Field("Reading", "float64"), Field("At", "int64", required=True), Field("Note", "text")]
     durable = True
     ordered = True
+    examples = 20
 
 
 class TestTableOfEveryType(StorageConformance):
