@@ -25,10 +25,10 @@ def command(out: Output, options: HostOptions, *, image: Path, beside: bool) -> 
         app = opened.app
     with options.open(out, apps=[app]) as host, out.progress(f"deploying {app}") as tell:
         version = host.deploy(image, activate=not beside, progress=tell)
-        state = version.state.value
+        state, count = version.state.value, len(version.partitions)
     document = {"app": version.app, "version": version.name, "digest": version.digest, "state": state}
-    out.document({**document, "partitions": len(version.partitions), "warnings": version.warnings})
+    out.document({**document, "partitions": count, "warnings": version.warnings})
     for warning in version.warnings:
         out.warn(warning)
     where = "beside the current version" if beside else "current"
-    out.done(f"{version.app} {version.name} is {where}, {plural(len(version.partitions), 'partition')}")
+    out.done(f"{version.app} {version.name} is {where}, {plural(count, 'partition')}")
