@@ -158,7 +158,7 @@ def open_archive(path: Path) -> Archive:
 
 
 # Versions that are upgraded and rolled back load the same few files again and again.
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _open(path: Path, inode: int, size: int, changed: int) -> Archive:  # noqa: ARG001 - they are the key
     return Archive(path)
 

@@ -39,7 +39,7 @@ def load_object(
         found: object = import_module(name)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:
+    except BaseException as error:  # SystemExit, too: it is the plugin's, and the host goes on
         raise _blame(error, who=who, module=name, public=public) from error
     for attribute in filter(None, (match["object"] or "").split(".")):
         try:
@@ -49,7 +49,7 @@ def load_object(
                 f"{who} cannot be loaded: {name!r} has no {match['object']!r}",
                 hint=_nearest(attribute, dir(found)),
             ) from error
-        except Exception as error:
+        except Exception as error:  # a module may make its objects only when they are asked for
             raise _blame(error, who=who, module=name, public=public) from error
     return found
 

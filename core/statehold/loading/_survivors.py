@@ -7,6 +7,7 @@ import gc
 import inspect
 import sys
 import threading
+import time
 from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
@@ -17,7 +18,8 @@ from statehold.loading._sweep import is_of
 from statehold.loading._traces import marked
 
 _HERE = str(Path(__file__).parent)
-_LEVELS = 40
+_AT_ONCE = 16
+_SECONDS = 1.0
 
 
 @attrs.frozen
@@ -44,12 +46,19 @@ def holders(things: Sequence[object], marker: str, *, ignored: set[int]) -> list
             found[index] = found[index] or text
     origin = {id(thing): index for index, thing in enumerate(things)}
     seen = {*ignored, *origin, id(things)}
-    level: list[object] = list(things)
-    kept = [level]  # an object that is gone could leave its id to another one
-    while level and len(kept) < _LEVELS:
-        referrers = gc.get_referrers(*level)
-        further: list[object] = []
-        kept += [referrers, further]
+    queue = list(things)
+    kept: list[object] = [queue]  # an object that is gone could leave its id to another one
+    deadline = time.monotonic() + _SECONDS
+    walks = 0
+    while queue and time.monotonic() < deadline:
+        if walks * _AT_ONCE >= len(things) and any(found.values()):
+            break  # what holds them more indirectly tells nothing new
+        walks += 1
+        # One walk through the heap for some at a time: each costs more with every thing it looks for.
+        some = queue[:_AT_ONCE]
+        del queue[:_AT_ONCE]
+        referrers = gc.get_referrers(*some)
+        kept += [some, referrers]
         seen |= {id(kept), *map(id, kept)}
         for referrer in referrers:
             if id(referrer) in seen or _is_here(referrer):
@@ -61,10 +70,9 @@ def holders(things: Sequence[object], marker: str, *, ignored: set[int]) -> list
                 found[index] = found[index] or text
             else:
                 origin[id(referrer)] = index
-                further.append(referrer)
-        level = further
+                queue.append(referrer)
     if not any(found.values()):
-        found[0] = "something Python cannot see, such as a compiled extension"
+        found[0] = "a variable of a running call, or something that Python does not show"
     return list(found.values())
 
 
@@ -98,20 +106,16 @@ def _held_by_call(thread: str, frame: FrameType, things: Sequence[object], marke
 
 def _variables(frame: FrameType, things: Sequence[object], marker: str) -> dict[int, str]:
     """Return the local variables of a running function that hold something of the plugin."""
-    if not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
-        return {}  # a module's or class's own names, which are found by who refers to them
+    if sys.version_info < (3, 13) or not frame.f_code.co_flags & inspect.CO_OPTIMIZED:
+        # Before, looking at them changes what `locals()` has given to the function; and a module's or
+        # class's own names are found by who refers to them.
+        return {}
     index = {id(thing): number for number, thing in enumerate(things)}
-    variables = frame.f_locals
-    try:
-        return {
-            index.get(id(value), index.get(id(type(value)), 0)): name
-            for name, value in variables.items()
-            if id(value) in index or is_of(value, marker)
-        }
-    finally:
-        if type(variables) is dict:
-            # Before Python 3.13 this is a copy that the frame keeps: it would hold what it shows.
-            variables.clear()
+    return {
+        index.get(id(value), index.get(id(type(value)), 0)): name
+        for name, value in frame.f_locals.items()
+        if id(value) in index or is_of(value, marker)
+    }
 
 
 def _is_here(thing: object) -> bool:

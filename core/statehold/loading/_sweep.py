@@ -16,9 +16,9 @@ from statehold.loading._traces import marked
 
 def sweep(marker: str) -> None:
     """Remove what carries *marker* from caches and registries that hold classes strongly."""
-    for clear in typing._cleanups:  # type: ignore[attr-defined]  # noqa: SLF001 - no public way
+    for clear in getattr(typing, "_cleanups", ()):  # there is no public way
         clear()
-    for logger in (logging.root, *logging.Logger.manager.loggerDict.values()):
+    for logger in (logging.root, *list(logging.Logger.manager.loggerDict.values())):
         if isinstance(logger, logging.Logger):
             for handler in [each for each in logger.handlers if is_of(each, marker)]:
                 logger.removeHandler(handler)

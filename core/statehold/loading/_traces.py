@@ -33,7 +33,7 @@ def remove_modules(space: Space) -> dict[str, ModuleType]:
     # Both are filled when somebody walks through the plugin's packages.
     archive = str(space.archive.path)
     sys.path_importer_cache.pop(archive, None)
-    zipimport._zip_directory_cache.pop(archive, None)  # type: ignore[attr-defined]  # noqa: SLF001
+    getattr(zipimport, "_zip_directory_cache", {}).pop(archive, None)
     return removed
 
 
