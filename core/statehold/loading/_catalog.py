@@ -9,7 +9,7 @@ from difflib import get_close_matches
 import attrs
 
 from statehold.loading._app_plugins import AppPlugins
-from statehold.loading._entries import HOOKS, STORAGES, Entry, installed_entries
+from statehold.loading._entries import Entry, installed_entries
 from statehold.loading._hook_plugins import HookPlugins, label
 from statehold.loading._reference import check_is_provider, load_object
 from statehold.sdk import Contract, PluginError, Provider
@@ -197,7 +197,8 @@ class Catalog:
 
 def installed() -> Catalog:
     """Return the catalog of everything installed beside this Statehold."""
-    return Catalog(storages=installed_entries(STORAGES), hooks=installed_entries(HOOKS))
+    storages, hooks = installed_entries()
+    return Catalog(storages=storages, hooks=hooks)
 
 
 def _conflict(claims: Sequence[Entry]) -> PluginError:

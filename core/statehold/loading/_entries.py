@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 STORAGES = "statehold.storages"
@@ -31,30 +33,39 @@ class Entry:
         return f"{self.distribution} {self.version} in {self.location}"
 
 
-def installed_entries(group: str) -> tuple[Entry, ...]:
-    """Return the entry points of *group* by name; of one distribution found twice, the first on the path."""
+def installed_entries() -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """Return the entries of the groups of storages and of hooks, each sorted by name.
+
+    Of one distribution that is found twice, the first on the path counts, as for an import.
+    """
     from importlib_metadata import entry_points  # noqa: PLC0415 - 25 ms that `import statehold` need not pay
 
-    return tuple(
-        sorted(
-            Entry(
-                name=point.name,
-                value=point.value,
-                distribution=point.dist.name,
-                version=point.dist.version,
-                location=_location(point.dist),
-            )
-            for point in entry_points(group=group)
-            if point.dist is not None
-        )
-    )
+    found: dict[str, list[Entry]] = {STORAGES: [], HOOKS: []}
+    origins: dict[int, dict[str, str]] = {}
+    points = entry_points()
+    for group, entries in found.items():
+        for point in points.select(group=group):
+            if point.dist is not None:
+                # Each of these reads and parses a file of the distribution.
+                origin = origins.get(id(point.dist)) or _origin(point.dist)
+                origins[id(point.dist)] = origin
+                entries.append(Entry(name=point.name, value=point.value, **origin))
+    return tuple(sorted(found[STORAGES])), tuple(sorted(found[HOOKS]))
 
 
-def _location(distribution: object) -> str:
+def _origin(distribution: Any) -> dict[str, str]:
+    return {
+        "distribution": distribution.name,
+        "version": distribution.version,
+        "location": _location(distribution),
+    }
+
+
+def _location(distribution: Any) -> str:
     # An editable install has its code elsewhere than its metadata; only the origin knows where.
-    origin = getattr(distribution, "origin", None)
+    origin = distribution.origin
     if getattr(getattr(origin, "dir_info", None), "editable", False):
         from urllib.parse import unquote, urlsplit  # noqa: PLC0415 - only for editable installs
 
-        return unquote(urlsplit(str(origin.url)).path)  # type: ignore[union-attr]
-    return str(distribution.locate_file("")).rstrip("/")  # type: ignore[attr-defined]
+        return unquote(urlsplit(origin.url).path)
+    return str(distribution.locate_file("")).rstrip("/")
