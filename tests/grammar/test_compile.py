@@ -318,8 +318,8 @@ _STATEMENTS = st.sampled_from(
         "VIEW {} (f int, g ref({}), PRIMARY KEY ((f), g)) AS RESULT OF {}",
         "EXTENSION ENGINE WASM (PROJECTOR {} AFTER INSERT ON {} STATE({}({})) INTENTS(sys.View({})))",
         "EXTENSION ENGINE WASM (COMMAND {}({}, UNLOGGED {}) STATE({}) RETURNS {} WITH Tags=({}))",
-        "EXTENSION ENGINE PYTHON (PROJECTOR {} AFTER EXECUTE WITH PARAM ON ({}, {}); JOB {}"
-        " '@daily' INTENTS({}))",
+        "EXTENSION ENGINE PYTHON (PROJECTOR {} AFTER EXECUTE WITH PARAM ON ({}, {}))",
+        "EXTENSION ENGINE BUILTIN (JOB {} '@daily' STATE({}) INTENTS({}, {}))",
         "ABSTRACT WORKSPACE {} INHERITS {} (USE WORKSPACE A; TYPE {} (f int))",
         "GRANT SELECT(f, g), UPDATE ON TABLE {} TO {}",
         "REVOKE {} FROM {}",

@@ -50,8 +50,9 @@ def _grant(node: n.Grant | n.GrantRole, place: Place, names: Names, report: Repo
         target = names.find(node.granted, place, Kind.ROLE)
     else:
         kind = AccessKind(node.target.kind.value)
+        kinds = TARGETS[node.target.kind]
         if node.target.name is not None:
-            target = names.find(node.target.name, place, *TARGETS[node.target.kind])
+            target = names.find(node.target.name, place, *kinds, expected=kind.lower())
         if node.target.tag is not None:
             tag = names.find(node.target.tag, place, Kind.TAG)
         if target is not None:

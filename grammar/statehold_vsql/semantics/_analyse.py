@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
 from statehold_vsql._contract import Contract
-from statehold_vsql.appdef import AppDef, QName, TagDef, VariableDef, WorkspaceDef
+from statehold_vsql.appdef import AppDef, QName, TagDef, WorkspaceDef
 from statehold_vsql.semantics._access import check_grants, check_role
 from statehold_vsql.semantics._application import define_application
 from statehold_vsql.semantics._common import workspace_name
@@ -14,7 +14,7 @@ from statehold_vsql.semantics._kinds import resolve_kinds
 from statehold_vsql.semantics._limits import check_limit, check_rate
 from statehold_vsql.semantics._model import Kind, Model, Package, Symbol, WorkspaceInfo
 from statehold_vsql.semantics._names import Names
-from statehold_vsql.semantics._parameters import check_parameter
+from statehold_vsql.semantics._parameters import check_parameter, check_variable
 from statehold_vsql.semantics._report import Report
 from statehold_vsql.semantics._storages import Storages
 from statehold_vsql.semantics._structures import Structures
@@ -54,6 +54,7 @@ def analyse(
     grants = check_grants(model, names, report)
     rates = _check(model, {Kind.RATE}, lambda s: check_rate(s, names, report))
     limits = _check(model, {Kind.LIMIT}, lambda s: check_limit(s, names, report))
+    variables = _check(model, {Kind.VARIABLE}, lambda s: check_variable(s, report))
     templates = _check(model, {Kind.TEMPLATE}, lambda s: check_template(s, names, report))
     if report.has_errors or model.application is None:
         return None
@@ -72,7 +73,7 @@ def analyse(
         rates=rates,
         limits=limits,
         tags=_check(model, {Kind.TAG}, _tag),
-        variables=_check(model, {Kind.VARIABLE}, _variable),
+        variables=variables,
         templates=templates,
     )
 
@@ -120,15 +121,6 @@ def _tag(symbol: Symbol) -> TagDef:
         name=symbol.qname,
         workspace=workspace_name(symbol.place),
         feature=feature.value if feature is not None else "",
-        comment=symbol.node.comment,
-        position=symbol.position,
-    )
-
-
-def _variable(symbol: Symbol) -> VariableDef:
-    return VariableDef(
-        name=symbol.qname,
-        default=int(symbol.node.default.value),
         comment=symbol.node.comment,
         position=symbol.position,
     )

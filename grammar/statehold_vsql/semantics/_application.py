@@ -71,6 +71,8 @@ def _read_imports(package: Package, by_path: dict[str, Package]) -> None:
 
 def _name_packages(model: Model, application: n.Application, place: Place, report: Report) -> None:
     own = place.package
+    if own.name == "sys" and not own.is_sys:
+        _reserved(own.path, place, head(application), report)
     named: set[str] = {own.name}
     reached = {own.path, "sys"}
     is_complete = not application.is_partial
@@ -99,7 +101,9 @@ def _name_packages(model: Model, application: n.Application, place: Place, repor
             # It may have been meant for one of those that no USE reaches.
             is_complete = False
         else:
-            if not imported.package.is_sys:
+            if name == "sys" and not imported.package.is_sys:
+                _reserved(imported.package.path, place, use.package.span, report)
+            elif not imported.package.is_sys:
                 imported.package.name = name
             reached.add(imported.package.path)
     if not is_complete or own.is_partial:
@@ -114,6 +118,16 @@ def _name_packages(model: Model, application: n.Application, place: Place, repor
                 f"APPLICATION {application.name} does not USE package {package.path}, which was passed along",
                 f"add IMPORT SCHEMA '{package.path}' and USE {last_part}, or leave the package out",
             )
+
+
+def _reserved(path: str, place: Place, span: n.Span, report: Report) -> None:
+    report.error(
+        place,
+        span,
+        "local-name",
+        f"package {path} would be called sys, which is the name of the package that all stand on",
+        "import it under another name: IMPORT SCHEMA '...' AS other",
+    )
 
 
 def _check_imports(package: Package, local_names: dict[str, str], report: Report) -> None:

@@ -24,3 +24,8 @@ def workspace_name(place: Place) -> QName | None:
 def one_of(words: Sequence[str]) -> str:
     """Return `A`, `A or B`, or `A, B or C`."""
     return f"{', '.join(words[:-1])} or {words[-1]}" if len(words) > 1 else "".join(words)
+
+
+def is_reported(number: n.Number) -> bool:
+    """Whether the parser has reported a number already, as one that does not fit into 64 bits."""
+    return number.value == 0 and number.span.end_column - number.span.column > len("9223372036854775807")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bisect
 import json
 import re
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ def check_config(symbol: Symbol, text: n.Text, report: Report) -> None:
     try:
         config = json.loads(text.value, object_pairs_hook=_object, parse_constant=_not_json)
     except json.JSONDecodeError as error:
-        at = _span(text, error.pos, 1)
+        at = _Literal(text).span(error.pos, 1)
         report.error(symbol.place, at, "invalid-config", f"JSONCONFIG is not JSON: {error.msg}")
         return
     except (ValueError, RecursionError) as error:
@@ -33,39 +34,41 @@ def check_config(symbol: Symbol, text: n.Text, report: Report) -> None:
             "write `{...}`",
         )
         return
-    reported: set[str] = set()
-    for value in _texts(config):
-        for match in _REFERENCE.finditer(value):
-            name = match[1]
-            if name != "$" and name not in reported:
-                _check_reference(symbol, text, name, report, reported)
+    # Where each name stands first, and where a `$` without one does.
+    offsets: dict[str | None, int] = {}
+    for match in _REFERENCE.finditer(text.value):
+        offsets.setdefault(match[1], match.start())
+    literal = _Literal(text)
+    used = {match[1]: None for value in _texts(config) for match in _REFERENCE.finditer(value)}
+    for name in used:
+        if name != "$":
+            length = len(name or "") + 1
+            at = literal.span(offsets[name], length) if name in offsets else text.span
+            _check_reference(symbol, name, at, report)
 
 
 _JSON_NAMES: dict[type, str] = {list: "list", str: "text", bool: "boolean", int: "number", float: "number"}
 
 
-def _check_reference(
-    symbol: Symbol, text: n.Text, name: str | None, report: Report, reported: set[str]
-) -> None:
+def _check_reference(symbol: Symbol, name: str | None, at: n.Span, report: Report) -> None:
     package = symbol.place.package
     if name is None:
-        reported.add("")
         report.error(
             symbol.place,
-            _find(text, r"\$(?![\w$])", 1),
+            at,
             "undefined-parameter",
             "a `$` in JSONCONFIG stands before the name of a PARAMETER or SECRET",
             "write `$$` for a dollar",
         )
         return
     found = package.symbols.get(name)
-    if (found is not None and found.kind is Kind.PARAMETER) or name in package.damaged | package.redefined:
+    is_parameter = found is not None and found.kind is Kind.PARAMETER
+    if is_parameter or name in package.damaged or name in package.redefined:
         return
-    reported.add(name)
     parameters = (other for other, s in package.symbols.items() if s.kind is Kind.PARAMETER)
     report.error(
         symbol.place,
-        _find(text, rf"\${name}(?!\w)", len(name) + 1),
+        at,
         "undefined-parameter",
         f"${name} in JSONCONFIG is not a PARAMETER or SECRET of package {package.path}",
         report.nearest(name, parameters, size=len(package.symbols), prefix="$")
@@ -98,22 +101,22 @@ def _texts(config: Any) -> Iterator[str]:
             pending.extend(value)
 
 
-def _find(text: n.Text, pattern: str, length: int) -> n.Span:
-    match = re.search(pattern, text.value, re.ASCII)
-    return _span(text, match.start(), length) if match else text.span
+class _Literal:
+    """Says where in the file a part of the literal stands."""
 
+    def __init__(self, text: n.Text) -> None:
+        self._whole = text.span
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text.value))]
+        # Only in backquotes is the text written as it is: then its size is that of the literal.
+        height = len(self._starts) - 1
+        width = len(text.value) - self._starts[-1] + (1 if height else text.span.column + 1)
+        self._is_raw = (text.span.end_line - text.span.line, text.span.end_column - 1) == (height, width)
 
-def _span(text: n.Text, offset: int, length: int) -> n.Span:
-    """Return where in the file a part of the literal stands, or all of it if that cannot be said."""
-    whole, value = text.span, text.value
-    height = value.count("\n")
-    width = len(value) - value.rfind("\n") - 1
-    start = whole.column + 1 if height == 0 else 1
-    # Only in backquotes is the text written as it is.
-    if whole.end_line - whole.line != height or whole.end_column - 1 != start + width:
-        return whole
-    before = value[:offset]
-    lines = before.count("\n")
-    line = text.span.line + lines
-    column = offset - before.rfind("\n") if lines else text.span.column + 1 + offset
-    return n.Span(line, column, line, column + length)
+    def span(self, offset: int, length: int) -> n.Span:
+        """Return the span of a part, or that of the literal if the part's place cannot be told."""
+        if not self._is_raw:
+            return self._whole
+        row = bisect.bisect_right(self._starts, offset) - 1
+        line = self._whole.line + row
+        column = offset - self._starts[row] + (1 if row else self._whole.column + 1)
+        return n.Span(line, column, line, column + length)

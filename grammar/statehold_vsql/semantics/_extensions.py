@@ -118,19 +118,16 @@ class Extensions:
 
     def _check_job(self, symbol: Symbol, node: n.Job) -> None:
         place = symbol.place
-        workspace = place.workspace
-        is_app_workspace = (
-            workspace is not None
-            and workspace.symbol.name == "AppWorkspaceWS"
-            and workspace.symbol.place.package.is_sys
-        )
-        if not is_app_workspace and not place.is_lost:
+        workspace = place.workspace.symbol if place.workspace is not None else None
+        # At the root nothing but functions is possible, which the parser reports.
+        if workspace is not None and not (
+            workspace.name == "AppWorkspaceWS" and workspace.place.package.is_sys
+        ):
             self._report.error(
                 place,
                 symbol.head,
                 "job-outside-app-workspace",
-                f"JOB {node.name} is declared in {workspace.symbol.qname if workspace else 'no workspace'}, "
-                "but jobs run in sys.AppWorkspaceWS only",
+                f"JOB {node.name} is declared in {workspace.qname}, but jobs run in sys.AppWorkspaceWS only",
                 "declare it inside ALTER WORKSPACE sys.AppWorkspaceWS (...)",
             )
         if node.schedule is None:
@@ -184,7 +181,7 @@ class Extensions:
                     "name the type that the commands take",
                 )
         else:
-            found = self._names.find(ref, place, Kind.TABLE, Kind.DESCRIPTOR)
+            found = self._names.find(ref, place, Kind.TABLE, Kind.DESCRIPTOR, expected="table")
             if found is not None and found.kind is Kind.TABLE:
                 self._check_table(symbol, actions, ref, found)
         return found.qname if found is not None else None

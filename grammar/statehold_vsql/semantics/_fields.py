@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from statehold_vsql._fields import DataType, Field
+from statehold_vsql.semantics._common import is_reported
 from statehold_vsql.semantics._model import Place
 from statehold_vsql.semantics._patterns import pattern_error
 from statehold_vsql.semantics._report import Report
@@ -41,15 +42,16 @@ def checked_length(type_: n.TypeName, place: Place, report: Report, *, maximum: 
     number = type_.length
     if number is None:
         return None
+    if is_reported(number):
+        return None
     length = int(number.value)
     if length < 1 or (maximum is not None and length > maximum):
         bounds = f"from 1 to {maximum}" if maximum is not None else "at least 1"
-        found = f"{length}" if length < 10**9 else f"a number of {len(str(length))} digits"
         report.error(
             place,
             number.span,
             "field-length",
-            f"the length of a {type_.type} field is {bounds}, found {found}",
+            f"the length of a {type_.type} field is {bounds}, found {length}",
             "use a blob for more" if length else "leave the length out for the default, 255",
         )
         return None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from statehold_vsql.appdef import AccessKind, AccessOperation, LimitDef, RateDef, RateScope, RateUnit
 from statehold_vsql.semantics._access import TARGETS
-from statehold_vsql.semantics._common import one_of, workspace_name
+from statehold_vsql.semantics._common import is_reported, one_of, workspace_name
 from statehold_vsql.semantics._model import Kind, Symbol
 from statehold_vsql.semantics._names import Names
 from statehold_vsql.semantics._report import Report
@@ -15,14 +15,15 @@ def check_rate(symbol: Symbol, names: Names, report: Report) -> RateDef:
     count, variable = 0, None
     if isinstance(node.count, n.Number):
         count = int(node.count.value)
-        _check_positive(symbol, count, node.count.span, "the count", report)
+        if not is_reported(node.count):
+            _check_positive(symbol, count, node.count.span, "the count", report)
     else:
         found = names.find(node.count, symbol.place, Kind.VARIABLE)
         if found is not None:
             variable = found.qname
             count = int(found.node.default.value)
             _check_positive(symbol, count, node.count.span, f"the DEFAULT of {found.qname}", report)
-    if node.period is not None:
+    if node.period is not None and not is_reported(node.period):
         _check_positive(symbol, int(node.period.value), node.period.span, "the period", report)
     scopes = [RateScope(node.object_scope or RateScope.APP_PARTITION)]
     if node.subject_scope:

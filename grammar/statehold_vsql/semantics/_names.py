@@ -23,11 +23,18 @@ class Names:
         self._missing_imports: set[tuple[Package, str]] = set()
 
     def find(
-        self, ref: n.NameRef, place: Place, *kinds: Kind, expected: str = "", words: tuple[str, ...] = ()
+        self,
+        ref: n.NameRef,
+        place: Place,
+        *kinds: Kind,
+        expected: str = "",
+        words: tuple[str, ...] = (),
+        hint: str = "",
     ) -> Symbol | None:
         """Return what `ref` stands for, or report that it is undefined and return None.
 
-        `expected` and `words` are for the report: what would fit, and words that would fit besides names.
+        The rest is for the report: what would fit, words that would fit besides names, and what to say if
+        no name is near.
         """
         package = self.package(ref, place)
         if package is None:
@@ -35,7 +42,9 @@ class Names:
         symbol = package.symbols.get(ref.name)
         if symbol is not None and symbol.kind in kinds and self._is_visible(symbol, place):
             return symbol
-        self._undefined(ref, place, package, kinds, expected=expected or " or ".join(kinds), words=words)
+        self._undefined(
+            ref, place, package, kinds, expected=expected or " or ".join(kinds), words=words, fallback=hint
+        )
         return None
 
     def look_up(self, ref: n.NameRef, place: Place, *kinds: Kind) -> Symbol | None:
@@ -108,6 +117,7 @@ class Names:
         *,
         expected: str,
         words: tuple[str, ...],
+        fallback: str,
     ) -> None:
         if ref.name in package.damaged or ref.name in package.redefined:
             return
@@ -125,6 +135,7 @@ class Names:
                 size=len(package.symbols),
                 prefix=f"{ref.package}." if ref.package else "",
             )
+            hint = hint or fallback
         elif symbol.kind not in kinds:
             message = f"{ref.text} is a {symbol.kind}, but a {expected} is expected here"
             hint = f"{symbol.title} is declared at {symbol.position}"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from statehold_vsql._fields import DataType, Field
-from statehold_vsql.appdef import ParameterDef
+from statehold_vsql.appdef import ParameterDef, VariableDef
 from statehold_vsql.semantics._fields import TYPE_WORDS, checked_length
 from statehold_vsql.semantics._model import Symbol
 from statehold_vsql.semantics._report import Report
@@ -48,6 +48,17 @@ def check_parameter(symbol: Symbol, report: Report) -> ParameterDef | None:
         secret=node.secret,
         comment=node.comment,
         position=symbol.position,
+    )
+
+
+def check_variable(symbol: Symbol, report: Report) -> VariableDef:
+    """Check a DECLARE: its default is a number of 32 bits."""
+    node: n.Declare = symbol.node
+    wrong = _default_error(DataType.INT32, None, node.default.value)
+    if wrong:
+        report.error(symbol.place, node.default.span, "default-type", f"DECLARE {symbol.name}: {wrong}")
+    return VariableDef(
+        name=symbol.qname, default=int(node.default.value), comment=node.comment, position=symbol.position
     )
 
 

@@ -9,6 +9,7 @@ from statehold_vsql._contract import Contract
 from statehold_vsql._fields import DataType, Field
 from statehold_vsql._words import ExtensionEngine, Operation, Scope, StorageEngine
 from statehold_vsql.appdef import StorageDef
+from statehold_vsql.semantics._common import tag_names
 from statehold_vsql.semantics._config import check_config
 from statehold_vsql.semantics._fields import TYPE_WORDS, checked_length
 from statehold_vsql.semantics._model import Symbol
@@ -65,6 +66,7 @@ class Storages:
                 self._report.nearest(provider, self._contracts, size=len(self._contracts))
                 or "a provider of your own is ENGINE PYPLUGIN",
             )
+        tag_names(node.tags, symbol.place, self._names)
         if node.config is not None:
             check_config(symbol, node.config, self._report)
         return StorageInfo(
@@ -88,7 +90,10 @@ class Storages:
         if isinstance(block, n.StateStorageBlock):
             return block.engine
         engine = _ENGINES.get(block.engine, StorageEngine.PYPLUGIN)
-        if not symbol.place.package.is_sys:
+        if symbol.place.workspace is not None:
+            # Not possible in a workspace, which the parser reports.
+            symbol.is_broken = True
+        elif not symbol.place.package.is_sys:
             symbol.is_broken = True
             self._report.error(
                 symbol.place,

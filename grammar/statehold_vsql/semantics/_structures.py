@@ -234,7 +234,8 @@ class Structures:
 
     def _include(self, structure: Structure, item: n.Include) -> None:
         symbol = structure.symbol
-        found = self._names.find(item.type, symbol.place, Kind.TYPE, words=TYPE_WORDS)
+        hint = f"a field has a type behind its name: `{item.type.name} int`" if not item.type.package else ""
+        found = self._names.find(item.type, symbol.place, Kind.TYPE, hint=hint)
         if found is None:
             structure.is_incomplete = True
             return

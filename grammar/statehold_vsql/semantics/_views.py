@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import attrs
+
 from statehold_vsql._fields import DataType, Field
 from statehold_vsql.appdef import FieldDef, ViewDef
 from statehold_vsql.semantics._common import tag_names
@@ -11,6 +13,19 @@ from statehold_vsql.semantics._structures import ref_field
 from statehold_vsql.syntax import nodes as n
 
 _SIZED = {DataType.TEXT: "text", DataType.BYTES: "bytes"}
+
+
+@attrs.frozen
+class FilledViews:
+    """The views that a projector or job has an intent for.
+
+    `names` are those written without a package, found or not: a name that is not visible to the
+    projector is reported there, not at the view as well.
+    """
+
+    views: set[Symbol]
+    names: set[str]
+    is_complete: bool = attrs.field(kw_only=True)
 
 
 def check_view(symbol: Symbol, names: Names, report: Report) -> ViewDef | None:
@@ -112,8 +127,8 @@ def _check_key(symbol: Symbol, fields: dict[str, FieldDef], key: n.PrimaryKey, r
         )
     seen: set[str] = set()
     last = key.clustering[-1] if key.clustering else None
-    for name in (*key.partition, *key.clustering):
-        is_partition = name in key.partition
+    for at, name in enumerate((*key.partition, *key.clustering)):
+        is_partition = at < len(key.partition)
         field = fields.get(name.text)
         if field is None:
             if name.text not in place.package.damaged:
@@ -162,22 +177,30 @@ def _check_result_of(symbol: Symbol, names: Names, report: Report) -> Symbol | N
     filler = names.find(node.result_of, symbol.place, Kind.PROJECTOR, Kind.JOB)
     if filler is None or filler.node.is_partial:
         return filler
+    if filler.info is None:
+        filler.info = _filled_by(filler, names)
+    filled: FilledViews = filler.info
+    if filled.is_complete and symbol not in filled.views and symbol.name not in filled.names:
+        report.error(
+            symbol.place,
+            node.result_of.span,
+            "view-without-intent",
+            f"view {symbol.qname} is the result of {filler.title}, which has no intent for it",
+            f"add INTENTS(sys.View({symbol.name})) to {filler.name} (at {filler.position})",
+        )
+    return filler
+
+
+def _filled_by(filler: Symbol, names: Names) -> FilledViews:
+    views: set[Symbol] = set()
+    plain: set[str] = set()
+    is_complete = True
     for use in filler.node.intents:
         storage = names.look_up(use.storage, filler.place, Kind.STORAGE)
-        if storage is None:
-            # Reported where it is used; it may have been meant for views.
-            return filler
-        if storage.node.entity_view and any(
-            names.look_up(entity, filler.place, Kind.VIEW) is symbol
-            or (entity.name == symbol.name and not entity.package)
-            for entity in use.entities
-        ):
-            return filler
-    report.error(
-        symbol.place,
-        node.result_of.span,
-        "view-without-intent",
-        f"view {symbol.qname} is the result of {filler.title}, which has no intent for it",
-        f"add INTENTS(sys.View({symbol.name})) to {filler.name} (at {filler.position})",
-    )
-    return filler
+        # One that is not declared is reported where it is used; it may have been meant for views.
+        is_complete = is_complete and storage is not None
+        if storage is not None and storage.node.entity_view:
+            found = (names.look_up(entity, filler.place, Kind.VIEW) for entity in use.entities)
+            views.update(view for view in found if view is not None)
+            plain.update(entity.name for entity in use.entities if not entity.package)
+    return FilledViews(views, plain, is_complete=is_complete)

@@ -133,3 +133,8 @@ def test_tags_and_variables_are_in_the_application(language) -> None:
     app = language.accepts("DECLARE N int DEFAULT 7; WORKSPACE W (TAG G FEATURE 'orders');")
     assert app.variables[QName("bills", "N")].default == 7
     assert app.tags[QName("bills", "G")].feature == "orders"
+
+
+@pytest.mark.parametrize("default", ["1.5", "2147483648", "-2147483649"])
+def test_a_variable_is_a_whole_number_of_32_bits(language, default: str) -> None:
+    language.reports(f"DECLARE N int DEFAULT «{default}»;", "default-type")

@@ -127,3 +127,13 @@ def test_diagnostics_come_in_the_order_of_packages_and_files_and_text() -> None:
         ("a", "0.vsql", "query-without-returns"),
         ("a", "0.vsql", "undefined-type"),
     ]
+
+
+def test_no_other_package_is_called_sys(language) -> None:
+    compiled = language.compile(
+        "",
+        others={"x.com/sys": "ABSTRACT WORKSPACE V ();"},
+        application="IMPORT SCHEMA 'x.com/sys'; APPLICATION bills (USE sys);",
+    )
+    assert {d.code for d in compiled.diagnostics} == {"local-name"}
+    assert _codes({"x/sys": {"a.vsql": "APPLICATION a ();"}}) == ["x/sys:local-name"]

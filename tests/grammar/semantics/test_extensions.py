@@ -8,17 +8,18 @@ from statehold_vsql import DataType, ExtensionEngine, ExtensionKind
 from statehold_vsql.appdef import ANY, ArgumentDef, QName, TriggerAction, TriggerDef
 
 _WORKSPACE = """ALTER WORKSPACE sys.AppWorkspaceWS (
-  DESCRIPTOR_TAG TYPE P (x int);
+  TAG G; TYPE P (x int);
   TABLE Bill INHERITS sys.CDoc (); TABLE Order INHERITS sys.ODoc (); ABSTRACT TABLE Base INHERITS sys.CDoc ();
   TABLE Line INHERITS sys.ORecord ();
   EXTENSION ENGINE PYTHON (COMMAND Pay; %s);
-);""".replace("DESCRIPTOR_TAG", "TAG G;")
+);"""
 
 
 def test_extensions_have_all_that_their_declarations_say(language) -> None:
     app = language.accepts(
-        _WORKSPACE % ""
-        """COMMAND C(P, UNLOGGED Bill) STATE(sys.AppSecret) INTENTS(sys.Record(Bill)) RETURNS any WITH Tags=(G);
+        _WORKSPACE
+        % """COMMAND C(P, UNLOGGED Bill)
+          STATE(sys.AppSecret) INTENTS(sys.Record(Bill)) RETURNS any WITH Tags=(G);
         QUERY Q(any) STATE(sys.Http) RETURNS P WITH Comment='all there is';
         SYNC PROJECTOR S AFTER INSERT OR UPDATE ON (Bill, sys.WRecord) OR AFTER EXECUTE ON Pay
           OR AFTER EXECUTE WITH PARAM ON P INCLUDING ERRORS;

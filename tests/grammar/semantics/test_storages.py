@@ -114,7 +114,7 @@ def test_what_is_there_twice_is_reported_with_both_positions(language) -> None:
     told = language.report(
         _block("A (GET SCOPE(JOBS));") + _block("«STORAGE A» (GET SCOPE(JOBS))"), "duplicate-name"
     )
-    assert "storage A is declared at bills.vsql:1:30" in told
+    assert "storage A is declared at bills.vsql:1:31" in told
 
 
 def test_the_workspace_id_is_in_every_key_already(language) -> None:
