@@ -81,5 +81,12 @@ BEFORE: Mapping[str, Callable[[], Any]] = {
 
 # How the statements begin that hold statements.
 BODIES = _words(
-    "ABSTRACT ALTER ALTERABLE APPLICATION EXTENSION POOL STATESTORAGE WORKSPACE workspace_begin workspace_kind"
+    "ABSTRACT ALTER ALTERABLE APPLICATION EXTENSION POOL STATESTORAGE WORKSPACE"
+    " workspace_begin workspace_kind"
+)
+
+# The words that come first inside of those.
+INSIDE = frozenset.union(
+    _words("DESCRIPTOR"),
+    *(LEVELS[name].beginnings for name in ("workspace_statement", "extension", "use", "storage")),
 )

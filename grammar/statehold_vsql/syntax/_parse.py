@@ -5,6 +5,7 @@ import re
 import attrs
 
 from statehold_vsql.syntax._checks import check_placement
+from statehold_vsql.syntax._outlook import Outlook
 from statehold_vsql.syntax._parsed import Parsed
 from statehold_vsql.syntax._parser import parser
 from statehold_vsql.syntax._recovery import Recovery
@@ -34,7 +35,7 @@ def parse_file(text: str, *, file: str, package: str) -> Parsed:
                 break
         text = _SURROGATES.sub(lambda found: "\ufffd" * len(found[0]), text)
     machine = parser()
-    recovery = Recovery(text, machine.tables, machine.lexer, reports)
+    recovery = Recovery(Outlook(text, machine.tables, machine.lexer), reports)
     tree = machine.parse(text, recovery)
     check_placement(tree, reports)
     if recovery.is_partial:

@@ -9,26 +9,21 @@ and the text is skipped up to a token that can stand behind it.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
 
 from statehold_vsql.syntax._actions import LOST, Items
-from statehold_vsql.syntax._levels import BEFORE, BODIES, LEVELS, LISTS, Level
+from statehold_vsql.syntax._levels import BEFORE, BODIES, INSIDE, LEVELS, LISTS, Level
+from statehold_vsql.syntax._outlook import Lexemes, Outlook
+from statehold_vsql.syntax._repairs import Repairs
 from statehold_vsql.syntax._reports import Reports
-from statehold_vsql.syntax._tables import END, Tables
-from statehold_vsql.syntax._tokens import ANYTHING, PROBLEM, Lexeme, Lexer, Problem, Token, span_at
+from statehold_vsql.syntax._tables import END
+from statehold_vsql.syntax._tokens import ANYTHING, PROBLEM, Lexeme, Problem, Token, span_at
 from statehold_vsql.syntax.nodes import Span
 
-# How many tokens are read to see whether a repair holds, and how many must at least stand.
-_LOOKAHEAD = 6
-_FEWEST = 3
-_SEPARATORS = (",", ";")
-_INSERTED = (",", ";", ")", "(")
 _IDENTIFIER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+")
-
-Lexemes = Generator[Lexeme, Mapping[str, int], None]
 
 
 @attrs.frozen
@@ -44,12 +39,15 @@ class _Cut:
 class Recovery:
     """The errors of one text, and how parsing goes on after each."""
 
-    def __init__(self, text: str, tables: Tables, lexer: Lexer, reports: Reports) -> None:
-        self._text = text
-        self._tables = tables
-        self._lexer = lexer
+    def __init__(self, outlook: Outlook, reports: Reports) -> None:
+        self._text = outlook.text
+        self._look = outlook
         self._reports = reports
+        self._repairs = Repairs(outlook, reports)
         self._line_starts: list[int] = []
+        # Behind the token at which the last thing given up ended, if that was not `;`.
+        self._resumed = 0
+        self._gave_up = False
         self.damaged_names: set[str] = set()
         self.is_partial = False
 
@@ -58,17 +56,33 @@ class Recovery:
         kind, value, start, end = found
         if kind == PROBLEM:
             return self._stand_in(states, values, value, start, end)
-        if kind != END and self._feed(list(states), kind):
+        if kind != END and self._look.feed(list(states), kind):
             self._reports.add("nesting", "this is nested too deeply", span_at(self._text, start, end))
             return self._give_up(states, values)
-        expected = [token for token in self._tables.actions[states[-1]] if self._feed(list(states), token)]
-        repair = self._repair(states, found, expected)
+        reopened = self._repairs.reopen(states, values, found)
+        if reopened is not None:
+            tokens, block = reopened
+            if not self._gave_up:
+                message = f'"{kind}" stands outside of {block} ( ... )'
+                hint = 'a ")" before it closes the block too early'
+                self._reports.add("syntax", message, span_at(self._text, start, end), hint)
+            self._gave_up = True
+            return self._look.go_on(tokens, end)
+        if self._resumed and self._look.lexer.skip_gap(self._text, self._resumed) == start:
+            return self._panic(states, values, found)  # the same error still
+        expected = [
+            token for token in self._look.tables.actions[states[-1]] if self._look.feed(list(states), token)
+        ]
+        repair = self._repairs.find(states, found, expected)
         inserted = repair[0][0][0] if repair is not None and len(repair[0]) > 1 else ""
         self._reports.unexpected(found, expected, inserted=inserted, opened=self._opened(states, values))
         if self._reports.is_full:
             return self._give_up(states, values)
         if repair is not None:
-            return self._go_on(*repair)
+            self._gave_up = False
+            if not repair[0]:
+                self._damage(start, end)
+            return self._look.go_on(*repair)
         return self._panic(states, values, found)
 
     def _stand_in(
@@ -78,94 +92,10 @@ class Recovery:
         if self._reports.is_full or end == len(self._text):
             # An open comment or text has swallowed the rest: what seems to be missing may be in there.
             return self._close(states, values, end)
-        if problem.kind is not None and self._feed(list(states), problem.kind):
-            return self._go_on([(problem.kind, problem.value, start, end)], end)
+        if problem.kind is not None and self._look.feed(list(states), problem.kind):
+            return self._look.go_on([(problem.kind, problem.value, start, end)], end)
         self._damage(start, end)
-        return self._go_on([], end)
-
-    def _go_on(self, first: Sequence[Lexeme], position: int) -> Lexemes:
-        lexemes = self._lexer.tokens(self._text, position, first=first)
-        next(lexemes)
-        return lexemes
-
-    # --- repairs
-
-    def _repair(
-        self, states: list[int], found: Lexeme, expected: list[str]
-    ) -> tuple[list[Lexeme], int] | None:
-        """Return the tokens to read instead of the one found, and where to go on."""
-        _, _, start, end = found
-        for keyword, until in self._reports.meant(found, expected):
-            meant: Lexeme = (keyword, Token(keyword, span_at(self._text, start, until)), start, until)
-            if self._reach(states, [meant], until) > 0:
-                return [meant], until
-        best: tuple[list[Lexeme], int] | None = None
-        furthest = _FEWEST - 1
-        for tokens, position in self._attempts(states, found, expected):
-            reach = self._reach(states, tokens, position)
-            if reach > furthest:
-                best, furthest = (tokens, position), reach
-        if best == ([], end):
-            self._damage(start, end)
-        return best
-
-    def _attempts(
-        self, states: list[int], found: Lexeme, expected: list[str]
-    ) -> Iterator[tuple[list[Lexeme], int]]:
-        kind, _, start, end = found
-        if kind == END:
-            closing = self._closing(states)
-            if closing:
-                yield [*self._signs(closing, start), found], end
-            return
-        if kind in _SEPARATORS:
-            for sign in _SEPARATORS:
-                if sign in expected:
-                    yield self._signs([sign], start), end
-        for sign in _INSERTED:
-            if sign in expected:
-                yield [*self._signs([sign], start), found], end
-        yield [], end
-
-    def _signs(self, signs: Sequence[str], position: int) -> list[Lexeme]:
-        span = span_at(self._text, position, position)
-        return [(sign, span if sign in "()" else None, position, position) for sign in signs]
-
-    def _closing(self, states: list[int]) -> list[str]:
-        """Return the parentheses that are missing at the end of the text, if nothing else is."""
-        stack = list(states)
-        closing: list[str] = []
-        while not self._feed(list(stack), END):
-            if not self._feed(stack, ")"):
-                return []
-            closing.append(")")
-        return closing
-
-    def _reach(self, states: list[int], first: list[Lexeme], position: int) -> int:
-        """Return how many tokens of the text behind `first` are read without an error: all, or some."""
-        stack = list(states)
-        lexemes = self._go_on(first, position)
-        for count in range(-len(first), _LOOKAHEAD):
-            kind = lexemes.send(self._tables.actions[stack[-1]])[0]
-            if not self._feed(stack, kind):
-                return count
-            if kind == END:
-                break
-        return _LOOKAHEAD
-
-    def _feed(self, stack: list[int], kind: str) -> bool:
-        """Take a token up in a stack of states alone; return False if it cannot stand there."""
-        while True:
-            step = self._tables.actions[stack[-1]].get(kind)
-            if step is None:
-                return False
-            if step >= 0:
-                stack.append(step)
-                return True
-            name, size, _ = self._tables.rules[~step]
-            if size:
-                del stack[-size:]
-            stack.append(self._tables.gotos[stack[-1]][name])
+        return self._look.go_on([], end)
 
     # --- panic mode
 
@@ -177,24 +107,33 @@ class Recovery:
         depth = 0  # of the parentheses in the text that is skipped
         for cut in self._cuts(states):
             given_up = (
-                self._tables.symbols[states[cut.index + 1]] if cut.index + 1 < len(states) else found[0]
+                self._look.tables.symbols[states[cut.index + 1]] if cut.index + 1 < len(states) else found[0]
             )
             has_body = cut.level.has_bodies and given_up in BODIES
-            unclosed = self._unclosed(states[cut.index + 1 :])
+            unclosed = self._look.unclosed(states[cut.index + 1 :])
             while True:
                 stop = self._stop(cut, kind, start, depth=depth, unclosed=unclosed, has_body=has_body)
                 if stop is not None:
                     stack = [*states[: cut.index + 1], *cut.states]
-                    made = self._signs([*stop, *(self._closing(stack) if kind == END else ())], start)
-                    if all(self._feed(stack, sign) for sign, *_ in made) and self._feed(stack, kind):
+                    made = self._look.signs(
+                        [*stop, *(self._look.closing(stack) if kind == END else ())], start
+                    )
+                    if all(self._look.feed(stack, sign) for sign, *_ in made) and self._look.feed(
+                        stack, kind
+                    ):
                         for problem in problems:
                             self._reports.add("token", problem.message, problem.span, problem.hint)
                         self._cut(cut, states, values, found, start)
-                        return self._go_on([*made, token], token[3])
+                        self._resumed = 0 if kind == ";" else token[3]
+                        self._gave_up = True
+                        return self._look.go_on([*made, token], token[3])
                 if kind == END or (kind == ")" and depth + unclosed <= 0) or (kind == ";" and not has_body):
                     break  # nothing further on belongs to what this level is in
                 depth += (kind == "(") - (kind == ")")
+                opened = kind == "("
                 kind, _, start, _ = token = next(skipped)
+                # A parenthesis before the first word of a statement is that of a body.
+                has_body = has_body or (opened and cut.level.has_bodies and kind in INSIDE)
         return self._give_up(states, values)
 
     def _stop(
@@ -212,7 +151,7 @@ class Recovery:
 
     def _cuts(self, states: list[int]) -> Iterator[_Cut]:
         """Yield what can be given up, the innermost first."""
-        gotos = self._tables.gotos
+        gotos = self._look.tables.gotos
         for index in range(len(states) - 1, -1, -1):
             here = gotos[states[index]]
             for name, level in LEVELS.items():
@@ -221,13 +160,13 @@ class Recovery:
                 for before, made in BEFORE.items():
                     if before in here and name in gotos[here[before]]:
                         yield _Cut(level, index, (here[before], gotos[here[before]][name]), (made(), LOST))
-            listed = LISTS.get(self._tables.symbols[states[index]])
+            listed = LISTS.get(self._look.tables.symbols[states[index]])
             if listed is not None:
                 yield _Cut(LEVELS[listed], index, (), ())
 
     def _skip(self, found: Lexeme, problems: list[Problem]) -> Iterator[Lexeme]:
         yield found
-        lexemes = self._go_on([], found[3])
+        lexemes = self._look.go_on([], found[3])
         while True:
             lexeme = lexemes.send(ANYTHING)
             if lexeme[0] == PROBLEM:
@@ -248,10 +187,10 @@ class Recovery:
         end: Lexeme = (END, Token("", span_at(self._text, position, position)), position, position)
         for cut in (_Cut(LEVELS["item"], len(states) - 1, (), ()), *self._cuts(states)):
             stack = [*states[: cut.index + 1], *cut.states]
-            closing = self._closing(stack)
-            if all(self._feed(stack, sign) for sign in [*closing, END]):
+            closing = self._look.closing(stack)
+            if all(self._look.feed(stack, sign) for sign in [*closing, END]):
                 self._cut(cut, states, values, end, position)
-                return self._go_on([*self._signs(closing, position), end], position)
+                return self._look.go_on([*self._look.signs(closing, position), end], position)
         return self._give_up(states, values)
 
     def _give_up(self, states: list[int], values: list[Any]) -> Lexemes:
@@ -260,9 +199,9 @@ class Recovery:
         end: Lexeme = (END, Token("", span_at(self._text, length, length)), length, length)
         items = values[0] if values and isinstance(values[0], Items) else Items()
         self._damage(self._begin_of(values[1:], end), length)
-        states[:] = [0, self._tables.gotos[0]["ready"]]
+        states[:] = [0, self._look.tables.gotos[0]["ready"]]
         values[:] = [items]
-        return self._go_on([end], length)
+        return self._look.go_on([end], length)
 
     # --- where things are
 
@@ -284,15 +223,11 @@ class Recovery:
             position -= 1
         return position == 0 or self._text[position - 1] == "\n"
 
-    def _unclosed(self, states: list[int]) -> int:
-        symbols = [self._tables.symbols[state] for state in states]
-        return symbols.count("(") - symbols.count(")")
-
     def _opened(self, states: list[int], values: list[Any]) -> Span | None:
         """Return where the innermost parenthesis was opened that is not closed yet."""
         closed = 0
         for state, value in zip(reversed(states[1:]), reversed(values), strict=True):
-            symbol = self._tables.symbols[state]
+            symbol = self._look.tables.symbols[state]
             closed += symbol == ")"
             if symbol == "(":
                 if not closed:

@@ -13,7 +13,7 @@ from statehold_vsql.syntax._tokens import Lexeme, span_at
 from statehold_vsql.syntax.nodes import Span
 
 _MOST = 100
-_MOST_EXPECTED = 7
+_MOST_EXPECTED = 8
 _PLAIN = {
     "NAME": "a name",
     "DOTTED": "a name",

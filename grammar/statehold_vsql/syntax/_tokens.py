@@ -159,6 +159,11 @@ class Lexer:
             elif group == 8:
                 kind = text[start:end]
                 value = Token(kind, Span(line, column, line, column + end - start))
+            elif row and "\n" in text[start:end] and ("RAW" if group == 9 else "STRING") not in row:
+                # A stray quote, for nobody writes long texts where none can stand. What follows is no text.
+                end = start + 1
+                kind = PROBLEM
+                value = Problem(f"unexpected {text[start]}", "", Span(line, column, line, column + 1))
             else:
                 span, line, line_start = _span(text, start, end, line, line_start)
                 if group == 9:
@@ -173,6 +178,11 @@ class Lexer:
                         value = Problem(bad.message, bad.hint, span, "STRING", written)
             row = yield kind, value, start, end
             position = end
+
+    def skip_gap(self, text: str, position: int) -> int:
+        """Return where the next token starts."""
+        found = self.gap.match(text, position)
+        return position if found is None else found.end()
 
     def _compound(self, text: str, word: str, end: int, row: Mapping[str, int]) -> tuple[str, int]:
         for rest, keyword in self.compounds[word]:
@@ -190,8 +200,7 @@ class Lexer:
 
     def _stray(self, text: str, position: int) -> Lexeme:
         """Return the end of the text, or what stands there and is no token."""
-        gap = self.gap.match(text, position)
-        start = position if gap is None else gap.end()
+        start = self.skip_gap(text, position)
         if start == len(text):
             return END, Token("", span_at(text, start, start)), start, start
         kind: str | None = None

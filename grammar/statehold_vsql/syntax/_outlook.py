@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+
+from statehold_vsql.syntax._tables import END, Tables
+from statehold_vsql.syntax._tokens import ANYTHING, Lexeme, Lexer, Token, span_at
+
+Lexemes = Generator[Lexeme, Mapping[str, int], None]
+
+# How many tokens are read to see how long a repair holds.
+FURTHEST = 7
+
+
+class Outlook:
+    """What the parser would do with a text from a given stack of states on, without doing it."""
+
+    def __init__(self, text: str, tables: Tables, lexer: Lexer) -> None:
+        self.text = text
+        self.tables = tables
+        self.lexer = lexer
+
+    def go_on(self, first: Sequence[Lexeme], position: int) -> Lexemes:
+        """Return the tokens of the text from a position on, behind some that are made up."""
+        lexemes = self.lexer.tokens(self.text, position, first=first)
+        next(lexemes)
+        return lexemes
+
+    def feed(self, stack: list[int], kind: str) -> bool:
+        """Take a token up in a stack of states alone; return False if it cannot stand there."""
+        while True:
+            step = self.tables.actions[stack[-1]].get(kind)
+            if step is None:
+                return False
+            if step >= 0:
+                stack.append(step)
+                return True
+            name, size, _ = self.tables.rules[~step]
+            if size:
+                del stack[-size:]
+            stack.append(self.tables.gotos[stack[-1]][name])
+
+    def reach(self, states: list[int], first: list[Lexeme], position: int) -> int:
+        """Return how many tokens of the text behind `first` are read without an error: all, or some."""
+        stack = list(states)
+        lexemes = self.go_on(first, position)
+        for count in range(-len(first), FURTHEST):
+            kind = lexemes.send(self.tables.actions[stack[-1]])[0]
+            if not self.feed(stack, kind):
+                return count
+            if kind == END:
+                break
+        return FURTHEST
+
+    def closing(self, states: list[int]) -> list[str]:
+        """Return the parentheses that are missing at the end of the text, if nothing else is."""
+        stack = list(states)
+        closing: list[str] = []
+        while not self.feed(list(stack), END):
+            if not self.feed(stack, ")"):
+                return []
+            closing.append(")")
+        return closing
+
+    def surplus(self, states: list[int], position: int) -> int:
+        """Return how many more parentheses are closed from here on than are open."""
+        surplus = -self.unclosed(states)
+        lexemes = self.go_on([], position)
+        while True:
+            kind = lexemes.send(ANYTHING)[0]
+            if kind == END:
+                return surplus
+            surplus += (kind == ")") - (kind == "(")
+
+    def unclosed(self, states: list[int]) -> int:
+        """Return how many parentheses are open in a part of the stack."""
+        symbols = [self.tables.symbols[state] for state in states]
+        return symbols.count("(") - symbols.count(")")
+
+    def words(self, words: Sequence[str], position: int) -> list[Lexeme]:
+        """Return keywords that are not in the text."""
+        span = span_at(self.text, position, position)
+        return [(word, Token(word, span), position, position) for word in words]
+
+    def signs(self, signs: Sequence[str], position: int) -> list[Lexeme]:
+        """Return signs that are not in the text."""
+        span = span_at(self.text, position, position)
+        return [(sign, span if sign in "()" else None, position, position) for sign in signs]
