@@ -8,19 +8,46 @@ import click
 
 from statehold.cli._group import cli
 
-_HEAD = """\
+DOCUMENTS = {
+    "new plugin": ("folder", "files"),
+    "new app": ("folder", "files"),
+    "check": ("errors", "warnings", "files", "diagnostics", "problems"),
+    "build": ("path", "app", "version", "digest", "files", "size"),
+    "inspect": ("app", "version", "digest", "packed", "size", "descriptor", "packages", "files"),
+    "verify": ("image", "problems", "app", "version", "digest", "files"),
+    "deploy": ("app", "version", "digest", "state", "partitions", "warnings"),
+    "apps": ("data", "apps"),
+    "matrix": ("app", "version", "storages"),
+    "call": ("app", "storage", "operation", "scope", "rows", "more"),
+    "activate": ("app", "current"),
+    "rollback": ("app", "current"),
+    "undeploy": ("app", "version"),
+    "storages": ("storages",),
+    "demo": ("seconds", "steps"),
+    "completion": ("shell", "script"),
+}
+
+_HEAD = (
+    """\
 # Command line
 
 *Which commands and options are there?*
 
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
-For machines, every command takes `--json` and writes one document: `{"ok": true, ...}` with what it found, or
-`{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` with exit code 1, or 2 for wrong usage.
-Nothing else is on stdout. Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.
+For machines, every command takes `--json` and writes one document, and nothing else on stdout: `{"ok": true, ...}`
+with what it found, or `{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` with exit code 1, or 2 for
+wrong usage. What `check`, `verify` and `storages` find wrong is in their own documents; `ok` is false then.
+Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.
 
+| command | beside `ok`, its document has |
+|---|---|
+"""
+    + "".join(f"| `{name}` | {', '.join(f'`{key}`' for key in keys)} |\n" for name, keys in DOCUMENTS.items())
+    + """
 `NO_COLOR` takes the colours away, `FORCE_COLOR` keeps them in a pipe.
 """
+)
 
 
 def page() -> str:

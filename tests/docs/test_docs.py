@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -71,3 +73,36 @@ def test_the_page_of_the_command_line_is_what_its_help_says():
     assert (ROOT / "docs" / "cli.md").read_text(encoding="utf-8") == page(), (
         "python tests/docs/cli_page.py > docs/cli.md"
     )
+
+
+def test_the_documents_for_machines_have_what_the_page_says(tmp_path, monkeypatch, capsys):
+    from cli_page import DOCUMENTS
+
+    from statehold.cli import run
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "app_images" / "acme.hello", "acme.hello")
+    row = ["--key", '{"Language": "en"}', "--scope", "COMMANDS"]
+    runs = {
+        "new plugin": ["a"],
+        "new app": ["a.b"],
+        "check": ["acme.hello"],
+        "build": ["acme.hello"],
+        "inspect": ["acme.hello"],
+        "verify": ["acme.hello"],
+        "deploy": ["acme.hello"],
+        "apps": [],
+        "matrix": ["acme.hello"],
+        "call": ["acme.hello", "hello.Greetings", "GET", *row],
+        "activate": ["acme.hello", "1"],
+        "undeploy": ["acme.hello"],
+        "storages": [],
+        "demo": [],
+        "completion": ["fish"],
+    }
+    found = {}
+    for name, arguments in runs.items():
+        assert run([*name.split(), *arguments, "--json"]) == 0
+        found[name] = tuple(json.loads(capsys.readouterr().out))
+    del DOCUMENTS["rollback"]  # as `activate`; there is nothing here to roll back to
+    assert found == {name: ("ok", *keys) for name, keys in DOCUMENTS.items()}

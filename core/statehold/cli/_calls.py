@@ -58,6 +58,15 @@ class StorageCall:
         return _row(intent.key, intent.value)
 
 
+def without_traceback(error: Exception) -> Exception:
+    """Return the error without its frames, and what led to it too: frames keep a plugin from being freed."""
+    found: BaseException | None = error
+    while found is not None and found.__traceback__ is not None:
+        found.__traceback__ = None
+        found = found.__cause__ or found.__context__
+    return error
+
+
 def _read(facade: Facade, prefix: Key, limit: int | None) -> list[dict[str, Any]]:
     found = facade.read(prefix)
     try:

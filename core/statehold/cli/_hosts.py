@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,14 +38,27 @@ class HostOptions:
         if running is not None:
             yield running
             return
-        if self.verbose:
-            logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(name)s: %(message)s")
-        with out.progress("starting the host"):
-            host = Host(self.data, secrets_folder=self.secrets or self.data / "secrets", apps=apps)
-        with host:
-            for warning in host.warnings:
-                out.warn(warning)
-            yield host
+        with _shown_log() if self.verbose else nullcontext():
+            with out.progress("starting the host"):
+                host = Host(self.data, secrets_folder=self.secrets or self.data / "secrets", apps=apps)
+            with host:
+                for warning in host.warnings:
+                    out.warn(warning)
+                yield host
+
+
+@contextmanager
+def _shown_log() -> Iterator[None]:
+    logger, handler = logging.getLogger("statehold"), logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)-7s %(name)s: %(message)s"))
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)
 
 
 def app_argument(function: Callable[..., R]) -> Callable[..., R]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -27,7 +26,7 @@ def execute(argv: Sequence[str], *, color: bool | None = None, session: Session 
     """Run the command line as part of a program, in *session* where one is given."""
     arguments = list(argv)
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
-    out = Output(json="--json" in options)
+    out = Output(json="--json" in options, debug="--debug" in options)
     try:
         code = cli.main(arguments, prog_name="statehold", standalone_mode=False, color=color, obj=session)
     except click.UsageError as error:
@@ -40,7 +39,9 @@ def execute(argv: Sequence[str], *, color: bool | None = None, session: Session 
         _fail(out, "Error", error.format_message())
         return 1
     except Exception as error:  # noqa: BLE001  the last line of defence: people see errors, not our insides
-        if "--debug" in options and not out.json:
+        if out.debug and not out.json:
+            import traceback  # noqa: PLC0415
+
             traceback.print_exc()
         show_error(out, error, color=color, width=session.width if session else terminal_width())
         return 1

@@ -18,12 +18,18 @@ from statehold.cli._values import to_json
 if TYPE_CHECKING:
     from rich.table import Table
 
+_MOMENT = 0.5
+
 
 @attrs.frozen(kw_only=True)
 class Output:
-    """Where a command writes: text for a person, or with `json` one JSON document for a machine."""
+    """Where a command writes: text for a person, or with `json` one JSON document for a machine.
+
+    With `debug`, errors keep their tracebacks.
+    """
 
     json: bool = False
+    debug: bool = False
 
     def line(self, text: str = "") -> None:
         """Write a line for a person."""
@@ -66,20 +72,29 @@ class Output:
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Turn a spinner on stderr while the block runs, on a terminal only.
+        """Turn a spinner on stderr where the block runs longer than a moment, on a terminal only.
 
         What the block is given takes a line of text, which says how far it has got.
         """
         if self.json or not sys.stderr.isatty():
             yield lambda _: None
             return
+        import threading  # noqa: PLC0415
+
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
 
         columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(text, total=None)
+        progress = Progress(*columns, console=Console(stderr=True), transient=True)
+        task = progress.add_task(text, total=None)
+        timer = threading.Timer(_MOMENT, progress.start)
+        timer.start()
+        try:
             yield lambda step: progress.update(task, description=f"{text}: {step}")
+        finally:
+            timer.cancel()
+            timer.join()
+            progress.stop()
 
 
 def terminal_width() -> int | None:

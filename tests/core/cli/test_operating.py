@@ -164,3 +164,20 @@ def test_a_damaged_image_changes_nothing(statehold, machine, hello, tmp_path):
 def test_a_folder_that_cannot_be_written_is_an_error(statehold, tmp_path):
     (tmp_path / "file").write_text("")
     assert "error:" in statehold("apps", "--data", tmp_path / "file" / "x", code=1)
+
+
+def test_a_plugin_that_refuses_is_freed_all_the_same(statehold, samples, data, caplog):
+    (data / "secrets").mkdir(parents=True)
+    (data / "secrets" / "Scada_Password").write_text("let me in")
+    statehold("deploy", samples / "acme.bills")
+    key = '{"Device": "oven", "Point": "heat"}'
+    arguments = ["call", "acme.bills", "bills.Scada", "INSERT", "--scope", "COMMANDS", "--key", key]
+    assert "9000.0 degrees" in statehold(*arguments, "--value", '{"Reading": 9000.0}', code=1)
+    assert "still alive" not in caplog.text
+
+
+def test_verbose_shows_what_storages_log(statehold, samples, data):
+    (data / "secrets").mkdir(parents=True)
+    (data / "secrets" / "Scada_Password").write_text("let me in")
+    text = statehold("deploy", samples / "acme.bills", "--verbose")
+    assert "statehold.acme.bills.1.0.bills.Scada: reading the kitchens" in text

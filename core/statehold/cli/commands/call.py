@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from statehold.cli._calls import StorageCall
+from statehold.cli._calls import StorageCall, without_traceback
 from statehold.cli._hosts import HostOptions, app_argument, host_command
 from statehold.cli._output import Output
 from statehold.cli._text import plural, printable
@@ -75,8 +75,15 @@ def command(
         value=from_json(value, option="--value") if value else {},
         wsid=wsid,
     )
+    rows: list[dict[str, Any]] = []
+    failure = None
     with options.open(out, apps=[app]) as host, host.app(app).borrow(partition, version=version) as borrowed:
-        rows = call.run(borrowed, limit=limit + 1)
+        try:
+            rows = call.run(borrowed, limit=limit + 1)
+        except Exception as error:  # noqa: BLE001  raised again as soon as the plugin has been freed
+            failure = error if out.debug else without_traceback(error)
+    if failure is not None:
+        raise failure
     more = wanted is Operation.READ and len(rows) > limit
     rows = rows[:limit] if more else rows
     out.document(
