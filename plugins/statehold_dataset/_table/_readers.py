@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 
 import attrs
 
-from statehold.sdk import FreedError
+from statehold.sdk import FreedError, StorageError
 
 
 @attrs.define(eq=False)
@@ -39,7 +39,10 @@ class Readers:
             if self._closed:
                 raise FreedError(f"{self._storage} was used after it had been freed")
             if self._opened < self._limit:
-                connection = self._connect()
+                try:
+                    connection = self._connect()
+                except sqlite3.Error as error:
+                    raise StorageError(f"{self._storage}: cannot open its file to read: {error}") from error
                 self._opened += 1
                 return connection
         return self.idle.get()

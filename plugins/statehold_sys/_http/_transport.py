@@ -26,7 +26,7 @@ class GuardedTransport(httpx.BaseTransport):
             ssl_context=tls,
             max_connections=None,
             max_keepalive_connections=20,
-            keepalive_expiry=15.0,
+            keepalive_expiry=5.0,
             network_backend=_GuardedBackend(policy),
         )
 

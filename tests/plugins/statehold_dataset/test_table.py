@@ -345,6 +345,18 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     assert (tmp_path / "table.db").read_bytes() == before
 
 
+def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    """Who needs a first connection after the folder went away gets a StorageError, too."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with open_storage(provider, key=KEY, value=VALUE, data_folder=folder) as opened:
+        folder.rename(tmp_path / "moved")
+        with pytest.raises(StorageError, match=r"test\.Table: cannot open its file to read"):
+            opened.facade.get(opened.key(1, Device="d"))
+        (tmp_path / "moved").rename(folder)
+        assert opened.facade.get(opened.key(1, Device="d")) is None
+
+
 def test_a_folder_with_any_name_is_opened(tmp_path: Path) -> None:
     """Nothing in a path is taken for part of a URL."""
     folder = tmp_path / "a b?c=d#e%20f;é"

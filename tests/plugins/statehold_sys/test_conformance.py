@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import logging
-
 from statehold.sdk import DataType, Field
 from statehold.testing import StorageConformance
 from statehold_sys import app_secret, ephemeral, logger
@@ -44,19 +42,8 @@ class TestAppSecret(StorageConformance):
     shared = True
 
 
-class Written(logging.Handler):
-    """Keeps what a logger was given last for each workspace."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.last: dict[tuple[int, int], str] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.last[record.statehold_workspace, record.levelno] = record.getMessage()
-
-
 class TestLogger(StorageConformance):
-    """What is logged is looked up in the log."""
+    """What was logged cannot be looked up: that it arrives is tested in test_logger.py."""
 
     provider = logger.provider
     rows = [

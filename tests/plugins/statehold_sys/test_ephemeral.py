@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -56,6 +57,39 @@ def test_the_accounted_bytes_cover_what_python_allocates() -> None:
             opened.insert(key, value)
             kept = (key, key.WSID, key.Name, value, value.Text, value.Number, value.Data)
             assert cache.used - before >= sum(map(sys.getsizeof, kept))
+
+
+MEASURE = """
+import gc, os, random, sys
+import psutil
+from statehold.testing import open_storage
+from statehold_sys.ephemeral import provider
+
+smallest, largest, budget = map(int, sys.argv[1:])
+draw = random.Random(1)
+with open_storage(provider, config={"PartitionMaxSize": budget}) as opened:
+    written = 0
+    cache = opened.storage
+    before = psutil.Process().memory_info().rss
+    while written < 2 * budget:
+        key = opened.key(written, Name=f"{written:012}")
+        value = opened.value(Number=written, Data=draw.randbytes(draw.randint(smallest, largest)))
+        opened.insert(key, value)
+        assert cache.used <= budget
+        written += smallest + largest + 300
+    gc.collect()
+    print((psutil.Process().memory_info().rss - before) / budget)
+"""
+
+
+@pytest.mark.parametrize(("smallest", "largest"), [(0, 20), (0, 3_000), (1_000, 100_000)])
+def test_the_budget_holds_in_the_memory_of_the_process(smallest: int, largest: int) -> None:
+    """A full cache takes about as much memory as it may, and hardly ever more."""
+    arguments = map(str, (smallest, largest, 20_000_000))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, *arguments], capture_output=True, text=True, check=True
+    )
+    assert 0.5 < float(done.stdout) < 1.25
 
 
 def test_a_get_keeps_a_row_and_a_read_does_not() -> None:
