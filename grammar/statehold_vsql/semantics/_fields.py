@@ -3,7 +3,6 @@ from __future__ import annotations
 from statehold_vsql._fields import DataType, Field
 from statehold_vsql.semantics._common import is_reported
 from statehold_vsql.semantics._model import Place
-from statehold_vsql.semantics._patterns import pattern_error
 from statehold_vsql.semantics._report import Report
 from statehold_vsql.syntax import nodes as n
 
@@ -72,6 +71,8 @@ def checked_pattern(field: n.Field, place: Place, report: Report) -> str | None:
             "use CHECK (expression), or make the field text",
         )
         return None
+    from statehold_vsql.semantics._patterns import pattern_error  # noqa: PLC0415 - few texts need it
+
     wrong = pattern_error(check.value)
     if wrong:
         report.error(

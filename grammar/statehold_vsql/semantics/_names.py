@@ -20,7 +20,6 @@ class Names:
     def __init__(self, model: Model, report: Report) -> None:
         self._model = model
         self._report = report
-        self._missing_imports: set[tuple[Package, str]] = set()
 
     def find(
         self,
@@ -91,22 +90,18 @@ class Names:
             report_missing_import(imported, self._report)
             return
         # Its IMPORT may be in the part that was lost.
-        if own.is_partial or (own, name) in self._missing_imports:
-            return
-        self._missing_imports.add((own, name))
-        if name == "sys":
-            message = "package sys is used here, but was not passed to the compiler"
-            self._report.error(place, span, "missing-package", message, "pass the host's sys along")
+        if own.is_partial:
             return
         paths = [p.path for p in self._model.packages if p.path.rpartition("/")[2] == name]
-        hint = (
-            f"add IMPORT SCHEMA '{paths[0]}'"
-            if paths
-            else self._report.nearest(name, [*own.imports, "sys"], size=len(own.imports))
-        )
-        self._report.error(
-            place, span, "undefined-package", f"package {name} is not imported by {own.path}", hint
-        )
+        if name == "sys":
+            code, message = "missing-package", "package sys is used here, but was not passed to the compiler"
+            hint = "pass the host's sys along"
+        else:
+            code, message = "undefined-package", f"package {name} is not imported by {own.path}"
+            hint = self._report.nearest(name, [*own.imports, "sys"], size=len(own.imports))
+            if paths:
+                hint = f"add IMPORT SCHEMA '{paths[0]}'"
+        self._report.error_once((own, name), place, span, code=code, message=message, hint=hint)
 
     def _undefined(
         self,

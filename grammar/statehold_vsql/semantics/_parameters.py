@@ -41,10 +41,13 @@ def check_parameter(symbol: Symbol, report: Report) -> ParameterDef | None:
                 f"{word} {symbol.name}: {wrong}",
                 f"a default has the type of the parameter, {type_.type}",
             )
+    value = default.value if default is not None else None
+    if type_.type in _FLOATS and isinstance(value, int):
+        value = float(value)
     return ParameterDef(
         name=symbol.qname,
         field=Field(symbol.name, type_.type, required=default is None, max_length=length),
-        default=default.value if default is not None else None,
+        default=value,
         secret=node.secret,
         comment=node.comment,
         position=symbol.position,

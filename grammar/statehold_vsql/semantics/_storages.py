@@ -55,7 +55,7 @@ class Storages:
             self._check_schema(symbol, provider, "KEY", declared=key, expected=contract.key)
             self._check_schema(symbol, provider, "VALUE", declared=value, expected=contract.value)
             if operations is None:
-                operations = contract.operations
+                operations = MappingProxyType(dict(contract.operations))
         elif self._contracts is not None and engine is StorageEngine.BUILTIN and not is_old_form:
             at = node.provider.span if node.provider is not None else node.name.span
             self._report.error(

@@ -92,3 +92,20 @@ def test_other_packages_are_reached_by_their_imports(language) -> None:
         text, "undefined-type", others={"example.com/airsbp": air}, application=application
     )
     assert told.endswith("did you mean `air.Order`?")
+
+
+def test_a_missing_import_is_reported_at_its_first_use_in_the_text(language) -> None:
+    told = language.report(
+        "WORKSPACE W (EXTENSION ENGINE WASM (COMMAND C(«air.P»)));\n"
+        "WORKSPACE V INHERITS air.W (TYPE T (air.Q));",
+        "undefined-package",
+    )
+    assert told.startswith("package air is not imported by example.com/bills")
+
+
+def test_an_import_with_another_name_is_reached_by_its_own_as_well(language) -> None:
+    language.accepts(
+        "WORKSPACE W INHERITS airsbp.AirWS ();",
+        others={"example.com/airsbp": "ABSTRACT WORKSPACE AirWS ();"},
+        application="IMPORT SCHEMA 'example.com/airsbp' AS air; APPLICATION bills (USE air);",
+    )
