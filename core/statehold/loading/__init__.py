@@ -1,16 +1,25 @@
-"""Finds the plugins that are installed, loads those that images bring, and frees them without a trace."""
+"""Finds the plugins that are installed, loads those that images bring, and frees them without a trace.
+
+Importing it takes only the catalog of what is installed; what loads and frees plugins comes at its first use,
+because a check of declarations loads none.
+"""
 
 from __future__ import annotations
 
-from statehold.loading._app_plugins import AppPlugins
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from statehold.loading._catalog import Catalog, Found, Listed, installed
-from statehold.loading._check import Problem, check_provider, check_storage
 from statehold.loading._entries import Entry
-from statehold.loading._files import PluginFiles
-from statehold.loading._free import FreeReport
-from statehold.loading._plugin import LoadedPlugin, load_plugin
-from statehold.loading._resolve import Resolved, Source, resolve
-from statehold.loading._survivors import Survivor
+
+if TYPE_CHECKING:
+    from statehold.loading._app_plugins import AppPlugins
+    from statehold.loading._check import Problem, check_provider, check_storage
+    from statehold.loading._files import PluginFiles
+    from statehold.loading._free import FreeReport
+    from statehold.loading._plugin import LoadedPlugin, load_plugin
+    from statehold.loading._resolve import Resolved, Source, resolve
+    from statehold.loading._survivors import Survivor
 
 __all__ = [
     "AppPlugins",
@@ -31,3 +40,24 @@ __all__ = [
     "load_plugin",
     "resolve",
 ]
+
+_HOMES = {
+    "AppPlugins": "_app_plugins",
+    "FreeReport": "_free",
+    "LoadedPlugin": "_plugin",
+    "PluginFiles": "_files",
+    "Problem": "_check",
+    "Resolved": "_resolve",
+    "Source": "_resolve",
+    "Survivor": "_survivors",
+    "check_provider": "_check",
+    "check_storage": "_check",
+    "load_plugin": "_plugin",
+    "resolve": "_resolve",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
