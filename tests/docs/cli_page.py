@@ -36,10 +36,10 @@ _HEAD = (
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
 For machines, every command takes `--json` and writes one document, and nothing else on stdout:
-`{"ok": true, ...}`
-with what it found, or `{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` with exit code 1,
-or 2 for wrong usage. What `check`, `verify` and `storages` find wrong is in their own documents; `ok` is false
-then. Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.
+`{"ok": true, ...}` with what it found, or `{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}`
+with exit code 1, or 2 for wrong usage. What `check`, `verify` and `storages` find wrong is in their own
+documents; `ok` is false then. Bytes are `{"base64": "..."}`, floats that JSON has no word for
+`{"float": "nan"}`.
 
 | command | beside `ok`, its document has |
 |---|---|
