@@ -20,6 +20,8 @@ from statehold.loading._traces import marked
 _HERE = str(Path(__file__).parent)
 _AT_ONCE = 16
 _SECONDS = 1.0
+# Containers, frames, tracebacks, and what msgspec keeps on a class: somebody else has them.
+_BETWEEN = ("builtins", "msgspec._core")
 
 
 @attrs.frozen
@@ -141,7 +143,7 @@ def _outside(thing: object, marker: str, inside: Container[int]) -> str:
         return ""
     if isinstance(thing, (FunctionType, type)):
         return f"{thing.__module__}.{thing.__qualname__}"
-    if type(thing).__module__ == "builtins":
+    if type(thing).__module__ in _BETWEEN:
         return ""
     return f"an object of {type(thing).__module__}.{type(thing).__qualname__}"
 

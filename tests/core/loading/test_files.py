@@ -171,3 +171,31 @@ def test_two_processes_share_a_folder(tmp_path):
     processes = [subprocess.Popen([sys.executable, "-c", ADDING, str(tmp_path)]) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
     assert len(list(Path(tmp_path).iterdir())) == 40
+
+
+FOREVER = """
+import hashlib, sys
+from pathlib import Path
+from statehold.loading import PluginFiles
+for number in range(100_000):
+    data = b"%d " % number * 20000
+    PluginFiles(Path(sys.argv[1])).add(data, sha256=hashlib.sha256(data).hexdigest(), suffix=".whl")
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.parametrize("rounds", [3, pytest.param(100, marks=pytest.mark.soak)])
+def test_a_writer_killed_at_any_point_leaves_only_whole_files(tmp_path, rounds):
+    """Every file that stands under its name has its digest; what was half-written is cleaned away."""
+    for number in range(rounds):
+        folder = tmp_path / str(number)
+        command = [sys.executable, "-c", FOREVER, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            for _ in range(number % 7 + 1):
+                writer.stdout.readline()
+            writer.kill()
+        PluginFiles(folder)
+        found = list(folder.iterdir())
+        assert len(found) > number % 7
+        assert [f"{hashlib.sha256(path.read_bytes()).hexdigest()}.whl" for path in found] == names(folder)

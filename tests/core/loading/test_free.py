@@ -170,6 +170,21 @@ def test_what_a_module_keeps_is_named(load, inside):
     assert report.survivors == ()
 
 
+def test_what_stands_between_is_not_named(load, inside):
+    """msgspec keeps notes on a struct; the report names who has the struct, not the notes."""
+    plugin = load({"scada/rows.py": "import msgspec\nclass Row(msgspec.Struct):\n    point: str\n"})
+    rows = inside(plugin, "scada.rows")
+    importlib.import_module("msgspec").json.decode(b'{"point": "P1"}', type=rows.Row)
+    keep.append(rows.Row)
+    del rows
+    report = plugin.free()
+    assert [survivor.held_by for survivor in report.survivors if survivor.held_by] == [
+        f"keep in module {__name__!r}"
+    ]
+    keep.clear()
+    assert report.survivors == ()
+
+
 def test_what_a_cache_of_the_host_keeps_is_named(load, inside):
     """An lru_cache of the host with the plugin's class as key."""
 
