@@ -36,10 +36,13 @@ _HEAD = (
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
 For machines, every command takes `--json` and writes one document, and nothing else on stdout:
-`{"ok": true, ...}` with what it found, or `{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}`
-with exit code 1, or 2 for wrong usage. What `check`, `verify` and `storages` find wrong is in their own
-documents; `ok` is false then. Bytes are `{"base64": "..."}`, floats that JSON has no word for
-`{"float": "nan"}`.
+
+- `{"ok": true, ...}` with what it found; for `check`, `verify` and `storages` with `"ok": false`, too;
+- `{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` where it could not do its work.
+
+Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.
+
+Exit codes: 0 done, 1 errors found, 2 wrong usage, 130 interrupted.
 
 | command | beside `ok`, its document has |
 |---|---|
