@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
+
 # The same examples in every run, so that a failure is a change, not luck; `--hypothesis-profile=explore`
 # looks further.
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)

@@ -1,27 +1,11 @@
 from __future__ import annotations
 
-from statehold.sdk import (
-    IStateStorage,
-    IWithGet,
-    IWithGetBatch,
-    IWithInsert,
-    IWithProbe,
-    IWithRead,
-    IWithUpdate,
-    Operation,
-)
+from statehold.sdk import IStateStorage, IWithProbe
 from statehold.testing._case import Case
 from statehold.testing._level import Level
+from statehold.testing._open import PROTOCOLS
 from statehold.testing._patience import within
 from statehold.testing._scenario import scenario
-
-_PROTOCOLS: dict[Operation, type] = {
-    Operation.GET: IWithGet,
-    Operation.GETBATCH: IWithGetBatch,
-    Operation.READ: IWithRead,
-    Operation.INSERT: IWithInsert,
-    Operation.UPDATE: IWithUpdate,
-}
 
 
 class Claims(Case):
@@ -37,9 +21,9 @@ class Claims(Case):
     def test_a2_implements_what_it_claims(self) -> None:
         """Every operation the provider claims is there."""
         storage = self.seen_by_a_call()
-        lacking = [op for op in self.facts.operations if not isinstance(storage, _PROTOCOLS[op])]
+        lacking = [op for op in self.facts.operations if not isinstance(storage, PROTOCOLS[op])]
         assert not lacking, "; ".join(
-            f"claims {op}, but {type(storage).__name__} does not implement {_PROTOCOLS[op].__name__}"
+            f"claims {op}, but {type(storage).__name__} does not implement {PROTOCOLS[op].__name__}"
             for op in sorted(lacking)
         )
 
@@ -49,11 +33,11 @@ class Claims(Case):
         storage = self.seen_by_a_call()
         hidden = [
             op
-            for op, protocol in _PROTOCOLS.items()
+            for op, protocol in PROTOCOLS.items()
             if op not in self.facts.operations and isinstance(storage, protocol)
         ]
         assert not hidden, "; ".join(
-            f"{type(storage).__name__} implements {_PROTOCOLS[op].__name__}, but {op} is not claimed"
+            f"{type(storage).__name__} implements {PROTOCOLS[op].__name__}, but {op} is not claimed"
             for op in sorted(hidden)
         )
 

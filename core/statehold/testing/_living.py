@@ -16,6 +16,7 @@ from statehold.sdk import Key, Operation, Secret, StorageLogger, Value
 from statehold.testing._case import Case
 from statehold.testing._level import Level
 from statehold.testing._open import OpenStorage
+from statehold.testing._patience import within
 from statehold.testing._scenario import Facts, scenario
 
 GET, GETBATCH, READ = Operation.GET, Operation.GETBATCH, Operation.READ
@@ -52,10 +53,11 @@ class Living(Case):
     @scenario("L1")
     def test_l1_free_returns(self) -> None:
         """`free()` returns without an error, after no use and after much."""
-        self.free(self.open())
-        opened = self.open()
-        self.use(opened)
-        self.free(opened)
+        for use in (False, True):
+            opened = self.open(folder=f"used-{use}")
+            if use:
+                self.use(opened)
+            within(self.patience, self.forgo(opened).free)
 
     @scenario("L2", level=Level.STABLE)
     def test_l2_nothing_keeps_a_freed_storage(self) -> None:

@@ -2,12 +2,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, final
+from typing import Any, Final, final
 
 import attrs
 
 from statehold.sdk import (
     IStateStorage,
+    IWithGet,
+    IWithGetBatch,
+    IWithInsert,
+    IWithRead,
+    IWithUpdate,
     Key,
     Operation,
     Provider,
@@ -19,6 +24,14 @@ from statehold.sdk import (
 from statehold.state import Facade, Rows, apply_intents, compile_facade
 from statehold.testing._context import context, rows_of
 from statehold.testing._work import Work
+
+PROTOCOLS: Final[Mapping[Operation, type]] = {
+    Operation.GET: IWithGet,
+    Operation.GETBATCH: IWithGetBatch,
+    Operation.READ: IWithRead,
+    Operation.INSERT: IWithInsert,
+    Operation.UPDATE: IWithUpdate,
+}
 
 
 @final
@@ -83,7 +96,7 @@ def wrap(provider: Provider, rows: Rows, made: StorageContext, storage: IStateSt
 
     def refuse(operation: Operation) -> StateholdError:
         return ScopeError(
-            f"{made.storage} has no {operation}",
+            f"{made.storage}: {type(storage).__name__} has no {operation}",
             storage=made.storage,
             operation=operation,
             scope=None,
@@ -91,4 +104,6 @@ def wrap(provider: Provider, rows: Rows, made: StorageContext, storage: IStateSt
             hint=f"The provider claims {', '.join(provider.operations) or 'no operation'}",
         )
 
-    return OpenStorage(storage, made, rows, compile_facade(rows, storage, provider.operations, refuse=refuse))
+    # What is claimed and not there is refused as well, rather than breaking the opening.
+    present = [operation for operation in provider.operations if isinstance(storage, PROTOCOLS[operation])]
+    return OpenStorage(storage, made, rows, compile_facade(rows, storage, present, refuse=refuse))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 import threading
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -34,12 +36,19 @@ def together(seconds: float, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         thread.start()
     for thread in threads:
         thread.join(seconds)
-    hanging = sum(thread.is_alive() for thread in threads)
+    hanging = [thread for thread in threads if thread.is_alive()]
     try:
         if errors:
             raise errors[0]
-        assert not hanging, f"{hanging} of {len(calls)} calls did not return within {seconds:g} s"
+        if hanging:
+            raise AssertionError(_told(hanging[0], len(hanging), len(calls), seconds))
         return results
     finally:
         # The traceback of an error leads back here: what the calls held must not stay alive by that.
         errors.clear()
+
+
+def _told(thread: threading.Thread, hanging: int, of: int, seconds: float) -> str:
+    frame = sys._current_frames().get(thread.ident or 0)  # noqa: SLF001 - there is no other way to see it
+    where = "".join(traceback.format_stack(frame)[-4:])
+    return f"{hanging} of {of} calls did not return within {seconds:g} s; one stands here:\n{where}"

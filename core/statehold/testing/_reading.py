@@ -183,7 +183,7 @@ class Reading(Getting):
         rows = self.fill(opened, wsid, 5)
         first, second = self.read_any(opened, wsid, rows), self.read_any(opened, wsid, rows)
         assert isinstance(first, Iterator), f"expected READ to return an iterator, got {first!r:.100}"
-        pairs = list(itertools.zip_longest(first, second))
+        pairs = within(self.patience, list, itertools.zip_longest(first, second))
         assert all(one == other for one, other in pairs), "two READs taken in turns differ"
         assert self.may_forget or len(pairs) >= len(rows), f"expected {len(rows)} rows, got {len(pairs)}"
 

@@ -75,7 +75,9 @@ def plain(field: Field, number: int) -> object:
     elif field.type is DataType.QNAME:
         one = f"test.N{number}"
     else:
-        text = _letters(number)[: field.max_length]
+        # Two letters only where there is room, so that some texts begin with others.
+        room = field.max_length is None or field.max_length >= 16
+        text = _letters(number, "ab" if room else LETTERS)[: field.max_length]
         one = text.encode() if field.type is DataType.BYTES else text
     return (one,) if field.repeated else one
 
@@ -97,6 +99,14 @@ def plain_keys(fields: Sequence[Field], count: int) -> Iterator[dict[str, object
 def plain_value(fields: Sequence[Field], number: int) -> dict[str, object]:
     """Return the *number*th plain value: all its fields tell the same number."""
     return {field.name: plain(field, number) for field in fields}
+
+
+def some_values(fields: Sequence[Field]) -> list[dict[str, object]]:
+    """Return values that together have every field at each of its bounds, the plainest first."""
+    columns = {field.name: bounds(field) for field in fields}
+    longest = max(map(len, columns.values()), default=0)
+    rows = ({name: column[n % len(column)] for name, column in columns.items()} for n in range(longest))
+    return [plain_value(fields, 0), plain_value(fields, 1), *rows]
 
 
 def _bounds(field: Field) -> Sequence[object]:
@@ -122,10 +132,9 @@ def _fits(field: Field, value: object) -> bool:
     return field.max_length is None or not isinstance(value, (str, bytes)) or len(value) <= field.max_length
 
 
-def _letters(number: int) -> str:
-    digits = ""
-    while True:
-        number, digit = divmod(number, len(LETTERS))
-        digits = LETTERS[digit] + digits
-        if not number:
-            return digits
+def _letters(number: int, alphabet: str) -> str:
+    text = ""
+    while number >= 0:
+        number, letter = divmod(number, len(alphabet))
+        text, number = alphabet[letter] + text, number - 1
+    return text

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import attrs
 
 from statehold.sdk import DataType, Field, Operation
 from statehold.testing._level import Level
+from statehold.testing._patience import within
 
 MARK: Final = "__statehold__"
-
-Test = TypeVar("Test", bound=Callable[..., None])
 
 
 @attrs.frozen(kw_only=True)
@@ -78,12 +78,17 @@ class Scenario:
 
 def scenario(
     number: str, *operations: Operation, level: Level = Level.BETA, need: Need | None = None
-) -> Callable[[Test], Test]:
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Mark a test of the kit as scenario *number*, asked of storages with all *operations* and *need*."""
 
-    def mark(test: Test) -> Test:
-        setattr(test, MARK, Scenario(number, level, frozenset(operations), need))
-        return test
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(test)
+        def limited(self: Any, *arguments: object, **fixtures: object) -> None:
+            # A storage that never answers is to fail its test, not to stop all others.
+            within(self.limit, functools.partial(test, self, *arguments, **fixtures))
+
+        setattr(limited, MARK, Scenario(number, level, frozenset(operations), need))
+        return limited
 
     return mark
 

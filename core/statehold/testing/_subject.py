@@ -2,19 +2,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from statehold.testing._scenario import scenarios
+
 if TYPE_CHECKING:
     from statehold.testing._case import Case
 
+SUBJECT: Final = "statehold-subject"
+
 _PROMISES: Final = ("durable", "hands_over", "ordered")
 _PARDONS: Final = {"any_row": True, "may_forget": False, "shared": False, "whole_keys": False}
-_EFFORTS: Final = {"large": 2**20, "callers": 8, "calls": 50, "examples": 50}
+_EFFORTS: Final = {"large": 2**20, "callers": 8, "calls": 50, "examples": 50, "steps": 30}
 
 
 def subject(case: Case) -> dict[str, object]:
     """Return what the report says about a tested storage, as plain data that can travel between processes."""
     provider = case.given("provider")
     opening = provider.open
+    asked = [one for one in scenarios(type(case)).values() if one.applies(case.facts)]
     return {
+        "asked": [[one.number, int(one.level)] for one in asked],
         "provider": provider.name,
         "module": getattr(opening, "__module__", type(opening).__module__),
         "operations": sorted(map(str, case.facts.operations)),

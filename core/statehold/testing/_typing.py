@@ -3,11 +3,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from statehold.sdk import DataType, Field, Operation, StateholdError
 from statehold.testing._case import Case
 from statehold.testing._same import assert_rows
 from statehold.testing._samples import bounds, large, plain_value
 from statehold.testing._scenario import Facts, scenario
+from statehold.testing._strategies import values_of
 
 INSERT, READ = Operation.INSERT, Operation.READ
 _TEXTS = (DataType.TEXT, DataType.QNAME)
@@ -97,6 +101,22 @@ class Typing(Case):
                 except StateholdError:
                     continue
                 self.check(opened, at, expected, f"{field.name} = {odd}")
+
+    @scenario("T8", INSERT, need=lambda facts: facts.made_up and bool(facts.value))
+    def test_t8_any_value_that_fits(self) -> None:
+        """Random values that fit the schema come back as they were given."""
+        opened, wsid = self.open(), self.wsid()
+        (key, _), *_ = self.samples(1)
+        at = opened.key(wsid, **key)
+
+        @settings(
+            max_examples=self.examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        )
+        @given(st.fixed_dictionaries({field.name: values_of(field) for field in self.facts.value}))
+        def comes_back(value: dict[str, object]) -> None:
+            self.check(opened, at, self.put(opened, at, opened.value(**value)), "a random value")
+
+        comes_back()
 
     def round_trip(self, wanted: Callable[[Field], bool]) -> None:
         """Write and look at every field that is *wanted*, at all its bounds."""

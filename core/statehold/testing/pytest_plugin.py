@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING
+
 import pytest
+
+if TYPE_CHECKING:
+    from statehold.hosting import Host
 
 pytest.register_assert_rewrite("statehold.testing")
 
@@ -14,3 +22,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="print the conformance level that each storage reached",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gather what the kit finds, on the process that prints it."""
+    if config.getoption("--statehold-report") and not hasattr(config, "workerinput"):
+        from statehold.testing._report import ConformanceReport  # noqa: PLC0415
+
+        config.pluginmanager.register(ConformanceReport(), "statehold-report")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the marks that skip a test
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Write on each test of the kit which scenario it is."""
+    if item.config.getoption("--statehold-report"):
+        from statehold.testing._report import mark  # noqa: PLC0415
+
+        mark(item)
+
+
+def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[pytest.Item] | None:
+    """Leave out the scenarios of the kit that do not apply to the storage."""
+    if isinstance(obj, FunctionType) and isinstance(collector, pytest.Class):
+        scenario = getattr(obj, "__statehold__", None)
+        if scenario is not None and not scenario.applies_to(collector.obj):
+            return []
+    return None
+
+
+@pytest.fixture
+def statehold_host(tmp_path: Path) -> Iterator[Host]:
+    """Return a host with an empty data folder, which is closed after the test."""
+    from statehold.hosting import Host  # noqa: PLC0415
+
+    with Host(tmp_path / "host") as host:
+        yield host
