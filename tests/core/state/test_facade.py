@@ -75,7 +75,9 @@ def counts(request: pytest.FixtureRequest) -> CallCounts | None:
 
 
 @pytest.mark.parametrize("allowed", Operation)
-def test_only_the_allowed_operation_reaches_the_storage(allowed: Operation, counts: CallCounts | None) -> None:
+def test_only_the_allowed_operation_reaches_the_storage(
+    allowed: Operation, counts: CallCounts | None
+) -> None:
     notes = Notes()
     facade = compile_facade(ROWS, notes, {allowed}, refuse=refuse, counts=counts)
     for operation in Operation:

@@ -108,7 +108,9 @@ def test_nan_is_a_value_but_never_a_key() -> None:
 
 
 def test_a_missing_required_field_is_named() -> None:
-    with pytest.raises(SchemaError, match=r"bills.Scada: field Point: expected text .*NOT NULL.*, got nothing"):
+    with pytest.raises(
+        SchemaError, match=r"bills.Scada: field Point: expected text .*NOT NULL.*, got nothing"
+    ):
         SCADA.key(1, Device="d")
 
 
