@@ -34,7 +34,8 @@ class Field:
     """One field of a key or a value.
 
     `required` is `NOT NULL`; `max_length` counts characters of a text or bytes of bytes, None for no
-    limit; a `repeated` field holds a tuple of values (only providers written in Python have those).
+    limit; a `repeated` field holds a tuple of values, and a `secret` one is never shown (only providers
+    written in Python have those two).
     """
 
     name: str
@@ -42,6 +43,7 @@ class Field:
     required: bool = attrs.field(default=False, kw_only=True)
     max_length: int | None = attrs.field(default=None, kw_only=True)
     repeated: bool = attrs.field(default=False, kw_only=True)
+    secret: bool = attrs.field(default=False, kw_only=True, eq=False)
 
     def __str__(self) -> str:
         """Return the field as VSQL writes it."""

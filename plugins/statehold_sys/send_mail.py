@@ -48,7 +48,7 @@ provider: Final = Provider(
         Field("Subject", "text"),
         Field("Body", "text"),
         Field("Username", "text"),
-        Field("Password", "text"),
+        Field("Password", "text", secret=True),
     ],
     value=[Field("Success", "bool"), Field("ErrorMessage", "text")],
     config=SendMailConfig,

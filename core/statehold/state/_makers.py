@@ -37,6 +37,8 @@ def refuser(storage: str) -> Refuse:
     def refuse(field: Field, expected: str, got: object) -> SchemaError:
         if got is UNSET:
             text = "nothing"
+        elif field.secret:
+            got, text = None, f"a {type(got).__name__} that is not shown"
         else:
             shown = repr(got)
             text = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}... ({len(shown)} characters)"

@@ -104,7 +104,13 @@ def _struct(storage: str, fields: tuple[Field, ...], base: type) -> Any:
         bases=(base,),
         frozen=True,
         gc=base is Value,
+        namespace={"__repr__": _discreet_repr} if any(field.secret for field in own) else None,
     )
+
+
+def _discreet_repr(row: Any) -> str:
+    # Of a row with a secret field nothing is shown: what stands beside a password is no better.
+    return f"{type(row).__name__}({', '.join(f'{name}=...' for name in row.__struct_fields__)})"
 
 
 def _struct_field(field: Field, *, optional: bool) -> Any:

@@ -205,6 +205,16 @@ def test_asking_a_row_for_a_field_it_lacks_tells_which_it_has() -> None:
         SCADA.key(1, "d", "p")["Nope"]
 
 
+def test_a_secret_field_is_never_shown() -> None:
+    rows = compile_rows("s.Mail", [Field("User", "text"), Field("Password", "text", secret=True)], [])
+    key = rows.key(1, User="me", Password="hunter2")
+    assert key["Password"] == "hunter2"
+    assert "hunter2" not in f"{key!r} {key} {[key]} {rows.prefix(1, User='me')!r}"
+    with pytest.raises(SchemaError) as caught:
+        rows.key(1, Password=b"hunter2")
+    assert "hunter2" not in f"{caught.value} {caught.value.got!r}"
+
+
 def test_secrets_are_not_pickled() -> None:
     from statehold.sdk import Secret
 
