@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from queue import SimpleQueue
 
 from statehold.hosting._freeing import free_storages
 from statehold.hosting._plugins import VersionPlugins
@@ -11,6 +13,8 @@ from statehold.hosting._settings import HostSettings
 from statehold.hosting._status import FreeReport
 from statehold.hosting._trouble import Trouble
 from statehold.hosting._version import AppVersion
+
+Job = Callable[[], None]
 
 _AT_ONCE = 4
 _PAUSES = (0.01, 0.05, 0.2)
@@ -22,9 +26,18 @@ class Retirer:
     def __init__(self, settings: HostSettings, after: Callable[[FreeReport], None]) -> None:
         self._settings = settings
         self._after = after
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="statehold-free")
         self._lock = threading.Lock()
         self._live: dict[int, AppVersion] = {}
+        # A bare queue, because handing a version over is a part of every swap.
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=_work, args=(self._jobs,), name=f"statehold-free-{number}", daemon=True)
+            for number in range(_AT_ONCE)
+        ]
+        for thread in self._threads:
+            thread.start()
+        # The threads know the queue alone, so that a host which is forgotten can be collected.
+        self._stop = weakref.finalize(self, _stop, self._jobs)
 
     def add(self, version: AppVersion) -> None:
         """Know an open version until it has been freed."""
@@ -39,15 +52,18 @@ class Retirer:
 
     def free_soon(self, version: AppVersion) -> None:
         """Free a version that nobody uses any more, on another thread."""
-        try:
-            self._threads.submit(self._free, version)
-        except RuntimeError:
+        job = partial(self._free, version)
+        if self._stop.alive:
+            self._jobs.put(job)
+        else:
             # Its last borrower outlived the host.
-            threading.Thread(target=self._free, args=(version,), daemon=True).start()
+            threading.Thread(target=job, daemon=True).start()
 
     def close(self) -> None:
         """End the threads when they have done their work."""
-        self._threads.shutdown()
+        self._stop()
+        for thread in self._threads:
+            thread.join()
 
     def _free(self, version: AppVersion) -> None:
         report = free_version(version, self._settings)
@@ -55,6 +71,17 @@ class Retirer:
             del self._live[id(version)]
         self._after(report)
         version.set_freed(report)
+
+
+def _work(jobs: SimpleQueue[Job | None]) -> None:
+    while (job := jobs.get()) is not None:
+        job()
+        del job
+
+
+def _stop(jobs: SimpleQueue[Job | None]) -> None:
+    for _ in range(_AT_ONCE):
+        jobs.put(None)
 
 
 def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:

@@ -49,7 +49,7 @@ Historian = "kitchen_devices:historian"
 Scada = "kitchen_devices:scada"
 """
 
-# Misbehaves as its config says, `open Scada 1` fails to open in partition 1, and tells what it does in its log.
+# Fails where its config says, `open Scada 1` in partition 1, and tells in its log what it does.
 PLUGIN = """
 import threading
 

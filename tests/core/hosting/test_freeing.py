@@ -114,6 +114,6 @@ def test_freeing_keeps_nothing_of_a_storage():
 
 
 def test_a_storage_that_is_collected_without_being_freed_warns():
+    storage = opened(Storage([], "A"))
     with pytest.warns(ResourceWarning, match=r"bills\.A of partition 0 of acme\.bills 1 was not freed"):
-        opened(Storage([], "A"))
-        gc.collect()
+        del storage

@@ -7,7 +7,16 @@ import traceback
 import pytest
 
 from statehold.hosting import Host, VersionState
-from statehold.sdk import CompileError, DeployError, FreedError, HostError, ImageError, Operation, Scope, ScopeError
+from statehold.sdk import (
+    CompileError,
+    DeployError,
+    FreedError,
+    HostError,
+    ImageError,
+    Operation,
+    Scope,
+    ScopeError,
+)
 
 
 def reading(host, app="acme.kitchen", partition=0, version=None):
@@ -263,11 +272,11 @@ def test_an_extension_may_do_what_it_declares_and_no_more(host, kitchen):
             heat["kitchen.Scada"].get(key)
         with pytest.raises(ScopeError, match="without READ"):
             show["kitchen.Scada"].read(key)
-        with pytest.raises(ScopeError, match="may not GET kitchen.Historian in COMMANDS"):
+        with pytest.raises(ScopeError, match=r"may not GET kitchen.Historian in COMMANDS"):
             heat["kitchen.Historian"].get(key)
-        with pytest.raises(HostError, match="Did you mean 'kitchen.Scada'"):
+        with pytest.raises(HostError, match=r"Did you mean 'kitchen.Scada'"):
             heat["kitchen.Scad"]
-        with pytest.raises(HostError, match="Did you mean 'kitchen.Heat'"):
+        with pytest.raises(HostError, match=r"Did you mean 'kitchen.Heat'"):
             partition.facades("kitchen.Haet")
 
 
@@ -294,9 +303,9 @@ def test_a_storage_that_is_not_provided_warns_at_deploy_and_refuses_when_used(ho
     with host.app("acme.kitchen").borrow() as partition:
         facade = partition.facades("kitchen.Look")["sys.RequestSubject"]
         for use in (facade.key, facade.get, facade.find):
-            with pytest.raises(Exception, match="sys.RequestSubject is not provided by this host"):
+            with pytest.raises(Exception, match=r"sys.RequestSubject is not provided by this host"):
                 use(1)
-        with pytest.raises(Exception, match="sys.RequestSubject is not provided by this host"):
+        with pytest.raises(Exception, match=r"sys.RequestSubject is not provided by this host"):
             partition.storage("sys.RequestSubject")
 
 
@@ -316,7 +325,7 @@ def test_undeploying_forgets_the_app_and_its_files_but_not_its_data(host, kitche
     assert host.apps() == ()
     assert files(tmp_path / "data") == ([], 0)
     assert (tmp_path / "data/apps/acme.kitchen/0/kitchen.Scada").is_dir()
-    with pytest.raises(HostError, match="no app 'acme.kitchen'"):
+    with pytest.raises(HostError, match=r"no app 'acme.kitchen'"):
         host.app("acme.kitchen")
 
 
@@ -362,7 +371,7 @@ def test_a_host_brings_back_only_the_apps_it_is_asked_for(open_host, kitchen):
     host = open_host(apps=["acme.canteen"])
     assert states(host) == {"1": "stopped"}
     assert reading(host, "acme.canteen") == 2000
-    with pytest.raises(HostError, match="no app 'acme.kitchen' is running"):
+    with pytest.raises(HostError, match=r"no app 'acme.kitchen' is running"):
         host.app("acme.kitchen")
     host.undeploy("acme.kitchen")
     assert [status.app for status in host.apps()] == ["acme.canteen"]
@@ -440,7 +449,7 @@ def test_names_that_do_not_exist_are_told_with_the_nearest_one(host, kitchen):
             call("acme.kichen")
     with pytest.raises(HostError, match="has no version '2'"):
         host.activate("acme.kitchen", "2")
-    with pytest.raises(HostError, match="has no partition 5.*0 to 0"), host.app("acme.kitchen").borrow(5):
+    with pytest.raises(HostError, match=r"has no partition 5.*0 to 0"), host.app("acme.kitchen").borrow(5):
         pass
 
 

@@ -4,7 +4,7 @@ import sqlite3
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statehold.hosting._registry import Entry, Registry, Role
@@ -95,10 +95,10 @@ def test_a_failing_change_changes_nothing(registry, monkeypatch):
 
 
 def test_writes_are_on_the_disk_when_they_return(registry):
-    settings = registry._transact(
+    pragmas = registry._transact(
         lambda db: [list(db.query(f"PRAGMA {name}")) for name in ("synchronous", "journal_mode")]
     )
-    assert settings == [[{"synchronous": 2}], [{"journal_mode": "wal"}]]
+    assert pragmas == [[{"synchronous": 2}], [{"journal_mode": "wal"}]]
 
 
 def test_threads_may_write_at_once(registry):

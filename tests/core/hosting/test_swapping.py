@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +14,21 @@ from statehold.sdk import Scope
 
 def resident():
     """Return the memory that this process holds, in bytes."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@pytest.fixture(autouse=True)
+def frozen_heap():
+    """Keep the heap of the test run out of the many garbage collections here."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
 def fair_threads():
-    """Let threads take turns often, so that many that are busy do not keep one that waits a lot from going on."""
+    """Let threads take turns often, so that busy ones do not hold up one that waits a lot."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.0002)
     yield
