@@ -59,11 +59,7 @@ def remove_loggers(space: Space) -> None:
 
 def marked(names: Iterable[str], marker: str) -> list[str]:
     """Return those of *names* that carry the plugin's marker."""
-    # One search through the joined names takes a tenth of the time of one search per name.
-    known = list(names)
-    if marker not in "\n".join(known):
-        return []
-    return [name for name in known if marker in name and _carries(name, marker)]
+    return [name for name in list(names) if marker in name and _carries(name, marker)]
 
 
 def _carries(name: str, marker: str) -> bool:
