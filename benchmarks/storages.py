@@ -112,8 +112,11 @@ def _durable_get(folder: Path) -> Row:
             apply_intents({"": opened.storage}, {"": intents})
         # The same rows in the same file: what is compared is the way to them.
         raw = sqlite3.connect(next(folder.glob("*.db")), isolation_level=None)
-        (table,) = raw.execute("SELECT tbl_name FROM sqlite_master WHERE sql LIKE '%Data%'").fetchone()
-        look_up = f'SELECT "Data" FROM "{table}" WHERE "WSID" = ? AND "Id" = ?'
+        columns = [name for _, name, *_ in raw.execute("PRAGMA table_info(entries)")]
+        look_up = 'SELECT "{2}" FROM entries WHERE "{0}" = ? AND "{1}" = ?'.format(*columns)
+        found = opened.facade.get(keys[5])
+        assert found is not None
+        assert raw.execute(look_up, (1, 5)).fetchone() == (found["Data"],)
         order = random.Random(1).sample(range(ENTRIES), GETS)
         get = opened.facade.get
 
