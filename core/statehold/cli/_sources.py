@@ -49,21 +49,27 @@ def read_targets(paths: Iterable[Path]) -> list[Checked]:
         elif path.suffix in _SUFFIXES:
             loose.setdefault(path.parent, []).append(path)
         else:
-            found.append(_image(path))
+            found.append(read_image(path))
     return found + _packages(loose)
 
 
-def _image(path: Path) -> Checked:
+def read_image(path: Path) -> Checked:
+    """Read the declarations in an image or an application's folder, once it has been verified.
+
+    Raises:
+        ImageError: it is no sound image.
+
+    """
     from statehold.images import open_image  # noqa: PLC0415
 
     with open_image(path) as image:
-        texts = {package: dict(files) for package, files in image.packages.items()}
+        packages = image.packages
     sources = {
         (package, name): Source(f"{path}:{package}/{name}", text)
-        for package, files in texts.items()
+        for package, files in packages.items()
         for name, text in files.items()
     }
-    return Checked(packages=texts, sources=sources, asked=frozenset(texts))
+    return Checked(packages=packages, sources=sources, asked=frozenset(packages))
 
 
 def _app(folder: Path) -> Checked:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -181,3 +182,19 @@ def test_verbose_shows_what_storages_log(statehold, samples, data):
     (data / "secrets" / "Scada_Password").write_text("let me in")
     text = statehold("deploy", samples / "acme.bills", "--verbose")
     assert "statehold.acme.bills.1.0.bills.Scada: reading the kitchens" in text
+
+
+def test_errors_in_declarations_are_shown_by_a_deploy_as_by_a_check(
+    statehold, machine, samples, data, tmp_path
+):
+    folder = shutil.copytree(samples / "acme.hello", tmp_path / "acme.hello")
+    file = folder / "image/pkg/acme.example/hello/hello.vsql"
+    file.write_text(file.read_text().replace("STATE(Greetings)", "STATE(Greetinks)"))
+    text = statehold("deploy", folder, code=1)
+    assert "^^^^^^^^^" in text
+    assert text.count("Greetinks") == 2
+    assert text.splitlines()[-1] == "error: acme.hello cannot be deployed: its declarations have 1 error"
+    error = machine("deploy", folder, code=1)["error"]
+    assert error["type"] == "CompileError"
+    assert len(error["diagnostics"]) == 1
+    assert data.exists()

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from statehold.cli._findings import show_diagnostics
 from statehold.cli._hosts import HostOptions, host_command
 from statehold.cli._output import Output
 from statehold.cli._text import plural
+from statehold_vsql import Severity
 
 
 @click.command("deploy")
@@ -19,12 +21,24 @@ def command(out: Output, options: HostOptions, *, image: Path, beside: bool) -> 
     IMAGE is a .shi file or an application's folder. It is verified and compiled, and its storages are
     opened, before it becomes current; whatever goes wrong, the version that runs goes on.
     """
+    from statehold.cli._sources import read_image  # noqa: PLC0415
     from statehold.images import open_image  # noqa: PLC0415
+    from statehold.sdk import CompileError, StateholdError  # noqa: PLC0415
 
     with open_image(image) as opened:
         app = opened.app
-    with options.open(out, apps=[app]) as host, out.progress(f"deploying {app}") as tell:
-        version = host.deploy(image, activate=not beside, progress=tell)
+    with options.open(out, apps=[app]) as host:
+        try:
+            with out.progress(f"deploying {app}") as tell:
+                version = host.deploy(image, activate=not beside, progress=tell)
+        except CompileError as error:
+            if out.json:
+                raise
+            show_diagnostics(error.diagnostics, read_image(image).sources, err=True, columns=out.width)
+            count = sum(found.severity is Severity.ERROR for found in error.diagnostics)
+            raise StateholdError(
+                f"{app} cannot be deployed: its declarations have {plural(count, 'error')}"
+            ) from error
         state, count = version.state.value, len(version.partitions)
     document = {"app": version.app, "version": version.name, "digest": version.digest, "state": state}
     out.document({**document, "partitions": count, "warnings": version.warnings})
