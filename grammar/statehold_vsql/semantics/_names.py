@@ -141,7 +141,7 @@ class Names:
         self._report.error(place, ref.span, f"undefined-{kinds[0]}", message, hint)
 
     def _elsewhere(self, ref: n.NameRef, place: Place, kinds: tuple[Kind, ...]) -> str:
-        # A name without a package is one of the own package only; upstream's users trip over that.
+        # A name without a package is one of this package only, `Http` for `sys.Http` a common slip.
         if ref.package:
             return ""
         imported = {name: found.package for name, found in place.package.imports.items()}

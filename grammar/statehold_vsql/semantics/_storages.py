@@ -41,13 +41,14 @@ class Storages:
         """Check one declaration."""
         node: n.Storage = symbol.node
         block = symbol.outer
-        is_old_form = isinstance(block, n.ExtensionBlock)
+        # As Voedger's own `sys` declares its storages; what Voedger accepts there is accepted.
+        is_voedgers = isinstance(block, n.ExtensionBlock)
         engine = self._engine(symbol, block)
         provider = node.provider.text if node.provider is not None else symbol.name
         contract = None
         if self._contracts is not None and engine in _RESOLVED_HERE:
             contract = self._contracts.get(provider)
-        operations = self._operations(symbol, is_lenient=is_old_form)
+        operations = self._operations(symbol, is_lenient=is_voedgers)
         key = self._fields(symbol, node.key, "KEY")
         value = self._fields(symbol, node.value, "VALUE")
         if contract is not None:
@@ -56,7 +57,7 @@ class Storages:
             self._check_schema(symbol, provider, "VALUE", declared=value, expected=contract.value)
             if operations is None:
                 operations = MappingProxyType(dict(contract.operations))
-        elif self._contracts is not None and engine is StorageEngine.BUILTIN and not is_old_form:
+        elif self._contracts is not None and engine is StorageEngine.BUILTIN and not is_voedgers:
             at = node.provider.span if node.provider is not None else node.name.span
             self._report.error(
                 symbol.place,

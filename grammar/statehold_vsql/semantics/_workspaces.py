@@ -134,7 +134,7 @@ def _use(node: n.UseWorkspace, place: Place, names: Names, report: Report) -> No
 
 
 def check_template(symbol: Symbol, names: Names, report: Report) -> TemplateDef:
-    """Return a template; a workspace that there is not is only a warning, as upstream does not look."""
+    """Return a template; for a workspace that is not declared there is only a warning."""
     node: n.Template = symbol.node
     workspace = names.look_up(node.workspace, symbol.place, Kind.WORKSPACE)
     if workspace is None:

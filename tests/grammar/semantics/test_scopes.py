@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from statehold_sys.contracts import CONTRACTS
 from statehold_vsql import Operation, Scope
@@ -168,3 +170,30 @@ def test_a_builtin_storage_is_hinted_to_where_it_may_be_used(language) -> None:
         "WORKSPACE W (EXTENSION ENGINE WASM (COMMAND Pay STATE(«sys.Http»)));", "scope-state"
     )
     assert told.endswith("| use it in a QUERY, PROJECTOR or JOB")
+
+
+_DECLARATIONS = st.dictionaries(
+    st.sampled_from(list(Operation)), st.sets(st.sampled_from(list(Scope)), min_size=1), min_size=1
+)
+
+
+@given(_DECLARATIONS, st.sampled_from(list(_KINDS)), st.sampled_from(["STATE", "INTENTS"]))
+def test_any_declaration_permits_exactly_what_it_says(declared, kind: str, clause: str) -> None:
+    from statehold_vsql import compile_app
+
+    operations = ", ".join(f"{op} SCOPE({', '.join(sorted(scopes))})" for op, scopes in declared.items())
+    sys = "ABSTRACT WORKSPACE Workspace (ABSTRACT TABLE CRecord ()); ALTERABLE WORKSPACE AppWorkspaceWS ();"
+    extension = {
+        "COMMAND": f"COMMAND E {clause}(S)",
+        "QUERY": f"QUERY E {clause}(S) RETURNS void",
+        "PROJECTOR": f"PROJECTOR E AFTER INSERT ON sys.CRecord {clause}(S)",
+        "SYNC PROJECTOR": f"SYNC PROJECTOR E AFTER INSERT ON sys.CRecord {clause}(S)",
+        "JOB": f"JOB E '@daily' {clause}(S)",
+    }[kind]
+    text = f"""APPLICATION a (); STATESTORAGE ENGINE PYPLUGIN (S ({operations}));
+    ALTER WORKSPACE sys.AppWorkspaceWS (EXTENSION ENGINE PYTHON ({extension}));"""
+    compiled = compile_app({"sys": {"sys.vsql": sys}, "a": {"a.vsql": text}})
+    is_permitted = any(
+        _KINDS[kind] in s and op.is_intent == (clause == "INTENTS") for op, s in declared.items()
+    )
+    assert (compiled.appdef is not None) == (is_permitted and (kind, clause) != ("QUERY", "INTENTS"))
