@@ -24,7 +24,7 @@ def image_matrix(path: Path) -> Matrix:
     with open_image(path) as image:
         catalog = installed()
         contracts = catalog.contracts()
-        compiled = compile_app({**catalog.packages(), **image.packages}, contracts=contracts)
+        compiled = compile_app(catalog.complete(image.packages), contracts=contracts)
         if compiled.appdef is None:
             raise CompileError(
                 f"the declarations of {path} have errors",

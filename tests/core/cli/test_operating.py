@@ -4,7 +4,9 @@ import json
 import shutil
 
 import pytest
+from click.shell_completion import ShellComplete
 
+from statehold.cli._group import cli
 from statehold.hosting import Host
 
 _KEY = '{"Language": "en"}'
@@ -77,6 +79,32 @@ def test_a_denied_operation_is_explained(machine, statehold):
     text = _call(statehold, "INSERT", "--key", _KEY, "--value", '{"Text": "x"}', code=1)
     assert "error:" in text
     assert "hint:" in text
+
+
+@pytest.mark.usefixtures("hello")
+@pytest.mark.parametrize("scope", ["queries", "QUERY", "Queries"])
+def test_words_of_the_language_are_taken_in_any_form(machine, scope):
+    assert _call(machine, "get", "--key", _KEY, scope=scope)["scope"] == "QUERIES"
+
+
+def test_a_word_that_is_none_names_the_nearest(statehold):
+    assert "Did you mean QUERIES?" in _call(statehold, "GET", scope="QUERYS", code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["statehold", "dep"], ["deploy"]),
+        (["statehold", "activate", "acme.h"], ["acme.hello"]),
+        (["statehold", "call", "a", "b", "get"], ["GET", "GETBATCH"]),
+        (["statehold", "call", "--scope", "q"], ["QUERIES"]),
+    ],
+)
+@pytest.mark.usefixtures("hello")
+def test_a_shell_completes_commands_apps_and_words(words, completed):
+    complete = ShellComplete(cli, {}, "statehold", "_STATEHOLD_COMPLETE")
+    found = complete.get_completions(words[1:-1], words[-1])
+    assert [item.value for item in found] == completed
 
 
 @pytest.mark.usefixtures("hello")

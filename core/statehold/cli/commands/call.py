@@ -10,11 +10,10 @@ from statehold.cli._hosts import HostOptions, app_argument, host_command
 from statehold.cli._output import Output
 from statehold.cli._text import plural, printable
 from statehold.cli._values import from_json, to_json
+from statehold.cli._words import completing, word_of
 from statehold.sdk import UNSET
 from statehold_vsql import Operation, Scope
 
-_OPERATION = click.Choice([op.value for op in Operation], case_sensitive=False)
-_SCOPE = click.Choice([scope.value for scope in Scope], case_sensitive=False)
 _SCOPE_HELP = "Who calls: COMMANDS, QUERIES, PROJECTORS or JOBS."
 _COUNT = click.IntRange(min=0)
 
@@ -28,8 +27,17 @@ Example:
 @click.command("call", epilog=_EPILOG)
 @app_argument
 @click.argument("storage")
-@click.argument("operation", type=_OPERATION, metavar="OPERATION")
-@click.option("--scope", type=_SCOPE, metavar="SCOPE", required=True, help=_SCOPE_HELP)
+@click.argument(
+    "operation", type=word_of(Operation), shell_complete=completing(Operation), metavar="OPERATION"
+)
+@click.option(
+    "--scope",
+    type=word_of(Scope, plural=True),
+    shell_complete=completing(Scope),
+    metavar="SCOPE",
+    required=True,
+    help=_SCOPE_HELP,
+)
 @click.option(
     "--key", "keys", multiple=True, metavar="JSON", help="The fields of KEY; one each for GETBATCH."
 )

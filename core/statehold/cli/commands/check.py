@@ -66,8 +66,7 @@ def _compile(checked: Checked) -> Compilation:
     from statehold_vsql import compile_app  # noqa: PLC0415
 
     catalog = installed()
-    packages = {**catalog.packages(), **checked.application}
-    return compile_app(packages, contracts=catalog.contracts())
+    return compile_app(catalog.complete(checked.application), contracts=catalog.contracts())
 
 
 def _wanted(checked: Checked, compiled: Compilation) -> list[Diagnostic]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from statehold.cli._hosts import HostOptions, host_command
+from statehold.cli._hosts import HostOptions, app_argument, host_command
 from statehold.cli._output import Output
 from statehold_vsql import Operation, Scope
 
@@ -16,7 +16,7 @@ _STYLES = {"declared": "bold green", "narrowed by operator": "yellow", "denied":
 
 
 @click.command("matrix")
-@click.argument("app")
+@app_argument
 @click.option("--version", help="A version that is not the current one.")
 @click.option("--all", "everything", is_flag=True, help="Show the storages of package sys, too.")
 @host_command
