@@ -28,6 +28,8 @@ _OF_TABLES = frozenset(
 def check_placement(tree: File, reports: Reports) -> None:
     """Report what stands in a place or a combination in which it cannot."""
     statements = tree.statements
+    # After a syntax error, what stands at the root may be what is left of a workspace.
+    read_well = not reports.diagnostics
     if tree.imports and statements:
         first = (statements[0].span.line, statements[0].span.column)
         for found in tree.imports:
@@ -36,7 +38,8 @@ def check_placement(tree: File, reports: Reports) -> None:
     nested: list[WorkspaceStatement] = []
     for statement in statements:
         if isinstance(statement, ExtensionBlock):
-            _check_root_extensions(statement, reports)
+            if read_well:
+                _check_root_extensions(statement, reports)
         elif isinstance(statement, Workspace | AlterWorkspace):
             nested.extend(statement.statements)
         elif isinstance(statement, Declare) and statement.type.type is not DataType.INT32:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bisect
 from collections.abc import Generator, Mapping, Sequence
 
 from statehold_vsql.syntax._tables import END, Tables
@@ -18,6 +19,8 @@ class Outlook:
         self.text = text
         self.tables = tables
         self.lexer = lexer
+        # Where parentheses stand, and how many more are closed than opened before each.
+        self._parentheses: tuple[list[int], list[int]] | None = None
 
     def go_on(self, first: Sequence[Lexeme], position: int) -> Lexemes:
         """Return the tokens of the text from a position on, behind some that are made up."""
@@ -63,13 +66,19 @@ class Outlook:
 
     def surplus(self, states: list[int], position: int) -> int:
         """Return how many more parentheses are closed from here on than are open."""
-        surplus = -self.unclosed(states)
-        lexemes = self.go_on([], position)
-        while True:
-            kind = lexemes.send(ANYTHING)[0]
-            if kind == END:
-                return surplus
-            surplus += (kind == ")") - (kind == "(")
+        return self._closed_from(position) - self.unclosed(states)
+
+    def _closed_from(self, position: int) -> int:
+        if self._parentheses is None:
+            self._parentheses = ([], [0])
+            places, sums = self._parentheses
+            lexemes = self.go_on([], 0)
+            while (lexeme := lexemes.send(ANYTHING))[0] != END:
+                if lexeme[0] in ("(", ")"):
+                    places.append(lexeme[2])
+                    sums.append(sums[-1] + (1 if lexeme[0] == ")" else -1))
+        places, sums = self._parentheses
+        return sums[-1] - sums[bisect.bisect_left(places, position)]
 
     def unclosed(self, states: list[int]) -> int:
         """Return how many parentheses are open in a part of the stack."""

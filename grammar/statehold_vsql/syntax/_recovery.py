@@ -23,6 +23,8 @@ from statehold_vsql.syntax._tables import END
 from statehold_vsql.syntax._tokens import ANYTHING, PROBLEM, Lexeme, Problem, Token, span_at
 from statehold_vsql.syntax.nodes import Span
 
+# Each time costs a look at the whole text, even where nothing is reported.
+_MOST_TIMES = 400
 _IDENTIFIER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+")
 
 
@@ -48,12 +50,17 @@ class Recovery:
         # Behind the token at which the last thing given up ended, if that was not `;`.
         self._resumed = 0
         self._gave_up = False
+        self._times = 0
         self.damaged_names: set[str] = set()
         self.is_partial = False
 
     def recover(self, states: list[int], values: list[Any], found: Lexeme) -> Lexemes:
         """Report the token that cannot stand here, mend the parser's stacks, and return what to read next."""
         kind, value, start, end = found
+        self._times += 1
+        if self._times > _MOST_TIMES:
+            self._reports.end(span_at(self._text, start, end))
+            return self._give_up(states, values)
         if kind == PROBLEM:
             return self._stand_in(states, values, value, start, end)
         if kind != END and self._look.feed(list(states), kind):

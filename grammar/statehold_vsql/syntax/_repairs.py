@@ -69,7 +69,7 @@ class Repairs:
         )
         yield from (closed, dropped) if is_end_of_list else (dropped,)
         for sign in ")(":
-            if sign in expected:
+            if sign in expected and (sign == ")" or self._look.surplus(states, start) > 0):
                 yield [*self._look.signs([sign], start), found], end
         if ")" in expected and kind in INSIDE and self._look.surplus(states, start) < 0:
             yield [*self._look.signs([")", ";"], start), found], end

@@ -33,13 +33,9 @@ class Reports:
         self._text = text
         self._file = file
         self._package = package
+        self.is_full = False
         self._places: set[tuple[int, int]] = set()
         self._diagnostics: list[Diagnostic] = []
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no more can be reported."""
-        return len(self._diagnostics) > _MOST
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
@@ -53,9 +49,21 @@ class Reports:
             return
         self._places.add(place)
         if len(self._diagnostics) == _MOST:
-            code = "too-many"
-            message = f"this file has more than {_MOST} syntax errors: the rest of it was not read"
-            hint = "mend the first ones and check again"
+            self.end(span)
+        else:
+            self._append(code, message, span, hint)
+
+    def end(self, span: Span) -> None:
+        """Report that the rest is not read; nothing more is reported then."""
+        self.is_full = True
+        self._append(
+            "too-many",
+            "there are too many syntax errors: the rest of this file was not read",
+            span,
+            "mend the first ones and check again",
+        )
+
+    def _append(self, code: str, message: str, span: Span, hint: str) -> None:
         self._diagnostics.append(
             Diagnostic(
                 severity=Severity.ERROR,

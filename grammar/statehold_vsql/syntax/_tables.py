@@ -19,6 +19,7 @@ import attrs
 END = "$END"
 
 _FORMAT = 1
+_read = pkgutil.get_data
 
 
 @attrs.frozen(kw_only=True)
@@ -97,7 +98,7 @@ def decode(text: str, *, grammar: str) -> Tables:
 
 
 def _packaged(name: str) -> str:
-    content = pkgutil.get_data("statehold_vsql", name)
+    content = _read("statehold_vsql", name)
     if content is None:
         raise FileNotFoundError(name)
     return content.decode("utf-8")

@@ -90,7 +90,7 @@ class Lexer:
         while True:
             found = match(text, position)
             if found is None:
-                kind, value, start, end = self._stray(text, position)
+                kind, value, start, end = self._stray(text, position, row)
                 row = yield kind, value, start, end
                 position = end
                 line = text.count("\n", 0, position) + 1
@@ -198,7 +198,7 @@ class Lexer:
                 return keyword, position
         return word, end
 
-    def _stray(self, text: str, position: int) -> Lexeme:
+    def _stray(self, text: str, position: int, row: Mapping[str, int]) -> Lexeme:
         """Return the end of the text, or what stands there and is no token."""
         start = self.skip_gap(text, position)
         if start == len(text):
@@ -224,8 +224,11 @@ class Lexer:
             end = closing + 1 if closing > 0 else end
             message = "between double quotes stands a name: letters, digits and _, a letter first"
             hint = "texts stand between single quotes"
-            kind = "NAME"
-            stand_in = Name("", span_at(text, start, end))
+            span = span_at(text, start, end)
+            if "STRING" in row and "NAME" not in row:
+                kind, stand_in = "STRING", Text(text[start + 1 : end].rstrip('"'), span)
+            else:
+                kind, stand_in = "NAME", Name(text[start + 1 : end].rstrip('"'), span)
         else:
             is_word = sign == "_" or sign.isalpha()
             adjoins = start > 0 and text[start - 1] in _LETTERS

@@ -147,13 +147,14 @@ def config_provider(children: list[Any]) -> tuple[str, Name, Span]:
 @actions
 def storage_options(children: list[Any]) -> _Options:
     """Note what stands behind a storage's operations."""
-    entity, key, value = children
-    ends = [part[1] for part in children if part is not None]
+    entity, *schemas = children
+    fields = {name: items for name, items, _ in schemas}
+    end = schemas[-1][-1] if schemas else entity and entity[1]
     return _Options(
         entities=entity[0] if entity else (False, False),
-        key=key[0] if key else None,
-        value=value[0] if value else None,
-        end=ends[-1] if ends else None,
+        key=fields.get("key"),
+        value=fields.get("value"),
+        end=end,
     )
 
 
@@ -176,9 +177,15 @@ def entity_both(children: list[Any]) -> tuple[tuple[bool, bool], Span]:
 
 
 @actions
-def storage_fields_of(children: list[Any]) -> tuple[Items, Span]:
-    """Note the fields of KEY or VALUE."""
-    return children[2], children[-1]
+def key(children: list[Any]) -> tuple[str, Items, Span]:
+    """Note the fields of KEY."""
+    return "key", children[2], children[-1]
+
+
+@actions
+def value(children: list[Any]) -> tuple[str, Items, Span]:
+    """Note the fields of VALUE."""
+    return "value", children[2], children[-1]
 
 
 @actions
