@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -99,7 +98,11 @@ class Output:
 
 def terminal_width() -> int | None:
     """Return how wide texts on stderr may be; None where no terminal shows them."""
-    return shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    if not sys.stderr.isatty():
+        return None
+    from shutil import get_terminal_size  # noqa: PLC0415  brings the compression libraries
+
+    return get_terminal_size().columns
 
 
 def error_document(error: BaseException) -> dict[str, Any]:
