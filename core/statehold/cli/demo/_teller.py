@@ -76,7 +76,7 @@ class Teller:
         if not holds:
             raise StateholdError(
                 f"step {len(self.steps)} of the demo expected {what}",
-                hint="Run the command with --debug to see more",
+                hint="`statehold demo --debug` shows the tracebacks of errors",
             )
 
     def _execute(self, arguments: list[str]) -> tuple[str, int]:
@@ -84,5 +84,7 @@ class Teller:
 
         with redirect_stdout(io.StringIO()) as captured, redirect_stderr(captured):
             session = Session(host=self.host, width=79)
-            code = execute(arguments, color=bool(self._color), session=session)
+            code = execute(
+                arguments + ["--debug"] * self._out.debug, color=bool(self._color), session=session
+            )
         return captured.getvalue(), code
