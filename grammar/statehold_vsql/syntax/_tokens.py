@@ -62,6 +62,9 @@ class Lexer:
         self.next_word = re.compile(rf"{_GAP}([a-zA-Z][a-zA-Z0-9_]*+|=)")
         words = {kind for kind in kinds if kind[0].isalpha()} - set(tables.patterns) - {"DOTTED"}
         self.words = frozenset(word.partition(" ")[0] for word in words)
+        # What begins a statement is no name of a storage that stands there bare: else a `)` that is
+        # missing would go unnoticed.
+        self.openings = frozenset(tables.actions[0])
         # First word -> the words that may follow, longest first, with the keyword they make.
         self.compounds: dict[str, list[tuple[list[str], str]]] = {}
         for word in sorted(words, key=len, reverse=True):
@@ -79,6 +82,7 @@ class Lexer:
         """
         match = self.pattern.match
         words = self.words
+        openings = self.openings
         compounds = self.compounds
         line = text.count("\n", 0, position) + 1
         line_start = text.rfind("\n", 0, position) + 1
@@ -111,7 +115,7 @@ class Lexer:
                 if kind in words:
                     if kind in compounds:
                         kind, end = self._compound(text, kind, end, row)
-                    if kind in row or not row or "NAME" not in row:
+                    if kind in row or "NAME" not in row or (kind in openings and "STORAGE" in row):
                         gap = text[position:start] if found.start(1) != start else ""
                         if gap and position == 0:
                             gap = "\n" + gap  # the file's first comment belongs to no statement before it

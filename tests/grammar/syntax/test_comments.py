@@ -31,20 +31,30 @@ def test_what_stands_behind_a_statement_is_not_the_comment_of_the_next(syntax) -
 
 def test_every_kind_of_statement_keeps_its_comment(syntax) -> None:
     found = syntax.accepts(
-        "-- c\nIMPORT SCHEMA 'a';\n-- c\nAPPLICATION a ();\n-- c\nDECLARE a int DEFAULT 1;\n-- c\nPARAMETER a int;\n"
-        "-- c\nSECRET b text;\n-- c\nTEMPLATE t OF WORKSPACE a SOURCE b;\n-- c\nSTATESTORAGE ENGINE WASM (A)\n"
-        "-- c\nEXTENSION ENGINE WASM ();\n-- c\nALTER WORKSPACE a ();\n-- c\nPUBLISHED ROLE a;\n"
-        "-- c\nABSTRACT WORKSPACE w (\n-- c\nDESCRIPTOR ();"
-        "-- not\n-- c\nRATE a 1 PER DAY;\n-- c\nVIEW a () AS RESULT OF b;\n-- c\nUSE WORKSPACE x;\n-- c\nROLE y;\n"
-        "-- c\nTAG t;\n-- c\nEXTENSION ENGINE WASM (\n-- c\nCOMMAND a;\n-- c\nQUERY b;\n-- c\nSYNC PROJECTOR c CRON '';\n"
-        "-- c\nJOB d;\n-- c\nFUNCTION e() RETURNS int);\n-- c\nTABLE t ();\n-- c\nABSTRACT TABLE u ();\n-- c\nTYPE v ();\n"
-        "-- c\nLIMIT l ON VIEW v WITH RATE r;\n-- c\nGRANT a TO b;\n-- c\nREVOKE ALL ON ALL TABLES FROM b\n);"
+        _commented("IMPORT SCHEMA 'a'", "APPLICATION a ()", "DECLARE a int DEFAULT 1", "PARAMETER a int")
+        + _commented("SECRET b text", "TEMPLATE t OF WORKSPACE a SOURCE b", "STATESTORAGE ENGINE WASM (A)")
+        + _commented("EXTENSION ENGINE WASM ()", "ALTER WORKSPACE a ()", "PUBLISHED ROLE a")
+        + "\n-- c\nABSTRACT WORKSPACE w ("
+        + _commented(
+            "DESCRIPTOR ()", "RATE a 1 PER DAY", "VIEW a () AS RESULT OF b", "USE WORKSPACE x", "ROLE y"
+        )
+        + _commented(
+            "TAG t", "TABLE t ()", "ABSTRACT TABLE u ()", "TYPE v ()", "LIMIT l ON VIEW v WITH RATE r"
+        )
+        + _commented("GRANT a TO b", "REVOKE ALL ON ALL TABLES FROM b")
+        + "\n-- c\nEXTENSION ENGINE WASM ("
+        + _commented("COMMAND a", "QUERY b", "SYNC PROJECTOR c CRON ''", "JOB d", "FUNCTION e() RETURNS int")
+        + "));"
     )
     workspace = found[-1]
-    block = workspace.statements[5]
-    assert {item.comment for item in (*found, *workspace.statements, workspace.descriptor, *block.items)} == {
-        "c"
-    }
+    extensions = workspace.statements[-1].items
+    assert len(found) + len(workspace.statements) + len(extensions) == 11 + 12 + 5
+    comments = {item.comment for item in (*found, *workspace.statements, *extensions, workspace.descriptor)}
+    assert comments == {"c"}
+
+
+def _commented(*statements: str) -> str:
+    return "".join(f"\n-- c\n{statement};" for statement in statements)
 
 
 def test_with_comment_overrides_the_comment_before(syntax) -> None:

@@ -24,12 +24,13 @@ STATESTORAGE ENGINE PYPLUGIN (
 )
 ABSTRACT WORKSPACE W INHERITS base.W (
   DESCRIPTOR d (a varchar(5) CHECK '^x$');
-  TABLE T INHERITS sys.CDoc (a int NOT NULL DEFAULT 5, b ref(T) NOT NULL, c TABLE U (d int) WITH Tags=(t), UNIQUE (a),
-    CHECK (a > 1 AND (b IS NOT NULL OR f(a, 2))));
+  TABLE T INHERITS sys.CDoc (a int NOT NULL DEFAULT 5, b ref(T) NOT NULL, c TABLE U (d int) WITH Tags=(t),
+    UNIQUE (a), CHECK (a > 1 AND (b IS NOT NULL OR f(a, 2))));
   VIEW V (a int, b text, PRIMARY KEY ((a), b)) AS RESULT OF P WITH Comment='v';
   EXTENSION ENGINE WASM (
     COMMAND C(T, UNLOGGED any) STATE(sys.Record(T), sys.Http) INTENTS(sys.View(V)) RETURNS void;
-    SYNC PROJECTOR P AFTER INSERT OR UPDATE ON (T, U) OR CRON '1 * * * *' INTENTS(sys.View(V)) INCLUDING ERRORS;
+    SYNC PROJECTOR P AFTER INSERT OR UPDATE ON (T, U) OR CRON '1 * * * *'
+      INTENTS(sys.View(V)) INCLUDING ERRORS;
     JOB J '@every 1m' STATE(sys.Http);
   );
   RATE r 5 PER 2 HOURS PER APP PARTITION PER IP;

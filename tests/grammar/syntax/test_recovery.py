@@ -1,4 +1,4 @@
-"""After an error everything else is still read: one report per fault, and nothing of what is right is lost."""
+"""After an error everything else is still read: one report per fault, and what is right is kept."""
 
 from __future__ import annotations
 
@@ -155,6 +155,13 @@ def test_a_block_that_is_closed_too_early_is_one_error(syntax) -> None:
 def test_a_block_that_is_not_closed_is_one_error(syntax) -> None:
     text = BLOCKS.replace("RETURNS z;\n  );", "RETURNS z;").replace("  GRANT", "  »GRANT")
     assert syntax.report(text) == '")" is missing before "GRANT"'
+
+
+def test_a_storage_block_that_is_not_closed_is_one_error(syntax) -> None:
+    text = "STATESTORAGE ENGINE WASM (\n  A (GET SCOPE(JOBS))\n  B\n»WORKSPACE W (TABLE T (a int)); ROLE r;"
+    assert syntax.report(text) == '")" is missing before "WORKSPACE"'
+    _, workspace, role = syntax.parse(text.replace("»", "")).tree.statements
+    assert (workspace.statements[0].name.text, role.name.text) == ("T", "r")
 
 
 def test_garbage_in_neighbouring_statements_is_reported_for_each(syntax) -> None:

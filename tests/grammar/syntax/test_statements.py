@@ -158,8 +158,10 @@ def test_storages_may_be_separated_in_each_way(syntax, storages) -> None:
 
 def test_a_storage_has_all_its_clauses(syntax) -> None:
     block = syntax.one(
-        "-- Orders.\nSTATESTORAGE ENGINE PYPLUGIN (/* One. */ STORAGE Orders (GET SCOPE(COMMAND, QUERY, PROJECTOR, JOB))"
-        " ENTITY RECORD KEY (Id int64 NOT NULL) VALUE (Name text(20)) WITH PROVIDER=Table, JSONCONFIG='{}',"
+        "-- Orders.\nSTATESTORAGE ENGINE PYPLUGIN (/* One. */ STORAGE Orders "
+        "(GET SCOPE(COMMAND, QUERY, PROJECTOR, JOB))"
+        " ENTITY RECORD KEY (Id int64 NOT NULL) VALUE (Name text(20))"
+        " WITH PROVIDER=Table, JSONCONFIG='{}',"
         " Tags=(a, b.c));"
     )
     (storage,) = block.storages
@@ -366,8 +368,8 @@ def test_tables(syntax) -> None:
         "-- About T.\nABSTRACT TABLE T INHERITS sys.CDoc ("
         "  a varchar(50) NOT NULL VERIFIABLE DEFAULT 'x' CHECK '^x$' CHECK (a = 'x'),"
         "  b int DEFAULT 5 CHECK (b IN (1, 2)), c sys.Type, D, e.F,"
-        "  g ref, h ref(T) NOT NULL, i ref (T, j.K),"
-        "  l TABLE M (n int) WITH Tags=(t), o ABSTRACT TABLE P INHERITS q.R () WITH Comment='p', Comment bytes,"
+        "  g ref, h ref(T) NOT NULL, i ref (T, j.K), l TABLE M (n int) WITH Tags=(t),"
+        "  o ABSTRACT TABLE P INHERITS q.R () WITH Comment='p', Comment bytes,"
         "  UNIQUEFIELD a, UNIQUE (a, b), CHECK (f(a, 1)), CONSTRAINT s UNIQUE (a), CONSTRAINT u CHECK (TRUE)"
         ") WITH Comment='of T', Tags=(v, w.X)"
     )
@@ -445,7 +447,8 @@ def test_a_data_type_has_several_names(syntax, written, type_) -> None:
 
 def test_views(syntax) -> None:
     view = syntax.inner(
-        "VIEW V (a int NOT NULL, b text(3), c ref NOT NULL, d ref(T, u.V) NOT NULL, e ref, f ref(T), g record, h record NOT NULL,"
+        "VIEW V (a int NOT NULL, b text(3), c ref NOT NULL, d ref(T, u.V) NOT NULL, e ref, f ref(T),"
+        " g record, h record NOT NULL,"
         " PRIMARY KEY ((a, b), c, d)) AS RESULT OF x.P WITH Tags=(t)"
     )
     a, b, c, d, _, f, g, h, key = view.items
