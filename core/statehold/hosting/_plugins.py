@@ -15,7 +15,7 @@ from statehold.loading import (
     load_plugin,
     resolve,
 )
-from statehold.sdk import PluginError
+from statehold.sdk import DeployError, PluginError
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
 
@@ -33,6 +33,7 @@ class VersionPlugins:
         self._owner = f"{image.app} {image.version}"
         self._loaded: dict[str, LoadedPlugin] = {}
         self._hooks: AppPlugins | None = None
+        self._announced = False
         self._reports: tuple[FreeReport, ...] = ()
 
     @property
@@ -59,31 +60,38 @@ class VersionPlugins:
         """Tell the hook plugins, installed ones and those of the loaded files, that all storages are open.
 
         Raises:
-            PluginError: a hook plugin does not fit the hooks.
-            Exception: whatever one of them raises.
+            DeployError: one of them does not fit the hooks, or refuses.
 
         """
         self._hooks = self._catalog.app_plugins()
-        for plugin in self._loaded.values():
-            for name, hooks in plugin.hooks.items():
-                self._hooks.register(hooks, name=f"{plugin.distribution} {plugin.version}:{name}")
-        self._hooks.hook.statehold_version_opened(app=self._image.app, version=self._image.version)
+        try:
+            for plugin in self._loaded.values():
+                for name, hooks in plugin.hooks.items():
+                    self._hooks.register(hooks, name=f"{plugin.distribution} {plugin.version}:{name}")
+            self._hooks.hook.statehold_version_opened(app=self._image.app, version=self._image.version)
+        except Exception as error:
+            problem = f"a hook refused it: {type(error).__name__}: {error}"
+            raise DeployError(f"{self._owner} cannot be deployed: {problem}", problems=[problem]) from error
+        self._announced = True
 
     def free(self) -> tuple[str, ...]:
         """Remove every plugin from the process, and return what went wrong."""
         problems = []
         if self._hooks is not None:
-            try:
-                self._hooks.hook.statehold_version_freed(app=self._image.app, version=self._image.version)
-            except Exception as error:  # noqa: BLE001 - a foreign hook must not keep the rest from being freed
-                problems.append(
-                    f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"
-                )
+            if self._announced:
+                problems += self._announce_freed(self._hooks)
             self._hooks.free()
         self._reports = tuple(plugin.free() for plugin in reversed(self._loaded.values()))
         self._loaded.clear()
         problems += [f"{report.plugin}: {line}" for report in self._reports for line in report.problems]
         return tuple(problems)
+
+    def _announce_freed(self, hooks: AppPlugins) -> list[str]:
+        try:
+            hooks.hook.statehold_version_freed(app=self._image.app, version=self._image.version)
+        except Exception as error:  # noqa: BLE001 - a foreign hook must not keep the rest from being freed
+            return [f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"]
+        return []
 
     def survivors(self) -> tuple[str, ...]:
         """Return what of the freed plugins is still alive, and what holds it; collects garbage."""

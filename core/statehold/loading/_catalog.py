@@ -140,6 +140,27 @@ class Catalog:
         self._hook_plugins.require_own()
         return packages
 
+    def complete(self, application: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+        """Return the packages of an application, and with them those of `packages` that it needs.
+
+        That is `sys`, and what is named in an IMPORT; a package of the application goes before an
+        installed one of the same path.
+
+        Raises:
+            PluginError: as `packages` does.
+
+        """
+        brought = self.packages()
+        needed = {path: brought[path] for path in ("sys",) if path in brought} | dict(application)
+        waiting = list(needed.values())
+        while waiting:
+            text = "\n".join(waiting.pop().values())
+            for path in brought.keys() - needed.keys():
+                if f"'{path}'" in text:
+                    needed[path] = brought[path]
+                    waiting.append(brought[path])
+        return needed
+
     def app_plugins(self) -> AppPlugins:
         """Return the installed hook plugins, registered for one app version, which is to free them."""
         plugins = AppPlugins()

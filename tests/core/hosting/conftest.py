@@ -47,6 +47,7 @@ version = "{version}"
 [project.entry-points."statehold.storages"]
 Historian = "kitchen_devices:historian"
 Scada = "kitchen_devices:scada"
+{project}
 """
 
 # Fails where its config says, `open Scada 1` in partition 1, and tells in its log what it does.
@@ -137,6 +138,7 @@ class Kitchen:
         fail="never",
         plugin=None,
         code="",
+        project="",
         more="",
         config=None,
         extensions="",
@@ -152,7 +154,9 @@ class Kitchen:
         code_folder.mkdir(parents=True)
         config = config or '{"Fail": "$Fail"}'
         (package / "kitchen.vsql").write_text(vsql.format(more=more, config=config, extensions=extensions))
-        (package / "storages/pyproject.toml").write_text(PYPROJECT.format(version=plugin or version))
+        (package / "storages/pyproject.toml").write_text(
+            PYPROJECT.format(version=plugin or version, project=project)
+        )
         (code_folder / "__init__.py").write_text(PLUGIN.format(version=version, code=code))
         content = {"Version": version, "NumParts": parts, "PackageParams": {"kitchen": {"Fail": fail}}}
         (root / "descriptor.json").write_text(json.dumps({**content, **descriptor}))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import stat
+import subprocess
+import sys
 import traceback
 
 import pytest
@@ -253,6 +255,93 @@ def test_a_version_that_stays_beside_takes_nothing_over(host, kitchen):
     host.deploy(kitchen("2"), activate=False)
     with host.app("acme.kitchen").borrow(version="2") as partition:
         assert partition.storage("kitchen.Scada").taken_over is None
+
+
+def test_another_provider_under_the_same_name_is_handed_nothing(host, kitchen):
+    second = """
+    STATESTORAGE ENGINE PYPLUGIN (
+      STORAGE Second (GET SCOPE(QUERIES)) KEY (Device text NOT NULL) VALUE (Reading int64)
+      WITH PROVIDER={};
+    )"""
+    host.deploy(kitchen("1", more=second.format("Scada")))
+    host.deploy(kitchen("2", more=second.format("Historian")))
+    with host.app("acme.kitchen").borrow() as partition:
+        assert partition.storage("kitchen.Second").taken_over is None
+        assert partition.storage("kitchen.Scada").taken_over == "1"
+
+
+def test_a_storage_gets_those_that_it_requires(host, kitchen):
+    host.deploy(kitchen("1", parts=2))
+    with host.app("acme.kitchen").borrow(1) as partition:
+        historian = partition.storage("kitchen.Historian")
+        assert dict(historian.ctx.storages) == {"Scada": partition.storage("kitchen.Scada")}
+
+
+def test_hooks_of_an_image_hear_that_their_version_is_open_and_freed(host, kitchen, caplog):
+    caplog.set_level(logging.INFO, "heard")
+    hooks = """
+import logging
+from statehold.sdk import hookimpl
+class Hooks:
+    @hookimpl
+    def statehold_version_opened(self, app, version):
+        logging.getLogger("heard").info("%s %s opened", app, version)
+    @hookimpl
+    def statehold_version_freed(self, version):
+        logging.getLogger("heard").info("%s freed", version)
+hooks = Hooks()
+"""
+    more = '[project.entry-points."statehold.hooks"]\nkitchen = "kitchen_devices:hooks"\n'
+    version = host.deploy(kitchen("1", code=hooks, project=more))
+    assert caplog.messages == ["acme.kitchen 1 opened"]
+    host.undeploy("acme.kitchen")
+    report = version.wait_freed(10)
+    assert caplog.messages == ["acme.kitchen 1 opened", "1 freed"]
+    assert (report.problems, report.survivors) == ((), ())
+
+
+def test_a_hook_that_refuses_keeps_the_version_from_becoming_current(host, kitchen):
+    hooks = """
+from statehold.sdk import hookimpl
+class Hooks:
+    @hookimpl
+    def statehold_version_opened(self, app, version):
+        raise RuntimeError("not today")
+hooks = Hooks()
+"""
+    more = '[project.entry-points."statehold.hooks"]\nkitchen = "kitchen_devices:hooks"\n'
+    host.deploy(kitchen("1"))
+    with pytest.raises(DeployError, match="a hook refused it: RuntimeError: not today"):
+        host.deploy(kitchen("2", code=hooks, project=more))
+    assert reading(host) == 1000
+
+
+def test_two_versions_of_one_plugin_run_side_by_side(host, kitchen):
+    host.deploy(kitchen("1"))
+    host.deploy(kitchen("2"), activate=False)
+    app = host.app("acme.kitchen")
+    with app.borrow(version="1") as old, app.borrow(version="2") as new:
+        first, second = old.storage("kitchen.Scada"), new.storage("kitchen.Scada")
+        assert type(first) is not type(second)
+        assert (first.version, second.version) == ("1", "2")
+
+
+FORGET = """
+import gc, sys
+from pathlib import Path
+from statehold.hosting import Host
+host = Host(Path(sys.argv[1]), environ={})
+host.deploy(Path(sys.argv[2]))
+del host
+gc.collect()
+Host(Path(sys.argv[1]), environ={}, apps=()).close()
+"""
+
+
+def test_a_host_that_is_forgotten_warns_and_gives_its_folder_back(tmp_path, kitchen):
+    command = [sys.executable, "-W", "always", "-c", FORGET, tmp_path / "data", kitchen("1")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "ResourceWarning: kitchen.Scada of partition 0 of acme.kitchen 1 was not freed" in done.stderr
 
 
 def test_an_extension_may_do_what_it_declares_and_no_more(host, kitchen):

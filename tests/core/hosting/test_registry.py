@@ -4,7 +4,7 @@ import sqlite3
 import threading
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from statehold.hosting._registry import Entry, Registry, Role

@@ -190,6 +190,16 @@ def test_a_hook_plugin_brings_packages_contracts_and_providers(module):
         Catalog(storages=[other], hooks=[hooks]).find("Extra", engine=PYPLUGIN)
 
 
+def test_an_application_gets_only_the_installed_packages_that_it_imports(module):
+    """A package that nobody uses would be an error of the application."""
+    catalog = Catalog(hooks=[entry("points", module(HOOKS))])
+    plain, importing = {"a.b/c": {"c.vsql": ""}}, {"a.b/c": {"c.vsql": "IMPORT SCHEMA 'acme.com/points';"}}
+    assert catalog.complete(plain) == plain
+    assert catalog.complete(importing) == importing | catalog.packages()
+    own = importing | {"acme.com/points": {"own.vsql": ""}}
+    assert catalog.complete(own) == own
+
+
 def test_a_package_brought_twice_names_both(module):
     """Two hook plugins with one package path are an error."""
     hooks = [entry("a", module(HOOKS)), entry("b", module(HOOKS), distribution="zeta")]
