@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 READY   = $(VENV)/.ready
 
-.PHONY: help demo test test-all lint bench soak setup clean
+.PHONY: help demo test test-all lint bench soak tables setup clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -18,10 +18,12 @@ test: $(READY) ## run the tests
 
 test-all: ## run the tests on every Python from 3.11 on that is found
 	@for v in 3.11 3.12 3.13 3.14 3.15; do \
-		if python$$v -c pass 2>/dev/null; then \
-			echo "== Python $$v"; \
-			$(MAKE) --no-print-directory test PYTHON=python$$v VENV=.venv-$$v || exit 1; \
-		fi; \
+		for p in python$$v $$HOME/.pyenv/versions/$$v.*/bin/python; do \
+			$$p -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$v')" 2>/dev/null || continue; \
+			echo "== $$($$p --version)"; \
+			$(MAKE) --no-print-directory test PYTHON=$$p VENV=.venv-$$v || exit 1; \
+			break; \
+		done; \
 	done
 
 lint: $(READY) ## style, types and import contracts
@@ -35,6 +37,9 @@ bench: $(READY) ## the bars, each as a ratio to a limit measured in the same run
 
 soak: $(READY) ## long runs: leaks, kill -9, hostile input
 	$(BIN)/python -m pytest -q -m soak
+
+tables: $(READY) ## make the parser's tables anew after a change of vsql.lark
+	$(BIN)/python -m statehold_vsql.syntax
 
 setup: $(READY) ## make the virtual environment
 

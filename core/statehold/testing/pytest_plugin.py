@@ -12,7 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from statehold.hosting import Host
 
-pytest.register_assert_rewrite("statehold.testing")
+# Its own modules one by one: the package itself is imported by now, which pytest would warn of.
+pytest.register_assert_rewrite(
+    *(f"statehold.testing.{path.stem}" for path in Path(__file__).parent.glob("_[a-z]*.py"))
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
