@@ -93,7 +93,7 @@ class Calling(Getting, Case):
     def test_c4_everything_at_once(self) -> None:
         """Callers that insert, update, get and read at the same time all go on without an error."""
         opened, wsid = self.open(), self.wsid()
-        rows = [(opened.key(wsid, **key), opened.value(**value)) for key, value in self.samples(8)]
+        rows = list(self.fill(opened, wsid, 8).items())
         names = [field.name for field in self.facts.value]
 
         def insert(number: int) -> None:

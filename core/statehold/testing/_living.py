@@ -158,7 +158,9 @@ class Living(Case):
         logger.addHandler(listener)
         opened = self.open(logger=logger)
         self.use(opened)
-        shown = [repr(opened.storage), *listener.texts]
+        told = repr(opened.storage)
+        self.free(opened)
+        shown = [told, *listener.texts]
         for name, secret in self.given("secrets").items():
             text = secret.reveal() if isinstance(secret, Secret) else secret
             assert not any(text in one for one in shown), f"secret {name} was shown"

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from importlib.metadata import entry_points
 from typing import Any, Final
 
 import attrs
-import importlib_metadata
 import pytest
 
 from statehold.testing._level import Level
@@ -127,7 +127,7 @@ def _notes(findings: Findings) -> Iterable[str]:
 
 def _distribution(provider: str, module: str) -> str:
     root = module.partition(".")[0]
-    for entry in importlib_metadata.entry_points(group="statehold.storages", name=provider):
+    for entry in entry_points(group="statehold.storages", name=provider):
         if entry.module.partition(".")[0] == root and entry.dist is not None:
             return f"{entry.dist.name} {entry.dist.version}"
     return "not installed"
