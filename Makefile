@@ -44,7 +44,7 @@ tables: $(READY) ## make the parser's tables anew after a change of vsql.lark
 setup: $(READY) ## make the virtual environment
 
 # `--without-pip`, so that a Python without ensurepip is enough; the pip at hand installs into it.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt requirements-dev.txt
 	@test -n "$(PYTHON)" || { echo "Statehold needs Python 3.11 or newer: none found. Name one: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version), about 30 s"
 	@$(PYTHON) -m venv --clear --without-pip $(VENV)
