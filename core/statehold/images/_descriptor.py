@@ -14,6 +14,8 @@ from statehold.sdk import DescriptorError, Operation, Scope
 T = TypeVar("T")
 
 _MOST = 65_535
+_MOST_LIMIT = 2**63 - 1
+_HINTS = 20
 _QUALIFIED = re.compile(r"[^\W\d]\w*\.[^\W\d]\w*")
 _FIELDS = ("NumParts", "EnginePoolSize", "NumAppWorkspaces", "Version", "PackageParams", "Storages")
 _SETTINGS = ("isolation", "limits", "scopes", "allow", "version")
@@ -64,9 +66,11 @@ class _Reader:
         self.wrong(f"{where}: expected {what}, got {json_type(got)}", hint)
 
     def known(self, content: Mapping[str, object], names: tuple[str, ...], where: str) -> None:
-        for name in content:
-            if name not in names:
-                self.wrong(f"unknown key {name!r}{f' in {where}' if where else ''}", nearest(name, names))
+        unknown = [name for name in content if name not in names]
+        for at, name in enumerate(unknown):
+            # Looking for the nearest takes longest: who sends thousands does not mistype.
+            hint = nearest(name, names) if at < _HINTS else ""
+            self.wrong(f"unknown key {name!r}{f' in {where}' if where else ''}", hint)
 
     def table(
         self, content: Mapping[str, object], name: str, where: str, read: Callable[[str, object], T]
@@ -158,9 +162,9 @@ class _Reader:
         return None
 
     def limit(self, where: str, name: str, value: object) -> float:
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST_LIMIT:
             return value
-        self.expected(f"{where}.limits.{name}", "a number of 0 or more", value)
+        self.expected(f"{where}.limits.{name}", f"a number from 0 to {_MOST_LIMIT}", value)
         return 0
 
     def allowed(self, where: str, name: str, value: object) -> object:

@@ -10,9 +10,7 @@ from statehold.images._archive import Archive, open_archive
 from statehold.images._files import open_regular
 from statehold.images._folder import FolderContents, scan
 from statehold.images._image import AppImage, Contents
-from statehold.images._layout import (
-    MANIFEST,
-)
+from statehold.images._layout import MANIFEST
 from statehold.images._limits import Budget, ImageLimits, RefusedError
 from statehold.images._names import APP, check_names
 from statehold.images._problem import Problem, summary
@@ -21,8 +19,6 @@ from statehold.images._verify import Verifier
 from statehold.sdk import ImageError
 
 DEFAULT_LIMITS = ImageLimits()
-
-_SMALL = 16 << 20
 
 
 def open_image(path: Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> AppImage:

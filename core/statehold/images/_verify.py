@@ -80,6 +80,7 @@ class Verifier:
         budget = Budget(self.limits)
         kept = {DESCRIPTOR, MANIFEST}
         kept.update(path for schemas in layout.schemas.values() for path in schemas.values())
+        texts = Budget(self.limits, self.limits.text_bytes, "declarations, descriptor and manifest")
         owners = {path: package for package, paths in layout.plugins.items() for path in paths}
         modules = {path for paths in layout.modules.values() for path in paths}
         for path in self.contents.paths:
@@ -91,6 +92,8 @@ class Verifier:
                 for chunk in self.contents.chunks(path, budget):
                     digest.update(chunk)
                     size += len(chunk)
+                    if path in kept:
+                        texts.take(len(chunk))
                     if keep or len(data) < 4:
                         data += chunk
             except RefusedError as error:
@@ -148,8 +151,9 @@ class Verifier:
     def _manifest(self) -> Manifest | None:
         data = self.texts.get(MANIFEST)
         if data is None:
-            hint = "build the image with `statehold build`"
-            self._wrong("manifest", "the image has no manifest", MANIFEST, hint)
+            if MANIFEST not in self.unreadable:
+                hint = "build the image with `statehold build`"
+                self._wrong("manifest", "the image has no manifest", MANIFEST, hint)
             return None
         manifest, problems = parse_manifest(data)
         self.problems += problems

@@ -176,6 +176,24 @@ def test_files_over_the_total_limit_are_refused(forge: Forge, sound: dict[str, b
     assert "together" in refusal(path, limits=ImageLimits(total_bytes=4000))
 
 
+@pytest.mark.parametrize("name", ["descriptor.json", "manifest.json", f"{PACKAGE}/bills.vsql"])
+def test_a_text_too_large_to_be_read_into_memory_is_refused(
+    forge: Forge, sound: dict[str, bytes], name: str
+) -> None:
+    """JSON of a few megabytes may take gigabytes once it is read."""
+    large = b'{"a": [' + b"[], " * 5000 + b"[]]}"
+    path = (
+        forge(sound, manifest=large)
+        if name == "manifest.json"
+        else forge({**sound, name: large if name == "descriptor.json" else b"-- " + large})
+    )
+    with pytest.raises(ImageError) as caught:
+        open_image(path, limits=ImageLimits(text_bytes=10_000))
+    problem = "the declarations, descriptor and manifest unpack to more than 10000 bytes together"
+    assert f"{name}: {problem}" in caught.value.problems
+    assert "has no" not in str(caught.value)
+
+
 def test_too_many_files_are_refused(forge: Forge, sound: dict[str, bytes]) -> None:
     path = forge({**sound, **{f"{PACKAGE}/extensions/{n}": b"" for n in range(50)}})
     assert "more than 20 files" in refusal(path, limits=ImageLimits(entries=20))

@@ -98,7 +98,8 @@ def test_the_whole_of_a_descriptor_is_read() -> None:
         ({"Storages": {"a.B": {"isolaton": "x"}}}, "did you mean 'isolation'?"),
         ({"Storages": {"a.B": {"isolation": "inproces"}}}, "did you mean 'inprocess'?"),
         ({"Storages": {"a.B": {"isolation": 1}}}, "got an integer"),
-        ({"Storages": {"a.B": {"limits": {"x": -1}}}}, "limits.x: expected a number of 0 or more"),
+        ({"Storages": {"a.B": {"limits": {"x": -1}}}}, "limits.x: expected a number from 0 to"),
+        ({"Storages": {"a.B": {"limits": {"x": 10**400}}}}, "limits.x: expected a number from 0 to"),
         ({"Storages": {"a.B": {"limits": {"x": True}}}}, "limits.x"),
         ({"Storages": {"a.B": {"limits": 1}}}, "Storages.a.B.limits: expected an object"),
         ({"Storages": {"a.B": {"scopes": {"INSRT": []}}}}, "did you mean 'INSERT'?"),
@@ -118,6 +119,13 @@ def test_everything_wrong_is_told_at_once() -> None:
     with pytest.raises(DescriptorError) as caught:
         read_descriptor('{"NumPart": 1, "NumParts": 0, "Version": 1, "Storages": {"x": 1}}')
     assert len(caught.value.problems) == 5
+
+
+def test_thousands_of_unknown_keys_get_a_few_hints() -> None:
+    with pytest.raises(DescriptorError) as caught:
+        read_descriptor(json.dumps({f"NumPart{number}": 1 for number in range(1000)}))
+    assert len(caught.value.problems) == 1000
+    assert sum("did you mean" in problem for problem in caught.value.problems) == 20
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"NumPart": 1}', "[]"])
