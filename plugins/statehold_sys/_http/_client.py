@@ -117,13 +117,17 @@ def _shown(url: str) -> str:
     # Without user, password and query: they may be secrets.
     try:
         parsed = httpx.URL(url)
-    except httpx.InvalidURL:
+        host = f"[{parsed.host}]" if ":" in parsed.host else parsed.host
+    except (httpx.InvalidURL, UnicodeError):
         return "an invalid URL"
     port = "" if parsed.port is None else f":{parsed.port}"
-    return f"{parsed.scheme}://{parsed.host}{port}{parsed.path}"
+    return f"{parsed.scheme}://{host}{port}{parsed.path}"
 
 
 def _reason(error: Exception, deadline: Deadline) -> str:
     if isinstance(error, (TimeoutError, httpx.TimeoutException, httpcore.TimeoutException)):
         return str(deadline.passed())
+    if isinstance(error, httpx.InvalidURL):
+        # What it quotes after the colon may be a password.
+        return str(error).partition(":")[0]
     return str(error) or type(error).__name__

@@ -38,7 +38,8 @@ class Request:
         scheme = url.partition("://")[0].lower()
         if scheme not in ("http", "https"):
             raise StorageError(
-                f"{storage}: expected a Url with http:// or https://, got one that begins {url[:12]!r}",
+                # What it begins with instead may be a user's name and password.
+                f"{storage}: expected a Url that begins with http:// or https://, got another",
                 hint="Write the whole URL, with its scheme",
             )
         method = str(key["Method"] or "GET")
@@ -71,13 +72,12 @@ def _whole(key: Key, make: type[Key]) -> Key:
 
 def _headers(storage: str, lines: Iterable[str]) -> tuple[tuple[bytes, bytes], ...]:
     headers = []
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         name, colon, value = line.partition(":")
         if not colon or not _TOKEN.match(name) or _BAD_IN_VALUE.search(value):
-            # The value may be a credential: it is not shown.
+            # It may be a credential: nothing of it is shown.
             raise StorageError(
-                f"{storage}: expected a Header as 'Name: value' without line breaks, got one that begins "
-                f"with {name[:40]!r}"
+                f"{storage}: expected a Header as 'Name: value' without line breaks, number {number} is not"
             )
         if name.lower() in _RESERVED:
             raise StorageError(f"{storage}: the Header {name} cannot be set", hint="Leave it out: it is made")

@@ -45,6 +45,12 @@ class AddressPolicy:
     @classmethod
     def of(cls, storage: str, allowances: Mapping[str, Any]) -> AddressPolicy:
         """Return the policy that `allow: {"network": ["10.0.0.0/8", "host", "host:port"]}` describes."""
+        for name in allowances:
+            if name != "network":
+                raise StorageError(
+                    f"{storage}: its `allow` has {name!r}, which it does not know",
+                    hint='Write the list of what it may connect to as "network"',
+                )
         entries = allowances.get("network", ())
         if isinstance(entries, str) or not isinstance(entries, Iterable):
             raise _bad_entry(storage, entries)
@@ -58,10 +64,11 @@ class AddressPolicy:
         if permitted:
             return permitted
         why = "; ".join(f"{address} is {why}" for address, why in refused.items())
+        target = f"[{plain}]:{port}" if ":" in (plain := _plain(host)) else f"{plain}:{port}"
         raise AddressRefusedError(
-            f"{self.storage}: may not connect to {host}:{port}: {why}",
+            f"{self.storage}: may not connect to {target}: {why}",
             hint=f'If that is meant, the operator allows it: "Storages": {{"{self.storage}": '
-            f'{{"allow": {{"network": ["{_plain(host)}:{port}"]}}}}}}',
+            f'{{"allow": {{"network": ["{target}"]}}}}}}',
         )
 
     def _why_refused(self, host: str, port: int, address: Address) -> str | None:

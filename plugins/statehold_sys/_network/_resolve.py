@@ -38,8 +38,10 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     threading.Thread(target=ask, name=f"resolve {host}", daemon=True).start()
     if not done.wait(deadline.left()):
         raise deadline.passed()
-    if failure:
-        raise OSError(f"no address for {host!r}: {failure[0]}") from failure[0]
+    if failure or not answer:
+        raise OSError(f"no address for {host!r}{f': {failure[0]}' if failure else ''}") from (*failure, None)[
+            0
+        ]
     return answer
 
 

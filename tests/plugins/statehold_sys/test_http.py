@@ -351,7 +351,17 @@ def test_a_key_that_no_request_can_be_made_of_is_an_error(
 
 
 @pytest.mark.parametrize(
-    "url", ["http://", "http://h:99999/", "http://a b/", "http://\x00/", "http://h\r\nX: y/", "http://[::1/"]
+    "url",
+    [
+        "http://",
+        "http://h:99999/",
+        "http://a b/",
+        "http://\x00/",
+        "http://h\r\nX: y/",
+        "http://[::1/",
+        "http://xn--/",
+        f"http://{'a' * 64}/",
+    ],
 )
 def test_a_url_that_is_none_is_an_error(http: OpenStorage, url: str) -> None:
     """Any Url gives a StorageError at worst."""
@@ -367,6 +377,22 @@ def test_neither_credentials_nor_queries_are_shown_in_errors(http: OpenStorage) 
 
 
 @pytest.mark.parametrize(
+    "key",
+    [
+        {"Url": "admin:hunter2@127.0.0.1/"},
+        {"Url": "http://admin:hunter2"},
+        {"Url": "http://127.0.0.1/", "Header": ["Bearer hunter2"]},
+        {"Url": "http://127.0.0.1/", "Header": ["Bearer hunter2: x"]},
+    ],
+)
+def test_a_malformed_key_is_not_quoted(http: OpenStorage, key: dict[str, Any]) -> None:
+    """A credential in the wrong place is not shown by the error that says so."""
+    with pytest.raises(StorageError) as caught:
+        fetch(http, **key)
+    assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"]
 )
 def test_a_broken_answer_is_an_error(http: OpenStorage, answer: bytes) -> None:
@@ -378,6 +404,15 @@ def test_a_broken_answer_is_an_error(http: OpenStorage, answer: bytes) -> None:
 
     with raw_server(talk) as port, pytest.raises(StorageError, match="GET http"):
         fetch(http, Url=f"http://127.0.0.1:{port}/")
+
+
+def test_an_allowance_by_another_name_is_an_error() -> None:
+    """A typing mistake of the operator shows when the version is opened."""
+    with (
+        pytest.raises(StorageError, match="'netwrk', which it does not know"),
+        open_storage(provider, allowances={"netwrk": ["127.0.0.1"]}),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("network", ["127.0.0.1", [""], ["a b"], ["host:0"], ["host:http"], [":80"], 7, [7]])

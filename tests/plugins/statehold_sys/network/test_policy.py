@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from ipaddress import ip_address
 from typing import Any
 
@@ -105,6 +106,28 @@ def test_a_mixed_answer_of_the_dns_gives_only_what_is_permitted(monkeypatch: pyt
     answers = [(0, 0, 0, "", (address, 80)) for address in ("10.0.0.1", "93.184.216.34", "93.184.216.34")]
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: answers)
     assert policy().addresses("mixed.example", 80, Deadline(5)) == ["93.184.216.34"]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "::1", "[::1]", "::ffff:10.0.0.1", "fd00::1", "64:ff9b::7f00:1", "127.1", "localhost."],
+)
+def test_what_the_hint_says_allows_it(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator who pastes the hint gets that host on that port, and no other port."""
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [(0, 0, 0, "", ("127.0.0.1", 8080))])
+    with pytest.raises(AddressRefusedError) as caught:
+        policy().addresses(host, 8080, Deadline(5))
+    pasted = json.loads(caught.value.hint.partition(': "Storages": ')[2])
+    allowing = AddressPolicy.of("bills.Http", pasted["bills.Http"]["allow"])
+    assert permits(allowing, host, 8080)
+    assert not permits(allowing, host, 8081)
+
+
+def test_an_answer_without_addresses_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that finds a name and no address of it permits nothing, and is no refusal."""
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [])
+    with pytest.raises(OSError, match=r"no address for 'empty\.example'"):
+        policy().addresses("empty.example", 80, Deadline(5))
 
 
 def test_the_refusal_says_who_what_why_and_how_to_allow_it() -> None:
