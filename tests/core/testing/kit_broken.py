@@ -34,7 +34,8 @@ WORLD: dict[Key, Value] = {}
 class Defect:
     """A broken provider, what its test says besides, and which scenarios must fail.
 
-    Where nothing can work any more, `cascades` lets others fail too; where it is slow, only `chosen` run.
+    Where hardly anything can work any more, it `cascades`, and only these are run; where it is slow,
+    those of the expression `chosen`.
     """
 
     provider: Provider
@@ -327,6 +328,12 @@ class KeysFoldCase(Memory):
         return msgspec.structs.replace(key, Device=key["Device"].casefold())
 
 
+@defect("T8")
+class TurnsSomeNumbersRound(ChangesValues):
+    def changed(self, name: str, one: object) -> object:
+        return -one if isinstance(one, int) and -(2**63) < one < -128 else one
+
+
 @defect("T7")
 class NaNIsNull(ChangesValues):
     def changed(self, name: str, one: object) -> object:
@@ -528,14 +535,15 @@ class ReadsWhileOthersWrite(Memory):
             for item in items:
                 self.rows.pop(item.key, None)
                 self.rows[item.key] = item.value
+                time.sleep(0.0005)
 
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         for row in super().read(key):
-            time.sleep(0)
+            time.sleep(0.0005)
             yield row
 
 
-@defect("M1")
+@defect("M1", said={"examples": 20, "steps": 6})
 class StopsUpdatingAfterAWhile(Memory):
     def write(self, rows: dict[Key, Value], item: Intent) -> None:
         if not item.is_new and len(rows) > 3:

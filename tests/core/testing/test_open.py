@@ -83,7 +83,7 @@ def test_a_wrong_config_is_refused(given: dict[str, object]) -> None:
 
 def test_a_schema_that_nobody_gives_is_asked_for() -> None:
     bare = Provider(name="Any", open=Memory, operations=["GET"])  # type: ignore[list-item]
-    with pytest.raises(SchemaError, match="test.Any: nobody says what KEY is.*pass key="):
+    with pytest.raises(SchemaError, match=r"test\.Any: nobody says what KEY is.*pass key="):
         context(bare)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,9 @@ def test_the_report_names_storage_operations_counts_and_level(pytester: pytest.P
 
 
 def test_the_report_arrives_from_the_workers_of_xdist(pytester: pytest.Pytester) -> None:
-    report(pytester, GOOD, "-n", "1").stdout.re_match_lines([r"Memory \(TestMemory\) .* 0 +0 +stable"])
+    here = str(Path(__file__).parent)
+    body = f"import sys; sys.path.insert(0, {here!r})\n{GOOD}"
+    report(pytester, body, "-n", "1").stdout.re_match_lines([r"Memory \(TestMemory\) .* 0 +0 +stable"])
 
 
 def test_one_failure_stops_the_level_below_it_and_is_named(pytester: pytest.Pytester) -> None:
