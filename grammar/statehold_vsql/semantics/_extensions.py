@@ -19,7 +19,7 @@ from statehold_vsql.semantics._report import Report
 from statehold_vsql.semantics._uses import StorageUses
 from statehold_vsql.syntax import nodes as n
 
-_KINDS = {
+_KINDS: dict[type, ExtensionKind] = {
     n.Command: ExtensionKind.COMMAND,
     n.Query: ExtensionKind.QUERY,
     n.Projector: ExtensionKind.PROJECTOR,

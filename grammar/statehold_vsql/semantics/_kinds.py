@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import attrs
+from msgspec import Struct, field
 
 from statehold_vsql.appdef import ContainerDef, FieldDef, TableKind
 from statehold_vsql.semantics._model import Kind, Model, Symbol
@@ -20,8 +20,7 @@ _ROOTS = {
 }
 
 
-@attrs.define(eq=False)
-class Structure:
+class Structure(Struct, eq=False):
     """What is known of a table, a descriptor or a type."""
 
     symbol: Symbol
@@ -32,10 +31,10 @@ class Structure:
     is_broken: bool = False
     # Some of its fields are not known: what seems to be undefined may be among them.
     is_incomplete: bool = False
-    fields: dict[str, FieldDef] = attrs.field(factory=dict)
-    containers: dict[str, ContainerDef] = attrs.field(factory=dict)
+    fields: dict[str, FieldDef] = field(default_factory=dict)
+    containers: dict[str, ContainerDef] = field(default_factory=dict)
     # What its `ref` fields may refer to, those it has by a field set included.
-    targets: list[tuple[FieldDef, Symbol]] = attrs.field(factory=list)
+    targets: list[tuple[FieldDef, Symbol]] = field(default_factory=list)
 
 
 def resolve_kinds(model: Model, names: Names, report: Report) -> list[Structure]:

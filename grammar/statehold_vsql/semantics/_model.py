@@ -3,7 +3,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-import attrs
+from msgspec import Struct, field
 
 from statehold_vsql.appdef import Position, QName
 from statehold_vsql.syntax import Parsed
@@ -42,8 +42,7 @@ def head(node: Any) -> n.Span:
     return n.Span(span.line, span.column, end.end_line, end.end_column)
 
 
-@attrs.define(eq=False)
-class SourceFile:
+class SourceFile(Struct, eq=False):
     """One parsed file."""
 
     package: Package
@@ -52,18 +51,17 @@ class SourceFile:
     parsed: Parsed
 
 
-@attrs.define(eq=False)
-class Package:
+class Package(Struct, eq=False):
     """One package: its files, what it imports, and everything that is declared in it."""
 
     path: str
     index: int
-    files: list[SourceFile] = attrs.field(factory=list)
+    files: list[SourceFile] = field(default_factory=list)
     name: str = ""
-    imports: dict[str, ImportedPackage] = attrs.field(factory=dict)
-    symbols: dict[str, Symbol] = attrs.field(factory=dict)
+    imports: dict[str, ImportedPackage] = field(default_factory=dict)
+    symbols: dict[str, Symbol] = field(default_factory=dict)
     # Names declared twice: what does not fit the first declaration may fit the second.
-    redefined: set[str] = attrs.field(factory=set)
+    redefined: set[str] = field(default_factory=set)
     # Names in parts of the text that were lost to syntax errors.
     damaged: frozenset[str] = frozenset()
     is_partial: bool = False
@@ -74,8 +72,7 @@ class Package:
         return self.path == "sys"
 
 
-@attrs.define(eq=False)
-class ImportedPackage:
+class ImportedPackage(Struct, eq=False):
     """One IMPORT: `package` is None if no such package was passed."""
 
     node: n.Import
@@ -84,8 +81,7 @@ class ImportedPackage:
     is_reported: bool = False
 
 
-@attrs.define(eq=False)
-class Place:
+class Place(Struct, eq=False):
     """Where a statement stands: file, workspace (None at the root), and whether that is known."""
 
     file: SourceFile
@@ -105,8 +101,7 @@ class Place:
         return Position(self.file.package.path, self.file.name, span.line, span.column)
 
 
-@attrs.define(eq=False)
-class Symbol:
+class Symbol(Struct, eq=False):
     """One declared name. `info` is what a pass has worked out about it."""
 
     kind: Kind
@@ -136,18 +131,17 @@ class Symbol:
         return self.place.position(self.node.span)
 
 
-@attrs.define(eq=False)
-class WorkspaceInfo:
+class WorkspaceInfo(Struct, eq=False):
     """A workspace: whom it inherits from, and what is declared in it."""
 
     symbol: Symbol
     index: int
-    inherits: list[WorkspaceInfo] = attrs.field(factory=list)
+    inherits: list[WorkspaceInfo] = field(default_factory=list)
     # Bit i is set if it inherits from the workspace with index i, however far.
     ancestors: int = 0
     # Some of INHERITS could not be found.
     is_lost: bool = False
-    uses: list[QName] = attrs.field(factory=list)
+    uses: list[QName] = field(default_factory=list)
     descriptor: Symbol | None = None
 
     @property
@@ -157,8 +151,7 @@ class WorkspaceInfo:
         return node
 
 
-@attrs.define(eq=False)
-class Model:
+class Model(Struct, eq=False):
     """The whole application on its way to an AppDef."""
 
     packages: list[Package]
@@ -167,12 +160,12 @@ class Model:
     sys: Package | None = None
     sys_workspace: WorkspaceInfo | None = None
     # In the order of the text.
-    symbols: list[Symbol] = attrs.field(factory=list)
-    workspaces: list[WorkspaceInfo] = attrs.field(factory=list)
-    grants: list[tuple[n.Grant | n.GrantRole, Place]] = attrs.field(factory=list)
-    used_workspaces: list[tuple[n.UseWorkspace, Place]] = attrs.field(factory=list)
+    symbols: list[Symbol] = field(default_factory=list)
+    workspaces: list[WorkspaceInfo] = field(default_factory=list)
+    grants: list[tuple[n.Grant | n.GrantRole, Place]] = field(default_factory=list)
+    used_workspaces: list[tuple[n.UseWorkspace, Place]] = field(default_factory=list)
     # With the places that they stand in and that they open.
-    alters: list[tuple[n.AlterWorkspace, Place, Place]] = attrs.field(factory=list)
+    alters: list[tuple[n.AlterWorkspace, Place, Place]] = field(default_factory=list)
 
     @property
     def is_partial(self) -> bool:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql._contract import Contract
 from statehold_vsql._fields import DataType, Field
@@ -21,8 +21,7 @@ _ENGINES = {ExtensionEngine.BUILTIN: StorageEngine.BUILTIN, ExtensionEngine.WASM
 _RESOLVED_HERE = frozenset({StorageEngine.BUILTIN, StorageEngine.PYPLUGIN})
 
 
-@attrs.frozen
-class StorageInfo:
+class StorageInfo(Struct, frozen=True):
     """A declared storage, with the contract of its provider if that is known."""
 
     definition: StorageDef

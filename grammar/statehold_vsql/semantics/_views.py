@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql._fields import DataType, Field
 from statehold_vsql.appdef import FieldDef, ViewDef
@@ -15,8 +15,7 @@ from statehold_vsql.syntax import nodes as n
 _SIZED = {DataType.TEXT: "text", DataType.BYTES: "bytes"}
 
 
-@attrs.frozen
-class FilledViews:
+class FilledViews(Struct, frozen=True, kw_only=True):
     """The views that a projector or job has an intent for.
 
     `names` are those written without a package, found or not: a name that is not visible to the
@@ -25,7 +24,7 @@ class FilledViews:
 
     views: set[Symbol]
     names: set[str]
-    is_complete: bool = attrs.field(kw_only=True)
+    is_complete: bool
 
 
 def check_view(symbol: Symbol, names: Names, report: Report) -> ViewDef | None:
@@ -203,4 +202,4 @@ def _filled_by(filler: Symbol, names: Names) -> FilledViews:
             found = (names.look_up(entity, filler.place, Kind.VIEW) for entity in use.entities)
             views.update(view for view in found if view is not None)
             plain.update(entity.name for entity in use.entities if not entity.package)
-    return FilledViews(views, plain, is_complete=is_complete)
+    return FilledViews(views=views, names=plain, is_complete=is_complete)

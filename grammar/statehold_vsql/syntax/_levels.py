@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql.syntax._actions import Items
 
 
-@attrs.frozen
-class Level:
+class Level(Struct, frozen=True):
     """A rule that can be given up.
 
     It ends at one of `ends` outside of its parentheses, at the `)` around it, or where one of the next

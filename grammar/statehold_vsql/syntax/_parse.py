@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-import attrs
+from msgspec.structs import replace
 
 from statehold_vsql.syntax._checks import check_placement
 from statehold_vsql.syntax._outlook import Outlook
@@ -39,5 +39,5 @@ def parse_file(text: str, *, file: str, package: str) -> Parsed:
     tree = machine.parse(text, recovery)
     check_placement(tree, reports)
     if recovery.is_partial:
-        tree = attrs.evolve(tree, is_partial=True)
+        tree = replace(tree, is_partial=True)
     return Parsed(tree=tree, diagnostics=reports.diagnostics, damaged_names=frozenset(recovery.damaged_names))

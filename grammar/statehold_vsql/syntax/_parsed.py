@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql._diagnostic import Diagnostic
 from statehold_vsql.syntax.nodes import File
 
 
-@attrs.frozen(kw_only=True)
-class Parsed:
+class Parsed(Struct, frozen=True, kw_only=True):
     """What a text says, and what was wrong with it.
 
     After syntax errors the tree holds everything that could be read. `damaged_names` are all

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql.syntax._actions import LOST, Items
 from statehold_vsql.syntax._levels import BEFORE, BODIES, INSIDE, LEVELS, LISTS, Level
@@ -28,8 +28,7 @@ _MOST_TIMES = 400
 _IDENTIFIER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+")
 
 
-@attrs.frozen
-class _Cut:
+class _Cut(Struct, frozen=True):
     """One way to give something up: the stacks are cut to `index`, `states` and `values` go on top."""
 
     level: Level

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 END = "$END"
 
@@ -22,8 +22,7 @@ _FORMAT = 1
 _read = pkgutil.get_data
 
 
-@attrs.frozen(kw_only=True)
-class Tables:
+class Tables(Struct, frozen=True, kw_only=True, dict=True):
     """What a table-driven LALR parser needs, keyed by state.
 
     `actions[state]` maps a token to the state to shift to, or to `~rule` to reduce by; `gotos[state]`

@@ -7,7 +7,7 @@ import string
 from collections.abc import Generator, Iterable, Mapping
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql.syntax._literals import BadLiteral, number_value, text_value
 from statehold_vsql.syntax._tables import END, Tables
@@ -23,8 +23,7 @@ PROBLEM = "$PROBLEM"
 ANYTHING: Mapping[str, int] = {}
 
 
-@attrs.define(eq=False)
-class Token:
+class Token(Struct, eq=False):
     """A keyword, with the gap before it if comments stand there."""
 
     text: str
@@ -32,8 +31,7 @@ class Token:
     gap: str = ""
 
 
-@attrs.frozen
-class Problem:
+class Problem(Struct, frozen=True):
     """Text that is no token; `kind` and `value` are what the parser may take for it, if anything."""
 
     message: str

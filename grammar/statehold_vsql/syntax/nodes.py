@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql._fields import DataType
 from statehold_vsql._words import ExtensionEngine, Operation, Scope, StorageEngine
 
 
-@attrs.frozen
-class Span:
+class Span(Struct, frozen=True, gc=False):
     """A stretch of text; lines and columns count from 1, the end is the first position behind it."""
 
     line: int
@@ -25,11 +24,14 @@ class Span:
     end_column: int
 
 
+class Node(Struct, frozen=True):
+    """A statement, clause, name or literal: a struct, for a file has thousands of them."""
+
+
 # --- names and literals
 
 
-@attrs.frozen
-class Name:
+class Name(Node, frozen=True):
     """An identifier, without the double quotes it may be written in."""
 
     text: str
@@ -40,8 +42,7 @@ class Name:
         return self.text
 
 
-@attrs.frozen
-class NameRef:
+class NameRef(Node, frozen=True):
     """The name of something declared elsewhere; `package` is empty where none is written."""
 
     package: str
@@ -58,40 +59,35 @@ class NameRef:
         return self.text
 
 
-@attrs.frozen
-class Text:
+class Text(Node, frozen=True):
     """A string literal, unquoted and with its escapes resolved."""
 
     value: str
     span: Span
 
 
-@attrs.frozen
-class Number:
+class Number(Node, frozen=True):
     """A number literal; a fraction is only possible in expressions and in PARAMETER's DEFAULT."""
 
     value: int | float
     span: Span
 
 
-@attrs.frozen
-class Constant:
+class Constant(Node, frozen=True):
     """TRUE, FALSE or NULL (None)."""
 
     value: bool | None
     span: Span
 
 
-@attrs.frozen
-class NamePath:
+class NamePath(Node, frozen=True):
     """A dotted path in an expression: `a.b.c`."""
 
     names: tuple[str, ...]
     span: Span
 
 
-@attrs.frozen
-class Expression:
+class Expression(Node, frozen=True):
     """An operator with its operands, as in `CHECK (a > 1 AND b IS NULL)`.
 
     `operator` is one of OR AND NOT + - * / % = <> != < > <= >= `IS NULL` `IS NOT NULL` BETWEEN
@@ -109,8 +105,7 @@ Operand = Expression | NamePath | Text | Number | Constant
 # --- types of fields
 
 
-@attrs.frozen
-class TypeName:
+class TypeName(Node, frozen=True):
     """A data type; `length` is the number in parentheses behind text and bytes."""
 
     type: DataType
@@ -124,16 +119,14 @@ TypeUse = TypeName | NameRef
 # --- storages
 
 
-@attrs.frozen
-class ScopeWord:
+class ScopeWord(Node, frozen=True):
     """One word in SCOPE(...)."""
 
     scope: Scope
     span: Span
 
 
-@attrs.frozen
-class OperationScopes:
+class OperationScopes(Node, frozen=True):
     """`GET SCOPE(COMMANDS, ...)`; `operation_span` is that of the operation's word."""
 
     operation: Operation
@@ -142,8 +135,7 @@ class OperationScopes:
     span: Span
 
 
-@attrs.frozen
-class StorageField:
+class StorageField(Node, frozen=True):
     """One field in KEY(...) or VALUE(...)."""
 
     name: Name
@@ -152,8 +144,7 @@ class StorageField:
     span: Span
 
 
-@attrs.frozen(kw_only=True)
-class Storage:
+class Storage(Node, frozen=True, kw_only=True):
     """A declared storage; `operations` is None for a bare name, `key` and `value` where absent."""
 
     name: Name
@@ -170,8 +161,7 @@ class Storage:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class StateStorageBlock:
+class StateStorageBlock(Node, frozen=True, kw_only=True):
     """`STATESTORAGE ENGINE ... ( storages )`."""
 
     engine: StorageEngine
@@ -185,8 +175,7 @@ class StateStorageBlock:
 # --- extensions
 
 
-@attrs.frozen
-class StorageUse:
+class StorageUse(Node, frozen=True):
     """One entry of STATE or INTENTS: a storage and, in parentheses, its entities."""
 
     storage: NameRef
@@ -202,8 +191,7 @@ class ParamKind(StrEnum):
     TYPE = "type"
 
 
-@attrs.frozen
-class Param:
+class Param(Node, frozen=True):
     """An argument or a result; `type` is None for `any` and `void`."""
 
     kind: ParamKind
@@ -211,8 +199,7 @@ class Param:
     span: Span
 
 
-@attrs.frozen(kw_only=True)
-class Command:
+class Command(Node, frozen=True, kw_only=True):
     """COMMAND; a clause that is absent is None or an empty tuple."""
 
     name: Name
@@ -227,8 +214,7 @@ class Command:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Query:
+class Query(Node, frozen=True, kw_only=True):
     """QUERY; a clause that is absent is None or an empty tuple."""
 
     name: Name
@@ -254,8 +240,7 @@ class Action(StrEnum):
     EXECUTE_WITH_PARAM = "EXECUTE WITH PARAM"
 
 
-@attrs.frozen
-class ActionWord:
+class ActionWord(Node, frozen=True):
     """An action, with the columns it is narrowed to (only in GRANT and REVOKE; `sys.ID` possible)."""
 
     action: Action
@@ -263,16 +248,14 @@ class ActionWord:
     span: Span
 
 
-@attrs.frozen
-class CronTrigger:
+class CronTrigger(Node, frozen=True):
     """`CRON '...'`."""
 
     schedule: Text
     span: Span
 
 
-@attrs.frozen
-class AfterTrigger:
+class AfterTrigger(Node, frozen=True):
     """`AFTER INSERT OR UPDATE ON (...)`, `AFTER EXECUTE [WITH PARAM] ON ...`."""
 
     actions: tuple[ActionWord, ...]
@@ -280,8 +263,7 @@ class AfterTrigger:
     span: Span
 
 
-@attrs.frozen(kw_only=True)
-class Projector:
+class Projector(Node, frozen=True, kw_only=True):
     """PROJECTOR."""
 
     name: Name
@@ -295,8 +277,7 @@ class Projector:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Job:
+class Job(Node, frozen=True, kw_only=True):
     """JOB."""
 
     name: Name
@@ -308,8 +289,7 @@ class Job:
     is_partial: bool = False
 
 
-@attrs.frozen
-class FunctionParam:
+class FunctionParam(Node, frozen=True):
     """A parameter of a function; its name may be absent."""
 
     name: Name | None
@@ -317,8 +297,7 @@ class FunctionParam:
     span: Span
 
 
-@attrs.frozen(kw_only=True)
-class Function:
+class Function(Node, frozen=True, kw_only=True):
     """FUNCTION."""
 
     name: Name
@@ -332,8 +311,7 @@ class Function:
 Extension = Command | Query | Projector | Job | Function
 
 
-@attrs.frozen(kw_only=True)
-class ExtensionBlock:
+class ExtensionBlock(Node, frozen=True, kw_only=True):
     """`EXTENSION ENGINE ... ( ... )`: at the root functions and storages, in a workspace extensions."""
 
     engine: ExtensionEngine
@@ -347,8 +325,7 @@ class ExtensionBlock:
 # --- tables, types and views
 
 
-@attrs.frozen(kw_only=True)
-class Field:
+class Field(Node, frozen=True, kw_only=True):
     """A field of a table or type; `check_regexp` is `CHECK '...'`, `check` is `CHECK (...)`."""
 
     name: Name
@@ -361,8 +338,7 @@ class Field:
     span: Span
 
 
-@attrs.frozen
-class RefField:
+class RefField(Node, frozen=True):
     """`name ref (tables)` in a table, type or view; without tables it may refer to any."""
 
     name: Name
@@ -371,8 +347,7 @@ class RefField:
     span: Span
 
 
-@attrs.frozen
-class NestedTable:
+class NestedTable(Node, frozen=True):
     """A table inside a table, in a container of this name."""
 
     name: Name
@@ -380,16 +355,14 @@ class NestedTable:
     span: Span
 
 
-@attrs.frozen
-class Include:
+class Include(Node, frozen=True):
     """The name of a type whose fields are taken over."""
 
     type: NameRef
     span: Span
 
 
-@attrs.frozen
-class UniqueField:
+class UniqueField(Node, frozen=True):
     """`UNIQUEFIELD name`."""
 
     constraint: Name | None
@@ -397,8 +370,7 @@ class UniqueField:
     span: Span
 
 
-@attrs.frozen
-class Unique:
+class Unique(Node, frozen=True):
     """`UNIQUE (fields)`."""
 
     constraint: Name | None
@@ -406,8 +378,7 @@ class Unique:
     span: Span
 
 
-@attrs.frozen
-class Check:
+class Check(Node, frozen=True):
     """`CHECK (expression)` as an item of its own."""
 
     constraint: Name | None
@@ -418,8 +389,7 @@ class Check:
 TableItem = Field | RefField | NestedTable | Include | UniqueField | Unique | Check
 
 
-@attrs.frozen(kw_only=True)
-class Table:
+class Table(Node, frozen=True, kw_only=True):
     """TABLE."""
 
     name: Name
@@ -432,8 +402,7 @@ class Table:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class TypeDeclaration:
+class TypeDeclaration(Node, frozen=True, kw_only=True):
     """TYPE."""
 
     name: Name
@@ -443,8 +412,7 @@ class TypeDeclaration:
     is_partial: bool = False
 
 
-@attrs.frozen
-class ViewField:
+class ViewField(Node, frozen=True):
     """A field of a view."""
 
     name: Name
@@ -453,8 +421,7 @@ class ViewField:
     span: Span
 
 
-@attrs.frozen
-class RecordField:
+class RecordField(Node, frozen=True):
     """`name record` in a view."""
 
     name: Name
@@ -462,8 +429,7 @@ class RecordField:
     span: Span
 
 
-@attrs.frozen
-class PrimaryKey:
+class PrimaryKey(Node, frozen=True):
     """`PRIMARY KEY ((partition), clustering)`; `span` is that of what stands in the parentheses."""
 
     partition: tuple[Name, ...]
@@ -474,8 +440,7 @@ class PrimaryKey:
 ViewItem = ViewField | RefField | RecordField | PrimaryKey
 
 
-@attrs.frozen(kw_only=True)
-class View:
+class View(Node, frozen=True, kw_only=True):
     """VIEW."""
 
     name: Name
@@ -490,8 +455,7 @@ class View:
 # --- workspaces
 
 
-@attrs.frozen(kw_only=True)
-class Descriptor:
+class Descriptor(Node, frozen=True, kw_only=True):
     """The DESCRIPTOR of a workspace; without a name it takes the workspace's."""
 
     name: Name | None
@@ -501,8 +465,7 @@ class Descriptor:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Workspace:
+class Workspace(Node, frozen=True, kw_only=True):
     """WORKSPACE."""
 
     name: Name
@@ -517,8 +480,7 @@ class Workspace:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class AlterWorkspace:
+class AlterWorkspace(Node, frozen=True, kw_only=True):
     """ALTER WORKSPACE."""
 
     workspace: NameRef
@@ -528,8 +490,7 @@ class AlterWorkspace:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class UseWorkspace:
+class UseWorkspace(Node, frozen=True, kw_only=True):
     """`USE WORKSPACE name`."""
 
     workspace: Name
@@ -540,8 +501,7 @@ class UseWorkspace:
 # --- roles, rights, rates
 
 
-@attrs.frozen(kw_only=True)
-class Role:
+class Role(Node, frozen=True, kw_only=True):
     """ROLE."""
 
     name: Name
@@ -550,8 +510,7 @@ class Role:
     comment: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class Tag:
+class Tag(Node, frozen=True, kw_only=True):
     """TAG."""
 
     name: Name
@@ -577,8 +536,7 @@ class Reach(StrEnum):
     EACH = "EACH"
 
 
-@attrs.frozen
-class Target:
+class Target(Node, frozen=True):
     """What stands after ON: `name` is given for one thing, `tag` narrows all and each."""
 
     kind: TargetKind
@@ -588,8 +546,7 @@ class Target:
     span: Span
 
 
-@attrs.frozen(kw_only=True)
-class Grant:
+class Grant(Node, frozen=True, kw_only=True):
     """`GRANT ... TO role`, with actions on a target."""
 
     actions: tuple[ActionWord, ...]
@@ -600,8 +557,7 @@ class Grant:
     comment: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class GrantRole:
+class GrantRole(Node, frozen=True, kw_only=True):
     """`GRANT granted TO role`: the role gets everything that `granted` may."""
 
     granted: NameRef
@@ -621,8 +577,7 @@ class TimeUnit(StrEnum):
     YEAR = "YEAR"
 
 
-@attrs.frozen(kw_only=True)
-class Rate:
+class Rate(Node, frozen=True, kw_only=True):
     """RATE; `count` is a number or the name of a DECLAREd variable.
 
     `object_scope` is "APP PARTITION", "WORKSPACE" or empty, `subject_scope` "SUBJECT", "IP" or empty.
@@ -638,8 +593,7 @@ class Rate:
     comment: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class Limit:
+class Limit(Node, frozen=True, kw_only=True):
     """LIMIT; no actions means all that fit the target."""
 
     name: Name
@@ -653,8 +607,7 @@ class Limit:
 # --- files
 
 
-@attrs.frozen(kw_only=True)
-class Import:
+class Import(Node, frozen=True, kw_only=True):
     """`IMPORT SCHEMA 'path' [AS alias]`."""
 
     path: Text
@@ -663,16 +616,14 @@ class Import:
     comment: str = ""
 
 
-@attrs.frozen
-class Use:
+class Use(Node, frozen=True):
     """`USE package` in APPLICATION."""
 
     package: Name
     span: Span
 
 
-@attrs.frozen(kw_only=True)
-class Application:
+class Application(Node, frozen=True, kw_only=True):
     """APPLICATION."""
 
     name: Name
@@ -682,8 +633,7 @@ class Application:
     is_partial: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class Declare:
+class Declare(Node, frozen=True, kw_only=True):
     """`DECLARE name int DEFAULT n`."""
 
     name: Name
@@ -693,8 +643,7 @@ class Declare:
     comment: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class Template:
+class Template(Node, frozen=True, kw_only=True):
     """`TEMPLATE name OF WORKSPACE workspace SOURCE source`."""
 
     name: Name
@@ -704,8 +653,7 @@ class Template:
     comment: str = ""
 
 
-@attrs.frozen(kw_only=True)
-class Parameter:
+class Parameter(Node, frozen=True, kw_only=True):
     """`PARAMETER name type [DEFAULT ...]`, or with `secret` the same as SECRET (never a default)."""
 
     name: Name
@@ -744,8 +692,7 @@ RootStatement = (
 )
 
 
-@attrs.frozen(kw_only=True)
-class File:
+class File(Node, frozen=True, kw_only=True):
     """One file of a package."""
 
     imports: tuple[Import, ...]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql._fields import DataType
 from statehold_vsql.syntax._actions._common import Actions, comment_before, over
@@ -53,8 +53,7 @@ def long_type_length(children: list[Any]) -> TypeName:
     return TypeName(TYPE_WORDS[word.text], length, over(word, close))
 
 
-@attrs.frozen
-class With:
+class With(Struct, frozen=True):
     """The clause WITH of a statement."""
 
     comment: Text | None

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from statehold_vsql._fields import DataType
 from statehold_vsql._words import Operation, Scope, StorageEngine
@@ -32,16 +33,14 @@ _SCOPES = {scope.value: scope for scope in Scope} | {
 _OPERATIONS = {operation.value: operation for operation in Operation}
 
 
-@attrs.frozen
-class _Options:
+class _Options(Struct, frozen=True):
     entities: tuple[bool, bool]
     key: Items | None
     value: Items | None
     end: Any
 
 
-@attrs.frozen
-class _Head:
+class _Head(Struct, frozen=True):
     name: Name
     begin: Any
 
@@ -126,7 +125,7 @@ def configured(children: list[Any]) -> Storage:
         else:
             changes[kind] = value.value if kind == "comment" else value
         changes["span"] = over(storage, end)
-    evolved: Storage = attrs.evolve(storage, tags=tuple(tags), **changes)
+    evolved: Storage = replace(storage, tags=tuple(tags), **changes)
     return evolved
 
 

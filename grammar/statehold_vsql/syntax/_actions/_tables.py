@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
+from msgspec import Struct
+from msgspec.structs import replace
 
 from statehold_vsql.syntax._actions._common import Actions, Items, comment_before, over
 from statehold_vsql.syntax._actions._names import With
@@ -32,8 +33,7 @@ from statehold_vsql.syntax.nodes import (
 actions = Actions()
 
 
-@attrs.frozen
-class _Head:
+class _Head(Struct, frozen=True):
     word: Any
     abstract: bool
     name: Name
@@ -42,8 +42,7 @@ class _Head:
     close: Span
 
 
-@attrs.frozen
-class _More:
+class _More(Struct, frozen=True):
     verifiable: bool
     default: Number | Text | None
     regexp: Text | None
@@ -271,7 +270,7 @@ def reference_field_to(children: list[Any]) -> RefField:
 def reference_field_not_null(children: list[Any]) -> RefField:
     """Make a reference required."""
     field, end = children
-    required: RefField = attrs.evolve(field, not_null=True, span=over(field, end))
+    required: RefField = replace(field, not_null=True, span=over(field, end))
     return required
 
 
@@ -300,9 +299,7 @@ def check(children: list[Any]) -> Check:
 def constraint_named(children: list[Any]) -> UniqueField | Unique | Check:
     """Give a constraint its name."""
     word, name, constraint = children
-    named: UniqueField | Unique | Check = attrs.evolve(
-        constraint, constraint=name, span=over(word, constraint)
-    )
+    named: UniqueField | Unique | Check = replace(constraint, constraint=name, span=over(word, constraint))
     return named
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import attrs
+from msgspec import Struct
 
 from statehold_vsql.syntax._actions._common import Actions, Items, comment_before, over
 from statehold_vsql.syntax.nodes import AlterWorkspace, Descriptor, UseWorkspace, Workspace
@@ -10,15 +10,13 @@ from statehold_vsql.syntax.nodes import AlterWorkspace, Descriptor, UseWorkspace
 actions = Actions()
 
 
-@attrs.frozen
-class _Begin:
+class _Begin(Struct, frozen=True):
     word: Any
     kind: str
     pool: bool
 
 
-@attrs.frozen
-class _Body:
+class _Body(Struct, frozen=True):
     descriptor: Descriptor | None
     statements: Items
 
