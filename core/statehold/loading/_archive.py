@@ -19,6 +19,7 @@ from statehold.sdk import PluginError
 
 # What the host provides: a copy in a plugin would be a second SDK, whose classes the host does not know.
 _OF_THE_HOST: Final = frozenset({"statehold", "statehold_vsql"})
+_MOVED: Final = re.compile(r"[^/]+\.data/(purelib|platlib)/.")
 _NATIVE: Final = (".so", ".pyd", ".dylib", ".dll")
 _MAX_FILES: Final = 20_000
 _MAX_BYTES: Final = 256 * 1024 * 1024
@@ -39,7 +40,6 @@ class Metadata:
     folder: str
     name: str
     version: str
-    requires: tuple[str, ...]
     entry_points: Mapping[str, Mapping[str, str]]
 
 
@@ -135,7 +135,6 @@ class Archive:
             folder=folder,
             name=headers["name"][0],
             version=headers["version"][0],
-            requires=tuple(headers.get("requires-dist", ())),
             entry_points=groups,
         )
 
@@ -190,6 +189,12 @@ def _checked(path: Path, members: list[zipfile.ZipInfo]) -> list[str]:
             f"the plugin file {path} holds compiled code without its source ({', '.join(bare[:3])})",
             hint="Build it with the sources",
         )
+    moved = [name for name in names if _MOVED.match(name)]
+    if moved:
+        raise PluginError(
+            f"the plugin file {path} keeps code where only an installer finds it ({', '.join(moved[:3])})",
+            hint="Build a pure wheel, with its packages at the top (Root-Is-Purelib: true)",
+        )
     return [name for name in names if not name.endswith("/")]
 
 
@@ -207,4 +212,11 @@ def _modules(names: frozenset[str]) -> dict[str, Member]:
             modules[".".join(path)] = Member(name, file == "__init__")
         for end in range(1, len(path)):
             modules.setdefault(".".join(path[:end]), Member(None, is_package=True))
+    # A folder of nothing but data is a package, too: `files("scada.data")` finds it.
+    for name in names:
+        folders = name.split("/")[:-1]
+        top = modules.get(folders[0]) if folders else None
+        if top and top.is_package and "__pycache__" not in folders and all(map(str.isidentifier, folders)):
+            for end in range(2, len(folders) + 1):
+                modules.setdefault(".".join(folders[:end]), Member(None, is_package=True))
     return modules

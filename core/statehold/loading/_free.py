@@ -10,7 +10,7 @@ from statehold.loading._reference import short
 from statehold.loading._shims import forget_exit_calls
 from statehold.loading._space import Space
 from statehold.loading._survivors import Survivor, holders, own_threads
-from statehold.loading._sweep import sweep
+from statehold.loading._sweep import remove_finders, sweep
 from statehold.loading._traces import remove_loggers, remove_modules, remove_source_lines
 
 
@@ -69,6 +69,7 @@ def free_space(space: Space, *, who: str, made: tuple[object, ...]) -> FreeRepor
     errors = space.run_exit_calls()
     forget_exit_calls(space)
     modules = remove_modules(space)
+    remove_finders(space.marker)
     remove_source_lines(space)
     remove_loggers(space)
     space.shims.clear()

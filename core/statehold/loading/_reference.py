@@ -101,7 +101,8 @@ def _blame(error: BaseException, *, who: str, module: str, public: Callable[[str
         )
     if isinstance(error, SyntaxError):
         return PluginError(
-            f"{who} cannot be loaded: {type(error).__name__}: {error.msg} at {error.filename}:{error.lineno}",
+            f"{who} cannot be loaded: {type(error).__name__}: {error.msg} at "
+            + (f"{error.filename}:{error.lineno}" if error.filename else _where(error)),
             hint="Correct the plugin; Statehold runs it on the Python it runs on itself",
         )
     return PluginError(

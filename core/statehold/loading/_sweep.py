@@ -36,6 +36,14 @@ def sweep(marker: str) -> None:
         warnings.filters[:] = kept  # type: ignore[index]
 
 
+def remove_finders(marker: str) -> None:
+    """Take the plugin's finders out of the import system, where every import would go on asking them."""
+    finders: tuple[list[Any], ...] = (sys.meta_path, sys.path_hooks)
+    for hooks in finders:
+        for each in [each for each in hooks if is_of(each, marker)]:
+            hooks.remove(each)
+
+
 def is_of(thing: object, marker: str) -> bool:
     """Return whether *thing* was defined by the plugin, or is an instance of what was."""
     # By its type alone: asking a foreign object for anything may run its code.

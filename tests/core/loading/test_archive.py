@@ -56,6 +56,19 @@ def test_code_without_its_source_is_refused(make_wheel):
         load_plugin(make_wheel({"scada/secret.pyc": b"\0"}), owner="acme.bills 1")
 
 
+@pytest.mark.parametrize("part", ["purelib", "platlib"])
+def test_code_that_only_an_installer_finds_is_refused(make_wheel, part):
+    """Nothing is installed here: such a package would seem to lack its modules."""
+    name = f"acme_scada-1.0.data/{part}/scada/points.py"
+    with pytest.raises(PluginError, match=rf"only an installer finds it \({name}\).*pure wheel"):
+        load_plugin(make_wheel({name: ""}), owner="acme.bills 1")
+
+
+def test_scripts_for_an_installer_are_left_alone(make_wheel):
+    """They are no part of what a host runs."""
+    load_plugin(make_wheel({"acme_scada-1.0.data/scripts/points": "#!"}), owner="acme.bills 1").free()
+
+
 @pytest.mark.parametrize("name", ["../evil.py", "/evil.py", "scada/../../evil.py", "scada\\evil.py"])
 def test_hostile_names_are_refused(make_wheel, name):
     """Names that lead out of the file are an attack."""
@@ -100,13 +113,12 @@ def test_entry_points_are_read_with_comments_and_spaces(make_wheel):
     """The file is read as installers read it."""
     wheel = make_wheel(
         {
-            "z-1.dist-info/METADATA": "Name: z\nVersion: 1\nRequires-Dist: attrs\nRequires-Dist: b\n",
+            "z-1.dist-info/METADATA": "Name: z\nVersion: 1\n",
             "z-1.dist-info/entry_points.txt": "# a comment\n\n[ group ]\n; no\n a = m : x \n[b]\nc=d\n",
         }
     )
     metadata = Archive(wheel).metadata[-1]
     assert metadata.entry_points == {"group": {"a": "m : x"}, "b": {"c": "d"}}
-    assert metadata.requires == ("attrs", "b")
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])

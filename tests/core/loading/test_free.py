@@ -24,7 +24,7 @@ from statehold.loading import load_plugin
 
 KINDS = """
 import abc, collections.abc, copyreg, dataclasses, enum, functools, logging, pkgutil
-import sqlite3, typing, warnings
+import sqlite3, sys, typing, warnings
 from typing import Generic, NamedTuple, Optional
 import attrs, msgspec
 import scada.other
@@ -87,6 +87,10 @@ def use():
 
 class Filter(logging.Filter): pass
 
+class Guesser:
+    def find_spec(self, *args): return None
+
+sys.meta_path.append(Guesser())
 use()
 """
 FILES = {
@@ -108,6 +112,7 @@ def test_every_trace_is_removed(load, inside):
         dict(sqlite3.adapters),
         list(warnings.filters),
         list(logging.root.handlers),
+        [finder for finder in sys.meta_path if type(finder).__module__ != "statehold.loading._space"],
     )
     plugin = load(FILES)
     kinds = inside(plugin, "scada.kinds")
@@ -121,7 +126,13 @@ def test_every_trace_is_removed(load, inside):
     assert (report.problems, report.threads) == ((), ())
     assert set(report.modules) >= {"scada", "scada.kinds", "scada.other"}
     assert handler() is None
-    after = (copyreg.dispatch_table, sqlite3.adapters, list(warnings.filters), logging.root.handlers)
+    after = (
+        copyreg.dispatch_table,
+        sqlite3.adapters,
+        list(warnings.filters),
+        logging.root.handlers,
+        sys.meta_path,
+    )
     assert before == after
     for names in (sys.modules, linecache.cache, logging.Logger.manager.loggerDict, sys.path_importer_cache):
         assert [name for name in names if marker in name or str(plugin.path) in name] == []

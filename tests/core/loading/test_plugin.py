@@ -71,6 +71,7 @@ def test_one_that_is_forgotten_warns(make_wheel):
         ("1 / 0", "ZeroDivisionError: division by zero at .*scada/__init__.py:1", "Correct"),
         ("raise SystemExit(3)", "raised SystemExit: 3", "Correct"),
         ("def broken(:", "SyntaxError: .* at .*scada/__init__.py:1", "Correct"),
+        ("x = '\0'", "SyntaxError: source code string cannot contain null bytes at its entry", "Correct"),
         ("raise KeyError", "raised KeyError at", "Correct"),
         ("providr = 1", "'scada' has no 'provider'", "Did you mean 'providr'?"),
         ("provider = 'Scada'", "expected a statehold.sdk.Provider, got a str", "Let the entry point"),

@@ -34,6 +34,7 @@ CODE = {
                 importlib.resources.files(anchor="scada").joinpath("data/points.txt").read_text()
                 if hasattr(importlib.resources, "Anchor")
                 else importlib.resources.files(package="scada").joinpath("data/points.txt").read_text(),
+                resources.files("scada.data").joinpath("points.txt").read_text(),
                 pkgutil.get_data("scada", "data/points.txt").decode(),
                 pkgutil.get_data(__package__, "data/points.txt").decode(),
             ]
@@ -81,7 +82,7 @@ def test_modules_by_name(names):
 
 def test_resources_by_name(names):
     """`importlib.resources` and `pkgutil.get_data` read the plugin's files."""
-    assert names.texts() == ["P1\nP2\n"] * 7
+    assert names.texts() == ["P1\nP2\n"] * 8
     assert names.as_file() == "P1\nP2\n"
     assert names.walk() == ["points.txt", "sub"]
 
