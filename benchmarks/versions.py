@@ -14,7 +14,7 @@ from statehold.images import build_image, open_image
 from statehold.loading import load_plugin
 
 MODULES = 5
-PARTITIONS = 100
+PARTITIONS = 10
 SWAPS = 9
 
 VSQL = """
