@@ -102,7 +102,7 @@ def test_float32_rounds_to_what_every_storage_can_keep() -> None:
 def test_nan_is_a_value_but_never_a_key() -> None:
     rows = one(DataType.FLOAT64)
     value = rows.value(F=float("nan"))["F"]
-    assert value != value  # noqa: PLR0124
+    assert value != value
     with pytest.raises(SchemaError, match="NaN"):
         rows.key(1, F=float("nan"))
 
@@ -154,7 +154,7 @@ def test_fields_may_be_called_like_python_words_or_builtins() -> None:
     key = rows.key(1, **{name: i for i, name in enumerate(names)})
     assert [key[name] for name in names] == list(range(len(names)))
     with pytest.raises(SchemaError, match="field class"):
-        rows.key(1, **{n: 1 for n in names[1:]})
+        rows.key(1, **dict.fromkeys(names[1:], 1))
 
 
 @pytest.mark.parametrize("name", ["", "_x", "a b", "a=0", "ä", "1a", "a\nimport os", "WSID"])
