@@ -41,7 +41,7 @@ provider: Final = Provider(
     open=_open,
     operations={Operation.GET: frozenset(Scope)},
     key=[Field("Secret", "text", required=True)],
-    value=[Field("Content", "text")],
+    value=[Field("Content", "text", secret=True)],
     sync_projector=True,
     description="The secrets that the package declares",
 )

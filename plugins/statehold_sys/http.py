@@ -36,7 +36,7 @@ provider: Final = Provider(
         Field("Url", "text", required=True),
         Field("Method", "text"),
         Field("Body", "bytes"),
-        Field("Header", "text", repeated=True),
+        Field("Header", "text", repeated=True, secret=True),
         Field("HTTPClientTimeoutMilliseconds", "int64"),
         Field("HandleErrors", "bool"),
     ],

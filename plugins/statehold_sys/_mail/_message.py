@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from email import message_from_string
 from email.errors import InvalidHeaderDefect
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import formatdate, make_msgid
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
 import attrs
 
@@ -15,6 +18,7 @@ from statehold.sdk import Key, StorageError
 _BREAKS: Final = re.compile("[\0\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _ADDRESS: Final = re.compile(r"[^\s<>(),;:\\\"\[\]@\x00-\x1f\x7f]+@[^\s<>(),;:\\\"\[\]@\x00-\x1f\x7f]+\Z")
 _PEOPLE: Final = ("From", "To", "CC", "BCC")
+_FIELDS: Final = {"Cc": "CC"}
 _ONE_LINE: Final = (*_PEOPLE, "Host", "Subject", "Username", "Password")
 
 
@@ -46,6 +50,7 @@ class Mail:
         for name in ("From", "To", "CC"):
             if text[name]:
                 message[name.capitalize()] = ", ".join(text[name])
+        _check_written(storage, message, found)
         if len(found["From"]) != 1:
             raise StorageError(f"{storage}: expected one address in From, got {len(found['From'])}")
         (sender,) = found.pop("From")
@@ -55,8 +60,8 @@ class Mail:
         return cls(
             host=text["Host"][0],
             port=port,
-            username="".join(text["Username"]),
-            password="".join(text["Password"]),
+            username=_ascii(storage, "Username", "".join(text["Username"])),
+            password=_ascii(storage, "Password", "".join(text["Password"])),
             sender=sender,
             recipients=tuple(dict.fromkeys(address for one in found.values() for address in one)),
             message=message,
@@ -71,13 +76,46 @@ def _lines(storage: str, name: str, given: object) -> tuple[str, ...]:
     return tuple(line for line in lines if line)
 
 
+def _check_written(storage: str, message: EmailMessage, addresses: Mapping[str, list[str]]) -> None:
+    """Refuse headers that say something else once written.
+
+    An encoded word such as `=?utf-8?q?=0D=0A?=` is decoded then, and stays so where it is ASCII.
+    """
+    policy = SMTP if all(map(str.isascii, chain(*addresses.values()))) else SMTPUTF8
+    try:
+        written = message_from_string(message.as_string(policy=policy), policy=policy)
+        same = written.keys() == message.keys() and all(
+            _specs(written[name]) == addresses[_FIELDS.get(name, name)]
+            for name in written
+            if name != "Subject"
+        )
+    except Exception:  # noqa: BLE001 - as in _addresses
+        same = False
+    if not same:
+        raise StorageError(
+            f"{storage}: a header has an encoded word that would forge another one",
+            hint="Write the text itself: it is encoded as needed",
+        )
+
+
+def _ascii(storage: str, name: str, text: str) -> str:
+    if text.isascii():
+        return text
+    # The standard library would say which character of a password it is.
+    raise StorageError(f"{storage}: expected a {name} in ASCII, which is what a login by SMTP takes")
+
+
+def _specs(header: Any) -> list[str]:
+    return [address.addr_spec for address in header.addresses]
+
+
 def _addresses(storage: str, name: str, line: str) -> list[str]:
     # Read as the header that it becomes, so that no server reads it otherwise.
     probe = EmailMessage(policy=SMTP)
     try:
         probe["To"] = line
         header = probe["To"]
-        addresses = [address.addr_spec for address in header.addresses]
+        addresses = _specs(header)
         broken = any(type(defect) is InvalidHeaderDefect for defect in header.defects)
     except Exception:  # noqa: BLE001 - the standard library's parser breaks at some texts, in many ways
         addresses, broken = [], True

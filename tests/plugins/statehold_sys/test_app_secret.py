@@ -28,3 +28,4 @@ def test_the_storage_does_not_show_its_secrets() -> None:
     """Nor does its repr, which debuggers and logs use."""
     with open_storage(provider, secrets=SECRETS) as opened:
         assert "hunter2" not in repr(opened.storage)
+        assert "hunter2" not in repr(opened.facade.get(opened.key(1, Secret="Scada_Password")))

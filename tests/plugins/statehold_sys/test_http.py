@@ -392,6 +392,11 @@ def test_a_malformed_key_is_not_quoted(http: OpenStorage, key: dict[str, Any]) -
     assert "hunter" not in str(caught.value)
 
 
+def test_the_headers_of_a_key_are_not_shown(http: OpenStorage) -> None:
+    """They hold the credentials; debuggers and logs use the key's repr."""
+    assert "hunter2" not in repr(http.key(1, Url="http://h/", Header=["Authorization: Bearer hunter2"]))
+
+
 @pytest.mark.parametrize(
     "answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"]
 )

@@ -15,10 +15,13 @@ import pytest
 import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from servers import raw_server
 
 from statehold.sdk import StorageError, Value, merge
 from statehold.testing import OpenStorage, StorageConformance, open_storage
+from statehold_sys._mail._message import Mail
 from statehold_sys.send_mail import provider
 
 LOCAL = {"network": ["127.0.0.1"]}
@@ -60,7 +63,9 @@ def smtp_server(box: Box, *, implicit: ssl.SSLContext | None = None, **options: 
 
     class Server(Controller):
         def factory(self) -> SMTP:
-            return SMTP(box, enable_SMTPUTF8=True, hostname="test", authenticator=box.log_in, **options)
+            return SMTP(
+                box, hostname="test", authenticator=box.log_in, **{"enable_SMTPUTF8": True, **options}
+            )
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -127,6 +132,16 @@ def test_get_sends_the_mail_at_once(mailer: OpenStorage) -> None:
     assert message.get_content_type() == "text/html"
     assert message.get_content_charset() == "utf-8"
     assert message.get_content().splitlines() == ["<b>Grüße</b>", ".", "end"]
+
+
+def test_an_address_beyond_ascii_needs_a_server_that_takes_it(mailer: OpenStorage) -> None:
+    """Such an address is no mistake of the caller; what the server says is the answer."""
+    box = Box()
+    with smtp_server(box, enable_SMTPUTF8=True) as port:
+        assert send(mailer, port, To=["Zoë <zoë@example.com>"]).Success
+    assert [envelope.rcpt_tos for envelope in box.envelopes] == [["zoë@example.com"]]
+    with smtp_server(box, enable_SMTPUTF8=False) as port:
+        assert "internationalized email" in send(mailer, port, To=["zoë@example.com"]).ErrorMessage
 
 
 def test_insert_sends_when_it_is_applied(mailer: OpenStorage) -> None:
@@ -242,6 +257,13 @@ def test_the_address_policy_holds() -> None:
         ({"To": ['"']}, "addresses in To"),
         ({"Subject": "a\u2028b"}, "line break in Subject"),
         ({"From": "a@example.com, b@example.com"}, "one address in From"),
+        ({"Subject": "=?utf-8?q?a=0D=0ABcc:_eve@example.com?="}, "an encoded word that would forge"),
+        ({"From": "=?utf-8?q?eve=40example=2Ecom=2C?= <a@example.com>"}, "an encoded word that would forge"),
+        (
+            {"CC": ["=?utf-8?b?ZXZlQGV4YW1wbGUuY29tLA==?= <a@example.com>"]},
+            "an encoded word that would forge",
+        ),
+        ({"Username": "u", "Password": "hunter2ü"}, "Password in ASCII"),
     ],
 )
 def test_a_key_that_no_mail_can_be_made_of(mailer: OpenStorage, key: dict[str, Any], message: str) -> None:
@@ -252,6 +274,37 @@ def test_a_key_that_no_mail_can_be_made_of(mailer: OpenStorage, key: dict[str, A
     assert "hunter2" not in answer.ErrorMessage
     with pytest.raises(StorageError, match=message):
         mailer.storage.validate([mailer.facade.insert(mail(mailer, 25, **{"Port": 25, **key}), {})])
+
+
+PIECES = [
+    "a@example.com", "=?utf-8?q?", "=?utf-8?b?DQpCY2M6?=", "?=", "=0D=0A", "=0A", "=2C", "=40", "_", ",", ";",
+    ":", '"', "<", ">", "(", ")", "\\", " ", "Bcc: eve@example.com", "é", "\r\n", "\u2028", "x" * 90,
+]  # fmt: skip
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from(["Subject", "From", "To", "CC", "BCC"]),
+    text=st.lists(st.sampled_from(PIECES), max_size=8).map("".join),
+)
+def test_no_field_makes_a_header_or_a_recipient_of_its_own(mailer: OpenStorage, name: str, text: str) -> None:
+    """Whatever stands in a field, the message has the headers it should, and tells of its recipients only."""
+    try:
+        made = Mail.of("sys.SendMail", mail(mailer, 25, **{name: text}), now=0.0)
+    except StorageError:
+        return
+    read = email.message_from_bytes(
+        made.message.as_bytes(policy=email.policy.SMTP), policy=email.policy.default
+    )
+    assert sorted({*read} - {"Cc"}) == [
+        "Content-Transfer-Encoding", "Content-Type", "Date", "From", "MIME-Version", "Message-ID", "Subject",
+        "To",
+    ]  # fmt: skip
+    told = [
+        address.addr_spec for header in ("To", "Cc") if read[header] for address in read[header].addresses
+    ]
+    assert {*told} <= {*made.recipients}
+    assert [address.addr_spec for address in read["From"].addresses] == [made.sender]
 
 
 def drip_greeting(peer: socket.socket) -> None:
