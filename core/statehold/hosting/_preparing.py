@@ -146,8 +146,13 @@ class _Preparation:
                 self.problems.append(f"{where}: the app has no such storage. {nearest(name, known)}")
             if settings.isolation not in (None, Isolation.INPROCESS):
                 self.problems.append(
-                    f"{where}.isolation: this host cannot run storages in {settings.isolation} yet. "
-                    f"Take it out, or use {Isolation.INPROCESS}"
+                    f"{where}.isolation: this host runs {Isolation.INPROCESS} only yet, not "
+                    f"{settings.isolation}. Take it out, or write {Isolation.INPROCESS}"
+                )
+            if settings.limits:
+                self.problems.append(
+                    f"{where}.limits: nothing limits a storage that runs {Isolation.INPROCESS}, and this "
+                    f"host runs no other yet: {', '.join(settings.limits)} would be ignored. Take it out"
                 )
 
     def _values(self) -> Values:

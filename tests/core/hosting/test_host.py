@@ -189,7 +189,7 @@ def test_all_that_is_wrong_before_opening_is_told_at_once(host, kitchen):
         Storages={
             "kitchen.Scad": {},
             "kitchen.Scada": {"scopes": {"INSERT": ["QUERIES"]}, "version": "7"},
-            "kitchen.Historian": {"isolation": "sidecar"},
+            "kitchen.Historian": {"isolation": "sidecar", "limits": {"memory_mib": 64}},
         },
         PackageParams={"kitchen": {"Fial": "x"}},
     )
@@ -200,8 +200,15 @@ def test_all_that_is_wrong_before_opening_is_told_at_once(host, kitchen):
     assert "did you mean 'Fail'?" in told
     assert "secret kitchen.Token is missing" in told
     assert "no plugin file of version '7'" in told
-    assert "cannot run storages in sidecar yet" in told
+    assert "Storages.kitchen.Historian.isolation: this host runs inprocess only yet, not sidecar" in told
+    assert "Storages.kitchen.Historian.limits: nothing limits a storage that runs inprocess" in told
     assert host.apps() == ()
+
+
+def test_limits_that_nothing_would_enforce_are_refused(host, kitchen):
+    image = kitchen("1", Storages={"kitchen.Scada": {"isolation": "inprocess", "limits": {"memory_mib": 64}}})
+    with pytest.raises(DeployError, match=r"kitchen\.Scada\.limits: nothing limits .* Take it out"):
+        host.deploy(image)
 
 
 def test_an_operator_cannot_widen_a_declaration(host, kitchen):
