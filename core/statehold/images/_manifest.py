@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Mapping
 
 import attrs
 
@@ -93,7 +93,7 @@ def parse_manifest(data: bytes) -> tuple[Manifest | None, list[Problem]]:
 
 
 def compare(
-    listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry], unreadable: Iterable[str]
+    listed: Mapping[str, FileEntry], found: Mapping[str, FileEntry], unreadable: Container[str]
 ) -> list[Problem]:
     """Return where the files *found* are not those *listed* in the manifest."""
     problems = [
@@ -103,7 +103,7 @@ def compare(
     for path, entry in sorted(listed.items()):
         actual = found.get(path)
         if actual is None:
-            if path not in set(unreadable):
+            if path not in unreadable:
                 problems.append(
                     Problem(code="missing", message="declared in the manifest, and missing", path=path)
                 )
@@ -118,10 +118,9 @@ def compare(
     return problems
 
 
-def _text(content: Mapping[str, object], key: str, wrong: object) -> str:
+def _text(content: Mapping[str, object], key: str, wrong: Callable[[str], None]) -> str:
     value = content.get(key)
     if isinstance(value, str) and value:
         return value
-    assert callable(wrong)  # noqa: S101
     wrong(f"{key}: expected text, got {json_type(value)}")
     return ""

@@ -3,12 +3,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 
 from statehold.sdk import Operation, Scope
 
-EMPTY: Mapping[str, object] = MappingProxyType({})
+_EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
 
 class Isolation(StrEnum):
@@ -33,9 +34,9 @@ class StorageSettings:
     """
 
     isolation: Isolation | None = None
-    limits: Mapping[str, float] = attrs.field(factory=lambda: MappingProxyType({}))
-    scopes: Mapping[Operation, frozenset[Scope]] = attrs.field(factory=lambda: MappingProxyType({}))
-    allow: Mapping[str, object] = EMPTY
+    limits: Mapping[str, float] = _EMPTY
+    scopes: Mapping[Operation, frozenset[Scope]] = _EMPTY
+    allow: Mapping[str, object] = _EMPTY
     version: str | None = None
 
 
@@ -62,7 +63,5 @@ class Descriptor:
     engine_pool_size: tuple[int, int, int, int] = (10, 10, 10, 1)
     num_app_workspaces: int = 1
     version: str | None = None
-    package_params: Mapping[str, Mapping[str, object]] = attrs.field(
-        factory=lambda: MappingProxyType({}), repr=_names_only
-    )
-    storages: Mapping[str, StorageSettings] = attrs.field(factory=lambda: MappingProxyType({}))
+    package_params: Mapping[str, Mapping[str, object]] = attrs.field(default=_EMPTY, repr=_names_only)
+    storages: Mapping[str, StorageSettings] = _EMPTY

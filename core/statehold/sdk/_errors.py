@@ -67,41 +67,28 @@ class CompileError(StateholdError):
         self.diagnostics = tuple(diagnostics)
 
 
-class ImageError(StateholdError):
-    """An app image is damaged, incomplete, hostile or not an image at all.
-
-    `problems` holds one line for everything that was found, not only for the first.
-    """
+class _ProblemsError(StateholdError):
+    """Tells all that was found, not only the first: `problems` holds one line for each."""
 
     def __init__(self, message: str, *, problems: Sequence[str] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.problems = tuple(problems)
 
 
-class DescriptorError(StateholdError):
-    """A deployment descriptor, a parameter or a secret is wrong or missing.
+class ImageError(_ProblemsError):
+    """An app image is damaged, incomplete, hostile or not an image at all."""
 
-    `problems` holds one line for everything that was found, not only for the first.
-    """
 
-    def __init__(self, message: str, *, problems: Sequence[str] = (), hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.problems = tuple(problems)
+class DescriptorError(_ProblemsError):
+    """A deployment descriptor, a parameter or a secret is wrong or missing."""
 
 
 class PluginError(StateholdError):
     """A plugin cannot be found, cannot be loaded, or claims what another one has."""
 
 
-class DeployError(StateholdError):
-    """A version cannot be deployed; what ran before goes on.
-
-    `problems` holds one line for everything that was found, not only for the first.
-    """
-
-    def __init__(self, message: str, *, problems: Sequence[str] = (), hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.problems = tuple(problems)
+class DeployError(_ProblemsError):
+    """A version cannot be deployed; what ran before goes on."""
 
 
 class HostError(StateholdError):

@@ -78,7 +78,7 @@ def test_every_single_byte_of_every_header_matters_or_is_harmless(
     path, images, content = samples
     raw = images[1]
     for at in [*range(40), *range(raw.find(b"PK\x01\x02"), len(raw))]:
-        for flip in (0x01, 0x80, 0xFF):
+        for flip in (0x01, 0xFF):
             changed = bytearray(raw)
             changed[at] ^= flip
             check(path, bytes(changed), content)

@@ -25,4 +25,4 @@ class TestTableOfEveryType(StorageConformance):
     key = EVERY_TYPE
     value = EVERY_TYPE
     durable = True
-    examples = 20
+    examples = 10
