@@ -1,22 +1,25 @@
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
 from statehold.sdk import Secret
 
 _MASK = "***"
 _LINE = 8
+_ENCODED = 6
 _FORMATTER = logging.Formatter()
 
 
 class Redactor(logging.Filter):
     """Takes known secret values out of log records: message, arguments, exception and stack.
 
-    A value is also found as `repr`, JSON and URLs write it, and, where it has several lines, line by line.
+    A value is also found as `repr`, JSON, URLs, base64 and hex write it, the latter two within what else was
+    encoded, and, where it has several lines, line by line.
     Add it to a handler, so that it sees the records of every logger that writes there.
     """
 
@@ -37,8 +40,10 @@ class Redactor(logging.Filter):
         """Redact *record* in place and let it pass."""
         if self._pattern is None:
             return True
-        if self._tells(record.msg) or self._tells(record.args):
-            record.msg = self.redact(_message(record))
+        # The whole message too: what the arguments have in pieces, it has in one.
+        message = _message(record)
+        if self._tells(message) or self._tells(record.msg) or self._tells(record.args):
+            record.msg = self.redact(message)
             record.args = ()
         traceback = record.exc_text
         if not traceback and record.exc_info and record.exc_info[0] is not None:
@@ -81,8 +86,8 @@ def _text(value: object) -> str:
 
 def _forms(value: str) -> Iterable[str]:
     lines = [line.strip() for line in value.splitlines()]
-    for part in (value, value.strip(), *(line for line in lines if len(line) >= _LINE)):
-        for form in (
+    for part in filter(None, (value, value.strip(), *(line for line in lines if len(line) >= _LINE))):
+        yield from (
             part,
             repr(part)[1:-1],
             json.dumps(part)[1:-1],
@@ -90,6 +95,19 @@ def _forms(value: str) -> Iterable[str]:
             quote(part, safe="", errors="replace"),
             quote(part, errors="replace"),
             quote_plus(part, errors="replace"),
-        ):
-            if form:
-                yield form
+        )
+        data = part.encode(errors="replace")
+        yield repr(data)[2:-1]
+        if len(data) >= _ENCODED:
+            yield from _encoded(data)
+
+
+def _encoded(data: bytes) -> Iterator[str]:
+    """Yield what base64 and hex make of *data*, wherever in other data it stands."""
+    yield data.hex()
+    yield data.hex().upper()
+    for before in range(3):
+        # A character holds 6 bits: those that hold bits of *data* only are the same in all surroundings.
+        first, end = -(-before * 8 // 6), (before + len(data)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(before) + data).decode()[first:end]

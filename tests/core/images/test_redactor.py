@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import io
 import json
 import logging
@@ -89,6 +90,27 @@ def test_a_secret_as_urls_and_json_write_it_is_redacted(log: Log) -> None:
     assert "GET /?p=*** body" in log.text
     assert json.dumps(SECRET) not in log.text
     assert "w0rd" not in log.text
+
+
+def test_a_secret_put_together_by_the_message_is_redacted(log: Log) -> None:
+    log.logger.error("%s%s", SECRET[:5], SECRET[5:])
+    assert log.text.startswith("*** ")
+
+
+def test_a_secret_in_bytes_is_redacted(log: Log) -> None:
+    log.logger.error("sent %s", SECRET.encode())
+    assert log.text.startswith("sent b'***' ")
+
+
+@given(st.binary(max_size=9), st.binary(max_size=9))
+def test_a_secret_encoded_with_what_stands_around_it_is_redacted(before: bytes, after: bytes) -> None:
+    """A header `Authorization: Basic` has name and password in base64 together."""
+    data = before + b"hunter2-hunter2" + after
+    redact = Redactor([Secret("hunter2-hunter2")]).redact
+    for text in (base64.b64encode(data).decode(), base64.urlsafe_b64encode(data).decode(), data.hex()):
+        hidden = redact(text)
+        assert "***" in hidden
+        assert len(hidden) <= 3 + len(text) - 18
 
 
 def test_a_call_with_wrong_arguments_is_redacted(log: Log) -> None:
