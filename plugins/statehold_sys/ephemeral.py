@@ -12,7 +12,7 @@ from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, Stor
 class EphemeralConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """JSONCONFIG of `Ephemeral`; `PartitionMaxSize` counts the bytes that one partition may take."""
 
-    PartitionMaxSize: Annotated[int, msgspec.Meta(gt=0)] = 5_000_000
+    PartitionMaxSize: Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)] = 5_000_000
 
 
 def _open(ctx: StorageContext) -> IStateStorage:

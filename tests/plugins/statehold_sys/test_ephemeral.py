@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -247,3 +248,13 @@ def test_readers_and_writers_do_not_disturb_each_other() -> None:
                 thread.join()
             sys.setswitchinterval(interval)
         assert failed == []
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**63])
+def test_a_budget_that_no_machine_has_is_an_error(size: int) -> None:
+    """A mistake in the configuration shows when the version is opened."""
+    with (
+        pytest.raises(msgspec.ValidationError, match="PartitionMaxSize"),
+        open_storage(provider, config={"PartitionMaxSize": size}),
+    ):
+        pass

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from ipaddress import ip_address
 from typing import Any
 
+import msgspec
 import pytest
 import trustme
 from aiosmtpd.controller import Controller
@@ -305,6 +306,16 @@ def test_no_field_makes_a_header_or_a_recipient_of_its_own(mailer: OpenStorage, 
     ]
     assert {*told} <= {*made.recipients}
     assert [address.addr_spec for address in read["From"].addresses] == [made.sender]
+
+
+@pytest.mark.parametrize("milliseconds", [0, 3_600_001, 10**30])
+def test_a_time_out_that_never_ends_is_an_error(milliseconds: int) -> None:
+    """A mistake in the configuration shows when the version is opened."""
+    with (
+        pytest.raises(msgspec.ValidationError, match="TimeoutMilliseconds"),
+        open_storage(provider, config={"TimeoutMilliseconds": milliseconds}),
+    ):
+        pass
 
 
 def drip_greeting(peer: socket.socket) -> None:
