@@ -18,7 +18,8 @@ def build_image(folder: Path, out: Path | None = None, *, version: str | None = 
     *version* replaces the version in the descriptor.
 
     Raises:
-        ImageError: the folder makes no sound image; with everything that is wrong with it.
+        ImageError: the folder makes no sound image, with everything that is wrong with it; or the file
+            cannot be written.
 
     """
     if version is not None and not VERSION.fullmatch(version):
@@ -34,4 +35,7 @@ def build_image(folder: Path, out: Path | None = None, *, version: str | None = 
         target = out if out is not None else folder.absolute().parent
         if target.is_dir():
             target /= f"{image.app}-{image.version}{SUFFIX}"
-        return image.save(target)
+        try:
+            return image.save(target)
+        except OSError as error:
+            raise ImageError(f"{target} cannot be written: {error.strerror or error}") from error

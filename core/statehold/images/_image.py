@@ -86,7 +86,13 @@ class AppImage:
         return data
 
     def save(self, path: Path) -> Path:
-        """Write the image to *path* as one reproducible file, complete or not at all; return *path*."""
+        """Write the image to *path* as one reproducible file, complete or not at all; return *path*.
+
+        Raises:
+            ImageError: a file was changed since the image was verified.
+            OSError: *path* cannot be written.
+
+        """
         manifest = Manifest(app=self.app, version=self.version, digest=self.digest, files=self.files)
         # In the same folder, so that it can take the place of *path* in one step.
         draft = path.with_name(f".{path.name[:64]}.{os.getpid()}.{secrets.token_hex(4)}")

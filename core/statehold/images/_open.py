@@ -52,8 +52,9 @@ def load(
     """Return the image at *path*, or None and all that is wrong; *version* is given to a source folder."""
     try:
         mode = path.stat().st_mode
-    except OSError as error:
-        return None, [Problem(code="path", message=f"cannot be read: {error.strerror}")]
+    except (OSError, ValueError) as error:  # ValueError: a NUL in it
+        reason = error.strerror if isinstance(error, OSError) else error
+        return None, [Problem(code="path", message=f"cannot be read: {reason}")]
     if stat.S_ISDIR(mode):
         opened = _open_folder(path, limits, version)
     elif stat.S_ISREG(mode):

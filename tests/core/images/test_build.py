@@ -113,3 +113,14 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(source: Path, tmp_p
     with open_image(source) as image, pytest.raises(OSError, match="directory"):
         image.save(target)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_place_that_is_not_there_is_named(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "nowhere" / "x.shi"
+    with pytest.raises(ImageError, match=r"nowhere/x\.shi cannot be written: No such file or directory"):
+        build_image(source, target)
+
+
+def test_a_path_that_is_none_cannot_be_read() -> None:
+    with pytest.raises(ImageError, match="cannot be read"):
+        open_image(Path("a\0b"))
