@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 
 from statehold_vsql.syntax._tables import END, Tables
-from statehold_vsql.syntax._tokens import ANYTHING, Lexeme, Lexer, Token, span_at
+from statehold_vsql.syntax._tokens import ANYTHING, PROBLEM, Lexeme, Lexer, Token, span_at
 
 Lexemes = Generator[Lexeme, Mapping[str, int], None]
 
 # How many tokens are read to see how long a repair holds.
 FURTHEST = 7
+_MOST_PROBLEMS = 200
 
 
 class Outlook:
@@ -28,6 +29,21 @@ class Outlook:
         next(lexemes)
         return lexemes
 
+    def ahead(self, position: int) -> Iterator[Lexeme]:
+        """Yield the tokens of the text from a position on, without the end, each keyword as one.
+
+        A text with more than a few pieces that are no tokens ends for it at the last of these: each
+        may cost a look at the whole text.
+        """
+        problems = 0
+        lexemes = self.go_on([], position)
+        while problems < _MOST_PROBLEMS:
+            lexeme = lexemes.send(ANYTHING)
+            if lexeme[0] == END:
+                break
+            problems += lexeme[0] == PROBLEM
+            yield lexeme
+
     def feed(self, stack: list[int], kind: str) -> bool:
         """Take a token up in a stack of states alone; return False if it cannot stand there."""
         while True:
@@ -42,16 +58,21 @@ class Outlook:
                 del stack[-size:]
             stack.append(self.tables.gotos[stack[-1]][name])
 
-    def reach(self, states: list[int], first: list[Lexeme], position: int) -> int:
-        """Return how many tokens of the text behind `first` are read without an error: all, or some."""
+    def reach(self, states: list[int], first: list[Lexeme], position: int, *, behind: int) -> int:
+        """Return how many tokens behind a place are read without an error: all, or some.
+
+        Read are those in `first` and then the text from `position` on; negative if one before fails.
+        """
         stack = list(states)
         lexemes = self.go_on(first, position)
-        for count in range(-len(first), FURTHEST):
+        count = -len(first) - (position < behind)
+        while count < FURTHEST:
             kind = lexemes.send(self.tables.actions[stack[-1]])[0]
             if not self.feed(stack, kind):
                 return count
             if kind == END:
                 break
+            count += 1
         return FURTHEST
 
     def closing(self, states: list[int]) -> list[str]:
@@ -72,11 +93,10 @@ class Outlook:
         if self._parentheses is None:
             self._parentheses = ([], [0])
             places, sums = self._parentheses
-            lexemes = self.go_on([], 0)
-            while (lexeme := lexemes.send(ANYTHING))[0] != END:
-                if lexeme[0] in ("(", ")"):
-                    places.append(lexeme[2])
-                    sums.append(sums[-1] + (1 if lexeme[0] == ")" else -1))
+            for kind, _, start, _ in self.ahead(0):
+                if kind in ("(", ")"):
+                    places.append(start)
+                    sums.append(sums[-1] + (1 if kind == ")" else -1))
         places, sums = self._parentheses
         return sums[-1] - sums[bisect.bisect_left(places, position)]
 

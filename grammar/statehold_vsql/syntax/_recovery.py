@@ -20,7 +20,7 @@ from statehold_vsql.syntax._outlook import Lexemes, Outlook
 from statehold_vsql.syntax._repairs import Repairs
 from statehold_vsql.syntax._reports import Reports
 from statehold_vsql.syntax._tables import END
-from statehold_vsql.syntax._tokens import ANYTHING, PROBLEM, Lexeme, Problem, Token, span_at
+from statehold_vsql.syntax._tokens import PROBLEM, Lexeme, Problem, Token, span_at
 from statehold_vsql.syntax.nodes import Span
 
 # Each time costs a look at the whole text, even where nothing is reported.
@@ -80,7 +80,7 @@ class Recovery:
             token for token in self._look.tables.actions[states[-1]] if self._look.feed(list(states), token)
         ]
         repair = self._repairs.find(states, found, expected)
-        inserted = repair[0][0][0] if repair is not None and len(repair[0]) > 1 else ""
+        inserted = repair[0][0][0] if repair is not None and repair[1] == start else ""
         self._reports.unexpected(found, expected, inserted=inserted, opened=self._opened(states, values))
         if self._reports.is_full:
             return self._give_up(states, values)
@@ -111,7 +111,7 @@ class Recovery:
         skipped = self._skip(found, problems)
         kind, _, start, _ = token = next(skipped)
         depth = 0  # of the parentheses in the text that is skipped
-        for cut in self._cuts(states):
+        for cut in self._cuts(states, found[2]):
             given_up = (
                 self._look.tables.symbols[states[cut.index + 1]] if cut.index + 1 < len(states) else found[0]
             )
@@ -155,30 +155,35 @@ class Recovery:
             return level.ends[:1]
         return None
 
-    def _cuts(self, states: list[int]) -> Iterator[_Cut]:
+    def _cuts(self, states: list[int], position: int) -> Iterator[_Cut]:
         """Yield what can be given up, the innermost first."""
-        gotos = self._look.tables.gotos
+        gotos, symbols = self._look.tables.gotos, self._look.tables.symbols
+        closed = 0  # parentheses around what stands there
+        is_surplus = self._look.surplus(states, position) > 0
         for index in range(len(states) - 1, -1, -1):
-            here = gotos[states[index]]
+            here, symbol = gotos[states[index]], symbols[states[index]]
+            closed += symbol == ")"
             for name, level in LEVELS.items():
+                if closed and not (level.has_bodies or is_surplus):
+                    continue  # it was not closed too early
                 if name in here:
                     yield _Cut(level, index, (here[name],), (LOST,))
                 for before, made in BEFORE.items():
                     if before in here and name in gotos[here[before]]:
                         yield _Cut(level, index, (here[before], gotos[here[before]][name]), (made(), LOST))
-            listed = LISTS.get(self._look.tables.symbols[states[index]])
-            if listed is not None:
-                yield _Cut(LEVELS[listed], index, (), ())
+            listed = LEVELS.get(LISTS.get(symbol, ""))
+            if listed is not None and (listed.has_bodies or is_surplus or not closed):
+                yield _Cut(listed, index, (), ())
+            closed -= symbol == "(" and closed > 0
 
     def _skip(self, found: Lexeme, problems: list[Problem]) -> Iterator[Lexeme]:
         yield found
-        lexemes = self._look.go_on([], found[3])
-        while True:
-            lexeme = lexemes.send(ANYTHING)
+        for lexeme in self._look.ahead(found[3]):
             if lexeme[0] == PROBLEM:
                 problems.append(lexeme[1])
             else:
                 yield lexeme
+        yield self._end(len(self._text))
 
     def _cut(self, cut: _Cut, states: list[int], values: list[Any], found: Lexeme, until: int) -> None:
         self._damage(self._begin_of(values[cut.index :], found), until)
@@ -190,8 +195,8 @@ class Recovery:
 
     def _close(self, states: list[int], values: list[Any], position: int) -> Lexemes:
         """End the text here, and close what is open."""
-        end: Lexeme = (END, Token("", span_at(self._text, position, position)), position, position)
-        for cut in (_Cut(LEVELS["item"], len(states) - 1, (), ()), *self._cuts(states)):
+        end = self._end(position)
+        for cut in (_Cut(LEVELS["item"], len(states) - 1, (), ()), *self._cuts(states, position)):
             stack = [*states[: cut.index + 1], *cut.states]
             closing = self._look.closing(stack)
             if all(self._look.feed(stack, sign) for sign in [*closing, END]):
@@ -202,7 +207,7 @@ class Recovery:
     def _give_up(self, states: list[int], values: list[Any]) -> Lexemes:
         """End the file behind its last whole statement."""
         length = len(self._text)
-        end: Lexeme = (END, Token("", span_at(self._text, length, length)), length, length)
+        end = self._end(length)
         items = values[0] if values and isinstance(values[0], Items) else Items()
         self._damage(self._begin_of(values[1:], end), length)
         states[:] = [0, self._look.tables.gotos[0]["ready"]]
@@ -210,6 +215,9 @@ class Recovery:
         return self._look.go_on([end], length)
 
     # --- where things are
+
+    def _end(self, position: int) -> Lexeme:
+        return END, Token("", span_at(self._text, position, position)), position, position
 
     def _damage(self, start: int, end: int) -> None:
         self.is_partial = True

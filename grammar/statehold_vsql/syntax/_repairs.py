@@ -33,15 +33,17 @@ class Repairs:
 
     def find(self, states: list[int], found: Lexeme, expected: list[str]) -> Repair | None:
         """Return the tokens to read instead of the one found, and where to go on."""
-        kind, _, start, _ = found
+        kind, _, start, end = found
         for keyword, until in self._reports.meant(found, expected):
             meant: Lexeme = (keyword, Token(keyword, span_at(self._text, start, until)), start, until)
-            if self._look.reach(states, [meant], until) > 0:
+            if self._look.reach(states, [meant], until, behind=until) > 0:
                 return [meant], until
         best: Repair | None = None
         furthest = _FEWEST - 1
         for tokens, position in self._attempts(states, found, expected):
-            reach = self._look.reach(states, tokens, position)
+            if position < end and self._is_misread(states, tokens, found):
+                continue
+            reach = self._look.reach(states, tokens, position, behind=end)
             made = tokens[0][0] if tokens else kind
             if reach > furthest and (reach >= _ENOUGH or made in _SEPARATORS):
                 best, furthest = (tokens, position), reach
@@ -52,15 +54,15 @@ class Repairs:
         if kind == END:
             closing = self._look.closing(states)
             if closing:
-                yield [*self._look.signs(closing, start), found], end
+                yield self._look.signs(closing, start), start
             return
         for sign in _SEPARATORS:
             if sign in expected:
                 if kind in _SEPARATORS:
                     yield self._look.signs([sign], start), end
-                yield [*self._look.signs([sign], start), found], end
+                yield self._look.signs([sign], start), start
         dropped: Repair = ([], end)
-        closed = ([*self._look.signs([")"], start), found], end)
+        closed = (self._look.signs([")"], start), start)
         # A `;` in a list says that the list has no end, a second `;` says nothing.
         is_end_of_list = (
             kind == ";"
@@ -70,13 +72,25 @@ class Repairs:
         yield from (closed, dropped) if is_end_of_list else (dropped,)
         for sign in ")(":
             if sign in expected and (sign == ")" or self._look.surplus(states, start) > 0):
-                yield [*self._look.signs([sign], start), found], end
+                yield self._look.signs([sign], start), start
         if ")" in expected and kind in INSIDE and self._look.surplus(states, start) < 0:
-            yield [*self._look.signs([")", ";"], start), found], end
+            yield self._look.signs([")", ";"], start), start
         if kind[0].isupper() and kind not in _NAMES:
             for word in expected:
                 if word[0].isupper() and word not in _NAMES:
-                    yield [*self._look.words([word], start), found], end
+                    yield self._look.words([word], start), start
+
+    def _is_misread(self, states: list[int], made: list[Lexeme], found: Lexeme) -> bool:
+        """Whether a keyword counts as a name behind the tokens that are made up."""
+        _, _, start, end = found
+        written = self._text[start:end]
+        if written not in self._look.lexer.words:
+            return False
+        stack = list(states)
+        return (
+            all(self._look.feed(stack, kind) for kind, *_ in made)
+            and self._look.go_on([], start).send(self._look.tables.actions[stack[-1]])[0] == "NAME"
+        )
 
     def reopen(self, states: list[int], values: list[Any], found: Lexeme) -> tuple[list[Lexeme], str] | None:
         """Open a block again that one `)` too many has closed, so that its rest is read as what it is.

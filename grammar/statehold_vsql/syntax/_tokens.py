@@ -19,6 +19,21 @@ _COMMENT = r"--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
 _GAP = rf"{_SPACE}(?:(?:{_COMMENT}){_SPACE})*+"
 
 _LONGEST_NAME = 255
+_IN_STORAGES = frozenset(
+    (
+        "ENTITY",
+        "GET",
+        "GETBATCH",
+        "INSERT",
+        "JSONCONFIG",
+        "KEY",
+        "PROVIDER",
+        "READ",
+        "SCOPE",
+        "UPDATE",
+        "VALUE",
+    )
+)
 PROBLEM = "$PROBLEM"
 ANYTHING: Mapping[str, int] = {}
 
@@ -60,9 +75,9 @@ class Lexer:
         self.next_word = re.compile(rf"{_GAP}([a-zA-Z][a-zA-Z0-9_]*+|=)")
         words = {kind for kind in kinds if kind[0].isalpha()} - set(tables.patterns) - {"DOTTED"}
         self.words = frozenset(word.partition(" ")[0] for word in words)
-        # What begins a statement is no name of a storage that stands there bare: else a `)` that is
-        # missing would go unnoticed.
-        self.openings = frozenset(tables.actions[0])
+        # What begins a statement or stands in a storage is no name of a storage that stands there bare:
+        # else a parenthesis that is missing would go unnoticed.
+        self.never_bare = _IN_STORAGES.union(tables.actions[0])
         # First word -> the words that may follow, longest first, with the keyword they make.
         self.compounds: dict[str, list[tuple[list[str], str]]] = {}
         for word in sorted(words, key=len, reverse=True):
@@ -80,7 +95,7 @@ class Lexer:
         """
         match = self.pattern.match
         words = self.words
-        openings = self.openings
+        never_bare = self.never_bare
         compounds = self.compounds
         line = text.count("\n", 0, position) + 1
         line_start = text.rfind("\n", 0, position) + 1
@@ -113,7 +128,7 @@ class Lexer:
                 if kind in words:
                     if kind in compounds:
                         kind, end = self._compound(text, kind, end, row)
-                    if kind in row or "NAME" not in row or (kind in openings and "STORAGE" in row):
+                    if kind in row or "NAME" not in row or (kind in never_bare and "STORAGE" in row):
                         gap = text[position:start] if found.start(1) != start else ""
                         if gap and position == 0:
                             gap = "\n" + gap  # the file's first comment belongs to no statement before it

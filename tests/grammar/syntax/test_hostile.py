@@ -165,6 +165,8 @@ HEAVY = {
     "quotes": "'",
     "backquotes": "`",
     "double quotes": '"a',
+    "double quotes behind an error": ("WORKSPACE W (FOO ", '"', ""),
+    "texts that look closed": ("'", "\\'\n", ""),
     "binary": "\0\x01\xff",
     "surrogates": "\ud800x",
     "words": "a ",

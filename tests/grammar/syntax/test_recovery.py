@@ -166,3 +166,52 @@ def test_a_storage_block_that_is_not_closed_is_one_error(syntax) -> None:
 
 def test_garbage_in_neighbouring_statements_is_reported_for_each(syntax) -> None:
     syntax.reports("»FOO a b c;\n»BAR d e f;\nROLE a;\n»QUX g h i;")
+
+
+STORAGE = """
+STATESTORAGE ENGINE PYPLUGIN (
+  STORAGE A (GET SCOPE(COMMANDS), READ SCOPE(JOBS))
+  KEY (D int)
+  VALUE (X int)
+  WITH PROVIDER=P;
+  B
+);
+WORKSPACE W ();
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("A (GET", "A »GET"),
+        ("STORAGE A (GET", "A »GET"),
+        ("STORAGE A (GET", "A\n»GET"),
+        ("SCOPE(JOBS)", "SCOPE »JOBS)"),
+        ("JOBS))", "JOBS)"),
+        ("KEY (D", "KEY »D"),
+        ("(D int)", "(D int"),
+        ("(D int)", "(D text NOT NULL"),
+        ("(X int)", "(X int"),
+        ("KEY (D int)", "ENTITY »TABLE"),
+        ("KEY (D int)", "ENTITY »NOTHING"),
+        ("VALUE (X int)", "»KEY (X int)"),
+        ("WITH PROVIDER=P", "»PROVIDER=P"),
+        ("D int", "D int »NULL"),
+        ("D int", "D int »NOT"),
+        ("D int", "D int »NOT d"),
+    ],
+)
+def test_a_fault_in_a_storage_is_one_error(syntax, right, wrong) -> None:
+    assert right in STORAGE
+    text = STORAGE.replace(right, wrong, 1)
+    if "»" not in wrong:  # what is missing is missed at the next word
+        end = text.index(wrong) + len(wrong)
+        end += len(text[end:]) - len(text[end:].lstrip())
+        text = f"{text[:end]}»{text[end:]}"
+    syntax.report(text)
+
+
+def test_a_comma_is_not_missing_before_a_misplaced_keyword(syntax) -> None:
+    text = "WORKSPACE W (TYPE T (a int »NULL, b int VERIFIABLE »NOT NULL, c int »UNIQUE (a)));"
+    found = syntax.reports(text)
+    assert ["is missing before" in report for report in found] == [False, False, True]
