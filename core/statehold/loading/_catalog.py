@@ -127,18 +127,16 @@ class Catalog:
             PluginError: two plugins bring one package, or Statehold's own plugin is broken.
 
         """
-        packages: dict[str, Mapping[str, str]] = {}
-        owners: dict[str, Entry] = {}
+        return {path: _only(path, claims) for path, claims in self._packages().items()}
+
+    def _packages(self) -> Mapping[str, Sequence[tuple[Entry, Mapping[str, str]]]]:
+        """Return what each package path is claimed for, and by whom."""
+        found: dict[str, list[tuple[Entry, Mapping[str, str]]]] = {}
         for entry, brought in self._hook_plugins.answers("statehold_packages"):
             for path, files in brought.items():
-                if path in owners:
-                    raise PluginError(
-                        f"the package {path!r} is brought twice: by {owners[path]}, and by {entry}",
-                        hint="Uninstall one of them",
-                    )
-                packages[path], owners[path] = files, entry
+                found.setdefault(path, []).append((entry, files))
         self._hook_plugins.require_own()
-        return packages
+        return found
 
     def complete(self, application: Mapping[str, Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
         """Return the packages of an application, and with them those of `packages` that it needs.
@@ -147,18 +145,20 @@ class Catalog:
         installed one of the same path.
 
         Raises:
-            PluginError: as `packages` does.
+            PluginError: two plugins bring one that is needed, or Statehold's own plugin is broken.
 
         """
-        brought = self.packages()
-        needed = {path: brought[path] for path in ("sys",) if path in brought} | dict(application)
+        brought = self._packages()
+        needed = dict(application)
+        if "sys" in brought and "sys" not in application:
+            needed = {"sys": _only("sys", brought["sys"]), **application}
         waiting = list(needed.values())
         while waiting:
             text = "\n".join(waiting.pop().values())
             for path in brought.keys() - needed.keys():
                 if f"'{path}'" in text:
-                    needed[path] = brought[path]
-                    waiting.append(brought[path])
+                    needed[path] = _only(path, brought[path])
+                    waiting.append(needed[path])
         return needed
 
     def app_plugins(self) -> AppPlugins:
@@ -220,6 +220,16 @@ def installed() -> Catalog:
     """Return the catalog of everything installed beside this Statehold."""
     storages, hooks = installed_entries()
     return Catalog(storages=storages, hooks=hooks)
+
+
+def _only(path: str, claims: Sequence[tuple[Entry, Mapping[str, str]]]) -> Mapping[str, str]:
+    if len(claims) > 1:
+        owners = ", and by ".join(str(entry) for entry, _ in claims)
+        raise PluginError(
+            f"the package {path!r} is brought {len(claims)} times: by {owners}",
+            hint="Uninstall all but one of them",
+        )
+    return claims[0][1]
 
 
 def _conflict(claims: Sequence[Entry]) -> PluginError:

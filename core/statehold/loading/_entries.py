@@ -1,12 +1,18 @@
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import attrs
 
 STORAGES = "statehold.storages"
 HOOKS = "statehold.hooks"
 OWN_DISTRIBUTION = "statehold"
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True, order=True)
@@ -38,19 +44,53 @@ def installed_entries() -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
 
     Of one distribution that is found twice, the first on the path counts, as for an import.
     """
-    from importlib_metadata import entry_points  # noqa: PLC0415 - 25 ms that `import statehold` need not pay
-
     found: dict[str, list[Entry]] = {STORAGES: [], HOOKS: []}
-    origins: dict[int, dict[str, str]] = {}
-    points = entry_points()
-    for group, entries in found.items():
-        for point in points.select(group=group):
-            if point.dist is not None:
-                # Each of these reads and parses a file of the distribution.
-                origin = origins.get(id(point.dist)) or _origin(point.dist)
-                origins[id(point.dist)] = origin
-                entries.append(Entry(name=point.name, value=point.value, **origin))
+    origins: dict[int, dict[str, str] | None] = {}
+    for point in _points():
+        if point.dist is None:
+            continue
+        # Each of these reads and parses a file of the distribution.
+        if id(point.dist) not in origins:
+            origins[id(point.dist)] = _readable(_origin, point.dist)
+        origin = origins[id(point.dist)]
+        if origin is not None:
+            found[point.group].append(Entry(name=point.name, value=point.value, **origin))
     return tuple(sorted(found[STORAGES])), tuple(sorted(found[HOOKS]))
+
+
+def _points() -> list[Any]:
+    from importlib_metadata import distributions, entry_points  # noqa: PLC0415 - 25 ms that few need to pay
+
+    try:
+        return _ours(entry_points())
+    except Exception:  # noqa: BLE001 - see _readable
+        # One damaged distribution keeps the library from reading any: leave out that one.
+        found: dict[str, list[Any]] = {}
+        for distribution in distributions():
+            points = _readable(lambda each: _ours(each.entry_points), distribution)
+            name = _readable(lambda each: each.name, distribution) if points else None
+            if points and name:
+                found.setdefault(name, points)
+        return [point for points in found.values() for point in points]
+
+
+def _ours(points: Iterable[Any]) -> list[Any]:
+    return [point for point in points if point.group in (STORAGES, HOOKS)]
+
+
+def _readable(read: Callable[[Any], T], distribution: Any) -> T | None:
+    """Return what *read* finds out about an installed distribution, None if its metadata are damaged."""
+    try:
+        return read(distribution)
+    except Exception as error:  # noqa: BLE001 - the library raises whatever a damaged file leads to
+        _log.warning(
+            "an installed distribution is left out, its metadata are damaged: %s: %s: %s. "
+            "Install it again, or remove what is left of it",
+            getattr(distribution, "_path", distribution),
+            type(error).__name__,
+            error,
+        )
+        return None
 
 
 def _origin(distribution: Any) -> dict[str, str]:

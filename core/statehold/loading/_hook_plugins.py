@@ -3,13 +3,14 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
+from typing import Any, Final
 
 from statehold.loading._app_plugins import AppPlugins
 from statehold.loading._entries import Entry
 from statehold.loading._reference import load_object, short
-from statehold.sdk import PluginError
+from statehold.sdk import Contract, PluginError, Provider
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class HookPlugins:
         for name, function in self._load().implementations(hook):
             entry = by_name[name]
             try:
-                answers.append((entry, function()))
+                answers.append((entry, _CHECKS[hook](function())))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a hook raises, the host goes on
                 self._reject(
                     entry,
@@ -75,6 +76,41 @@ class HookPlugins:
         if entry not in self.errors:
             _log.warning("%s", error)
         self.errors[entry] = error
+
+
+def _packages(answer: Any) -> Mapping[str, Mapping[str, str]]:
+    if not isinstance(answer, Mapping) or not all(
+        isinstance(path, str) and isinstance(files, Mapping) and all(map(_is_text, chain(*files.items())))
+        for path, files in answer.items()
+    ):
+        raise TypeError("expected a mapping of package paths to {file name: text} as its answer")
+    return answer
+
+
+def _contracts(answer: Any) -> Mapping[str, Contract]:
+    if not isinstance(answer, Mapping) or not all(
+        isinstance(name, str) and isinstance(contract, Contract) for name, contract in answer.items()
+    ):
+        raise TypeError("expected a mapping of names to Contracts as its answer")
+    return answer
+
+
+def _providers(answer: Any) -> tuple[Provider, ...]:
+    providers = tuple(answer)
+    if not all(isinstance(provider, Provider) for provider in providers):
+        raise TypeError("expected Providers as its answer")
+    return providers
+
+
+def _is_text(thing: object) -> bool:
+    return isinstance(thing, str)
+
+
+_CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "statehold_contracts": _contracts,
+    "statehold_packages": _packages,
+    "statehold_providers": _providers,
+}
 
 
 def label(entry: Entry) -> str:

@@ -203,8 +203,18 @@ def test_an_application_gets_only_the_installed_packages_that_it_imports(module)
 def test_a_package_brought_twice_names_both(module):
     """Two hook plugins with one package path are an error."""
     hooks = [entry("a", module(HOOKS)), entry("b", module(HOOKS), distribution="zeta")]
-    with pytest.raises(PluginError, match=r"'acme\.com/points' is brought twice: by .* and by "):
+    with pytest.raises(PluginError, match=r"'acme\.com/points' is brought 2 times: by .* and by "):
         Catalog(hooks=hooks).packages()
+
+
+def test_a_package_brought_twice_stops_only_who_imports_it(module):
+    """An application that has nothing to do with it goes on."""
+    hooks = [entry("a", module(HOOKS)), entry("b", module(HOOKS), distribution="zeta")]
+    plain, importing = {"a.b/c": {"c.vsql": ""}}, {"a.b/c": {"c.vsql": "IMPORT SCHEMA 'acme.com/points';"}}
+    catalog = Catalog(hooks=hooks)
+    assert catalog.complete(plain) == plain
+    with pytest.raises(PluginError, match=r"'acme\.com/points' is brought 2 times"):
+        catalog.complete(importing)
 
 
 @pytest.mark.parametrize(
@@ -229,6 +239,63 @@ def test_a_hook_that_raises_is_set_aside(module, caplog):
     with caplog.at_level(logging.WARNING, logger="statehold.loading"):
         assert catalog.packages().keys() == {"acme.com/points"}
     assert "statehold_packages raised OSError: gone" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("hook", "answer"),
+    [
+        ("packages", "5"),
+        ("packages", "{'a': {'b': 5}}"),
+        ("packages", "{7: {}}"),
+        ("contracts", "['Later']"),
+        ("contracts", "{'Later': 3}"),
+        ("providers", "None"),
+        ("providers", "[1, None]"),
+        ("providers", "(1 / 0 for _ in 'x')"),
+    ],
+)
+def test_a_hook_that_answers_nonsense_is_set_aside(module, caplog, hook, answer):
+    """It is as good as one that raises: the others work, the log and the listing tell of it."""
+    code = f"from statehold.sdk import hookimpl\n@hookimpl\ndef statehold_{hook}(): return {answer}\n"
+    broken = entry("b", module(code), distribution="b")
+    catalog = Catalog(hooks=[broken, entry("p", module(HOOKS))])
+    with caplog.at_level(logging.WARNING, logger="statehold.loading"):
+        assert catalog.packages().keys() == {"acme.com/points"}
+        assert catalog.contracts().keys() == {"Later", "Extra"}
+    assert f"statehold_{hook} raised " in caplog.text
+    assert [line.entry for line in catalog.listing() if line.error] == [broken]
+
+
+METADATA = "Metadata-Version: 2.1\nName: zeta\nVersion: 1\n"
+POINT = "[statehold.storages]\nZeta = zeta:provider\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"entry_points.txt": POINT},
+        {"METADATA": "", "entry_points.txt": POINT},
+        {"METADATA": "Name: zeta\n", "entry_points.txt": POINT},
+        {"METADATA": METADATA, "entry_points.txt": "[anything]\nZeta\n"},
+        {"METADATA": METADATA, "entry_points.txt": "[statehold.storages]\nZeta = \xff".encode("latin-1")},
+        {"METADATA": METADATA, "entry_points.txt": POINT, "direct_url.json": "{"},
+    ],
+    ids=["no-metadata", "empty", "no-version", "no-value", "no-utf8", "no-json"],
+)
+def test_a_damaged_distribution_is_left_out(tmp_path, monkeypatch, caplog, files):
+    """What an interrupted installation leaves stops nobody else, and the log says where it is."""
+    folder = tmp_path / "zeta-1.dist-info"
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    monkeypatch.syspath_prepend(tmp_path)
+    with caplog.at_level(logging.WARNING, logger="statehold.loading"):
+        catalog = installed()
+    assert {"Ephemeral", "Table"} <= set(catalog.names())
+    assert "Zeta" not in catalog.names()
+    assert catalog.app_plugins().names == ("statehold:sys",)
+    assert str(folder) in caplog.text
+    assert "Install it again" in caplog.text
 
 
 def test_a_broken_hook_plugin_of_statehold_itself_is_an_error(module):
