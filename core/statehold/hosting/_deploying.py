@@ -47,9 +47,13 @@ class Deployer:
         self._retirer.add(version)
         return version
 
-    def commit(self, app: App, version: AppVersion, entry: Entry) -> None:
-        """Register an open version, and make it current where its entry says so, in one step."""
+    def commit(self, app: App, version: AppVersion, entry: Entry, progress: Progress) -> None:
+        """Register an open version, and make it current where its entry says so, in one step.
+
+        A version that nobody knew before is freed where that fails.
+        """
         try:
+            progress(f"make {version.name} {entry.role}")
             self._registry.add(entry)
         except BaseException:
             if version not in app.versions:

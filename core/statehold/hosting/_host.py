@@ -13,12 +13,12 @@ from typing import Self
 import attrs
 
 from statehold.hosting._app import App
+from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
 from statehold.hosting._folders import Folders
 from statehold.hosting._listing import list_apps
 from statehold.hosting._lock import FolderLock
 from statehold.hosting._matrix import Matrix
-from statehold.hosting._nearest import nearest
 from statehold.hosting._preparing import Preparer
 from statehold.hosting._registry import Entry, Registry, Role
 from statehold.hosting._retiring import Retirer
@@ -28,7 +28,7 @@ from statehold.hosting._store import FileStore
 from statehold.hosting._version import AppVersion
 from statehold.images import AppImage, open_image
 from statehold.loading import PluginFiles, installed
-from statehold.sdk import Clock, DeployError, HostError
+from statehold.sdk import Clock, HostError
 
 _REMEMBERED = 1000
 
@@ -85,6 +85,7 @@ class Host:
         except BaseException:
             self._lock.release()
             raise
+        self._deployed = Deployed(self._registry)
         self._store = FileStore(folders.images, folders.plugins)
         self._retirer = Retirer(self._settings, self._after_freed)
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
@@ -129,7 +130,7 @@ class Host:
                 app = self._app(opened.app)
                 with app.changing:
                     self._refuse_when_closed()
-                    self._check_name(opened)
+                    self._deployed.check_name(opened)
                     self._store.keep(opened)
                     return self._bring(app, opened, activate=activate, progress=progress)
         finally:
@@ -144,7 +145,7 @@ class Host:
 
         """
         with self._changing(app) as known:
-            return self._activate(known, self._entry(app, version))
+            return self._activate(known, self._deployed.entry(app, version))
 
     def rollback(self, app: str) -> AppVersion:
         """Make the version current that was current before.
@@ -155,7 +156,7 @@ class Host:
 
         """
         with self._changing(app) as known:
-            entries = self._entries(app)
+            entries = self._deployed.entries(app)
             for entry in entries:
                 if entry.role is Role.PREVIOUS:
                     return self._activate(known, entry)
@@ -172,9 +173,9 @@ class Host:
 
         """
         with self._changing(app) as known:
-            entries = self._entries(app)
+            entries = self._deployed.entries(app)
             if version is not None:
-                entry = self._entry(app, version)
+                entry = self._deployed.entry(app, version)
                 if entry.role is Role.CURRENT and len(entries) > 1:
                     others = ", ".join(other.version for other in entries if other is not entry)
                     raise HostError(
@@ -203,11 +204,17 @@ class Host:
         found = self._apps.get(name)
         if found is not None and found.versions:
             return found
+        self._refuse_when_closed()
         for (app, version), problem in list(self._failures.items()):
             if app == name:
-                raise HostError(f"{name} is not running: version {version} could not be opened: {problem}")
-        running = [app.name for app in self._apps.values() if app.versions]
-        raise HostError(f"no app {name!r} is running here", hint=nearest(name, running))
+                raise HostError(
+                    f"{name} is not running: version {version} could not be opened: {problem}",
+                    hint="Mend this and deploy it again, or activate another version",
+                )
+        self._deployed.entries(name)
+        raise HostError(
+            f"no app {name!r} is running here", hint="It is deployed: name it when the host is opened"
+        )
 
     def matrix(self, app: str, version: str | None = None) -> Matrix:
         """Return what may be done with every storage of an app, in every scope.
@@ -229,9 +236,14 @@ class Host:
             return
         self._closed = True
         for app in list(self._apps.values()):
-            with app.changing:
-                for version in app.versions:
-                    app.drop(version.name)
+            # A plugin may hang while it is opened, and would keep the lock for ever.
+            idle = app.changing.acquire(timeout=self._settings.pending_timeout)
+            for version in app.versions:
+                app.drop(version.name)
+            if idle:
+                app.changing.release()
+            else:
+                self._warn(f"{app.name} was still being changed when the host was closed")
         for version in self._retirer.live:
             if version.wait_idle(self._settings.pending_timeout):
                 version.wait_freed()
@@ -254,7 +266,7 @@ class Host:
             if app.is_open(entry.version):
                 version = app.version(entry.version)
                 if version is not app.current_or_none:
-                    self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT))
+                    self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), _ignore)
                 return version
             with self._store.open(entry.digest) as image:
                 return self._bring(app, image, activate=True, progress=_ignore)
@@ -267,7 +279,7 @@ class Host:
             if not activate or version is app.current_or_none:
                 return version
         else:
-            self._check_partitions(image)
+            self._deployed.check_partitions(image)
             version = self._deployer.open(app, image, replace=activate, progress=progress)
         entry = Entry(
             app=app.name,
@@ -277,29 +289,9 @@ class Host:
             role=Role.CURRENT if activate else Role.READY,
             plugins=version.files,
         )
-        progress(f"make {version.name} {entry.role}")
-        self._deployer.commit(app, version, entry)
+        self._deployer.commit(app, version, entry, progress)
         self._failures.pop((app.name, version.name), None)
         return version
-
-    def _check_name(self, image: AppImage) -> None:
-        for entry in self._registry.entries(image.app):
-            if entry.version == image.version and entry.digest != image.digest:
-                raise DeployError(
-                    f"{image.app} has a version {image.version!r} already, with other contents "
-                    f"(digest {entry.digest[:12]}..., this image: {image.digest[:12]}...)",
-                    hint="Give the new one another Version in descriptor.json, or undeploy the old one",
-                )
-
-    def _check_partitions(self, image: AppImage) -> None:
-        for entry in self._registry.entries(image.app):
-            if entry.partitions != image.descriptor.num_parts:
-                raise DeployError(
-                    f"{image.app} {image.version} has NumParts {image.descriptor.num_parts}, and version "
-                    f"{entry.version} is deployed with {entry.partitions}: workspaces would find themselves "
-                    "in other partitions than their data",
-                    hint=f"Set NumParts to {entry.partitions} in descriptor.json, or undeploy the app first",
-                )
 
     def _restore(self, apps: Collection[str] | None) -> None:
         for entry in self._registry.entries():
@@ -320,7 +312,7 @@ class Host:
     @contextmanager
     def _changing(self, name: str) -> Iterator[App]:
         self._refuse_when_closed()
-        self._entries(name)
+        self._deployed.entries(name)
         app = self._app(name)
         with app.changing:
             self._refuse_when_closed()
@@ -329,21 +321,6 @@ class Host:
     def _app(self, name: str) -> App:
         with self._making:
             return self._apps.setdefault(name, App(name))
-
-    def _entries(self, app: str) -> tuple[Entry, ...]:
-        found = self._registry.entries(app)
-        if not found:
-            known = {entry.app for entry in self._registry.entries()}
-            raise HostError(f"no app {app!r} is deployed here", hint=nearest(app, known))
-        return found
-
-    def _entry(self, app: str, version: str) -> Entry:
-        entries = self._entries(app)
-        for entry in entries:
-            if entry.version == version:
-                return entry
-        known = [entry.version for entry in entries]
-        raise HostError(f"{app} has no version {version!r}", hint=nearest(version, known))
 
     def _after_freed(self, report: FreeReport) -> None:
         self._warnings.extend(report.problems)

@@ -84,7 +84,7 @@ class _Opener:
                 continue
             try:
                 self._open(planned, existing.get(planned.name))
-            except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises
                 failed.add(planned.name)
                 problems.append(f"{planned.name}: {self._trouble.line(error)}")
                 causes.append(self._trouble.cause(error))

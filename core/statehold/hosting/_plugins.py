@@ -69,7 +69,7 @@ class VersionPlugins:
                 for name, hooks in plugin.hooks.items():
                     self._hooks.register(hooks, name=f"{plugin.distribution} {plugin.version}:{name}")
             self._hooks.hook.statehold_version_opened(app=self._image.app, version=self._image.version)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             problem = f"a hook refused it: {type(error).__name__}: {error}"
             raise DeployError(f"{self._owner} cannot be deployed: {problem}", problems=[problem]) from error
         self._announced = True
@@ -89,7 +89,7 @@ class VersionPlugins:
     def _announce_freed(self, hooks: AppPlugins) -> list[str]:
         try:
             hooks.hook.statehold_version_freed(app=self._image.app, version=self._image.version)
-        except Exception as error:  # noqa: BLE001 - a foreign hook must not keep the rest from being freed
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a foreign hook must not keep the rest from being freed
             return [f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"]
         return []
 

@@ -29,6 +29,11 @@ _CREATE = (
     "CREATE UNIQUE INDEX previous_of_app ON versions (app) WHERE role = 'previous'",
     f"PRAGMA user_version = {_SCHEMA}",
 )
+_NO_ROOM = "Nothing was changed. See that its disk has space and its folder can be written"
+_DAMAGED = (
+    "Put a copy of the file back, or move it away and deploy the apps again: the rows of their storages "
+    "are kept elsewhere"
+)
 
 
 class Role(StrEnum):
@@ -154,14 +159,17 @@ class Registry:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+        from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: PLC0415
 
         try:
             yield
         except DBAPIError as error:
+            # The driver says "operational" where the disk or the folder is to blame, not the file's content.
+            hint = _NO_ROOM if isinstance(error, OperationalError) else _DAMAGED
+            raise HostError(f"the registry {self._path} cannot be used: {error.orig}", hint=hint) from error
+        except (ValueError, TypeError, LookupError) as error:
             raise HostError(
-                f"the registry {self._path} cannot be used: {error.orig}",
-                hint="Nothing was changed. See that its disk has space and its folder can be written",
+                f"the registry {self._path} holds what no Statehold wrote: {error}", hint=_DAMAGED
             ) from error
 
 

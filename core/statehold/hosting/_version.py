@@ -55,7 +55,9 @@ class AppVersion:
         self._borrowers = 0
         self._retired = False
         self._lock = threading.Lock()
-        self._idle = threading.Event()
+        # Held until then. An event would do, and would cost a swap several times as much.
+        self._idle = threading.Lock()
+        self._idle.acquire()
         self._freed = threading.Event()
         self._report: FreeReport | None = None
 
@@ -86,7 +88,7 @@ class AppVersion:
             self._borrowers -= 1
             idle = self._retired and not self._borrowers
         if idle:
-            self._idle.set()
+            self._idle.release()
             self._when_idle(self)
 
     def retire(self) -> None:
@@ -98,12 +100,15 @@ class AppVersion:
             self.state = VersionState.DRAINING
             idle = not self._borrowers
         if idle:
-            self._idle.set()
+            self._idle.release()
             self._when_idle(self)
 
     def wait_idle(self, timeout: float) -> bool:
         """Return whether the last borrower of a retired version has left within *timeout* seconds."""
-        return self._idle.wait(timeout)
+        if not self._idle.acquire(timeout=timeout):
+            return False
+        self._idle.release()
+        return True
 
     def wait_freed(self, timeout: float | None = None) -> FreeReport:
         """Wait until the version has been freed and return the report.

@@ -80,6 +80,8 @@ class Device:
         self.ctx.logger.info("%s", what)
         if self.ctx.config.Fail == f"{{what}} {{self.name}} {{self.ctx.partition}}":
             raise StorageError(f"told to fail: {{what}}")
+        if self.ctx.config.Fail == f"exit {{what}}":
+            raise SystemExit(0)
         if self.ctx.config.Fail == "leak":
             raise StorageError("refused: " + self.ctx.secrets["Token"].reveal())
         if self.ctx.config.Fail == f"hang {{what}} {{self.name}}":

@@ -4,6 +4,7 @@ import logging
 import stat
 import subprocess
 import sys
+import threading
 import traceback
 
 import pytest
@@ -162,6 +163,35 @@ def test_a_storage_that_fails_leaves_the_running_version_alone(host, kitchen, fa
         opened.pop()
     assert freed == opened[::-1]
     assert files(tmp_path / "data") == (["shi"], 1)
+
+
+@pytest.mark.parametrize("what", ["open", "probe"])
+def test_a_storage_that_exits_does_not_end_the_host(host, kitchen, what):
+    with pytest.raises(DeployError, match="SystemExit: 0"):
+        host.deploy(kitchen("1", fail=f"exit {what}"))
+    assert host.apps() == ()
+
+
+def test_an_interrupted_deploy_frees_what_it_had_opened(host, kitchen, caplog):
+    caplog.set_level(logging.INFO, "statehold.acme")
+    host.deploy(kitchen("1"))
+    image = kitchen("2")
+    for step in ("compile", "load", "open", "make"):
+
+        def interrupt(text, step=step):
+            if text.startswith(step):
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            host.deploy(image, progress=interrupt)
+        assert states(host) == {"1": "current"}
+    for version in host._retirer.live:
+        if version.name == "2":
+            version.wait_freed(10)
+    told = [record.message for record in caplog.records if ".2.0." in record.name]
+    assert told.count("open") == told.count("free")
+    host.deploy(image)
+    assert reading(host) == 2000
 
 
 def test_every_storage_that_cannot_be_opened_is_named(host, kitchen):
@@ -467,8 +497,10 @@ def test_a_host_brings_back_only_the_apps_it_is_asked_for(open_host, kitchen):
     host = open_host(apps=["acme.canteen"])
     assert states(host) == {"1": "stopped"}
     assert reading(host, "acme.canteen") == 2000
-    with pytest.raises(HostError, match=r"no app 'acme.kitchen' is running"):
+    with pytest.raises(HostError, match=r"no app 'acme.kitchen' is running here.*It is deployed"):
         host.app("acme.kitchen")
+    with pytest.raises(HostError, match=r"no app 'acme.kichen' is deployed.*Did you mean 'acme.kitchen'"):
+        host.app("acme.kichen")
     host.undeploy("acme.kitchen")
     assert [status.app for status in host.apps()] == ["acme.canteen"]
 
@@ -487,7 +519,7 @@ def test_a_version_that_cannot_be_brought_back_does_not_stop_other_apps(open_hos
     assert states(host) == {"1": "failed"}
     (warning,) = host.warnings
     assert warning.startswith("acme.kitchen 1 could not be brought back: ")
-    with pytest.raises(HostError, match="version 1 could not be opened"):
+    with pytest.raises(HostError, match=r"version 1 could not be opened: .*Mend this"):
         host.app("acme.kitchen")
     host.deploy(kitchen("3"))
     assert reading(host) == 3000
@@ -567,6 +599,33 @@ def test_closing_does_not_wait_for_ever_for_a_borrower_and_frees_after_it(open_h
         assert partition.storage("kitchen.Scada").open
         assert host.warnings == ("acme.kitchen 1 still has borrowers and was not freed",)
     assert version.wait_freed(10).problems == ()
+
+
+def test_closing_does_not_wait_for_ever_for_a_storage_that_does_not_open(open_host, kitchen):
+    host = open_host(pending_timeout=0.05)
+    opening, goes_on, raised = threading.Event(), threading.Event(), []
+
+    def hang(step):
+        if step.startswith("open"):
+            opening.set()
+            goes_on.wait(10)
+
+    def deploy():
+        try:
+            host.deploy(kitchen("1"), progress=hang)
+        except HostError as error:
+            raised.append(error)
+
+    deploying = threading.Thread(target=deploy)
+    deploying.start()
+    opening.wait(10)
+    host.close()
+    assert host.warnings == ("acme.kitchen was still being changed when the host was closed",)
+    goes_on.set()
+    deploying.join()
+    assert "the host has been closed" in str(raised)
+    for version in host._retirer.live:
+        assert version.wait_freed(10).problems == ()
 
 
 def test_progress_is_told_step_by_step(host, kitchen):

@@ -126,8 +126,15 @@ def test_a_registry_of_a_newer_format_is_refused(registry, tmp_path):
 
 def test_a_file_that_is_no_registry_is_a_host_error(tmp_path):
     (tmp_path / "registry.db").write_bytes(b"not a database, whatever its name says" * 100)
-    with pytest.raises(HostError, match="cannot be used"):
+    with pytest.raises(HostError, match=r"cannot be used: .*Put a copy of the file back"):
         Registry(tmp_path / "registry.db")
+
+
+def test_a_row_that_no_statehold_wrote_is_a_host_error(registry):
+    registry.add(entry("1"))
+    registry._transact(lambda db: db["versions"].update({"id": 1, "role": "king"}, ["id"]))
+    with pytest.raises(HostError, match=r"holds what no Statehold wrote: 'king'.*Put a copy"):
+        registry.entries()
 
 
 def test_a_closed_registry_says_so(tmp_path):
