@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from statehold.hosting._nearest import nearest
+from statehold.hosting._registry import Entry, Registry
+from statehold.images import AppImage
+from statehold.sdk import DeployError, HostError
+
+
+class Deployed:
+    """Answers from the registry, or with an error that says what there is instead."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def entries(self, app: str) -> tuple[Entry, ...]:
+        """Return the versions of an app, in the order of deployment.
+
+        Raises:
+            HostError: there is no such app.
+
+        """
+        found = self._registry.entries(app)
+        if not found:
+            known = {entry.app for entry in self._registry.entries()}
+            raise HostError(f"no app {app!r} is deployed here", hint=nearest(app, known))
+        return found
+
+    def entry(self, app: str, version: str) -> Entry:
+        """Return one version of an app.
+
+        Raises:
+            HostError: there is no such app or version.
+
+        """
+        entries = self.entries(app)
+        for entry in entries:
+            if entry.version == version:
+                return entry
+        known = [entry.version for entry in entries]
+        raise HostError(f"{app} has no version {version!r}", hint=nearest(version, known))
+
+    def check_name(self, image: AppImage) -> None:
+        """Check that the name of the image's version is free, or stands for the same contents.
+
+        Raises:
+            DeployError: it stands for others.
+
+        """
+        for entry in self._registry.entries(image.app):
+            if entry.version == image.version and entry.digest != image.digest:
+                raise DeployError(
+                    f"{image.app} has a version {image.version!r} already, with other contents "
+                    f"(digest {entry.digest[:12]}..., this image: {image.digest[:12]}...)",
+                    hint="Give the new one another Version in descriptor.json, or undeploy the old one",
+                )
+
+    def check_partitions(self, image: AppImage) -> None:
+        """Check that the image has as many partitions as the versions of its app.
+
+        Raises:
+            DeployError: it has more or fewer.
+
+        """
+        for entry in self._registry.entries(image.app):
+            if entry.partitions != image.descriptor.num_parts:
+                raise DeployError(
+                    f"{image.app} {image.version} has NumParts {image.descriptor.num_parts}, and version "
+                    f"{entry.version} is deployed with {entry.partitions}: workspaces would find themselves "
+                    "in other partitions than their data",
+                    hint=f"Set NumParts to {entry.partitions} in descriptor.json, or undeploy the app first",
+                )
