@@ -75,7 +75,7 @@ class Table:
         try:
             columns = bring_up(ctx.storage, db, ctx.key, ctx.value_fields)
             return cls._of(ctx, db, columns, Readers(ctx.storage, _reader(path, config), config.Readers))
-        except (sqlite3.Error, SQLAlchemyError) as error:
+        except (sqlite3.Error, SQLAlchemyError, ValueError) as error:  # ValueError: a type that is none
             db.close()
             raise StorageError(f"{ctx.storage}: cannot open {path}: {_reason(error)}") from error
         except BaseException:

@@ -9,7 +9,8 @@ import attrs
 from statehold.sdk import UNSET, Key, StorageError, fields
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
-_BAD_IN_VALUE: Final = re.compile(r"[\r\n\0]")
+# Nothing that ends a line anywhere, or that the HTTP library refuses: its error would quote the value.
+_BAD_IN_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # They say where a request ends and whom it is for: that is the storage's to say.
 _RESERVED: Final = frozenset({"content-length", "host", "transfer-encoding"})
 _DEFAULT_TIMEOUT: Final = 20_000
@@ -77,7 +78,8 @@ def _headers(storage: str, lines: Iterable[str]) -> tuple[tuple[bytes, bytes], .
         if not colon or not _TOKEN.match(name) or _BAD_IN_VALUE.search(value):
             # It may be a credential: nothing of it is shown.
             raise StorageError(
-                f"{storage}: expected a Header as 'Name: value' without line breaks, number {number} is not"
+                f"{storage}: expected a Header as 'Name: value' without line breaks or other control "
+                f"characters, number {number} is not"
             )
         if name.lower() in _RESERVED:
             raise StorageError(f"{storage}: the Header {name} cannot be set", hint="Leave it out: it is made")

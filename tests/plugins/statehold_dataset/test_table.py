@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -343,6 +344,19 @@ def test_a_damaged_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     ):
         pass
     assert (tmp_path / "table.db").read_bytes() == before
+
+
+def test_a_file_with_a_type_that_is_none_is_an_error(tmp_path: Path) -> None:
+    """What somebody changed in the file does not show as an error of Python."""
+    with open_storage(provider, key=KEY, value=VALUE, data_folder=tmp_path):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "table.db")) as db, db:
+        db.execute("UPDATE fields SET type = 'texd'")
+    with (
+        pytest.raises(StorageError, match=r"cannot open .*table\.db: 'texd' is not a valid DataType"),
+        open_storage(provider, key=KEY, value=VALUE, data_folder=tmp_path),
+    ):
+        pass
 
 
 def test_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:

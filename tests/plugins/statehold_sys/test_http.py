@@ -383,6 +383,7 @@ def test_neither_credentials_nor_queries_are_shown_in_errors(http: OpenStorage) 
         {"Url": "http://admin:hunter2"},
         {"Url": "http://127.0.0.1/", "Header": ["Bearer hunter2"]},
         {"Url": "http://127.0.0.1/", "Header": ["Bearer hunter2: x"]},
+        {"Url": "http://127.0.0.1/", "Header": ["Authorization: Bearer hunter2\x0b"]},
     ],
 )
 def test_a_malformed_key_is_not_quoted(http: OpenStorage, key: dict[str, Any]) -> None:
