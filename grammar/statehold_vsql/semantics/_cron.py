@@ -38,7 +38,11 @@ def schedule_error(schedule: str) -> str:
     fields = schedule.split()
     if len(fields) != len(_FIELDS):
         names = ", ".join(name for name, *_ in _FIELDS)
-        return f"{len(fields)} fields were found, but 5 are expected: {names}"
+        return (
+            f"it has {len(fields)} of 5 fields: {names}"
+            if len(fields) < 5
+            else (f"it has {len(fields)} fields, but 5 are expected: {names}")
+        )
     for text, (name, low, high, words) in zip(fields, _FIELDS, strict=True):
         for item in text.split(","):
             wrong = _item_error(item, low, high, words)

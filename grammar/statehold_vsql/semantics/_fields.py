@@ -43,15 +43,16 @@ def checked_length(type_: n.TypeName, place: Place, report: Report, *, maximum: 
         return None
     if is_reported(number):
         return None
-    length = int(number.value)
+    length = number.value
     if length < 1 or (maximum is not None and length > maximum):
         bounds = f"from 1 to {maximum}" if maximum is not None else "at least 1"
+        without = f"the default, {_DEFAULT_LENGTH}" if maximum is not None else "no limit"
         report.error(
             place,
             number.span,
             "field-length",
             f"the length of a {type_.type} field is {bounds}, found {length}",
-            "use a blob for more" if length else "leave the length out for the default, 255",
+            "use a blob for more" if length > 0 else f"leave the length out for {without}",
         )
         return None
     return length

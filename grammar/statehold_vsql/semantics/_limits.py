@@ -8,30 +8,33 @@ from statehold_vsql.semantics._names import Names
 from statehold_vsql.semantics._report import Report
 from statehold_vsql.syntax import nodes as n
 
+_FORBID = "to forbid something altogether, REVOKE it"
+
 
 def check_rate(symbol: Symbol, names: Names, report: Report) -> RateDef:
     """Check a rate: its numbers are positive, and its variable is declared."""
     node: n.Rate = symbol.node
     count, variable = 0, None
     if isinstance(node.count, n.Number):
-        count = int(node.count.value)
+        count = node.count.value
         if not is_reported(node.count):
-            _check_positive(symbol, count, node.count.span, "the count", report)
+            _check_positive(symbol, count, node.count.span, "the count", report, hint=_FORBID)
     else:
         found = names.find(node.count, symbol.place, Kind.VARIABLE)
         if found is not None:
             variable = found.qname
-            count = int(found.node.default.value)
-            _check_positive(symbol, count, node.count.span, f"the DEFAULT of {found.qname}", report)
+            count = found.node.default.value
+            what = f"the DEFAULT of {found.qname}"
+            _check_positive(symbol, count, node.count.span, what, report, hint=_FORBID)
     if node.period is not None and not is_reported(node.period):
-        _check_positive(symbol, int(node.period.value), node.period.span, "the period", report)
+        _check_positive(symbol, node.period.value, node.period.span, "the period", report)
     scopes = [RateScope(node.object_scope or RateScope.APP_PARTITION)]
     if node.subject_scope:
         scopes.append(RateScope(node.subject_scope))
     return RateDef(
         name=symbol.qname,
         count=count,
-        period=int(node.period.value) if node.period is not None else 1,
+        period=node.period.value if node.period is not None else 1,
         unit=RateUnit(node.unit.value),
         workspace=workspace_name(symbol.place),
         variable=variable,
@@ -41,14 +44,16 @@ def check_rate(symbol: Symbol, names: Names, report: Report) -> RateDef:
     )
 
 
-def _check_positive(symbol: Symbol, value: int, span: n.Span, what: str, report: Report) -> None:
+def _check_positive(
+    symbol: Symbol, value: int, span: n.Span, what: str, report: Report, *, hint: str = ""
+) -> None:
     if value < 1:
         report.error(
             symbol.place,
             span,
             "not-positive",
             f"RATE {symbol.name}: {what} is {value}, but must be at least 1",
-            "to forbid something altogether, REVOKE it",
+            hint,
         )
 
 

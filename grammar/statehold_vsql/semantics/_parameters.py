@@ -61,7 +61,7 @@ def check_variable(symbol: Symbol, report: Report) -> VariableDef:
     if wrong:
         report.error(symbol.place, node.default.span, "default-type", f"DECLARE {symbol.name}: {wrong}")
     return VariableDef(
-        name=symbol.qname, default=int(node.default.value), comment=node.comment, position=symbol.position
+        name=symbol.qname, default=node.default.value, comment=node.comment, position=symbol.position
     )
 
 

@@ -66,6 +66,14 @@ class Storages:
                 self._report.nearest(provider, self._contracts, size=len(self._contracts))
                 or "a provider of your own is ENGINE PYPLUGIN",
             )
+        for word in node.repeated:
+            self._report.error(
+                symbol.place,
+                word.span,
+                "duplicate-clause",
+                f"storage {symbol.qname} has {word} already",
+                "leave one out",
+            )
         tag_names(node.tags, symbol.place, self._names)
         if node.config is not None:
             check_config(symbol, node.config, self._report)

@@ -160,8 +160,6 @@ class Structures:
             return
         field = field_of(item.name, item.type, place, self._report, required=item.not_null, blob=not is_type)
         default = item.default.value if item.default is not None else None
-        if isinstance(default, float):
-            default = None
         self._add_field(
             structure,
             item.name.span,

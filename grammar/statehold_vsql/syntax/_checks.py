@@ -12,6 +12,7 @@ from statehold_vsql.syntax.nodes import (
     File,
     Function,
     Grant,
+    NameRef,
     Reach,
     Storage,
     TargetKind,
@@ -42,8 +43,10 @@ def check_placement(tree: File, reports: Reports) -> None:
                 _check_root_extensions(statement, reports)
         elif isinstance(statement, Workspace | AlterWorkspace):
             nested.extend(statement.statements)
-        elif isinstance(statement, Declare) and statement.type.type is not DataType.INT32:
-            reports.add("placement", "a variable can only be an int", statement.type.span)
+        elif isinstance(statement, Declare):
+            type_ = statement.type
+            if isinstance(type_, NameRef) or type_.type is not DataType.INT32:
+                reports.add("placement", "a variable can only be an int", type_.span)
     while nested:
         inner = nested.pop()
         if isinstance(inner, Workspace):

@@ -45,13 +45,16 @@ def _unescape(found: re.Match[str]) -> str:
     )
 
 
-def number_value(written: str) -> int | float:
-    """Return the number that is written; whole numbers have 64 bits."""
-    if "." in written:
-        value = float(written)
-        if value in (float("inf"), float("-inf")):
-            raise BadLiteral("this number is too large", "")
-        return value
+def fraction_value(written: str) -> float:
+    """Return the number that is written with a point in it."""
+    value = float(written)
+    if value in (float("inf"), float("-inf")):
+        raise BadLiteral("this number is too large", "")
+    return value
+
+
+def number_value(written: str) -> int:
+    """Return the whole number that is written, of up to 64 bits."""
     whole = int(written) if len(written) <= 20 else _INT64
     if not -_INT64 <= whole < _INT64:
         raise BadLiteral("this number does not fit into 64 bits", "")

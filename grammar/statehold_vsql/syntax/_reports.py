@@ -20,6 +20,7 @@ _PLAIN = {
     "STRING": "a text in quotes",
     "RAW": "a text in backquotes",
     "NUMBER": "a number",
+    "FRACTION": "a number",
     END: "the end of the file",
 }
 _LETTERS = string.ascii_letters + string.digits + "_"

@@ -9,9 +9,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from statehold_vsql.syntax._literals import BadLiteral, number_value, text_value
+from statehold_vsql.syntax._literals import BadLiteral, fraction_value, number_value, text_value
 from statehold_vsql.syntax._tables import END, Tables
-from statehold_vsql.syntax.nodes import Name, NameRef, Number, Span, Text
+from statehold_vsql.syntax.nodes import Fraction, Name, NameRef, Number, Span, Text
 
 # Possessive throughout: whatever the text, nothing is ever read twice.
 _SPACE = r"[ \t\r\n]*+"
@@ -145,6 +145,8 @@ class Lexer:
                     kind = "NAME"
                     if end - start > _LONGEST_NAME and len(name) > _LONGEST_NAME:
                         kind, value = PROBLEM, _long_name(value)
+                    elif found.start(1) != start and "STORAGE" in row:
+                        value = Name(name, value.span, text[position:start])
             elif group == 4:
                 kind = text[start]
             elif group == 5:
@@ -167,10 +169,7 @@ class Lexer:
                     kind, end = text[start], start + 1
                 span = Span(line, column, line, column + end - start)
                 if kind == "NUMBER":
-                    try:
-                        value = Number(number_value(text[start:end]), span)
-                    except BadLiteral as bad:
-                        kind, value = PROBLEM, Problem(bad.message, bad.hint, span, "NUMBER", Number(0, span))
+                    kind, value = _number(text[start:end], span, row)
                 else:
                     value = Token(kind, span)
             elif group == 8:
@@ -273,6 +272,19 @@ def _span(text: str, start: int, end: int, line: int, line_start: int) -> tuple[
     end_line = line + text.count("\n", start, end)
     end_start = text.rfind("\n", start, end) + 1 if end_line != line else line_start
     return Span(line, start - line_start + 1, end_line, end - end_start + 1), end_line, end_start
+
+
+def _number(written: str, span: Span, row: Mapping[str, int]) -> tuple[str, Number | Fraction | Problem]:
+    try:
+        if "." not in written:
+            return "NUMBER", Number(number_value(written), span)
+        fraction = Fraction(fraction_value(written), span)
+    except BadLiteral as bad:
+        return PROBLEM, Problem(bad.message, bad.hint, span, "NUMBER", Number(0, span))
+    if "FRACTION" in row or "NUMBER" not in row:
+        return "FRACTION", fraction
+    message = f"a whole number is expected here, found {written[:40]}"
+    return PROBLEM, Problem(message, "", span, "NUMBER", Number(max(1, int(fraction.value)), span))
 
 
 def _long_name(name: Name | NameRef) -> Problem:

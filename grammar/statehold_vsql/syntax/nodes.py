@@ -32,10 +32,14 @@ class Node(Struct, frozen=True):
 
 
 class Name(Node, frozen=True):
-    """An identifier, without the double quotes it may be written in."""
+    """An identifier, without the double quotes it may be written in.
+
+    `gap` are the comments before one that a storage's declaration begins with.
+    """
 
     text: str
     span: Span
+    gap: str = ""
 
     def __str__(self) -> str:
         """Return the identifier."""
@@ -67,9 +71,16 @@ class Text(Node, frozen=True):
 
 
 class Number(Node, frozen=True):
-    """A number literal; a fraction is only possible in expressions and in PARAMETER's DEFAULT."""
+    """A whole number."""
 
-    value: int | float
+    value: int
+    span: Span
+
+
+class Fraction(Node, frozen=True):
+    """A number with a point in it; only in expressions and in PARAMETER's DEFAULT."""
+
+    value: float
     span: Span
 
 
@@ -99,7 +110,7 @@ class Expression(Node, frozen=True):
     span: Span
 
 
-Operand = Expression | NamePath | Text | Number | Constant
+Operand = Expression | NamePath | Text | Number | Fraction | Constant
 
 
 # --- types of fields
@@ -155,6 +166,8 @@ class Storage(Node, frozen=True, kw_only=True):
     value: tuple[StorageField, ...] | None
     config: Text | None
     provider: Name | None
+    # JSONCONFIG or PROVIDER where WITH has it already.
+    repeated: tuple[Name, ...]
     tags: tuple[NameRef, ...]
     span: Span
     comment: str = ""
@@ -637,7 +650,7 @@ class Declare(Node, frozen=True, kw_only=True):
     """`DECLARE name int DEFAULT n`."""
 
     name: Name
-    type: TypeName
+    type: TypeUse
     default: Number
     span: Span
     comment: str = ""
@@ -658,7 +671,7 @@ class Parameter(Node, frozen=True, kw_only=True):
 
     name: Name
     type: TypeUse
-    default: Number | Text | Constant | None
+    default: Number | Fraction | Text | Constant | None
     secret: bool
     span: Span
     comment: str = ""

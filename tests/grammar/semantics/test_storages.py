@@ -145,3 +145,28 @@ def test_package_sys_may_repeat_operations_as_upstream_does(language) -> None:
     sys = "EXTENSION ENGINE BUILTIN (STORAGE A (GET SCOPE(COMMANDS), GET SCOPE(JOBS, JOBS)));"
     app = language.accepts("", sys=sys)
     assert app.storages[QName("sys", "A")].operations == {Operation.GET: {Scope.COMMANDS, Scope.JOBS}}
+
+
+def test_a_comment_before_a_bare_name_is_the_storages(language) -> None:
+    app = language.accepts(
+        _block("\n-- The first.\nA;\n\n/* The second. */\nB (GET SCOPE(JOBS))\n-- The third.\nSTORAGE C, D")
+    )
+    comments = {name.name: storage.comment for name, storage in app.storages.items() if name.package != "sys"}
+    assert comments == {"A": "The first.", "B": "The second.", "C": "The third.", "D": ""}
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "PROVIDER=A, «PROVIDER=»B",
+        "JSONCONFIG=`{}`, PROVIDER=A, «JSONCONFIG=»`{}`",
+    ],
+)
+def test_an_item_of_with_that_is_given_twice_is_reported(language, items) -> None:
+    assert "already" in language.report(_block(f"A (GET SCOPE(JOBS)) WITH {items}"), "duplicate-clause")
+
+
+def test_a_length_that_cannot_be_is_reported_with_what_helps(language) -> None:
+    assert "leave the length out for no limit" in language.report(
+        _block("A (GET SCOPE(JOBS)) KEY (a text(«0»))"), "field-length"
+    )

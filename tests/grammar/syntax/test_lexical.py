@@ -175,3 +175,24 @@ def test_comments_are_not_nested(syntax) -> None:
 
 def test_an_open_text_is_reported_where_it_begins(syntax) -> None:
     assert "no closing '" in syntax.report("IMPORT SCHEMA »'abc;\nROLE x;\nROLE y;")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DECLARE n int DEFAULT »1.5",
+        "WORKSPACE W (RATE r »1.5 PER HOUR)",
+        "WORKSPACE W (RATE r 5 PER »0.5 HOURS)",
+        "WORKSPACE W (TYPE t (a varchar(»2.5)))",
+        "WORKSPACE W (TYPE t (a int DEFAULT »-1.5))",
+        "STATESTORAGE ENGINE WASM (A (GET SCOPE(JOBS)) KEY (a text(»9.0)))",
+    ],
+)
+def test_a_fraction_where_a_whole_number_stands_is_one_error(syntax, text) -> None:
+    assert "a whole number is expected here" in syntax.report(text)
+
+
+def test_a_fraction_stands_in_a_parameter_and_in_an_expression(syntax) -> None:
+    assert syntax.one("PARAMETER p float64 DEFAULT -1.5").default.value == -1.5
+    (check,) = syntax.inner("TYPE t (CHECK (a < 1.5))").items
+    assert check.check.operands[1].value == 1.5

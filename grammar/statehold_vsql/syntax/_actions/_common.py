@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from statehold_vsql.syntax._tokens import Token
-from statehold_vsql.syntax.nodes import Span
+from statehold_vsql.syntax.nodes import Name, Span
 
 Action = Callable[[list[Any]], Any]
 
@@ -53,7 +53,7 @@ def over(first: Any, last: Any) -> Span:
     return Span(begin.line, begin.column, end.end_line, end.end_column)
 
 
-def comment_before(token: Token) -> str:
+def comment_before(token: Token | Name) -> str:
     """Return the comment block that ends right before a token, without the comment signs."""
     return _last_block(token.gap) if token.gap else ""
 

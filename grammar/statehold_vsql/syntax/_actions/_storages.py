@@ -104,9 +104,10 @@ def _storage(head: _Head, operations: Items | None, end: Any, options: _Options)
         value=None if options.value is None else tuple(options.value),
         config=None,
         provider=None,
+        repeated=(),
         tags=(),
         span=over(head.begin, options.end or end),
-        comment=comment_before(head.begin) if type(head.begin) is Token else "",
+        comment=comment_before(head.begin),
         is_partial=any(
             items is not None and items.is_partial for items in (operations, options.key, options.value)
         ),
@@ -115,32 +116,38 @@ def _storage(head: _Head, operations: Items | None, end: Any, options: _Options)
 
 @actions
 def configured(children: list[Any]) -> Storage:
-    """Add its WITH to a storage; of an item given twice the last one counts."""
+    """Add its WITH to a storage."""
     storage, items = children
     tags: list[NameRef] = []
+    repeated: list[Name] = []
     changes: dict[str, Any] = {}
     for kind, value, end in items:
         if kind == "tags":
             tags.extend(value)
+        elif kind == "comment":
+            changes[kind] = value.value
         else:
-            changes[kind] = value.value if kind == "comment" else value
+            word, given = value
+            if kind in changes:
+                repeated.append(Name(word.text.partition(" ")[0], word.span))
+            changes.setdefault(kind, given)
         changes["span"] = over(storage, end)
-    evolved: Storage = replace(storage, tags=tuple(tags), **changes)
+    evolved: Storage = replace(storage, tags=tuple(tags), repeated=tuple(repeated), **changes)
     return evolved
 
 
 @actions
-def config_json(children: list[Any]) -> tuple[str, Text, Span]:
+def config_json(children: list[Any]) -> tuple[str, tuple[Token, Text], Span]:
     """Note the JSONCONFIG."""
-    _, text = children
-    return "config", text, text.span
+    word, text = children
+    return "config", (word, text), text.span
 
 
 @actions
-def config_provider(children: list[Any]) -> tuple[str, Name, Span]:
+def config_provider(children: list[Any]) -> tuple[str, tuple[Token, Name], Span]:
     """Note the PROVIDER."""
-    _, name = children
-    return "provider", name, name.span
+    word, name = children
+    return "provider", (word, name), name.span
 
 
 @actions
