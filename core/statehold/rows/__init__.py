@@ -30,6 +30,7 @@ from statehold.rows._errors import (
 from statehold.rows._keys import MAX_KEY, Column, Columns, decode, encode
 from statehold.rows._memory import MemoryDriver
 from statehold.rows._protocols import Row, RowDriver, RowKey, RowStore
+from statehold.rows._sqlite import SqliteDriver
 from statehold.rows._steps import MAX_VALUE
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "RowStore",
     "RowStoreError",
     "RowValueError",
+    "SqliteDriver",
     "StoreBusyError",
     "StoreClosedError",
     "StoreDamagedError",

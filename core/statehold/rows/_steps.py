@@ -26,7 +26,7 @@ class Step(NamedTuple):
     """One change, made if the row has the value `expected`; None: if it is not there; UNSET: always."""
 
     key: ByteKey
-    expected: bytes | None | UnsetType
+    expected: bytes | UnsetType | None
     value: bytes | None
     ttl: int | None
 
