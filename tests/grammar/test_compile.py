@@ -348,3 +348,8 @@ def test_no_declarations_make_a_traceback(one: str, two: str, base: str) -> None
     )
     assert all(isinstance(d, Diagnostic) and d.message and d.code for d in compiled.diagnostics)
     assert (compiled.appdef is None) == any(d.severity == "error" for d in compiled.diagnostics)
+
+
+def test_half_of_a_dotted_name_is_one_error(language) -> None:
+    compiled = language.compile("WORKSPACE W (EXTENSION ENGINE WASM (COMMAND c STATE(sys.)));")
+    assert [diagnostic.code for diagnostic in compiled.diagnostics] == ["syntax"]

@@ -17,7 +17,7 @@ from msgspec import Struct
 from statehold_vsql.syntax._actions import LOST, Items
 from statehold_vsql.syntax._levels import BEFORE, BODIES, INSIDE, LEVELS, LISTS, Level
 from statehold_vsql.syntax._outlook import Lexemes, Outlook
-from statehold_vsql.syntax._repairs import Repairs
+from statehold_vsql.syntax._repairs import NAMES, Repairs
 from statehold_vsql.syntax._reports import Reports
 from statehold_vsql.syntax._tables import END
 from statehold_vsql.syntax._tokens import PROBLEM, Lexeme, Problem, Token, span_at
@@ -25,6 +25,7 @@ from statehold_vsql.syntax.nodes import Span
 
 # Each time costs a look at the whole text, even where nothing is reported.
 _MOST_TIMES = 400
+_LAST_WORD = re.compile(r"\w+\Z")
 _IDENTIFIER = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*+")
 
 
@@ -81,13 +82,17 @@ class Recovery:
         ]
         repair = self._repairs.find(states, found, expected)
         inserted = repair[0][0][0] if repair is not None and repair[1] == start else ""
+        if inserted.isupper() and sum(token.isupper() and token not in NAMES for token in expected) > 1:
+            inserted = ""  # one of several words that would do
         self._reports.unexpected(found, expected, inserted=inserted, opened=self._opened(states, values))
         if self._reports.is_full:
             return self._give_up(states, values)
         if repair is not None:
             self._gave_up = False
             if not repair[0]:
-                self._damage(start, end)
+                # A name that a stray point follows is half of another.
+                last = _LAST_WORD.search(self._text, max(0, start - 255), start) if kind == "." else None
+                self._damage(last.start() if last is not None else start, end)
             return self._look.go_on(*repair)
         return self._panic(states, values, found)
 

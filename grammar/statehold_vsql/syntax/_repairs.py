@@ -17,7 +17,7 @@ from statehold_vsql.syntax.nodes import AlterWorkspace, Name, Workspace
 _ENOUGH = 5
 _FEWEST = 3
 _SEPARATORS = (",", ";")
-_NAMES = frozenset(("NAME", "DOTTED", "STRING", "RAW", "NUMBER"))
+NAMES = frozenset(("NAME", "DOTTED", "STRING", "RAW", "NUMBER"))
 
 # The tokens to read instead of the one found, and where the text goes on.
 Repair = tuple[list[Lexeme], int]
@@ -75,9 +75,9 @@ class Repairs:
                 yield self._look.signs([sign], start), start
         if ")" in expected and kind in INSIDE and self._look.surplus(states, start) < 0:
             yield self._look.signs([")", ";"], start), start
-        if kind[0].isupper() and kind not in _NAMES:
+        if kind[0].isupper() and kind not in NAMES:
             for word in expected:
-                if word[0].isupper() and word not in _NAMES:
+                if word[0].isupper() and word not in NAMES:
                     yield self._look.words([word], start), start
 
     def _is_misread(self, states: list[int], made: list[Lexeme], found: Lexeme) -> bool:

@@ -23,6 +23,7 @@ _PLAIN = {
     "FRACTION": "a number",
     END: "the end of the file",
 }
+_ACTIONS = ("SELECT", "INSERT", "UPDATE", "ACTIVATE", "DEACTIVATE", "EXECUTE")
 _LETTERS = string.ascii_letters + string.digits + "_"
 _WORD = re.compile(r"\s*+([a-zA-Z][a-zA-Z0-9_]*+)")
 
@@ -127,9 +128,18 @@ class Reports:
         for keyword, _ in self.meant(found, expected):
             return f"did you mean {keyword}?"
         before = self._text[max(0, start - 200) : start].rstrip()
+        word = _last_word(before)
+        if kind == "(" and word in TYPE_WORDS:
+            return f"{word} has no length"
         if kind == "(":
-            for word in difflib.get_close_matches(_last_word(before), TYPE_WORDS, n=1, cutoff=0.72):
-                return f"did you mean {word}?"
+            for near in difflib.get_close_matches(word, TYPE_WORDS, n=1, cutoff=0.72):
+                return f"did you mean {near}?"
+        if kind == "ON" and word and ("TO" in expected or "FROM" in expected):
+            return f"{word} is no action: there are ALL, {', '.join(_ACTIONS)}"
+        if self._text[start : found[3]] == "NULL" and "NOT NULL" in expected:
+            return "leave NULL out: a field is optional unless it is NOT NULL"
+        if kind in ("STATE", "INTENTS") and ("RETURNS" in expected or "WITH" in expected):
+            return "clauses stand in the order STATE, INTENTS, RETURNS, WITH; a QUERY has no INTENTS"
         before = before[-1:]
         if kind == ")" and before == ",":
             return "remove the comma before it"

@@ -100,6 +100,14 @@ def test_a_repair_costs_nothing(syntax) -> None:
         ("WORKSPACE W (TABLE T (a varchar(»x)))", "expected a number"),
         ("WORKSPACE W (TABLE T (a int) WITH Comment=»5)", "expected a text in quotes"),
         ("WORKSPACE »(ROLE x);", 'unexpected "(": expected a name'),
+        ("WORKSPACE W (TABLE T (a int »NULL));", "leave NULL out"),
+        ("WORKSPACE W (TABLE T (a int»(5)));", "int has no length"),
+        ("WORKSPACE W (GRANT DELETE »ON TABLE t TO r);", "DELETE is no action: there are ALL, SELECT"),
+        ("WORKSPACE W (EXTENSION ENGINE WASM (COMMAND c RETURNS x »STATE(y)))", "stand in the order STATE"),
+        (
+            "WORKSPACE W (EXTENSION ENGINE WASM (PROJECTOR p AFTER »ON x))",
+            'expected "ACTIVATE", "DEACTIVATE", "EXECUTE"',
+        ),
     ],
 )
 def test_a_message_says_what_was_expected_in_plain_words(syntax, text, message) -> None:
