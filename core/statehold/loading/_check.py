@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from typing import Final
 
 import attrs
-import msgspec
 
 from statehold.sdk import IWithCallContext, Provider
 from statehold_vsql import Field, Operation
@@ -34,7 +33,7 @@ class Problem:
 
 
 def check_provider(storage: StorageDef, provider: Provider) -> tuple[Problem, ...]:
-    """Return where *provider* does not offer what *storage* declares: operations, schema, configuration."""
+    """Return where *provider* does not offer what *storage* declares: operations and schema."""
     who = f"storage {storage.name} ({storage.position})"
     problems = [
         Problem(
@@ -49,7 +48,7 @@ def check_provider(storage: StorageDef, provider: Provider) -> tuple[Problem, ..
         key, value = (storage.key, provider.key), (storage.value, provider.value)
         problems += _check_fields(who, provider, "KEY", *key, default=provider.default_key)
         problems += _check_fields(who, provider, "VALUE", *value, default=provider.default_value)
-    return (*problems, *_check_config(who, storage, provider))
+    return tuple(problems)
 
 
 def check_storage(storage: object, provider: Provider) -> tuple[Problem, ...]:
@@ -161,27 +160,3 @@ def _check_field(who: str, provider: Provider, what: str, declared: Field, offer
             "Declare it as the provider has it",
         )
     ]
-
-
-def _check_config(who: str, storage: StorageDef, provider: Provider) -> list[Problem]:
-    if provider.config is None:
-        if storage.config is None:
-            return []
-        return [
-            Problem(
-                f"{who} has a JSONCONFIG, and provider {provider.name!r} takes no configuration",
-                "Take JSONCONFIG out of the declaration",
-            )
-        ]
-    if storage.config is not None:
-        return []
-    try:
-        msgspec.convert({}, type=provider.config)
-    except msgspec.ValidationError as error:
-        return [
-            Problem(
-                f"{who} has no JSONCONFIG, and provider {provider.name!r} needs one: {error}",
-                "Add WITH JSONCONFIG=`{...}` to the declaration",
-            )
-        ]
-    return []

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,25 +126,6 @@ def test_no_problem_means_that_every_field_fits(ours, theirs):
         for mine, other in zip(ours, theirs, strict=False)
     )
     assert (found == []) is fits
-
-
-class NeedsUrl(msgspec.Struct):
-    url: str
-
-
-@attrs.frozen
-class Optional:
-    retries: int = 3
-
-
-def test_configuration_is_given_where_it_is_needed_and_only_where_it_is_taken():
-    """A JSONCONFIG for nobody, and none where a field has no default."""
-    config = '{"url": "x"}'
-    assert problems(declared(config=config), provider(config=NeedsUrl)) == []
-    assert problems(declared(), provider(config=Optional)) == []
-    assert "takes no configuration" in problems(declared(config=config), provider())[0]
-    (found,) = problems(declared(), provider(config=NeedsUrl))
-    assert "needs one: Object missing required field `url`" in found
 
 
 class Whole:
