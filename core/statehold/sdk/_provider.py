@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 import attrs
 
@@ -8,17 +9,36 @@ from statehold.sdk._context import StorageContext
 from statehold.sdk._protocols import IStateStorage
 from statehold_vsql import Contract, Field, Operation, Scope
 
+T = TypeVar("T")
+
 
 def _operations(
     given: Mapping[Operation, Iterable[Scope]] | Iterable[Operation],
 ) -> Mapping[Operation, frozenset[Scope]]:
     if isinstance(given, Mapping):
-        return {Operation(op): frozenset(map(Scope, scopes)) for op, scopes in given.items()}
-    return {Operation(op): frozenset(Scope) for op in given}
+        return {Operation(op): frozenset(map(Scope, _many("scopes", each))) for op, each in given.items()}
+    return {Operation(op): frozenset(Scope) for op in _many("operations", given)}
 
 
 def _fields(given: Iterable[Field] | None) -> tuple[Field, ...] | None:
-    return None if given is None else tuple(given)
+    if given is None:
+        return None
+    fields = tuple(given)
+    for field in fields:
+        if not isinstance(field, Field):
+            raise TypeError(f"a field: expected Field('Name', 'text'), got {field!r}")
+    return fields
+
+
+def _names(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(_many("requires", given))
+
+
+def _many(what: str, given: Iterable[T]) -> Iterable[T]:
+    # A text is a sequence, too, of its characters.
+    if isinstance(given, str):
+        raise TypeError(f"{what}: expected a list or a tuple, got the text {given!r}")
+    return given
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +62,7 @@ class Provider:
     """
 
     name: str
-    open: Callable[[StorageContext], IStateStorage]
+    open: Callable[[StorageContext], IStateStorage] = attrs.field(validator=attrs.validators.is_callable())
     operations: Mapping[Operation, frozenset[Scope]] = attrs.field(converter=_operations)
     key: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
     value: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
@@ -50,7 +70,7 @@ class Provider:
     default_value: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
     config: type | None = None
     sync_projector: bool = False
-    requires: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    requires: tuple[str, ...] = attrs.field(default=(), converter=_names)
     description: str = ""
 
     @property
