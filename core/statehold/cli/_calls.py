@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
@@ -12,6 +12,8 @@ from statehold_vsql import Operation, Scope
 if TYPE_CHECKING:
     from statehold.hosting import Partition
     from statehold.state import Facade
+
+E = TypeVar("E", bound=BaseException)
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +60,7 @@ class StorageCall:
         return _row(intent.key, intent.value)
 
 
-def without_traceback(error: Exception) -> Exception:
+def without_traceback(error: E) -> E:
     """Return the error without its frames, and what led to it too: frames keep a plugin from being freed."""
     found: BaseException | None = error
     while found is not None and found.__traceback__ is not None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -38,22 +38,25 @@ class HostOptions:
         if running is not None:
             yield running
             return
-        with _shown_log() if self.verbose else nullcontext():
+        with _log("statehold", logging.DEBUG) if self.verbose else _log("statehold.host", None):
             with out.progress("starting the host"):
                 host = Host(self.data, secrets_folder=self.secrets or self.data / "secrets", apps=apps)
             with host:
-                for warning in host.warnings:
-                    out.warn(warning)
                 yield host
+            # Freeing has warnings, too. After an error, that error says what was wrong.
+            for warning in host.warnings:
+                out.warn(warning)
 
 
 @contextmanager
-def _shown_log() -> Iterator[None]:
-    logger, handler = logging.getLogger("statehold"), logging.StreamHandler()
+def _log(name: str, level: int | None) -> Iterator[None]:
+    """Show on stderr what the logger says, or with no *level* nothing of it."""
+    logger = logging.getLogger(name)
+    handler = logging.NullHandler() if level is None else logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)-7s %(name)s: %(message)s"))
     before = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
+    logger.setLevel(before if level is None else level)
     try:
         yield
     finally:

@@ -27,25 +27,36 @@ def execute(argv: Sequence[str], *, color: bool | None = None, session: Session 
     arguments = list(argv)
     options = arguments[: arguments.index("--")] if "--" in arguments else arguments
     out = Output(json="--json" in options, debug="--debug" in options)
+    width = session.width if session else terminal_width()
     try:
         code = cli.main(arguments, prog_name="statehold", standalone_mode=False, color=color, obj=session)
-    except click.UsageError as error:
+    except SystemExit:
+        return 1  # So click ends where nobody reads any more what is written.
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  people see errors, not our insides
+        try:
+            return _tell(error, out, color=color, width=width)
+        except OSError:
+            # Where stdout is what failed, there is no document.
+            return _tell(error, Output(debug=out.debug), color=color, width=width)
+    return code if isinstance(code, int) else 0
+
+
+def _tell(error: BaseException, out: Output, *, color: bool | None, width: int | None) -> int:
+    if isinstance(error, click.UsageError):
         _usage(error, out)
         return 2
-    except (click.Abort, KeyboardInterrupt):
+    if isinstance(error, click.Abort | KeyboardInterrupt):
         _fail(out, "Interrupted", "interrupted")
         return 130
-    except click.ClickException as error:
+    if isinstance(error, click.ClickException):
         _fail(out, "Error", error.format_message())
         return 1
-    except Exception as error:  # noqa: BLE001  the last line of defence: people see errors, not our insides
-        if out.debug and not out.json:
-            import traceback  # noqa: PLC0415
+    if out.debug and not out.json:
+        import traceback  # noqa: PLC0415
 
-            traceback.print_exc()
-        show_error(out, error, color=color, width=session.width if session else terminal_width())
-        return 1
-    return code if isinstance(code, int) else 0
+        traceback.print_exception(error)
+    show_error(out, error, color=color, width=width)
+    return 1
 
 
 def _color() -> bool | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _MOMENT = 0.5
+_WIDEST, _NARROWEST = 10_000, 12
 
 
 @attrs.frozen(kw_only=True)
@@ -56,14 +57,27 @@ class Output:
             click.echo(json.dumps({"ok": ok, **to_json(document)}, indent=2, ensure_ascii=False))
 
     def table(self, table: Table) -> None:
-        """Write a table for a person."""
+        """Write a table for a person.
+
+        Nothing of it is cut off: where it is too wide for the terminal, its first column is folded.
+        """
         if self.json:
             return
         from rich.console import Console  # noqa: PLC0415
+        from rich.measure import Measurement  # noqa: PLC0415
 
         context = click.get_current_context(silent=True)
         color = context.color if context else None
         console = Console(highlight=False, force_terminal=color, no_color=color is False)
+        first, *others = table.columns
+        for column in others:
+            column.no_wrap = True
+        first.overflow = "fold"
+        options = console.options.update(max_width=_WIDEST)
+        natural = Measurement.get(console, options, table).maximum
+        room = natural if not sys.stdout.isatty() else session().width or console.width
+        widest = max(Measurement.get(console, options, cell).maximum for cell in first.cells)
+        console.width = max(room, natural - max(0, widest - _NARROWEST))
         with console.capture() as captured:
             console.print(table)
         for line in captured.get().splitlines():
@@ -123,7 +137,9 @@ def error_document(error: BaseException) -> dict[str, Any]:
     return document
 
 
-def show_error(out: Output, error: Exception, *, color: bool | None = None, width: int | None = None) -> None:
+def show_error(
+    out: Output, error: BaseException, *, color: bool | None = None, width: int | None = None
+) -> None:
     """Write what went wrong and how to mend it; to stdout as JSON, or to stderr for a person."""
     from statehold.sdk import StateholdError  # noqa: PLC0415
 

@@ -34,10 +34,11 @@ def to_json(value: Any) -> Any:
 def from_json(text: str, *, option: str) -> dict[str, Any]:
     """Read a JSON object that a person typed, with the two forms of `to_json` turned back."""
     try:
-        value = json.loads(text, object_hook=_restore)
-    except ValueError as error:
+        value = json.loads(text, object_pairs_hook=_restore)
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(";")[0]
         raise click.BadParameter(
-            f"""not JSON: {error}. Write it like '{{"Device": "oven-1"}}'.""", param_hint=option
+            f"""not JSON: {why}. Write it like '{{"Device": "oven-1"}}'.""", param_hint=option
         ) from None
     if not isinstance(value, dict):
         raise click.BadParameter(
@@ -47,7 +48,12 @@ def from_json(text: str, *, option: str) -> dict[str, Any]:
     return value
 
 
-def _restore(found: dict[str, Any]) -> Any:
+def _restore(pairs: list[tuple[str, Any]]) -> Any:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is given twice")
     match found:
         case {"base64": str(text), **rest} if not rest:
             try:

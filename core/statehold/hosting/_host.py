@@ -324,6 +324,7 @@ class Host:
 
     def _after_freed(self, report: FreeReport) -> None:
         self._warnings.extend(report.problems)
+        self._warnings.extend(f"still alive after it was freed: {one}" for one in report.survivors)
         if not self._closed:
             self._clean()
 

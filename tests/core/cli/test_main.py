@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -82,6 +83,35 @@ def test_a_defect_is_one_line_without_a_traceback(statehold):
 def test_debug_shows_the_traceback(capsys):
     assert run(["apps", "--debug"]) == 1
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["storages"], 1, "error: No space left on device\n"),
+        (["storages", "--json"], 1, "error: No space left on device\n"),
+        (["deplyo", "--json"], 2, "Did you mean 'deploy'?\n"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_on_stderr(arguments, code, says):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "statehold", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == code
+    assert done.stderr.endswith(says)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_leaves_early_ends_a_command_quietly():
+    command = [sys.executable, "-m", "statehold", "storages"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

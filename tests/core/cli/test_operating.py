@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import pty
+import re
 import shutil
+import struct
+import sys
+import termios
 
 import pytest
 from click.shell_completion import ShellComplete
@@ -14,6 +21,7 @@ _KEY = '{"Language": "en"}'
 
 @pytest.fixture
 def data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STATEHOLD_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
 
@@ -105,6 +113,90 @@ def test_a_shell_completes_commands_apps_and_words(words, completed):
     complete = ShellComplete(cli, {}, "statehold", "_STATEHOLD_COMPLETE")
     found = complete.get_completions(words[1:-1], words[-1])
     assert [item.value for item in found] == completed
+
+
+@pytest.mark.usefixtures("hello")
+def test_an_app_that_is_not_there_brings_the_nearest_name(statehold):
+    for command in (["matrix"], ["rollback"], ["undeploy"], ["call"]):
+        more = ["hello.Greetings", "GET", "--scope", "QUERIES"] if command == ["call"] else []
+        assert "Did you mean 'acme.hello'?" in statehold(*command, "acme.helo", *more, code=1)
+
+
+@pytest.mark.usefixtures("hello")
+def test_the_workspace_is_no_field_of_a_key(statehold):
+    assert "--wsid" in _call(statehold, "GET", "--key", '{"Language": "en", "WSID": 2}', code=2)
+
+
+def test_what_keeps_an_app_from_running_is_told_once(statehold, samples, data, monkeypatch):
+    monkeypatch.setenv("STATEHOLD_SECRET_SCADA_PASSWORD", "let me in")
+    statehold("deploy", samples / "acme.bills")
+    monkeypatch.delenv("STATEHOLD_SECRET_SCADA_PASSWORD")
+    told = statehold("matrix", "acme.bills", code=1)
+    assert told.count("Scada_Password is missing") == 1
+    assert told.startswith("error: ")
+    assert str(data) in told
+
+
+def test_what_goes_wrong_when_storages_are_freed_is_a_warning(statehold, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    statehold("new", "app", "you.shop")
+    (code,) = tmp_path.glob("you.shop/image/pkg/you/shop/storages/*/__init__.py")
+    code.write_text(code.read_text().replace("self._rows.clear()", 'raise ValueError("not that way")'))
+    told = statehold("deploy", "you.shop")
+    assert told.splitlines()[0] == "✓ you.shop 1 is current, 1 partition"
+    assert told.splitlines()[1].startswith(
+        "warning: shop.Counter of partition 0 of you.shop 1: free() raised"
+    )
+    assert data.is_dir()
+
+
+@pytest.mark.parametrize("defect", ["SystemExit(0)", 'BrokenPipeError("gone")', 'ZeroDivisionError("gone")'])
+def test_a_call_says_which_storage_raised_what_no_storage_should(
+    statehold, data, tmp_path, monkeypatch, defect
+):
+    monkeypatch.chdir(tmp_path)
+    statehold("new", "app", "you.shop")
+    (code,) = tmp_path.glob("you.shop/image/pkg/you/shop/storages/*/__init__.py")
+    code.write_text(code.read_text().replace("return self._rows.get(key)", f"raise {defect}"))
+    statehold("deploy", "you.shop")
+    told = statehold(
+        *("call", "you.shop", "shop.Counter", "GET", "--scope", "QUERIES", "--key", '{"Name": "x"}'), code=1
+    )
+    assert f"error: shop.Counter: GET raised {defect.partition('(')[0]}: " in told
+    assert data.is_dir()
+
+
+@pytest.mark.usefixtures("hello")
+@pytest.mark.parametrize("columns", [30, 40, 200])
+def test_a_table_loses_nothing_on_a_terminal_of_any_width(columns):
+    got = _on_terminal(["matrix", "acme.hello"], columns)
+    assert "…" not in got
+    assert "GETBATCH" in got
+    assert "hello.Greetings" in "".join(line[:15] for line in got.splitlines()[2:]).replace(" ", "")
+
+
+@pytest.mark.usefixtures("hello")
+def test_a_table_loses_nothing_in_a_pipe(statehold, samples):
+    name = "acme.an" + "d" * 40 + "on"
+    shutil.copytree(samples / "acme.hello", name)
+    statehold("deploy", name)
+    assert f"{name}  1" in statehold("apps")
+
+
+def _on_terminal(arguments, columns):
+    child, terminal = pty.fork()
+    if not child:
+        os.execv(sys.executable, [sys.executable, "-m", "statehold", *arguments])
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    got = b""
+    try:
+        while part := os.read(terminal, 65536):
+            got += part
+    except OSError:
+        pass  # so Linux says that the other side has gone
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(terminal)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", got.decode())
 
 
 @pytest.mark.usefixtures("hello")

@@ -42,6 +42,9 @@ def test_sets_paths_and_words_of_the_language_have_a_form():
         ("{", "not JSON"),
         ("[1]", "expected a JSON object"),
         ('{"X": {"base64": "!"}}', "not base64"),
+        ('{"X": 1, "Y": 2, "X": 3}', "'X' is given twice"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"X": ' + "9" * 5000 + "}", "5000 digits"),
     ],
 )
 def test_what_is_no_row_is_refused_with_an_example(text, says):

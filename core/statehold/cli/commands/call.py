@@ -11,7 +11,7 @@ from statehold.cli._output import Output
 from statehold.cli._text import plural, printable
 from statehold.cli._values import from_json, to_json
 from statehold.cli._words import completing, word_of
-from statehold.sdk import UNSET
+from statehold.sdk import UNSET, PluginError, StateholdError
 from statehold_vsql import Operation, Scope
 
 _SCOPE_HELP = "Who calls: COMMANDS, QUERIES, PROJECTORS or JOBS."
@@ -75,21 +75,31 @@ def command(
     if wanted.is_intent != (value is not None):
         needs = "needs one." if wanted.is_intent else "takes none; only INSERT and UPDATE do."
         raise click.BadParameter(f"{wanted} {needs}", param_hint="--value")
+    given = [from_json(text, option="--key") for text in keys] or [{}]
+    if any("WSID" in key for key in given):
+        raise click.BadParameter("the workspace is given by --wsid.", param_hint="--key")
     call = StorageCall(
         storage=storage,
         operation=wanted,
         scope=Scope(scope),
-        keys=[from_json(text, option="--key") for text in keys] or [{}],
+        keys=given,
         value=from_json(value, option="--value") if value else {},
         wsid=wsid,
     )
     rows: list[dict[str, Any]] = []
-    failure = None
+    failure: StateholdError | None = None
     with options.open(out, apps=[app]) as host, host.app(app).borrow(partition, version=version) as borrowed:
         try:
             rows = call.run(borrowed, limit=limit + 1)
-        except Exception as error:  # noqa: BLE001  raised again as soon as the plugin has been freed
+        except StateholdError as error:
+            # Raised as soon as the plugin has been freed.
             failure = error if out.debug else without_traceback(error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a plugin raises
+            failure = PluginError(
+                f"{storage}: {wanted} raised {type(error).__name__}: {error}",
+                hint="A storage raises StorageError for what callers do wrong; --debug shows where this was",
+            )
+            failure.__cause__ = error if out.debug else None
     if failure is not None:
         raise failure
     more = wanted is Operation.READ and len(rows) > limit
