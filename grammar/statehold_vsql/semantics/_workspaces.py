@@ -6,11 +6,23 @@ from statehold_vsql.semantics._names import Names
 from statehold_vsql.semantics._report import Report
 from statehold_vsql.syntax import nodes as n
 
+# Each keeps a bit for each that it inherits from.
+_MOST_WORKSPACES = 10_000
+
 
 def link_workspaces(model: Model, names: Names, report: Report) -> None:
     """Resolve INHERITS, ALTER WORKSPACE and USE WORKSPACE, and check what may be combined."""
     for info in model.workspaces:
         _inherit(model, info, names, report)
+    for info in model.workspaces[_MOST_WORKSPACES:]:
+        info.is_lost = True
+        info.inherits.clear()
+    if len(model.workspaces) > _MOST_WORKSPACES:
+        symbol = model.workspaces[_MOST_WORKSPACES].symbol
+        message = f"workspace {symbol.qname} is one too many: there can be {_MOST_WORKSPACES}"
+        report.error(
+            symbol.place, symbol.head, "too-many", message, "what they inherit is not checked from here on"
+        )
     _close(model, report)
     for alter, place, inner in model.alters:
         _alter(alter, place, inner, names, report)
@@ -82,6 +94,9 @@ def _close(model: Model, report: Report) -> None:
                 continue
             closed.add(info.index)
             for base in info.inherits:
+                if base.index >= _MOST_WORKSPACES:
+                    info.is_lost = True
+                    continue
                 info.ancestors |= base.ancestors | 1 << base.index
                 info.is_lost = info.is_lost or base.is_lost
 

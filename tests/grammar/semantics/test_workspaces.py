@@ -103,3 +103,9 @@ def test_a_template_of_an_unknown_workspace_is_only_a_warning(language) -> None:
     language.reports("TEMPLATE demo OF WORKSPACE «Nope» SOURCE files;", "undefined-workspace")
     app = language.accepts("WORKSPACE W (); TEMPLATE demo OF WORKSPACE W SOURCE files;")
     assert app.templates[QName("bills", "demo")].workspace == QName("bills", "W")
+
+
+def test_far_too_many_workspaces_are_one_error(language) -> None:
+    chain = "".join(f"ABSTRACT WORKSPACE W{at} INHERITS W{at - 1} ();\n" for at in range(1, 20_000))
+    compiled = language.compile(f"ABSTRACT WORKSPACE W0 ();\n{chain}WORKSPACE W INHERITS W19999 (TYPE T ());")
+    assert [diagnostic.code for diagnostic in compiled.diagnostics] == ["too-many"]
