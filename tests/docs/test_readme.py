@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from statehold.hosting import Host
+from statehold.sdk import ScopeError
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+PYPROJECT = """
+[project]
+name = "scada"
+version = "1"
+[project.entry-points."statehold.storages"]
+Scada = "scada:provider"
+"""
+REST = """
+WORKSPACE BillsWS (
+  DESCRIPTOR BillsDescriptor ();
+  EXTENSION ENGINE PYTHON (QUERY Readings STATE(Scada) RETURNS void;);
+);
+"""
+PLUGIN = """
+from statehold.sdk import Provider
+
+
+class Scada:
+    def __init__(self, ctx): pass
+    def get(self, key): return None
+    def value_to_insert(self, key, value): return value
+    def validate(self, items): pass
+    def apply_batch(self, items): pass
+    def free(self): pass
+
+
+provider = Provider(name="Scada", open=Scada, operations=["GET", "INSERT"])
+"""
+
+
+def test_the_declaration_it_shows_gives_the_error_it_shows(tmp_path):
+    box = re.findall(r"^  │ (.{45}) │   │", README, re.MULTILINE)
+    package = tmp_path / "acme.bills/image/pkg/acme.example/bills"
+    (package / "storages/scada").mkdir(parents=True)
+    (package / "bills.vsql").write_text("\n".join(line.rstrip() for line in box))
+    (package / "rest.vsql").write_text("APPLICATION bills();\n" + REST)
+    (package / "storages/pyproject.toml").write_text(PYPROJECT)
+    (package / "storages/scada/__init__.py").write_text(PLUGIN)
+    (tmp_path / "acme.bills/descriptor.json").write_text(json.dumps({"Version": "1.0.0"}))
+    with Host(tmp_path / "data", environ={}) as host:
+        host.deploy(tmp_path / "acme.bills")
+        with host.app("acme.bills").borrow() as partition:
+            scada = partition.facades("bills.Readings")["bills.Scada"]
+            with pytest.raises(ScopeError) as raised:
+                scada.insert(scada.key(1, Device="oven"), {"Reading": 1.5})
+    assert f"ScopeError: {raised.value}" in " ".join(README.split())
+
+
+def test_the_targets_it_names_are_there():
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"^make ([a-z-]+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
