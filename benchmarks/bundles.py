@@ -1,0 +1,71 @@
+"""What it costs to hold a projector's changes back and write them in one bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from benchmarks._measure import Row, against, timed, within
+from statehold.sdk import Field, Intent, Key, Operation, StorageError, Value
+from statehold.state import BundledState, Slot, compile_facade, compile_rows
+
+KEYS = 5_000
+BAR_MS = 50
+
+
+class Sink:
+    """Takes what it is given: what is measured is the way to it."""
+
+    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
+        """Take the value as it is."""
+        return value
+
+    def value_to_update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
+        """Take what was there."""
+        return existing
+
+    def validate(self, items: Sequence[Intent]) -> None:
+        """Refuse nothing."""
+
+    def apply_batch(self, items: Sequence[Intent]) -> None:
+        """Keep nothing."""
+
+    def free(self) -> None:
+        """Hold nothing."""
+
+
+def _refuse(operation: Operation) -> StorageError:
+    return StorageError(f"no {operation}")
+
+
+def rows() -> Iterator[Row]:
+    """Yield the rows of this page."""
+    schema = compile_rows("bench.Sink", [Field("Id", "int64", required=True)], [Field("N", "int64")])
+    sink = Sink()
+    allowed = frozenset({Operation.INSERT})
+    facade = compile_facade(schema, sink, allowed, refuse=_refuse)
+    slot = Slot(storage="bench.Sink", facade=facade, rows=schema, allowed=allowed)
+
+    def fill_and_flush(keys: int) -> None:
+        state = BundledState(
+            "PROJECTOR bench.Fill", [slot], {"bench.Sink": sink}, workspace=1, limit=1, bundle_limit=keys
+        )
+        for number in range(keys):
+            state.new_value(state.key("bench.Sink", Id=number), N=number)
+            state.apply_intents()
+        assert state.is_full
+        state.flush()
+
+    yield within(
+        f"bundle fill and flush of {KEYS:,} keys, an event each",
+        lambda: timed(lambda: fill_and_flush(KEYS)),
+        limit=BAR_MS,
+        unit="ms",
+    )
+    yield against(
+        f"the same per key / per key of {KEYS // 10:,}",
+        lambda: timed(lambda: fill_and_flush(KEYS)) / KEYS,
+        lambda: timed(lambda: fill_and_flush(KEYS // 10)) / (KEYS // 10),
+        limit_name="a tenth of the keys",
+        bar=1.5,
+        unit="us",
+    )

@@ -1,0 +1,261 @@
+"""One call's view of its storages, and the changes it asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from statehold.sdk import Operation, SchemaError, StorageError
+from statehold.state import (
+    ExistsError,
+    IntentLimitError,
+    NotExistsError,
+    Rank,
+    StateError,
+    UnknownStorageError,
+    UnsupportedError,
+)
+
+GET, GETBATCH, READ, INSERT, UPDATE = Operation
+
+
+def test_a_key_is_of_the_call_s_workspace_unless_it_names_another(bench):
+    bench.add("t.A")
+    state = bench.state()
+    assert state.key("t.A", Id=1).WSID == 7
+    assert state.key("t.A", Id=1, WSID=8).WSID == 8
+    assert state.prefix("t.A", WSID=8).WSID == 8
+
+
+def test_a_storage_that_is_not_used_is_named_with_those_that_are(bench):
+    bench.add("t.A")
+    bench.add("sys.View", entity="t.V")
+    with pytest.raises(UnknownStorageError, match=r"t.Nope is not among .* name: t.A, sys.View\(t.V\)"):
+        bench.state().key("t.Nope", Id=1)
+    with pytest.raises(UnknownStorageError, match=r"sys.View\(t.W\)"):
+        bench.state().key("sys.View", "t.W", Id=1)
+
+
+def test_a_key_of_a_storage_that_is_not_used_is_refused(bench):
+    bench.add("t.A")
+    state = bench.state()
+    bench.slots.clear()
+    bench.add("t.B")
+    for stranger in (bench.state().key("t.B", Id=1), None, ("x",), []):
+        with pytest.raises(UnknownStorageError, match="no key of the storages"):
+            state.get(stranger)
+
+
+def test_a_missing_row_is_none(bench):
+    bench.add("t.A")
+    state = bench.state()
+    assert state.get(state.key("t.A", Id=1)) is None
+
+
+def test_get_is_made_of_getbatch_where_there_is_no_get(bench):
+    bench.add("t.A", GETBATCH)
+    state = bench.state()
+    assert state.get(state.key("t.A", Id=1)) is None
+    assert bench.log == ["t.A get_batch 1"]
+
+
+def test_get_all_answers_in_order_with_one_look_up_per_storage(bench):
+    a, b = bench.add("t.A"), bench.add("t.B", GET)
+    state = bench.state()
+    keys = [state.key("t.B", Id=1), state.key("t.A", Id=1), state.key("t.B", Id=1), state.key("t.A", Id=2)]
+    a.rows[keys[3]] = bench.slots[0].rows.value(A=2)
+    b.rows[keys[0]] = bench.slots[1].rows.value(A=1)
+    assert [value and value["A"] for value in state.get_all(keys)] == [1, None, 1, 2]
+    assert bench.log == ["t.B get", "t.B get", "t.A get_batch 2"]
+    assert state.get_all([]) == []
+
+
+def test_get_all_of_a_storage_with_get_alone_finds_what_is_there(bench):
+    a = bench.add("t.A", GET)
+    state = bench.state()
+    key = state.key("t.A", Id=1)
+    a.rows[key] = bench.slots[0].rows.value(A=1)
+    assert state.must_exist_all([key, key]) == [a.rows[key]] * 2
+    with pytest.raises(ExistsError):
+        state.must_not_exist_all([state.key("t.A", Id=2), key])
+
+
+def test_what_must_exist_and_what_must_not_is_named(bench):
+    a = bench.add("t.A")
+    state = bench.state()
+    there, missing = state.key("t.A", Id=1), state.key("t.A", Id=2)
+    a.rows[there] = bench.slots[0].rows.value(A=1)
+    assert state.must_exist(there)["A"] == 1
+    state.must_not_exist(missing)
+    with pytest.raises(NotExistsError, match=r"COMMAND t.Do: t.A\(WSID=7, Id=2\) does not exist") as caught:
+        state.must_exist_all([there, missing])
+    error = caught.value
+    assert (error.state, error.storage, error.entity, error.key) == ("COMMAND t.Do", "t.A", None, missing)
+    with pytest.raises(ExistsError, match="exists already"):
+        state.must_not_exist(there)
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_an_operation_the_extension_has_not_is_told_with_those_it_has(bench, operation):
+    others = set(Operation) - {operation, *([GETBATCH] if operation is GET else [])}
+    bench.add("t.A", *others)
+    state = bench.state()
+    key, value = state.key("t.A", Id=1), bench.slots[0].rows.value()
+    uses = {
+        GET: lambda: state.get(key),
+        READ: lambda: state.read(key),
+        INSERT: lambda: state.new_value(key),
+        UPDATE: lambda: state.update_value(key, value),
+    }
+    if operation is GETBATCH:
+        assert state.get_all([key]) == [None]
+        return
+    with pytest.raises(UnsupportedError, match=f"t.A has no {operation} here. It may be used with"):
+        uses[operation]()
+    assert state.intents_count == 0
+
+
+def test_reads_do_not_see_pending_intents(bench):
+    bench.add("t.A")
+    state = bench.state()
+    key = state.key("t.A", Id=1)
+    state.new_value(key, A=1)
+    assert state.get(key) is None
+    assert list(state.read(state.prefix("t.A"))) == []
+
+
+def test_a_value_takes_what_is_put_until_it_is_applied(bench):
+    a = bench.add("t.A")
+    state = bench.state()
+    key = state.key("t.A", Id=1)
+    builder = state.new_value(key, A=1)
+    builder.put(B="x")
+    builder.put(A=2)
+    state.apply_intents()
+    assert a.rows[key] == bench.slots[0].rows.value(A=2, B="x")
+
+
+def test_an_update_starts_from_the_value_it_was_given(bench):
+    a = bench.add("t.A")
+    state = bench.state()
+    key = state.key("t.A", Id=1)
+    state.update_value(key, bench.slots[0].rows.value(A=1, B="old"), B="new")
+    state.apply_intents()
+    assert a.rows[key] == bench.slots[0].rows.value(A=1, B="new")
+
+
+def test_a_wrong_field_is_refused_where_it_is_put_and_leaves_no_intent(bench):
+    bench.add("t.A")
+    state = bench.state()
+    key = state.key("t.A", Id=1)
+    with pytest.raises(SchemaError, match="field A"):
+        state.new_value(key, A="x")
+    assert state.intents_count == 0
+    builder = state.new_value(key)
+    with pytest.raises(SchemaError, match="no field 'C'"):
+        builder.put(C=1)
+
+
+def test_more_intents_than_the_limit_are_refused_over_all_storages(bench):
+    bench.add("t.A")
+    bench.add("t.B")
+    state = bench.state(limit=2)
+    state.new_value(state.key("t.A", Id=1))
+    state.new_value(state.key("t.A", Id=1))
+    with pytest.raises(IntentLimitError, match="more than 2 intents"):
+        state.new_value(state.key("t.B", Id=1))
+    assert state.intents_count == 2
+
+
+def test_the_operation_is_checked_before_the_limit_and_the_limit_before_the_value(bench):
+    bench.add("t.A", GET)
+    bench.add("t.B")
+    state = bench.state(limit=0)
+    with pytest.raises(UnsupportedError):
+        state.new_value(state.key("t.A", Id=1))
+    with pytest.raises(IntentLimitError):
+        state.new_value(state.key("t.B", Id=1), A="wrong")
+
+
+def test_two_intents_on_one_key_are_both_applied_in_order(bench):
+    a = bench.add("t.A")
+    state = bench.state()
+    key = state.key("t.A", Id=1)
+    first, second = state.new_value(key, A=1), state.update_value(key, bench.slots[0].rows.value(A=5), A=2)
+    assert state.find_intent(key) is first
+    assert state.find_intent(key, is_new=False) is second
+    assert state.find_intent(state.key("t.A", Id=2)) is None
+    assert [(str(slot), intent.is_new) for slot, intent in state.intents()] == [("t.A", True), ("t.A", False)]
+    state.apply_intents()
+    assert (a.rows[key]["A"], bench.log) == (2, ["t.A apply 2"])
+
+
+def test_validate_asks_every_storage_with_intents_and_applies_nothing(bench):
+    a = bench.add("t.A")
+    bench.add("t.B")
+    state = bench.state()
+    state.validate_intents()
+    state.new_value(state.key("t.A", Id=1))
+    state.validate_intents()
+    assert (bench.log, a.rows, state.intents_count) == (["t.A validate 1"], {}, 1)
+
+
+def test_intents_are_applied_by_rank_and_the_row_store_commits_once(bench):
+    bench.add("sys.SendMail", rank=Rank.EFFECT)
+    bench.add("t.A")
+    bench.add("sys.Record", entity="t.R", rank=Rank.ROWS)
+    bench.add("sys.View", entity="t.V", rank=Rank.ROWS)
+    state = bench.state(commit=lambda: bench.log.append("commit"))
+    for name, entity in (
+        ("sys.SendMail", None),
+        ("t.A", None),
+        ("sys.View", "t.V"),
+        ("sys.Record", "t.R"),
+    ):
+        state.new_value(state.key(name, entity, Id=1))
+    state.apply_intents()
+    assert bench.log == [
+        "sys.Record apply 1",
+        "sys.View apply 1",
+        "commit",
+        "t.A apply 1",
+        "sys.SendMail apply 1",
+    ]
+
+
+def test_the_entities_of_one_storage_are_one_batch(bench):
+    bench.add("sys.View", entity="t.V")
+    bench.add("sys.View", entity="t.W")
+    state = bench.state()
+    for entity in ("t.W", "t.V"):
+        state.new_value(state.key("sys.View", entity, Id=1))
+    state.apply_intents()
+    assert bench.log == ["sys.View apply 2"]
+
+
+def test_after_a_refusal_nothing_is_pending_and_later_storages_are_not_applied(bench):
+    bench.add("t.A").refuses = "apply"
+    bench.add("t.B")
+    state = bench.state()
+    for name in ("t.A", "t.B"):
+        state.new_value(state.key(name, Id=1))
+    with pytest.raises(StorageError):
+        state.apply_intents()
+    assert (bench.log, state.intents_count) == (["t.A apply 1"], 0)
+    state.apply_intents()
+    assert bench.log == ["t.A apply 1"]
+
+
+def test_cleared_intents_are_never_applied(bench):
+    bench.add("t.A")
+    state = bench.state(limit=1)
+    state.new_value(state.key("t.A", Id=1))
+    state.clear_intents()
+    state.validate_intents()
+    state.apply_intents()
+    assert (bench.log, state.intents_count) == ([], 0)
+    state.new_value(state.key("t.A", Id=1))
+
+
+def test_every_error_of_a_state_is_a_state_error():
+    for kind in (ExistsError, NotExistsError, IntentLimitError, UnknownStorageError, UnsupportedError):
+        assert issubclass(kind, StateError)
