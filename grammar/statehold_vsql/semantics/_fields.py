@@ -17,6 +17,27 @@ TYPE_WORDS = (
     *("currency", "bool", "boolean", "blob", "qname", "ref"),
 )
 
+# What other languages call them.
+_FOREIGN = {
+    **dict.fromkeys(("string", "str", "char", "nvarchar", "uuid", "json"), "text"),
+    **dict.fromkeys(("date", "datetime", "time"), "timestamp"),
+    **dict.fromkeys(("decimal", "numeric"), "money"),
+    **dict.fromkeys(("binary", "bytea"), "bytes"),
+    **dict.fromkeys(("long", "number"), "int64"),
+    "double": "float64",
+}
+
+
+def foreign_type(word: str) -> str:
+    """Return a hint at the data type that another language calls so, empty if none does."""
+    meant = _FOREIGN.get(word.lower())
+    return f"did you mean `{meant}`?" if meant is not None else ""
+
+
+def near_type(word: str, report: Report) -> str:
+    """Return a hint at the data type that may be meant by a word, empty if none is near."""
+    return foreign_type(word) or report.nearest(word, TYPE_WORDS, size=len(TYPE_WORDS))
+
 
 def field_of(
     name: n.Name, type_: n.TypeName, place: Place, report: Report, *, required: bool, blob: bool

@@ -130,7 +130,7 @@ class Names:
                 size=len(package.symbols),
                 prefix=f"{ref.package}." if ref.package else "",
             )
-            hint = hint or fallback
+            hint = hint or fallback or self._near_in_sys(ref, kinds)
         elif symbol.kind not in kinds:
             message = f"{ref.text} is a {symbol.kind}, but a {expected} is expected here"
             hint = f"{symbol.title} is declared at {symbol.position}"
@@ -150,6 +150,13 @@ class Names:
             if symbol is not None and symbol.kind in kinds:
                 return f"did you mean `{name}.{ref.name}`?"
         return ""
+
+    def _near_in_sys(self, ref: n.NameRef, kinds: tuple[Kind, ...]) -> str:
+        if ref.package or self._model.sys is None:
+            return ""
+        symbols = self._model.sys.symbols
+        fitting = (name for name, symbol in symbols.items() if symbol.kind in kinds)
+        return self._report.nearest(ref.name, fitting, size=len(symbols), prefix="sys.")
 
     def _invisible(self, ref: n.NameRef, place: Place, symbol: Symbol) -> tuple[str, str]:
         declared_in = symbol.place.workspace

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from statehold_vsql._fields import DataType, Field
 from statehold_vsql.appdef import ParameterDef, VariableDef
-from statehold_vsql.semantics._fields import TYPE_WORDS, checked_length
+from statehold_vsql.semantics._fields import checked_length, near_type
 from statehold_vsql.semantics._model import Symbol
 from statehold_vsql.semantics._report import Report
 from statehold_vsql.syntax import nodes as n
@@ -26,7 +26,7 @@ def check_parameter(symbol: Symbol, report: Report) -> ParameterDef | None:
             type_.span,
             "undefined-type",
             f"{word} {symbol.name}: {text} is not a data type that an operator could give a value of",
-            report.nearest(text, TYPE_WORDS, size=len(TYPE_WORDS)) if text not in _NO_PARAMETER else "",
+            near_type(text, report) if text not in _NO_PARAMETER else "",
         )
         return None
     length = checked_length(type_, place, report, maximum=None)

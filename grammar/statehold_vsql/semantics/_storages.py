@@ -11,7 +11,7 @@ from statehold_vsql._words import ExtensionEngine, Operation, Scope, StorageEngi
 from statehold_vsql.appdef import StorageDef
 from statehold_vsql.semantics._common import tag_names
 from statehold_vsql.semantics._config import check_config
-from statehold_vsql.semantics._fields import TYPE_WORDS, checked_length
+from statehold_vsql.semantics._fields import checked_length, near_type
 from statehold_vsql.semantics._model import Symbol
 from statehold_vsql.semantics._names import Names
 from statehold_vsql.semantics._report import Report
@@ -182,7 +182,7 @@ class Storages:
                 type_.span,
                 "undefined-type",
                 f"{type_.text} is not a data type, and a storage's fields can only be of those",
-                self._report.nearest(type_.name, TYPE_WORDS, size=len(TYPE_WORDS)),
+                near_type(type_.name, self._report),
             )
             return None
         if type_.type is DataType.BLOB:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from statehold_vsql._fields import DataType, Field
 from statehold_vsql.appdef import ContainerDef, FieldDef, QName, TableKind
-from statehold_vsql.semantics._fields import TYPE_WORDS, checked_pattern, field_of
+from statehold_vsql.semantics._fields import TYPE_WORDS, checked_pattern, field_of, foreign_type
 from statehold_vsql.semantics._kinds import Structure
 from statehold_vsql.semantics._model import Kind, Symbol
 from statehold_vsql.semantics._names import Names
@@ -169,7 +169,8 @@ class Structures:
     def _object_field(self, structure: Structure, item: n.Field, ref: n.NameRef, *, is_type: bool) -> None:
         place = structure.symbol.place
         expected, kind = ("data type or type", Kind.TYPE) if is_type else ("data type or table", Kind.TABLE)
-        found = self._names.find(ref, place, kind, expected=expected, words=TYPE_WORDS)
+        hint = foreign_type(ref.text)
+        found = self._names.find(ref, place, kind, expected=expected, words=TYPE_WORDS, hint=hint)
         if found is not None and kind is Kind.TABLE:
             self._check_nested(structure, item, ref, found)
         qname = found.qname if found is not None else QName(ref.package, ref.name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 _BASE = """ABSTRACT WORKSPACE Base (TABLE T INHERITS sys.CDoc (); TYPE P (x int); ROLE R; TAG G);
 ABSTRACT WORKSPACE Middle INHERITS Base ();
 """
@@ -109,3 +111,16 @@ def test_an_import_with_another_name_is_reached_by_its_own_as_well(language) -> 
         others={"example.com/airsbp": "ABSTRACT WORKSPACE AirWS ();"},
         application="IMPORT SCHEMA 'example.com/airsbp' AS air; APPLICATION bills (USE air);",
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "meant"),
+    [
+        ("TYPE T (a «string»)", "undefined-type", "text"),
+        ("TYPE T (a «Date»)", "undefined-type", "timestamp"),
+        ("EXTENSION ENGINE WASM (QUERY Q STATE(«http») RETURNS any)", "undefined-storage", "sys.Http"),
+        ("ABSTRACT TABLE T INHERITS «CDocument» ()", "undefined-table", "sys.CDoc"),
+    ],
+)
+def test_words_of_other_languages_and_names_of_sys_are_understood(language, text, code, meant) -> None:
+    assert f"did you mean `{meant}`?" in language.report(f"WORKSPACE W ({text});", code)
