@@ -1,23 +1,27 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 Work = TypeVar("Work")
+
+#: The most seconds that a group waits for more to come.
+_PATIENCE: Final = 0.001
 
 
 class Request(Generic[Work]):
     """A piece of work that waits for the pen, and what became of it."""
 
-    __slots__ = ("error", "finished", "leads", "result", "turn", "work")
+    __slots__ = ("called", "error", "finished", "leads", "left", "next", "result", "turn", "work")
 
     def __init__(self, work: Work) -> None:
         self.work = work
         self.turn = threading.Lock()
         self.turn.acquire()
-        self.leads = False
-        self.finished = False
+        self.finished = self.leads = self.called = self.left = False
+        self.next: Self | None = None
         self.result: Any = None
         self.error: Exception | None = None
 
@@ -52,6 +56,8 @@ class GroupCommit(Generic[Work]):
         self._lock = threading.Lock()
         self._put_down = threading.Condition(self._lock)
         self._waiting: list[Request[Work]] = []
+        self._expected = 1
+        self._took = 0.0
         self._is_taken = False
         self._is_closed = False
 
@@ -82,33 +88,61 @@ class GroupCommit(Generic[Work]):
     def _wait(self, request: Request[Work]) -> None:
         try:
             request.turn.acquire()
-        except BaseException:  # Ctrl-C: nobody will wait for this request, and nobody must wait for it
+        except BaseException:  # Ctrl-C: nobody waits for this request any more, and it calls nobody
             with self._lock:
+                request.left = True
                 if request in self._waiting:
                     self._waiting.remove(request)
-                leads = request.leads and not request.finished
-            if leads:
+            if request.leads and not request.finished:
                 self._hand_on(request, [])
+            elif request.called:
+                self._call_next(request)
             raise
+        self._call_next(request)
 
     def _lead(self, request: Request[Work]) -> None:
-        with self._lock:
-            group, self._waiting = self._waiting, []
+        group: list[Request[Work]] = []
         try:
+            self._gather()
+            with self._lock:
+                group, self._waiting = self._waiting, []
+            start = time.perf_counter()
             self._commit(group)
+            self._took = time.perf_counter() - start
         finally:
             self._hand_on(request, group)
 
+    def _gather(self) -> None:
+        """Let those come who wrote just now: one commit for all is sooner done than two."""
+        if len(self._waiting) < self._expected:
+            end = time.perf_counter() + min(self._took, _PATIENCE)
+            while len(self._waiting) < self._expected and time.perf_counter() < end:
+                time.sleep(0)
+
     def _hand_on(self, leader: Request[Work], group: Sequence[Request[Work]]) -> None:
         with self._lock:
+            self._expected = len(group) + len(self._waiting)
             # After Ctrl-C, what the leader has not come to is left to the next.
-            self._waiting[:0] = [one for one in group if one is not leader and not one.finished]
+            rest = [one for one in group if not one.finished and one is not leader and not one.left]
+            self._waiting[:0] = rest
+            called = [one for one in group if one.finished and one is not leader]
             if self._waiting:
                 self._waiting[0].leads = True
-                group = [*group, self._waiting[0]]
+                called.append(self._waiting[0])
             else:
                 self._is_taken = False
                 self._put_down.notify_all()
-        for one in group:
-            if one is not leader and (one.finished or one.leads):
+            before = leader
+            for one in called:
+                before.next = before = one
+        self._call_next(leader)
+
+    def _call_next(self, request: Request[Work]) -> None:
+        """Wake the next of a group; each wakes one, so that they do not all crowd for the interpreter."""
+        with self._lock:
+            one = request.next
+            while one is not None and (one.left or one.called):
+                one = one.next
+            if one is not None:
+                one.called = True
                 one.turn.release()

@@ -20,11 +20,11 @@ from statehold.rows._time import SystemClock
 from statehold.sdk import Clock
 
 _GET: Final = "SELECT value, expires FROM rows WHERE partition = ? AND clustering = ?"
-_READ: Final = {
-    reverse: "SELECT clustering, value FROM rows WHERE partition = ? AND clustering >= ? AND clustering < ?"
-    f" AND (expires IS NULL OR expires > ?) ORDER BY clustering {order} LIMIT ?"
-    for reverse, order in ((False, "ASC"), (True, "DESC"))
-}
+_BETWEEN: Final = (
+    "SELECT clustering, value FROM rows WHERE partition = ? AND clustering >= ? AND clustering < ?"
+    " AND (expires IS NULL OR expires > ?) ORDER BY clustering "
+)
+_READ: Final = {False: _BETWEEN + "ASC LIMIT ?", True: _BETWEEN + "DESC LIMIT ?"}
 _PUT: Final = "REPLACE INTO rows (partition, clustering, value, expires) VALUES (?, ?, ?, ?)"
 _DELETE: Final = "DELETE FROM rows WHERE partition = ? AND clustering = ?"
 _SWEEP: Final = (
