@@ -21,6 +21,12 @@ import itertools, json, os, signal, sys, threading, traceback
 from pathlib import Path
 import dataset
 from statehold.hosting import Host
+from statehold.loading import installed
+from statehold_vsql import compile_app
+
+# What is imported at its first use: a host is killed at its own work, not while it imports.
+installed().listing()
+compile_app(installed().packages())
 
 WRITES = {"execute", "executemany", "commit", "rollback", "close"}
 DISK = {"open", "write", "pwrite", "fsync", "rename", "replace", "unlink", "remove", "mkdir", "fchmod"}
@@ -52,7 +58,7 @@ for line in sys.stdin:
         try:
             main(**json.loads(line))
         except BaseException:
-            traceback.print_exc()
+            os.write(1, json.dumps({"failed": traceback.format_exc()}).encode() + b"\\n")
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
@@ -72,10 +78,11 @@ class Killer:
         request = {"data": str(self.folder), "image": str(self.images[version]), **how}
         self.hosts.stdin.write(json.dumps(request) + "\n")
         self.hosts.stdin.flush()
-        answer = json.loads(self.hosts.stdout.readline())
-        if "done" in answer:
+        answer = {}
+        while "signal" not in answer:
             answer |= json.loads(self.hosts.stdout.readline())
-        assert answer["signal"] or "done" in answer, "the deploy failed instead of being killed"
+        assert "failed" not in answer, answer["failed"]
+        assert answer["signal"] or "done" in answer
         return answer
 
     def check(self, version, *, done):
