@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -24,8 +25,15 @@ class Folders:
         """
         folders = cls(root.absolute())
         try:
+            # SQLite takes names in UTF-8 alone.
+            str(folders.root).encode()
             for folder in (folders.root, folders.images, folders.plugins, folders.root / "apps"):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except UnicodeEncodeError as error:
+            raise HostError(
+                f"the path of the data folder is not UTF-8: {os.fsencode(folders.root)!r}",
+                hint="Name another folder; where the name looks right, set the locale to UTF-8",
+            ) from error
         except OSError as error:
             raise HostError(
                 f"the data folder {root} cannot be made: {error.strerror}",

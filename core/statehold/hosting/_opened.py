@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 
 import attrs
 
@@ -37,3 +38,6 @@ class OpenStorage:
                 stacklevel=1,
                 source=self.impl,
             )
+
+
+Storages = Mapping[str, OpenStorage]

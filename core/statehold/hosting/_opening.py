@@ -1,20 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from statehold.hosting._context import forget_existing, make_context
 from statehold.hosting._freeing import free_storages
 from statehold.hosting._logger import HostedLogger
-from statehold.hosting._opened import OpenStorage
+from statehold.hosting._opened import OpenStorage, Storages
 from statehold.hosting._plan import Plan, PlannedStorage
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._trouble import Trouble
 from statehold.hosting._work import Work
 from statehold.loading import check_storage
 from statehold.sdk import DeployError, IWithProbe, PluginError
-
-Storages = Mapping[str, OpenStorage]
 
 
 @contextmanager

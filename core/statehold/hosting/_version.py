@@ -6,14 +6,12 @@ from types import TracebackType
 
 from statehold.hosting._access import Access
 from statehold.hosting._matrix import Matrix
-from statehold.hosting._opened import OpenStorage
+from statehold.hosting._opened import OpenStorage, Storages
 from statehold.hosting._partition import Partition
 from statehold.hosting._plan import Plan
 from statehold.hosting._status import FreeReport, VersionState
 from statehold.sdk import HostError
 from statehold_vsql.appdef import AppDef
-
-Storages = Mapping[str, OpenStorage]
 
 
 class AppVersion:
@@ -24,8 +22,10 @@ class AppVersion:
         name: the version's name.
         digest: the image's digest.
         appdef: its compiled declarations.
+        accesses: who may do what with each storage, by its name.
         partitions: its partitions, by number.
         warnings: what the deploy found that did not stop it.
+        files: the digests of the plugin files in use.
         state: where it stands.
 
     """
@@ -162,6 +162,10 @@ class Borrowed:
         return self._version
 
     def __enter__(self) -> Partition:
+        if self._version is not None:
+            raise HostError(
+                f"{self._version} is borrowed already", hint="Call borrow() for each `with` block anew"
+            )
         while not (version := self._pick()).acquire():
             pass  # It was replaced between the two steps: the next pick is another one.
         partitions = version.partitions

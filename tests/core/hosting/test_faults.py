@@ -34,6 +34,12 @@ def test_a_folder_that_cannot_be_made_is_a_host_error(folder):
         Host(Path(folder))
 
 
+def test_a_folder_whose_name_is_not_utf_8_is_a_host_error(tmp_path):
+    with pytest.raises(HostError, match=r"is not UTF-8: .*\\xff.*another folder"):
+        Host(tmp_path / os.fsdecode(b"\xff"))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_a_host_error(tmp_path):
     (tmp_path / "data").mkdir(mode=0o500)

@@ -116,6 +116,16 @@ def test_a_borrowed_version_stays_open_until_its_borrower_leaves(host, kitchen):
             use()
 
 
+def test_one_borrowing_cannot_be_entered_twice_and_forget_a_borrower(host, kitchen):
+    version = host.deploy(kitchen("1"))
+    borrowed = host.app("acme.kitchen").borrow()
+    with borrowed, pytest.raises(HostError, match="borrowed already"):
+        borrowed.__enter__()
+    with borrowed:
+        host.undeploy("acme.kitchen")
+    assert version.wait_freed(10).problems == ()
+
+
 def test_storages_open_in_the_order_of_what_they_require_and_are_freed_in_reverse(host, kitchen, caplog):
     caplog.set_level(logging.INFO, "statehold.acme")
     version = host.deploy(kitchen("1", parts=2))
