@@ -17,7 +17,6 @@ from statehold.cli._values import to_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-_MOMENT = 0.5
 _WIDEST, _NARROWEST = 10_000, 12
 
 
@@ -92,22 +91,10 @@ class Output:
         if self.json or not sys.stderr.isatty():
             yield lambda _: None
             return
-        import threading  # noqa: PLC0415
+        from statehold.cli._spinner import Spinner  # noqa: PLC0415
 
-        from rich.console import Console  # noqa: PLC0415
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-        columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-        progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        task = progress.add_task(text, total=None)
-        timer = threading.Timer(_MOMENT, progress.start)
-        timer.start()
-        try:
-            yield lambda step: progress.update(task, description=f"{text}: {step}")
-        finally:
-            timer.cancel()
-            timer.join()
-            progress.stop()
+        with Spinner(text) as spinner:
+            yield spinner.tell
 
 
 def terminal_width() -> int | None:

@@ -90,7 +90,8 @@ def command(
     failure: StateholdError | None = None
     with options.open(out, apps=[app]) as host, host.app(app).borrow(partition, version=version) as borrowed:
         try:
-            rows = call.run(borrowed, limit=limit + 1)
+            with out.progress(f"{wanted} {storage}"):
+                rows = call.run(borrowed, limit=limit + 1)
         except StateholdError as error:
             # Raised as soon as the plugin has been freed.
             failure = error if out.debug else without_traceback(error)

@@ -29,7 +29,8 @@ def command(out: Output, *, paths: tuple[Path, ...]) -> None:
     """
     from statehold.cli._sources import read_targets  # noqa: PLC0415
 
-    results = [(checked, _compile(checked)) for checked in read_targets(paths)]
+    with out.progress("checking"):
+        results = [(checked, _compile(checked)) for checked in read_targets(paths)]
     found = [(checked, _wanted(checked, compiled)) for checked, compiled in results]
     problems = [problem for checked, _ in found for problem in checked.problems]
     diagnostics = [(checked, item) for checked, items in found for item in items]

@@ -19,7 +19,8 @@ def command(out: Output, *, image: Path, files: bool) -> None:
     """Show what is in an IMAGE, or in an app's folder."""
     from statehold.images import inspect_image  # noqa: PLC0415
 
-    found = cast("Mapping[str, Any]", inspect_image(image))
+    with out.progress(f"inspecting {image}"):
+        found = cast("Mapping[str, Any]", inspect_image(image))
     out.document(found)
     if not out.json:
         for line in _lines(found):

@@ -29,7 +29,8 @@ def command(out: Output, options: HostOptions, *, app: str, version: str | None,
 
     # `acme.bills` is the deployed app, even where there is a folder of that name.
     if "/" in app or Path(app).is_file() or Path(app).name == "":
-        matrix = image_matrix(Path(app))
+        with out.progress(f"reading {app}"):
+            matrix = image_matrix(Path(app))
     else:
         with options.open(out, apps=[app]) as host:
             matrix = host.matrix(app, version)

@@ -15,7 +15,7 @@ def command(out: Output, options: HostOptions, app: str, version: str | None) ->
 
     The rows of its storages stay in the data folder.
     """
-    with options.open(out, apps=()) as host:
+    with options.open(out, apps=()) as host, out.progress(f"undeploying {app}"):
         host.undeploy(app, version)
     out.document({"app": app, "version": version})
     out.done(f"{app} {version} is gone" if version else f"{app} is gone")
