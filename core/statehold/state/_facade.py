@@ -209,6 +209,7 @@ def _counted(operation: Operation, rows: Rows, call: Callable[..., Any], counts:
 
     def get_batch(keys: Sequence[Key]) -> Any:
         nonlocal count
+        keys = _listed(keys)
         for key in keys:
             if key.__class__ is not whole:
                 raise _wrong_key(rows, operation, key)
@@ -232,6 +233,8 @@ def _counted_once(
     classes = (rows.Key, rows.Prefix) if operation is Operation.READ else (rows.Key,)
 
     def checked(asked: Any) -> Any:
+        if operation is Operation.GETBATCH:
+            asked = _listed(asked)
         for key in asked if operation is Operation.GETBATCH else (asked,):
             if key.__class__ not in classes:
                 raise _wrong_key(rows, operation, key)
@@ -241,10 +244,17 @@ def _counted_once(
     return checked
 
 
+def _listed(keys: Sequence[Key]) -> Sequence[Key]:
+    # To look at what an iterator gives would leave nothing of it for the storage.
+    return keys if isinstance(keys, list | tuple) else tuple(keys)
+
+
 def _intent(operation: Operation, rows: Rows, impl: Any, counts: CallCounts | None) -> Any:
     def check(key: object) -> None:
         if key.__class__ is not rows.Key:
             raise _wrong_key(rows, operation, key)
+
+    def count() -> None:
         if counts is not None:
             counts.add(operation)
 
@@ -255,6 +265,7 @@ def _intent(operation: Operation, rows: Rows, impl: Any, counts: CallCounts | No
             check(key)
             if type(value) is not rows.Value:
                 value = rows.value(**_mapping(rows, operation, value))
+            count()
             return Intent(key, prepare(key, value), is_new=True)
 
         return insert
@@ -265,6 +276,7 @@ def _intent(operation: Operation, rows: Rows, impl: Any, counts: CallCounts | No
         if type(existing) is not rows.Value:
             raise _wrong_value(rows, operation, existing)
         changed = rows.changes(_mapping(rows, operation, changes))
+        count()
         return Intent(key, change(key, existing, changed), is_new=False)
 
     return update

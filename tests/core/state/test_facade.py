@@ -135,6 +135,25 @@ def test_a_key_of_another_storage_never_reaches_the_storage() -> None:
     assert notes.calls == []
 
 
+def test_keys_of_a_batch_may_come_from_an_iterator() -> None:
+    notes = Notes()
+    keys = [ROWS.key(1, Id=number) for number in range(3)]
+    notes.rows[keys[1]] = ROWS.value(Text="one")
+    facade = compile_facade(ROWS, notes, {Operation.GETBATCH}, refuse=refuse, counts=CallCounts())
+    assert facade.get_batch(iter(keys)) == [None, ROWS.value(Text="one"), None]  # type: ignore[arg-type]
+
+
+def test_a_change_with_a_wrong_value_is_not_counted() -> None:
+    counts = CallCounts()
+    facade = compile_facade(ROWS, Notes(), set(Operation), refuse=refuse, counts=counts)
+    key = facade.key(1, Id=1)
+    with pytest.raises(SchemaError):
+        facade.insert(key, {"Text": 1})
+    with pytest.raises(SchemaError):
+        facade.update(key, ROWS.value(), {"Text": 1})
+    assert (counts.calls(Operation.INSERT), counts.calls(Operation.UPDATE)) == (0, 0)
+
+
 def test_read_takes_a_partial_key() -> None:
     facade = compile_facade(ROWS, Notes(), {Operation.READ}, refuse=refuse, counts=CallCounts())
     assert list(facade.read(facade.prefix(1))) == []
