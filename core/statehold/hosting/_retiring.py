@@ -66,11 +66,19 @@ class Retirer:
             thread.join()
 
     def _free(self, version: AppVersion) -> None:
-        report = free_version(version, self._settings)
+        try:
+            report = free_version(version, self._settings)
+        except Exception as error:
+            # Whoever waits for the report would wait for ever.
+            self._settings.logger.exception("%s %s could not be freed", version.app, version.name)
+            problem = f"{version.app} {version.name} could not be freed: {type(error).__name__}: {error}"
+            report = FreeReport(app=version.app, version=version.name, storages=0, problems=(problem,))
         with self._lock:
             del self._live[id(version)]
-        self._after(report)
-        version.set_freed(report)
+        try:
+            self._after(report)
+        finally:
+            version.set_freed(report)
 
 
 def _work(jobs: SimpleQueue[Job | None]) -> None:

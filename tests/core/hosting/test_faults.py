@@ -95,6 +95,20 @@ def test_a_registry_that_cannot_grow_changes_nothing_and_frees_the_new_version(h
     assert {(version.app, version.name) for version in host._retirer.live} == running
 
 
+def test_a_defect_while_a_version_is_freed_is_reported_and_nobody_waits_for_ever(host, kitchen, monkeypatch):
+    def fail(_):
+        raise RuntimeError("out of luck")
+
+    version = host.deploy(kitchen("1"))
+    with monkeypatch.context() as patched:
+        patched.setattr("statehold.hosting._retiring.VersionPlugins.survivors", fail)
+        host.deploy(kitchen("2"))
+        problem = "acme.kitchen 1 could not be freed: RuntimeError: out of luck"
+        assert version.wait_freed(10).problems == (problem,)
+    assert host.warnings == (problem,)
+    assert reading(host) == 2000
+
+
 def test_strange_files_in_the_data_folder_are_cleaned_and_do_no_harm(open_host, kitchen, tmp_path):
     host = open_host()
     host.deploy(kitchen("1"))
