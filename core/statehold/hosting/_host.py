@@ -48,7 +48,8 @@ class Host:
             that `close` waits for borrowers.
         clock: the time that storages see.
         logger: where the host reports; `statehold.host` by default.
-        count_calls: whether facades count their calls.
+        count_calls: whether facades count their calls and look at the classes of keys; without, a permitted
+            GET is the storage's own method.
 
     Raises:
         HostError: another process works on the folder, or it cannot be written.

@@ -454,6 +454,16 @@ def test_calls_are_counted_by_storage_and_user(host, kitchen):
         assert partition.counts["kitchen.Scada", "kitchen.Show"].calls(Operation.GET) == 3
 
 
+def test_without_counting_a_permitted_operation_is_the_storage_s_own_method(open_host, kitchen):
+    host = open_host(count_calls=False)
+    host.deploy(kitchen("1"))
+    with host.app("acme.kitchen").borrow() as partition:
+        show = partition.facades("kitchen.Show")["kitchen.Scada"]
+        assert show.get == partition.storage("kitchen.Scada").get
+        with pytest.raises(ScopeError):
+            show.insert(show.key(1, Device="oven"), {"Reading": 5})
+
+
 def test_undeploying_forgets_the_app_and_its_files_but_not_its_data(host, kitchen, tmp_path):
     version = host.deploy(kitchen("1"))
     host.undeploy("acme.kitchen")
