@@ -29,6 +29,8 @@ from statehold.rows._errors import (
 )
 from statehold.rows._keys import MAX_KEY, Column, Columns, decode, encode
 from statehold.rows._memory import MemoryDriver
+from statehold.rows._options import Durability
+from statehold.rows._postgres import PostgresDriver
 from statehold.rows._protocols import Row, RowDriver, RowKey, RowStore
 from statehold.rows._sqlite import SqliteDriver
 from statehold.rows._steps import MAX_VALUE
@@ -42,8 +44,10 @@ __all__ = [
     "CompareAndDelete",
     "CompareAndSwap",
     "Delete",
+    "Durability",
     "MemoryDriver",
     "Outcome",
+    "PostgresDriver",
     "Put",
     "PutIfAbsent",
     "Row",

@@ -12,8 +12,8 @@ from statehold.rows._changes import Outcome
 from statehold.rows._driver import BaseDriver
 from statehold.rows._errors import StoreClosedError
 from statehold.rows._group import GroupCommit, Request
+from statehold.rows._options import Durability
 from statehold.rows._pool import Pool
-from statehold.rows._sqlite_file import Durability
 from statehold.rows._steps import ByteKey, Entry, Step, decide
 from statehold.rows._store import BaseStore
 from statehold.rows._time import SystemClock

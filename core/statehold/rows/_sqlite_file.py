@@ -7,7 +7,7 @@ import os
 import sqlite3
 import tempfile
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from statehold.rows._errors import (
     RowStoreError,
@@ -20,8 +20,7 @@ from statehold.rows._errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
-
-Durability: TypeAlias = Literal["full", "relaxed"]
+from statehold.rows._options import Durability
 
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"full": "FULL", "relaxed": "NORMAL"}
 _APPLICATION: Final = 0x53484C44  # "SHLD"

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+
+class PostgresServer:
+    """A server of our own on a UNIX socket, which ends with the test run."""
+
+    def __init__(self, programs: Path, folder: Path, user: str | None):
+        self._programs, self._folder, self._user = programs, folder, user
+        self._process = None
+
+    def initialize(self):
+        self._run("initdb", "-D", "data", "-U", "statehold", "--auth=trust", "--encoding=UTF8", "--no-locale")
+
+    def start(self):
+        # Ended by the system, should the test run be killed.
+        leash = ["setpriv", "--pdeathsig", "INT", "--"] if shutil.which("setpriv") else []
+        settings = {"listen_addresses": "", "unix_socket_directories": self._folder, "max_connections": 50}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*leash, self._programs / "postgres", "-D", "data", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **self._as_user(),
+            )
+        import psycopg
+
+        end = time.monotonic() + 30
+        while True:
+            try:
+                psycopg.connect(self.conninfo).close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > end or self._process.poll() is not None:
+                    raise
+                time.sleep(0.02)
+
+    def stop(self, number: int = signal.SIGINT):
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+    @property
+    def conninfo(self) -> str:
+        return f"host={self._folder} user=statehold dbname=postgres"
+
+    def schema(self, name: str) -> str:
+        """Return the conninfo of an empty schema."""
+        import psycopg
+
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}")
+        return f"{self.conninfo} options='-c search_path={name}'"
+
+    def _run(self, program, *arguments):
+        subprocess.run(
+            [self._programs / program, *arguments], check=True, capture_output=True, **self._as_user()
+        )
+
+    def _as_user(self):
+        who = {"user": self._user, "group": pwd.getpwnam(self._user).pw_gid} if self._user else {}
+        return {"cwd": self._folder, "extra_groups": [] if self._user else None, **who}
+
+
+def _programs() -> Path | None:
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if on_path := shutil.which("initdb"):
+        found.append(Path(on_path).resolve().parent)
+    return max(found, key=lambda path: [int(part) for part in path.parts if part.isdigit()], default=None)
+
+
+def _install():
+    if os.getuid() != 0 or not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
+        return "no PostgreSQL found, and only root on Debian can install one here"
+    # No server of the system's own is to start: the run level says so.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    wait = ("-o", "DPkg::Lock::Timeout=120")
+    for command in (("update", "-q"), ("install", "-q", "-y", "--no-install-recommends", "postgresql")):
+        try:
+            done = subprocess.run(
+                ["apt-get", *wait, *command],
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"apt-get {command[0]} took more than 300 s"
+        if done.returncode and command[0] == "install":
+            return f"no PostgreSQL found, and apt-get cannot install it: {done.stderr.strip()[-300:]}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'statehold[postgres]'")
+    programs = _programs()
+    if programs is None:
+        if reason := _install():
+            pytest.skip(reason)
+        programs = _programs()
+        if programs is None:
+            pytest.skip("PostgreSQL was installed, but its initdb is nowhere to be found")
+    user = None
+    if os.getuid() == 0:  # as which PostgreSQL refuses to run
+        names = {entry.pw_name for entry in pwd.getpwall()}
+        user = next((name for name in ("postgres", "nobody") if name in names), None)
+        if user is None:
+            pytest.skip("PostgreSQL does not run as root, and there is no user postgres or nobody")
+    folder = Path(tempfile.mkdtemp(prefix="statehold-postgres-"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        if user is not None:
+            shutil.chown(folder, user)
+        server = PostgresServer(programs, folder, user)
+        try:
+            server.initialize()
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"initdb failed: {error.stderr.decode(errors='replace')[-300:]}")
+        server.start()
+        stack.callback(server.stop)
+        yield server
