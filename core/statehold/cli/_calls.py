@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from statehold.sdk import Key, StorageError, Value, fields
+from statehold.sdk import Key, StateholdError, StorageError, Value, fields
 from statehold_vsql import Operation, Scope
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ class StorageCall:
             intent = facade.update(key, existing, self.value)
         apply_intents({self.storage: partition.storage(self.storage)}, {self.storage: [intent]})
         return _row(intent.key, intent.value)
+
+
+def without_secrets(error: StateholdError, partition: Partition) -> StateholdError:
+    """Return the error with the app's secrets taken out of what it says, and out of what led to it."""
+    redact, shown = partition.redact, "".join(traceback.format_exception(error))
+    error.message, error.hint = redact(error.message), redact(error.hint)
+    error.args = (redact(str(error)),)
+    if redact(shown) != shown:
+        error.__cause__ = error.__context__ = error.__traceback__ = None
+    return error
 
 
 def without_traceback(error: E) -> E:

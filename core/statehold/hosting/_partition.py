@@ -19,6 +19,7 @@ class Partition:
         self.number = number
         self._where = f"partition {number} of {plan.app} {plan.version}"
         self._accesses = plan.accesses
+        self._redactor = plan.redactor
         self._storages = dict(storages)
         self._maker = FacadeMaker(plan, storages, self._where, count_calls=count_calls)
         self._facades = {
@@ -81,6 +82,10 @@ class Partition:
         if facade is None:
             facade = self._scoped.setdefault((storage, scope), self._maker.for_scope(storage, scope))
         return facade
+
+    def redact(self, text: str) -> str:
+        """Return *text* without the app's secrets: what a storage says in an error may hold one."""
+        return self._redactor.redact(text)
 
     def close(self) -> None:
         """Let every facade raise FreedError and hold no storage any more; the host calls it."""

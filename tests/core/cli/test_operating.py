@@ -13,6 +13,7 @@ import termios
 import pytest
 from click.shell_completion import ShellComplete
 
+from statehold.cli import run
 from statehold.cli._group import cli
 from statehold.hosting import Host
 
@@ -318,3 +319,26 @@ def test_errors_in_declarations_are_shown_by_a_deploy_as_by_a_check(
     assert error["type"] == "CompileError"
     assert len(error["diagnostics"]) == 1
     assert data.exists()
+
+
+@pytest.mark.parametrize("defect", ["StorageError", "ValueError"])
+@pytest.mark.parametrize("options", [[], ["--json"], ["--debug"]], ids=str)
+def test_no_error_of_a_storage_shows_a_secret(statehold, samples, data, tmp_path, capsys, defect, options):
+    folder = shutil.copytree(samples / "acme.bills", tmp_path / "acme.bills")
+    (code,) = folder.glob("image/pkg/acme.example/bills/storages/bills_scada/_scada.py")
+    text = code.read_text()
+    keep = text.replace(
+        "        self._value =", "        self.told = ctx.config.Password.reveal()\n        self._value ="
+    )
+    code.write_text(
+        f"{keep}\n\ndef _get(self, key):\n    raise {defect}('no: ' + self.told)\n\nScada.get = _get\n"
+    )
+    (data / "secrets").mkdir(parents=True)
+    (data / "secrets" / "Scada_Password").write_text("let me in")
+    statehold("deploy", folder)
+    key = '{"Device": "oven", "Point": "heat"}'
+    arguments = ["call", "acme.bills", "bills.Scada", "GET", "--scope", "QUERIES", "--key", key]
+    assert run([*arguments, *options]) == 1
+    told = "".join(capsys.readouterr())
+    assert "no: ***" in told
+    assert "let me in" not in told

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from statehold.cli._calls import StorageCall, without_traceback
+from statehold.cli._calls import StorageCall, without_secrets, without_traceback
 from statehold.cli._hosts import HostOptions, app_argument, host_command
 from statehold.cli._output import Output
 from statehold.cli._text import plural, printable
@@ -101,6 +101,8 @@ def command(
                 hint="A storage raises StorageError for what callers do wrong; --debug shows where this was",
             )
             failure.__cause__ = error if out.debug else None
+        if failure is not None:
+            failure = without_secrets(failure, borrowed)
     if failure is not None:
         raise failure
     more = wanted is Operation.READ and len(rows) > limit
