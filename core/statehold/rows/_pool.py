@@ -50,6 +50,8 @@ class Pool(Generic[Item]):
 
     def take(self) -> Item:
         """Return an item that nobody else has; `give` or `drop` it."""
+        if self._is_closed:  # or a busy pool would never be empty, and `close` wait for ever
+            raise self._closed()
         try:
             item = self._idle.get_nowait()
         except Empty:
