@@ -13,10 +13,11 @@ from statehold_vsql.syntax._literals import BadLiteral, fraction_value, number_v
 from statehold_vsql.syntax._tables import END, Tables
 from statehold_vsql.syntax.nodes import Fraction, Name, NameRef, Number, Span, Text
 
-# Possessive throughout: whatever the text, nothing is ever read twice.
+# Written so that whatever the text, nothing is read more than twice. Only single characters are repeated
+# possessively: with groups, Python before 3.11.5 finds the wrong match.
 _SPACE = r"[ \t\r\n]*+"
-_COMMENT = r"--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*+\*/"
-_GAP = rf"{_SPACE}(?:(?:{_COMMENT}){_SPACE})*+"
+_COMMENT = r"--[^\n]*+|/\*[^*]*+(?:\*(?!/)[^*]*+)*\*/"
+_GAP = rf"{_SPACE}(?:(?:{_COMMENT}){_SPACE})*"
 
 _LONGEST_NAME = 255
 _IN_STORAGES = frozenset(
@@ -65,9 +66,9 @@ class Lexer:
 
     def __init__(self, tables: Tables) -> None:
         kinds = {kind for row in tables.actions for kind in row}
-        name = f"(?>{tables.patterns['NAME']})"
+        name = tables.patterns["NAME"]
         self.pattern = re.compile(
-            rf"{_SPACE}((?:(?:{_COMMENT}){_SPACE})*+)"
+            rf"{_SPACE}((?:(?:{_COMMENT}){_SPACE})*)(?!--|/\*)"
             rf"(?:({name})(?:{_GAP}\.{_GAP}({name}))?|([;,])|([()])|({tables.patterns['STRING']})"
             rf"|({tables.patterns['NUMBER']})|(<>|<=|>=|!=|[-=<>+*%.]|/(?!\*))|({tables.patterns['RAW']}))"
         )
