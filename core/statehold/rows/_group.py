@@ -122,6 +122,10 @@ class GroupCommit(Generic[Work]):
     def _hand_on(self, leader: Request[Work], group: Sequence[Request[Work]]) -> None:
         with self._lock:
             self._expected = len(group) + len(self._waiting)
+            if self._expected == 1 and leader.finished:
+                self._is_taken = False
+                self._put_down.notify_all()
+                return
             # After Ctrl-C, what the leader has not come to is left to the next.
             rest = [one for one in group if not one.finished and one is not leader and not one.left]
             self._waiting[:0] = rest

@@ -37,6 +37,8 @@ def encode(columns: Columns) -> bytes:
 
     """
     try:
+        if len(columns) == 1:
+            return _ENCODERS[type(columns[0])](columns[0])
         return b"".join([_ENCODERS[type(column)](column) for column in columns])
     except KeyError:
         return b"".join([_encoder(column)(column) for column in columns])
