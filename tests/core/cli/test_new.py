@@ -71,6 +71,32 @@ def test_a_name_that_is_no_plugin_name_is_wrong_usage(statehold, tmp_path, name)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("class", "class is a keyword of Python"),
+        ("json", "a module json is there already"),
+        ("pytest", "a module pytest is there already"),
+        ("http", "a module http is there already"),
+        ("send-mail", "SendMail is a storage of Statehold's own"),
+        ("table", "Table is a storage of Statehold's own"),
+        ("view", "View is a storage of Statehold's own"),
+    ],
+)
+def test_a_plugin_gets_no_name_that_is_taken(statehold, tmp_path, name, reason):
+    told = statehold("new", "plugin", name, "--into", tmp_path, code=2)
+    assert reason in told
+    assert f"like 'my-{name}'" in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_application_is_not_called_sys(statehold, tmp_path):
+    assert "of the package that all stand on" in statehold(
+        "new", "app", "you.sys", "--into", tmp_path, code=2
+    )
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["shop", "a.b.c", "You.shop", "you.", "../you.shop", "you/shop"])
 def test_a_name_that_is_no_app_name_is_wrong_usage(statehold, tmp_path, name):
     assert "no application name" in statehold("new", "app", name, "--into", tmp_path, code=2)

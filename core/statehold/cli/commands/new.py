@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import keyword
 import re
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -8,6 +11,7 @@ import click
 from statehold.cli._options import common
 from statehold.cli._output import Output
 from statehold.cli._scaffold import write_scaffold
+from statehold_vsql import StorageEngine
 
 _PLUGIN = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 _APP = re.compile(r"([a-z][a-z0-9]*)\.([a-z][a-z0-9]*)")
@@ -41,6 +45,11 @@ def plugin(out: Output, name: str, into: Path) -> None:
         )
     package = name.replace("-", "_")
     storage = "".join(word.capitalize() for word in package.split("_"))
+    if taken := _taken(package, storage):
+        raise click.BadParameter(
+            f"{name!r} cannot be the plugin's name: {taken}. Add a word, like 'my-{name}'.",
+            param_hint="NAME",
+        )
     files = write_scaffold("plugin", into / name, {"NAME": name, "PACKAGE": package, "STORAGE": storage})
     _report(out, into / name, files, f"the plugin {name} with the storage {storage}", "python -m pytest")
 
@@ -57,8 +66,30 @@ def app(out: Output, name: str, into: Path) -> None:
             f"{name!r} is no application name: expected owner.app in lower case, like 'acme.bills'.",
             param_hint="NAME",
         )
+    if found[2] == "sys":
+        raise click.BadParameter(
+            f"{name!r} cannot be the application's name: its package would be called sys, which is the name "
+            "of the package that all stand on.",
+            param_hint="NAME",
+        )
     files = write_scaffold("app", into / name, {"OWNER": found[1], "APP": found[2]})
     _report(out, into / name, files, f"the application {name}", "statehold check . && python -m pytest")
+
+
+def _taken(package: str, storage: str) -> str:
+    """Say why a plugin cannot have these names, or nothing if it can."""
+    from statehold.loading import installed  # noqa: PLC0415 - only here
+
+    if keyword.iskeyword(package):
+        return f"{package} is a keyword of Python"
+    # The plugin's modules would hide those, or be hidden by them.
+    found = package in sys.stdlib_module_names or find_spec(package)
+    if found and (found is True or found.origin):
+        return f"a module {package} is there already"
+    catalog = installed()
+    if storage in {*catalog.names(engine=StorageEngine.BUILTIN), *catalog.announced()}:
+        return f"{storage} is a storage of Statehold's own"
+    return ""
 
 
 def _report(out: Output, folder: Path, files: tuple[Path, ...], what: str, then: str) -> None:
