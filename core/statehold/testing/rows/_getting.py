@@ -53,7 +53,9 @@ class Getting(Case):
         assert [store.get(("p",), (place,)) for place in range(len(values))] == values
         assert [row.value for row in store.read(("p",))] == values
 
-    @pytest.mark.parametrize("value", [None, "text", 5, bytearray(b"x"), memoryview(b"x")], ids=lambda value: type(value).__name__)
+    @pytest.mark.parametrize(
+        "value", [None, "text", 5, bytearray(b"x"), memoryview(b"x")], ids=lambda value: type(value).__name__
+    )
     def test_g7_no_value(self, store: RowStore, value: Any) -> None:
         """A value that is not bytes is refused, so that nobody changes it afterwards."""
         with pytest.raises(RowValueError, match="expected a value of bytes"):
