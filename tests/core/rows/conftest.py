@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -106,16 +107,24 @@ def _install():
     return None
 
 
+def _found() -> tuple[Path | None, str | None]:
+    """Return where the programs are, installed if need be, or why they are not."""
+    # One at a time: several processes share a test run, and apt-get refuses a second one.
+    with (Path(tempfile.gettempdir()) / "statehold-postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        programs, reason = _programs(), None
+        if programs is None:
+            reason = _install() or "PostgreSQL was installed, but its initdb is nowhere to be found"
+            programs = _programs()
+    return programs, reason
+
+
 @pytest.fixture(scope="session")
 def postgres():
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'statehold[postgres]'")
-    programs = _programs()
+    programs, reason = _found()
     if programs is None:
-        if reason := _install():
-            pytest.skip(reason)
-        programs = _programs()
-        if programs is None:
-            pytest.skip("PostgreSQL was installed, but its initdb is nowhere to be found")
+        pytest.skip(reason)
     user = None
     if os.getuid() == 0:  # as which PostgreSQL refuses to run
         names = {entry.pw_name for entry in pwd.getpwall()}
