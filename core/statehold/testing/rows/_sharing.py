@@ -100,7 +100,7 @@ class Sharing(Case):
     def test_c7_closed_meanwhile(self, driver: RowDriver) -> None:
         """`close` while calls are in flight ends each with its result or `StoreClosedError`, and no later."""
         store = driver.create(NAME)
-        started = threading.Barrier(self.callers + 1)
+        started, busy = threading.Barrier(self.callers + 1), threading.Event()
 
         def use(call: Callable[[int], object]) -> int:
             started.wait(self.patience)
@@ -109,6 +109,8 @@ class Sharing(Case):
                     call(number)
                 except StoreClosedError:
                     return number
+                if number == self.calls:
+                    busy.set()
             raise AssertionError("unreachable")
 
         def write(caller: int) -> Callable[[], int]:
@@ -119,8 +121,7 @@ class Sharing(Case):
 
         def close() -> int:
             started.wait(self.patience)
-            while store.get(("row", 0), (self.calls,)) is None:
-                pass
+            busy.wait(self.patience)
             store.close()
             return 0
 
