@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import attrs
 
@@ -20,13 +20,17 @@ class Compilation:
 
 
 def compile_app(
-    packages: Mapping[str, Mapping[str, str]], *, contracts: Mapping[str, Contract] | None = None
+    packages: Mapping[str, Mapping[str, str]],
+    *,
+    contracts: Mapping[str, Contract] | None = None,
+    with_plugin: Collection[str] = (),
 ) -> Compilation:
     """Compile an application, and report all independent errors of all its files.
 
     `packages` maps the path of each package to its files, name to text. Only what is passed is
     compiled: `sys` too. `contracts`, by provider name, say what known providers offer; storages of
-    ENGINE BUILTIN and PYPLUGIN are held against them. Without them that is left to the deployment.
+    ENGINE BUILTIN and PYPLUGIN are held against them. Without them that is left to the deployment, and
+    so it is with PYPLUGIN in the packages of `with_plugin`: what their own plugin brings comes first there.
     Diagnostics come in the order of packages and files as given, then of the text. Never raises.
     """
     report = Report()
@@ -35,7 +39,7 @@ def compile_app(
         package = Package(path, len(parsed))
         parsed.append(package)
         _parse(package, files, report)
-    appdef = analyse(parsed, report, contracts)
+    appdef = analyse(parsed, report, contracts, with_plugin)
     return Compilation(appdef=appdef, diagnostics=report.diagnostics())
 
 

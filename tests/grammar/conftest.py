@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 
 import pytest
@@ -21,6 +21,7 @@ class Language:
         text: str,
         *,
         contracts: Mapping[str, Contract] | None = None,
+        with_plugin: Collection[str] = (),
         others: Mapping[str, str] | None = None,
         application: str = "APPLICATION bills ();",
         sys: str | None = SYS,
@@ -29,7 +30,7 @@ class Language:
         packages["example.com/bills"] = {"bills.vsql": text, "app.vsql": application}
         for path, other in (others or {}).items():
             packages[path] = {f"{path.rpartition('/')[2]}.vsql": other}
-        return compile_app(packages, contracts=contracts)
+        return compile_app(packages, contracts=contracts, with_plugin=with_plugin)
 
     def accepts(self, text: str, **options: object) -> AppDef:
         """Compile without any diagnostic, warnings included."""

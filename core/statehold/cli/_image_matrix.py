@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from statehold.hosting import Matrix, Permission, StorageAccess
 from statehold.images import StorageSettings, open_image
 from statehold.loading import installed
 from statehold.sdk import CompileError, Contract
-from statehold_vsql import Operation, Scope, compile_app
+from statehold_vsql import Operation, Scope, StorageEngine, compile_app
 from statehold_vsql.appdef import StorageDef
 
 
@@ -24,7 +24,8 @@ def image_matrix(path: Path) -> Matrix:
     with open_image(path) as image:
         catalog = installed()
         contracts = catalog.contracts()
-        compiled = compile_app(catalog.complete(image.packages), contracts=contracts)
+        with_plugin = {plugin.package for plugin in image.plugins}
+        compiled = compile_app(catalog.complete(image.packages), contracts=contracts, with_plugin=with_plugin)
         if compiled.appdef is None:
             raise CompileError(
                 f"the declarations of {path} have errors",
@@ -38,13 +39,18 @@ def image_matrix(path: Path) -> Matrix:
             if (
                 access := _access(
                     definition,
-                    contracts.get(definition.provider),
+                    None if _is_left(definition, with_plugin) else contracts.get(definition.provider),
                     image.descriptor.storages.get(str(name), StorageSettings()),
-                    provided=definition.provider not in announced,
+                    provided=definition.engine is not StorageEngine.BUILTIN
+                    or definition.provider not in announced,
                 )
             )
         )
         return Matrix(app=image.app, version=image.version, storages=storages)
+
+
+def _is_left(definition: StorageDef, with_plugin: Collection[str]) -> bool:
+    return definition.engine is StorageEngine.PYPLUGIN and definition.position.package in with_plugin
 
 
 def _access(

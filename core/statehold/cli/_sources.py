@@ -19,11 +19,13 @@ class Checked:
     """What is to be checked together: the texts of packages, and what is wrong beside their texts.
 
     `asked` are the packages whose diagnostics are wanted; the others are there to be imported.
+    `with_plugin` are those that bring a plugin, as a file or as its sources.
     """
 
     packages: Mapping[str, Mapping[str, str]]
     sources: Mapping[tuple[str, str], Source]
     asked: frozenset[str]
+    with_plugin: frozenset[str]
     problems: tuple[str, ...] = ()
 
     @property
@@ -63,13 +65,18 @@ def read_image(path: Path) -> Checked:
     from statehold.images import open_image  # noqa: PLC0415
 
     with open_image(path) as image:
-        packages = image.packages
+        packages, plugins = image.packages, image.plugins
     sources = {
         (package, name): Source(f"{path}:{package}/{name}", text)
         for package, files in packages.items()
         for name, text in files.items()
     }
-    return Checked(packages=packages, sources=sources, asked=frozenset(packages))
+    return Checked(
+        packages=packages,
+        sources=sources,
+        asked=frozenset(packages),
+        with_plugin=frozenset(plugin.package for plugin in plugins),
+    )
 
 
 def _app(folder: Path) -> Checked:
@@ -130,4 +137,14 @@ def _read(
             text = path.read_bytes().decode("utf-8-sig", "surrogateescape")
             texts.setdefault(package, {})[path.name] = text
             sources[package, path.name] = Source(str(path), text)
-    return Checked(packages=texts, sources=sources, asked=asked or frozenset(texts), problems=problems)
+    return Checked(
+        packages=texts,
+        sources=sources,
+        asked=asked or frozenset(texts),
+        with_plugin=frozenset(package for package, paths in files.items() if _has_plugin(paths)),
+        problems=problems,
+    )
+
+
+def _has_plugin(schemas: list[Path]) -> bool:
+    return any((path.parent / "storages").is_dir() or any(path.parent.glob("storages-*")) for path in schemas)

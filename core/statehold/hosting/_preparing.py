@@ -58,7 +58,9 @@ class Preparer:
         # What third parties provide is checked when it is resolved: the image may bring its own.
         own = {*self._catalog.names(engine=StorageEngine.BUILTIN), *self._catalog.announced()}
         compilation = compile_app(
-            self._catalog.complete(image.packages), contracts=self._catalog.contracts(own)
+            self._catalog.complete(image.packages),
+            contracts=self._catalog.contracts(own),
+            with_plugin={plugin.package for plugin in image.plugins},
         )
         errors = [found for found in compilation.diagnostics if found.severity is Severity.ERROR]
         if compilation.appdef is None:

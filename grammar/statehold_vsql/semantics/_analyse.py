@@ -28,7 +28,10 @@ _EXTENSIONS = frozenset({Kind.COMMAND, Kind.QUERY, Kind.PROJECTOR, Kind.JOB, Kin
 
 
 def analyse(
-    packages: list[Package], report: Report, contracts: Mapping[str, Contract] | None
+    packages: list[Package],
+    report: Report,
+    contracts: Mapping[str, Contract] | None,
+    with_plugin: Collection[str],
 ) -> AppDef | None:
     """Check parsed packages, all of them completely; return the application, None if it has errors."""
     model = Model(packages)
@@ -37,7 +40,7 @@ def analyse(
     names = Names(model, report)
     link_workspaces(model, names, report)
 
-    storages = Storages(names, report, contracts)
+    storages = Storages(names, report, contracts, with_plugin)
     for symbol in _of(model, {Kind.STORAGE}):
         symbol.info = storages.check(symbol)
     tables = resolve_kinds(model, names, report)

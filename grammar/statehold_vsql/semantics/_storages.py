@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from msgspec import Struct
@@ -31,10 +31,17 @@ class StorageInfo(Struct, frozen=True):
 class Storages:
     """Checks the declarations of storages, and holds them against the contracts of known providers."""
 
-    def __init__(self, names: Names, report: Report, contracts: Mapping[str, Contract] | None) -> None:
+    def __init__(
+        self,
+        names: Names,
+        report: Report,
+        contracts: Mapping[str, Contract] | None,
+        with_plugin: Collection[str],
+    ) -> None:
         self._names = names
         self._report = report
         self._contracts = contracts
+        self._with_plugin = frozenset(with_plugin)
 
     def check(self, symbol: Symbol) -> StorageInfo:
         """Check one declaration."""
@@ -45,7 +52,9 @@ class Storages:
         engine = self._engine(symbol, block)
         provider = node.provider.text if node.provider is not None else symbol.name
         contract = None
-        if self._contracts is not None and engine in _RESOLVED_HERE:
+        # The plugin of its package comes first, and may have a provider of the same name.
+        is_left = engine is StorageEngine.PYPLUGIN and symbol.place.package.path in self._with_plugin
+        if self._contracts is not None and engine in _RESOLVED_HERE and not is_left:
             contract = self._contracts.get(provider)
         operations = self._operations(symbol, is_lenient=is_voedgers)
         key = self._fields(symbol, node.key, "KEY")

@@ -83,6 +83,24 @@ def test_the_samples_are_sound_as_folder_as_package_and_as_image(statehold, samp
         assert "no errors" in statehold("check", tmp_path / f"{name}.shi")
 
 
+@pytest.mark.parametrize("name", ["Http", "Table", "Event"])
+def test_a_storage_of_the_image_may_be_named_like_one_of_the_host(statehold, tmp_path, name):
+    statehold("new", "app", "you.shop", "--into", tmp_path)
+    root = tmp_path / "you.shop"
+    package = root / "image/pkg/you/shop"
+    for path in (package / "shop.vsql", *package.glob("storages/**/*.*")):
+        path.write_text(path.read_text().replace("Counter", name))
+    statehold("build", root, "--output", tmp_path)
+    image = tmp_path / "you.shop-1.shi"
+    for target in (root, package, package / "shop.vsql", image):
+        assert "no errors" in statehold("check", target)
+    data = ("--data", tmp_path / "data")
+    assert "is current" in statehold("deploy", image, *data)
+    shown = statehold("matrix", "you.shop", *data)
+    assert f"shop.{name} " in shown
+    assert statehold("matrix", image) == shown
+
+
 def test_what_is_wrong_with_an_application_folder_is_told_with_its_declarations(machine, tmp_path):
     folder = tmp_path / "acme.shop"
     package = folder / "image/pkg/acme/shop"

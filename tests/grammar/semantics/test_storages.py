@@ -73,6 +73,28 @@ def test_a_plugin_that_there_is_not_may_come_with_the_image(language) -> None:
     )
 
 
+def test_a_plugin_of_the_package_comes_before_what_is_known_by_its_name(language) -> None:
+    text = _block("STORAGE Scada (INSERT SCOPE(JOBS)) KEY (Id int64)")
+    with_plugin = {"example.com/bills"}
+    storage = QName("bills", "Scada")
+    app = language.accepts(text, contracts=_CONTRACTS, with_plugin=with_plugin)
+    assert set(app.storages[storage].operations) == {Operation.INSERT}
+    bare = language.accepts(_block("Scada"), contracts=_CONTRACTS, with_plugin=with_plugin)
+    assert bare.storages[storage].operations is None
+    language.reports(
+        _block("STORAGE Ephemeral («READ» SCOPE(JOBS))", "BUILTIN"),
+        "unknown-operation",
+        contracts=_CONTRACTS,
+        with_plugin=with_plugin,
+    )
+    language.reports(
+        _block("STORAGE Scada («INSERT» SCOPE(JOBS))"),
+        "unknown-operation",
+        contracts=_CONTRACTS,
+        with_plugin={"example.com/other"},
+    )
+
+
 def test_an_operation_that_the_provider_lacks_is_reported(language) -> None:
     told = language.report(
         _block("STORAGE Scada (GET SCOPE(JOBS), «INSERT» SCOPE(JOBS))"),

@@ -67,7 +67,11 @@ def _compile(checked: Checked) -> Compilation:
     from statehold_vsql import compile_app  # noqa: PLC0415
 
     catalog = installed()
-    return compile_app(catalog.complete(checked.application), contracts=catalog.contracts())
+    return compile_app(
+        catalog.complete(checked.application),
+        contracts=catalog.contracts(),
+        with_plugin=checked.with_plugin,
+    )
 
 
 def _wanted(checked: Checked, compiled: Compilation) -> list[Diagnostic]:
