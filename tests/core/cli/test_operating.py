@@ -257,6 +257,13 @@ def _states(machine):
     return {version["version"]: version["state"] for version in app["versions"]}
 
 
+def test_the_matrix_marks_what_this_host_does_not_provide(statehold, samples):
+    shown = statehold("matrix", samples / "acme.hello", "--all")
+    assert "(sys.Event) " in shown
+    assert "\nsys.Http " in shown
+    assert "(in brackets): declared, but not provided by this host" in shown
+
+
 @pytest.mark.usefixtures("hello")
 def test_the_matrix_of_a_deployed_app_and_of_its_source_are_the_same(machine, statehold, samples):
     deployed = machine("matrix", "acme.hello")

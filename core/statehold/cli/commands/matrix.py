@@ -51,7 +51,11 @@ def _show(out: Output, matrix: Matrix, *, everything: bool) -> None:
     shown = list(matrix.storages) if everything or not own else own
     table = Table("storage", *Operation, box=None, pad_edge=False)
     for access in shown:
-        name = Text(access.storage, style="bold" if access.provided else "dim")
+        name = (
+            Text(access.storage, style="bold")
+            if access.provided
+            else Text(f"({access.storage})", style="dim")
+        )
         table.add_row(name, *(_cell(access, operation) for operation in Operation))
     out.line(f"{click.style(f'{matrix.app} {matrix.version}', bold=True)}: who may do what\n")
     out.table(table)
@@ -59,7 +63,7 @@ def _show(out: Output, matrix: Matrix, *, everything: bool) -> None:
     if any(Permission.NARROWED in access.permissions.values() for access in shown):
         out.line("a lower-case letter: declared, and taken away by the operator")
     if any(not access.provided for access in shown):
-        out.line("a dim name: declared, but not provided by this host")
+        out.line("(in brackets): declared, but not provided by this host")
     if len(shown) < len(matrix.storages):
         out.line(f"and {len(matrix.storages) - len(shown)} storages of package sys: --all")
 
