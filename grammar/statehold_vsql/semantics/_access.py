@@ -100,7 +100,7 @@ def _check_columns(node: n.Grant, place: Place, target: Symbol, report: Report) 
             column.span,
             "undefined-field",
             f"{target.title} has no field {column.name}",
-            report.nearest(column.name, known, size=len(known)),
+            report.nearest_field(column.name, known),
         )
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from statehold_vsql._diagnostic import Diagnostic, Severity
@@ -14,6 +14,9 @@ _Order = tuple[int, int, int, int]
 
 # How many names may be compared for hints in one run: hints must not make hostile text slow.
 _COMPARISONS = 20_000
+
+# How many names a hint may list.
+_LISTED = 8
 
 
 class Report:
@@ -74,6 +77,13 @@ class Report:
 
             near = difflib.get_close_matches(word, names, n=1)
         return f"did you mean `{prefix}{near[0]}`?" if near else ""
+
+    def nearest_field(self, word: str, fields: Collection[str]) -> str:
+        """Return `did you mean ...?`, or which fields there are if those are few."""
+        hint = self.nearest(word, fields, size=len(fields))
+        if hint or not 0 < len(fields) <= _LISTED:
+            return hint
+        return f"it has {', '.join(fields)}"
 
 
 def _order(entry: tuple[_Order, Diagnostic]) -> _Order:

@@ -101,7 +101,7 @@ def _has_field(symbol: Symbol, structure: Structure, name: n.Name, report: Repor
     if name.text in structure.fields:
         return True
     if not structure.is_incomplete and name.text not in symbol.place.package.damaged:
-        hint = report.nearest(name.text, structure.fields, size=len(structure.fields))
+        hint = report.nearest_field(name.text, structure.fields)
         message = f"{symbol.title} has no field {name}"
         report.error(symbol.place, name.span, "undefined-field", message, hint)
     return False

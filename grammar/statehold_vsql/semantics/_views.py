@@ -136,7 +136,7 @@ def _check_key(symbol: Symbol, fields: dict[str, FieldDef], key: n.PrimaryKey, r
                     name.span,
                     "undefined-field",
                     f"view {symbol.qname} has no field {name}",
-                    report.nearest(name.text, fields, size=len(fields)),
+                    report.nearest_field(name.text, fields),
                 )
             continue
         if name.text in seen:

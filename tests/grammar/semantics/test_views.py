@@ -61,6 +61,13 @@ def test_what_is_wrong_with_a_view_is_reported(language, items: str, codes: list
     language.reports(_WORKSPACE % (items, "Fills"), *codes)
 
 
+def test_a_field_that_is_like_none_is_told_with_those_there_are(language) -> None:
+    key = "VIEW V (Day int32, Sum int64, PRIMARY KEY ((Day), «Xyz»)) AS RESULT OF P;"
+    projector = "PROJECTOR P AFTER INSERT ON sys.CRecord INTENTS(sys.View(V))"
+    text = f"WORKSPACE W ({key} EXTENSION ENGINE WASM ({projector}));"
+    assert language.report(text, "undefined-field") == "view bills.V has no field Xyz | it has Day, Sum"
+
+
 def test_a_view_without_a_key_is_reported(language) -> None:
     language.reports((_WORKSPACE % ("A int32", "Fills")).replace("VIEW V", "«VIEW V»"), "no-primary-key")
 
