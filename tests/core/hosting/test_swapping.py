@@ -113,5 +113,7 @@ def test_memory_stays_flat_over_thousands_of_rounds(host, kitchen):
     images = [kitchen("1"), kitchen("2")]
     assert rounds(host, images, 500) == []
     before = resident()
-    assert rounds(host, images, 4500) == []
-    assert resident() - before < 4 << 20
+    # In parts, because the weak references that prove it take 2 MB themselves.
+    for _ in range(9):
+        assert rounds(host, images, 500) == []
+    assert resident() - before < 2 << 20
