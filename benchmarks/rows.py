@@ -12,6 +12,7 @@ import timeit
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks._disk import append_and_sync
 from benchmarks._measure import Row, against
 from statehold.rows import Put, RowStore, SqliteDriver, encode
 
@@ -61,23 +62,12 @@ def _commits(store: RowStore, folder: Path, *, clients: int, bar: float) -> Row:
         assert store.get(log, (first + total - 1,)) == values[-1]
         return took / total
 
-    def syncs() -> float:
-        """Return the seconds that one record takes in a log: a block at its end, and fdatasync."""
-        blocks = [os.urandom(4096) for _ in range(COMMITS)]
-        with (folder / "floor").open("wb") as floor:
-            start = timeit.default_timer()
-            for block in blocks:
-                floor.write(block)
-                floor.flush()
-                os.fdatasync(floor.fileno())
-            return (timeit.default_timer() - start) / COMMITS
-
     for _ in range(4):  # until the log has its blocks
         commits()
     return against(
         f"durable commits per second, {clients} client{'s' * (clients > 1)}",
         commits,
-        syncs,
+        lambda: append_and_sync(folder / "floor", times=COMMITS),
         limit_name="block at the end of a log and fdatasync",
         bar=bar,
         unit="us",

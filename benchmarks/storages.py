@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import statehold_dataset
+from benchmarks._disk import append_and_sync
 from benchmarks._measure import Row, against
 from statehold.sdk import Field
 from statehold.state import apply_intents
@@ -64,13 +65,7 @@ def _ephemeral() -> Row:
 
 def _durable_put(folder: Path) -> Row:
     numbers = iter(range(10**9))
-    with (
-        open_storage(statehold_dataset.provider, key=KEY, value=VALUE, data_folder=folder) as opened,
-        (folder / "floor").open("wb") as floor,
-    ):
-        # WAL overwrites blocks that are there already: the floor gets the same.
-        floor.write(bytes(4096 * PUTS))
-        os.fsync(floor.fileno())
+    with open_storage(statehold_dataset.provider, key=KEY, value=VALUE, data_folder=folder) as opened:
 
         def puts() -> float:
             batch = [
@@ -81,21 +76,11 @@ def _durable_put(folder: Path) -> Row:
                 opened.insert(key, value)
             return (timeit.default_timer() - start) / PUTS
 
-        def syncs() -> float:
-            blocks = [os.urandom(4096) for _ in range(PUTS)]
-            floor.seek(0)
-            start = timeit.default_timer()
-            for block in blocks:
-                floor.write(block)
-                floor.flush()
-                os.fdatasync(floor.fileno())
-            return (timeit.default_timer() - start) / PUTS
-
         return against(
             "durable put into Table, one per commit",
             puts,
-            syncs,
-            limit_name="write of a block and fdatasync",
+            lambda: append_and_sync(folder / "floor", times=PUTS),
+            limit_name="block at the end of a log and fdatasync",
             bar=0.9,
             unit="us",
             sense=">=",
