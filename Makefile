@@ -30,7 +30,7 @@ lint: $(READY) ## style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 bench: $(READY) ## the bars, each as a ratio to a limit measured in the same run
 	$(BIN)/python -m benchmarks
