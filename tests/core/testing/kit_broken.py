@@ -148,14 +148,14 @@ class Holding(Memory):
             return super().get(key)
 
 
-@defect("R5", "R6", said={"patience": 0.6, "limit": 2.0})
+@defect("R5", "R6", said={"patience": 3.0, "limit": 10.0})
 class HoldsItsLockWhileReading(Holding):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         with self.lock:
             yield from super().read(key)
 
 
-@defect("R4", said={"patience": 0.6, "limit": 2.0}, chosen="test_r4_ or test_g")
+@defect("R4", said={"patience": 3.0, "limit": 10.0}, chosen="test_r4_ or test_g")
 class HoldsItsLockWhenLeft(Holding):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         return LockedRows(self, super().read(key))
@@ -422,7 +422,7 @@ class LeaksAThread(Memory):
         threading.Thread(target=threading.Event().wait, args=(2,), name="forgotten", daemon=True).start()
 
 
-@defect("L3", said={"patience": 0.6}, chosen="test_l3_ or test_g1_")
+@defect("L3", said={"patience": 3.0}, chosen="test_l3_ or test_g1_")
 class BackgroundDoesNotStop(Memory):
     def __init__(self, ctx: StorageContext) -> None:
         super().__init__(ctx)
