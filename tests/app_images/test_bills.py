@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 from pathlib import Path
@@ -100,16 +101,18 @@ def test_an_impossible_temperature_is_refused(host, bills):
         _set_oven(partition, 9000.0)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _plugin_on_the_path():
+def _scada():
+    """Return the provider as its author imports it."""
     sys.path.insert(0, str(STORAGES))
-    yield
-    sys.path.remove(str(STORAGES))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "bills_scada"]:
-        del sys.modules[name]
+    try:
+        return importlib.import_module("bills_scada").provider
+    finally:
+        sys.path.remove(str(STORAGES))
 
 
 class TestScada(StorageConformance):
+    provider = _scada()
+    config = {"URL": "kitchen:8766", "Password": Secret("let me in")}
     key = (Field("Device", "text", required=True), Field("Point", "text", required=True))
     rows = (
         ({"Device": "oven", "Point": "heat"}, {"Reading": 180.5, "At": 1}),
@@ -119,13 +122,3 @@ class TestScada(StorageConformance):
     secrets = {"Scada_Password": "let me in"}
     any_row = False
     durable = True
-
-    @property
-    def provider(self):
-        from bills_scada import provider
-
-        return provider
-
-    @property
-    def config(self):
-        return {"URL": "kitchen:8766", "Password": Secret("let me in")}
