@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from types import FunctionType, MethodType
 from typing import Any, Final, NoReturn, cast
 
 import attrs
@@ -199,13 +200,14 @@ def _counted(operation: Operation, rows: Rows, call: Callable[..., Any], counts:
     count = 0
     whole, partial = rows.Key, rows.Prefix
     counts.watch(operation, lambda: count)
+    function, storage = _unbound(call)
 
     def get(key: Key) -> Any:
         nonlocal count
         if key.__class__ is not whole:
             raise _wrong_key(rows, operation, key)
         count += 1
-        return call(key)
+        return function(storage, key)
 
     def get_batch(keys: Sequence[Key]) -> Any:
         nonlocal count
@@ -224,6 +226,13 @@ def _counted(operation: Operation, rows: Rows, call: Callable[..., Any], counts:
         return call(key)
 
     return {Operation.GET: get, Operation.GETBATCH: get_batch, Operation.READ: read}[operation]
+
+
+def _unbound(call: Callable[..., Any]) -> tuple[Callable[[Any, Any], Any], Any]:
+    """Return a function and its first argument: called so, a method saves a step that a GET would notice."""
+    if isinstance(call, MethodType) and isinstance(call.__func__, FunctionType):
+        return call.__func__, call.__self__
+    return (lambda called, key: called(key)), call
 
 
 def _counted_once(
