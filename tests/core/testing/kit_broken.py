@@ -419,14 +419,14 @@ class CannotBeWatched:
 class LeaksAThread(Memory):
     def __init__(self, ctx: StorageContext) -> None:
         super().__init__(ctx)
-        threading.Thread(target=threading.Event().wait, args=(2,), name="forgotten", daemon=True).start()
+        threading.Thread(target=threading.Event().wait, args=(20,), name="forgotten", daemon=True).start()
 
 
-@defect("L3", said={"patience": 3.0}, chosen="test_l3_ or test_g1_")
+@defect("L3", said={"patience": 1.0}, chosen="test_l3_ or test_g1_")
 class BackgroundDoesNotStop(Memory):
     def __init__(self, ctx: StorageContext) -> None:
         super().__init__(ctx)
-        ctx.background(lambda _: threading.Event().wait(2))
+        ctx.background(lambda _: threading.Event().wait(20))
 
 
 @defect("L4")
