@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import groupby
 
 from statehold.sdk import Intent, IStateStorage, IWithApplyBatch, Key, Operation, Value
@@ -233,8 +232,9 @@ class State:
         return slot
 
     def _slot_of(self, key: Key) -> Slot:
-        with suppress(KeyError, TypeError):
-            return self._of_key[type(key)]
+        slot = self._of_key.get(type(key))
+        if slot is not None:
+            return slot
         raise UnknownStorageError(
             f"{key!r:.80} is no key of the storages it uses",
             state=self.name,
