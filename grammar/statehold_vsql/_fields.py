@@ -10,7 +10,8 @@ class DataType(StrEnum):
 
     As Python values: `text` and `qname` are `str`, `bytes` is `bytes`, `bool` is `bool`, the floats
     are `float`, everything else is `int` in the range of its size (`timestamp` in milliseconds since
-    1970, `money` in ten-thousandths, `ref` and `blob` ids of records).
+    1970, `money` in ten-thousandths, `ref` and `blob` ids of records). `object` is a nested value, a
+    mapping or a list; no declaration can write it, only providers have such fields.
     """
 
     INT8 = "int8"
@@ -27,6 +28,7 @@ class DataType(StrEnum):
     QNAME = "qname"
     BLOB = "blob"
     REF = "ref"
+    OBJECT = "object"
 
 
 @attrs.frozen
@@ -44,6 +46,11 @@ class Field:
     max_length: int | None = attrs.field(default=None, kw_only=True)
     repeated: bool = attrs.field(default=False, kw_only=True)
     secret: bool = attrs.field(default=False, kw_only=True, eq=False)
+
+    @property
+    def attribute(self) -> str:
+        """The name as a Python attribute: `sys_ID` for `sys.ID`, all others as they are."""
+        return self.name.replace(".", "_")
 
     def __str__(self) -> str:
         """Return the field as VSQL writes it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
-from statehold.sdk._call import CallContext
-from statehold.sdk._context import Clock, StorageContext, StorageLogger
+from statehold.sdk._call import CallContext, Principal
+from statehold.sdk._context import Clock, Entity, StorageContext, StorageLogger
 from statehold.sdk._errors import (
     CompileError,
     DeployError,
@@ -31,7 +31,7 @@ from statehold.sdk._protocols import (
     IWithRead,
     IWithUpdate,
 )
-from statehold.sdk._provider import Provider
+from statehold.sdk._provider import Provider, Rank
 from statehold.sdk._rows import Intent, Key, Value, fields, merge
 from statehold.sdk._secret import Secret
 from statehold_vsql import Contract, DataType, Field, Operation, Scope
@@ -45,6 +45,7 @@ __all__ = [
     "DataType",
     "DeployError",
     "DescriptorError",
+    "Entity",
     "Field",
     "FreedError",
     "Hooks",
@@ -63,7 +64,9 @@ __all__ = [
     "Key",
     "Operation",
     "PluginError",
+    "Principal",
     "Provider",
+    "Rank",
     "SchemaError",
     "Scope",
     "ScopeError",

@@ -32,6 +32,32 @@ class Clock(Protocol):
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class Entity:
+    """A table, view or type of the app, as a storage holds it whose keys and values follow the entity.
+
+    Attributes:
+        name: the qualified name.
+        definition: its `TableDef`, `ViewDef` or `TypeDef` (`statehold_vsql.appdef`).
+        key: the fields of its keys.
+        value_fields: the fields of its values.
+        key_class: the class of whole keys.
+        prefix_class: the class of keys for READ whose trailing fields were left out.
+        value_class: the class of values.
+        value: makes a checked value of named fields.
+
+    """
+
+    name: str
+    definition: Any
+    key: tuple[Field, ...]
+    value_fields: tuple[Field, ...]
+    key_class: type[Key]
+    prefix_class: type[Key]
+    value_class: type[Value]
+    value: Callable[..., Value]
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class StorageContext:
     """All that a storage gets from its host when it is opened.
 
@@ -58,6 +84,10 @@ class StorageContext:
             sets it before `free()`.
         pending: a context manager around work that must end before the storage is freed.
         allowances: what the operator allows beyond the defaults, such as `{"network": ["127.0.0.1"]}`.
+        entities: for a storage of entities, those of the app, by qualified name.
+        data: the events, records and views of the partition (`statehold.events.PartitionData`), for
+            storages that stand on them.
+        host: what the host offers to storages of `sys`, such as tokens and addresses for federation.
 
     """
 
@@ -80,3 +110,6 @@ class StorageContext:
     background: Callable[[Callable[[threading.Event], None]], None]
     pending: Callable[[str], AbstractContextManager[None]]
     allowances: Mapping[str, Any]
+    entities: Mapping[str, Entity] = attrs.field(factory=dict)
+    data: Any = None
+    host: Any = None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from enum import IntEnum
 from typing import TypeVar
 
 import attrs
@@ -10,6 +11,16 @@ from statehold.sdk._protocols import IStateStorage
 from statehold_vsql import Contract, Field, Operation, Scope
 
 T = TypeVar("T")
+
+
+class Rank(IntEnum):
+    """When the intents of a storage are applied; within one rank, in the order of declaration."""
+
+    #: Stands on the row store: all of these are one atomic commit with the event.
+    ROWS = 0
+    STORAGE = 1
+    #: Reaches the world outside, such as mail: after all else, and never merged.
+    EFFECT = 2
 
 
 def _operations(
@@ -57,6 +68,7 @@ class Provider:
         config: the class that JSONCONFIG is read into (msgspec.Struct, attrs or dataclass).
         sync_projector: whether a SYNC PROJECTOR may use it.
         requires: storages of the same package that must be open first.
+        rank: when its intents are applied.
         description: one line for people.
 
     """
@@ -71,6 +83,7 @@ class Provider:
     config: type | None = None
     sync_projector: bool = False
     requires: tuple[str, ...] = attrs.field(default=(), converter=_names)
+    rank: Rank = Rank.STORAGE
     description: str = ""
 
     @property

@@ -10,7 +10,8 @@ class Key(msgspec.Struct, frozen=True, gc=False):
 
     A key is hashable, compares by storage and content, and has been checked against the schema
     before a storage sees it. In a key for READ, the trailing fields that were not given are `UNSET`.
-    A field whose name is no Python attribute is read as `key["class"]`.
+    A field whose name is no Python attribute is read as `key["class"]`, one of the system as `key.sys_ID`
+    or `key["sys.ID"]`.
     """
 
     WSID: int
@@ -53,8 +54,9 @@ def merge(existing: Value, changes: Mapping[str, object]) -> Value:
 
 
 def _field(row: Key | Value, name: str) -> object:
-    if name not in row.__struct_fields__:
+    attribute = name.replace(".", "_")
+    if attribute not in row.__struct_fields__:
         raise KeyError(
             f"{type(row).__name__} has no field {name!r}; it has {', '.join(row.__struct_fields__)}"
         )
-    return getattr(row, name)
+    return getattr(row, attribute)

@@ -16,7 +16,7 @@ from statehold.state._facade import METHODS, CallCounts, Facade, compile_facade
 from statehold.state._fieldcheck import int_range
 from statehold.state._intents import apply_intents
 from statehold.state._rows import Rows, compile_rows
-from statehold.state._slot import Rank, Slot
+from statehold.state._slot import Slot
 from statehold.state._state import State
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "Facade",
     "IntentLimitError",
     "NotExistsError",
-    "Rank",
     "Rows",
     "Slot",
     "State",

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from statehold.sdk import Intent, Key, Value
-from statehold.state._slot import Rank, Slot
+from statehold.sdk import Intent, Key, Rank, Value
+from statehold.state._slot import Slot
 from statehold.state._state import State, Storages
 
 

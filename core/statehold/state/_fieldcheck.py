@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from statehold.sdk import UNSET, DataType, Field, SchemaError
+from statehold.sdk import UNSET, DataType, Field, SchemaError, Value
 
 Refuse = Callable[[Field, str, object], SchemaError]
 
@@ -27,6 +27,7 @@ PYTHON_TYPES: Final[dict[DataType, type]] = {
     DataType.TEXT: str,
     DataType.QNAME: str,
     DataType.BYTES: bytes,
+    DataType.OBJECT: object,
 }
 
 
@@ -43,7 +44,7 @@ def needs_fix(field: Field, name: str, *, in_key: bool) -> str:
 
     The test is fast and may be true for a good value; `fixer` then has the last word.
     """
-    if field.repeated or field.type in (DataType.FLOAT32, DataType.QNAME):
+    if field.repeated or field.type in (DataType.FLOAT32, DataType.QNAME, DataType.OBJECT):
         return "True"
     bounds = int_range(field.type)
     if bounds is not None:
@@ -106,6 +107,8 @@ def _fix_one(field: Field, refuse: Refuse, *, in_key: bool) -> Callable[[object]
         return _bytes_fixer(field, refuse)
     if field.type is DataType.BOOL:
         return _bool_fixer(field, refuse)
+    if field.type is DataType.OBJECT:
+        return _object_fixer(field, refuse)
     return _text_fixer(field, refuse)
 
 
@@ -151,6 +154,15 @@ def _bool_fixer(field: Field, refuse: Refuse) -> Callable[[object], bool]:
     def fix(value: object) -> bool:
         if not isinstance(value, bool):
             raise refuse(field, "bool, True or False", value)
+        return value
+
+    return fix
+
+
+def _object_fixer(field: Field, refuse: Refuse) -> Callable[[object], object]:
+    def fix(value: object) -> object:
+        if not isinstance(value, (Value, Mapping, list, tuple)):
+            raise refuse(field, "object, a value, a mapping or a list", value)
         return value
 
     return fix

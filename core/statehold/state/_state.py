@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from statehold.sdk import Intent, IStateStorage, IWithApplyBatch, Key, Operation, Value
+from statehold.sdk import Intent, IStateStorage, IWithApplyBatch, Key, Operation, Rank, Value
 from statehold.state._builder import ValueBuilder
 from statehold.state._errors import (
     ExistsError,
@@ -13,7 +13,7 @@ from statehold.state._errors import (
     UnknownStorageError,
     UnsupportedError,
 )
-from statehold.state._slot import Rank, Slot
+from statehold.state._slot import Slot
 
 Storages = Mapping[str, IStateStorage]
 

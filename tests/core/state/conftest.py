@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
-from statehold.sdk import Field, Intent, Key, Operation, ScopeError, StorageError, Value, merge
-from statehold.state import BundledState, Rank, Slot, State, compile_facade, compile_rows
+from statehold.sdk import Field, Intent, Key, Operation, Rank, ScopeError, StorageError, Value, merge
+from statehold.state import BundledState, Slot, State, compile_facade, compile_rows
 
 
 class Memory:

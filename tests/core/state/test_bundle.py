@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statehold.sdk import StorageError
-from statehold.state import Rank
+from statehold.sdk import Rank, StorageError
 
 
 def put(state, name, number, entity=None, **fields):

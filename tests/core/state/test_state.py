@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from statehold.sdk import Operation, SchemaError, StorageError
+from statehold.sdk import Operation, Rank, SchemaError, StorageError
 from statehold.state import (
     ExistsError,
     IntentLimitError,
     NotExistsError,
-    Rank,
     StateError,
     UnknownStorageError,
     UnsupportedError,
