@@ -19,6 +19,7 @@ from statehold.sdk._errors import (
     StateholdError,
     StorageError,
 )
+from statehold.sdk._federation import FederationHost
 from statehold.sdk._hooks import Hooks, hookimpl
 from statehold.sdk._protocols import (
     IStateStorage,
@@ -46,6 +47,7 @@ __all__ = [
     "DeployError",
     "DescriptorError",
     "Entity",
+    "FederationHost",
     "Field",
     "FreedError",
     "Hooks",

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from statehold.sdk._federation import FederationHost
 from statehold.sdk._protocols import IStateStorage
 from statehold.sdk._rows import Key, Value
 from statehold.sdk._secret import Secret
@@ -87,7 +88,7 @@ class StorageContext:
         entities: for a storage of entities, those of the app, by qualified name.
         data: the events, records and views of the partition (`statehold.events.PartitionData`), for
             storages that stand on them.
-        host: what the host offers to storages of `sys`, such as tokens and addresses for federation.
+        host: where other applications are (`FederationHost`); None where the host knows none.
 
     """
 
@@ -112,4 +113,4 @@ class StorageContext:
     allowances: Mapping[str, Any]
     entities: Mapping[str, Entity] = attrs.field(factory=dict)
     data: Any = None
-    host: Any = None
+    host: FederationHost | None = None
