@@ -34,6 +34,12 @@ TEXTS: Final = (
     "\U0001f468\u200d\U0001f469\u200d\U0001f467",
     "\ufffd\uffff\U0010ffff",
 )
+OBJECTS: Final[Sequence[object]] = (
+    {},
+    [],
+    {"Name": "a", "Id": 2**53 + 1},
+    {"Rows": [{"On": None}, {"On": False}], "": {"x": 0.5}},
+)
 BLOBS: Final = (b"", b"\x00", b"a", b"\xff\xfe", bytes(range(256)), b"'; --")
 _FLOAT32_MAX: Final = 3.4028234663852886e38
 _FLOATS: Final = {
@@ -74,6 +80,8 @@ def plain(field: Field, number: int) -> object:
         one = number % 2**20 + 0.5
     elif field.type is DataType.QNAME:
         one = f"test.N{number}"
+    elif field.type is DataType.OBJECT:
+        one = {"Number": number}
     else:
         # Two letters only where there is room, so that some texts begin with others.
         room = field.max_length is None or field.max_length >= 16
@@ -121,6 +129,8 @@ def _bounds(field: Field) -> Sequence[object]:
         return _FLOATS[field.type]
     if field.type is DataType.QNAME:
         return ["a.b", "test.Name_1"]
+    if field.type is DataType.OBJECT:
+        return OBJECTS
     if field.type is DataType.BYTES:
         return [*BLOBS, *([b"\xff" * field.max_length] if field.max_length else [])]
     # Characters are counted, not bytes: a field full of astral ones still fits.

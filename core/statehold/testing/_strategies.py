@@ -33,4 +33,8 @@ def _values_of(field: Field) -> SearchStrategy[Any]:
             return st.binary(max_size=longest)
         case DataType.QNAME:
             return st.sampled_from(["a.b", "test.Name", "test.name"])
+        case DataType.OBJECT:
+            return st.dictionaries(
+                st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3
+            )
     return st.text(st.characters(exclude_categories=["Cs"]), max_size=longest)

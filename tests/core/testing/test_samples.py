@@ -36,7 +36,9 @@ def test_everything_made_for_a_field_fits_it_and_stays_as_it_is(field: Field, da
 
 @given(st.lists(FIELDS, max_size=4), st.integers(0, 100))
 def test_plain_keys_are_different_and_fit_their_fields(fields: list[Field], count: int) -> None:
-    named = [Field(f"F{n}", f.type, max_length=f.max_length) for n, f in enumerate(fields)]
+    # An object cannot be looked up by: no key holds one.
+    held = [field for field in fields if field.type is not DataType.OBJECT]
+    named = [Field(f"F{n}", f.type, max_length=f.max_length) for n, f in enumerate(held)]
     rows = compile_rows("test.S", named, [])
     keys = [rows.key(1, **key) for key in plain_keys(named, count)]
     assert len(set(keys)) == len(keys) <= count
