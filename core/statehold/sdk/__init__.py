@@ -19,6 +19,7 @@ from statehold.sdk._errors import (
     StateholdError,
     StorageError,
 )
+from statehold.sdk._extension import extension
 from statehold.sdk._federation import FederationHost
 from statehold.sdk._hooks import Hooks, hookimpl
 from statehold.sdk._protocols import (
@@ -79,6 +80,7 @@ __all__ = [
     "StorageLogger",
     "UnsetType",
     "Value",
+    "extension",
     "fields",
     "hookimpl",
     "merge",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pluggy
 
@@ -25,6 +26,10 @@ class Hooks:
     @hookspec
     def statehold_providers(self) -> Iterable[Provider]:  # type: ignore[empty-body]
         """Return further providers, beside those named as entry points."""
+
+    @hookspec
+    def statehold_extensions(self) -> Mapping[str, Callable[..., Any]]:  # type: ignore[empty-body]
+        """Return code of BUILTIN extensions: `package.Name` -> `function(state, call)`."""
 
     @hookspec
     def statehold_version_opened(self, app: str, version: str) -> None:

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from statehold.sdk import Scope, StateholdError
+
+
+class ExtensionError(StateholdError):
+    """An extension failed: it raised, trapped, returned what it may not, or ran too long.
+
+    Attributes:
+        extension: its qualified name.
+        place: where in the image, as `path:line`; empty where that is not known.
+
+    """
+
+    def __init__(self, message: str, *, extension: str, place: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.extension = extension
+        self.place = place
+
+
+class BusyError(StateholdError):
+    """Every engine of a kind was busy for as long as a call waits for one; it may be tried again.
+
+    Attributes:
+        partition: the partition's number.
+        kind: whose engines.
+
+    """
+
+    def __init__(self, message: str, *, partition: int, kind: Scope, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.partition = partition
+        self.kind = kind
