@@ -66,11 +66,14 @@ class Runtime:
         *,
         unlogged: Mapping[str, Any] | None = None,
         then: Callable[[CommandAnswer | Exception], None],
+        lead: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         """Run a command as `command` does, and call *then* with its answer or error instead of waiting.
 
         *then* is called once, on whatever thread, and must return at once. The calling thread may be used to
-        run this command, so it is not to be an event loop's.
+        run this command, so it is not to be an event loop's. With *lead* it never is: the command is queued,
+        and where its partition has nobody who runs what is queued, *lead* is called once with that work, to
+        run it on a thread that may wait. So an event loop may ask, and holds one thread per busy partition.
         """
         raise NotImplementedError
 
