@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
-
-import msgspec
+from typing import Final
 
 from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
-
-
-class EphemeralConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """JSONCONFIG of `Ephemeral`; `PartitionMaxSize` counts the bytes that one partition may take."""
-
-    PartitionMaxSize: Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)] = 5_000_000
+from statehold_sys._ephemeral._config import EphemeralConfig
 
 
 def _open(ctx: StorageContext) -> IStateStorage:
-    from statehold_sys._ephemeral import Ephemeral  # noqa: PLC0415 - brings cachebox
+    from statehold_sys._ephemeral._storage import Ephemeral  # noqa: PLC0415 - brings cachebox
 
     return Ephemeral.open(ctx)
 

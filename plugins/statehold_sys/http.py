@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
-
-import msgspec
+from typing import Final
 
 from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
-
-
-class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """JSONCONFIG of `Http`.
-
-    Attributes:
-        MaxBodyBytes: a response with a larger body is an error.
-        CaFile: a PEM file of certificate authorities to trust instead of the public ones.
-
-    """
-
-    MaxBodyBytes: Annotated[int, msgspec.Meta(gt=0)] = 10 * 1024 * 1024
-    CaFile: str | None = None
+from statehold_sys._http._config import HttpConfig
 
 
 def _open(ctx: StorageContext) -> IStateStorage:
-    from statehold_sys._http import Http  # noqa: PLC0415 - brings sockets and TLS
+    from statehold_sys._http._storage import Http  # noqa: PLC0415 - brings sockets and TLS
 
     return Http.open(ctx)
 

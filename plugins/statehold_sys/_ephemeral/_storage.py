@@ -8,9 +8,9 @@ from cachebox import LRUCache
 from msgspec.structs import astuple
 
 from statehold.sdk import UNSET, Field, Intent, Key, StorageContext, StorageError, Value, fields, merge
+from statehold_sys._ephemeral._config import EphemeralConfig
 from statehold_sys._ephemeral._family import Family
 from statehold_sys._ephemeral._size import entry_size
-from statehold_sys.ephemeral import EphemeralConfig
 
 
 @attrs.define(eq=False, kw_only=True)

@@ -10,9 +10,9 @@ from ipaddress import ip_address
 
 import attrs
 
+from statehold_sys._mail._config import SendMailConfig
 from statehold_sys._mail._message import Mail
 from statehold_sys._network import AddressPolicy, Deadline
-from statehold_sys.send_mail import SendMailConfig
 
 
 class MailRefusedError(Exception):

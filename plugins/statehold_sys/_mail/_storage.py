@@ -7,10 +7,10 @@ from typing import Any, Final
 import attrs
 
 from statehold.sdk import Clock, Intent, Key, StorageContext, StorageError, Value
+from statehold_sys._mail._config import SendMailConfig
 from statehold_sys._mail._message import Mail
 from statehold_sys._mail._smtp import MailRefusedError, Sender
 from statehold_sys._network import AddressPolicy
-from statehold_sys.send_mail import SendMailConfig
 
 _FAILURES: Final = (MailRefusedError, smtplib.SMTPException, OSError, ValueError, LookupError)
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Deadline(float):
@@ -23,6 +25,15 @@ class Deadline(float):
         if left <= 0:
             raise self.passed()
         return left
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the time that the block takes not count."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.end += time.monotonic() - began
 
     def passed(self) -> TimeoutError:
         """Return the error to raise when the time is over."""

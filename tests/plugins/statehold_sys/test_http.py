@@ -153,6 +153,52 @@ def test_redirects_are_followed_ten_times(http: OpenStorage) -> None:
             fetch(http, Url=f"http://127.0.0.1:{port}/11")
 
 
+def test_what_may_be_a_credential_does_not_follow_a_redirect_to_another_server(http: OpenStorage) -> None:
+    """Another port is another server; what only says how to talk goes along, the body too."""
+    seen: list[Any] = []
+
+    def stranger(request: Handler) -> None:
+        body = request.rfile.read(int(request.headers["Content-Length"]))
+        seen.append({**{name.lower(): value for name, value in request.headers.items()}, "body": body})
+        reply(request)
+
+    with http_server(stranger) as other:
+
+        def answer(request: Handler) -> None:
+            request.rfile.read(int(request.headers["Content-Length"]))
+            reply(request, status=307, headers=[("Location", f"http://127.0.0.1:{other}/")])
+
+        headers = ["Authorization: Bearer t", "X-Api-Key: k", "Cookie: c=1", "Accept: text/plain"]
+        with http_server(answer) as port:
+            url = f"http://user:pass@127.0.0.1:{port}/"
+            fetch(http, Url=url, Method="POST", Body=b"text", Header=[*headers, "Content-Type: text/x"])
+    (arrived,) = seen
+    assert arrived.keys() & {"authorization", "x-api-key", "cookie"} == set()
+    assert (arrived["accept"], arrived["content-type"], arrived["body"]) == ("text/plain", "text/x", b"text")
+    assert arrived["host"] == f"127.0.0.1:{other}"
+
+
+def test_headers_follow_a_redirect_on_the_same_server_and_do_not_come_back(http: OpenStorage) -> None:
+    """Once a redirect has left the server, a second one that leads back finds nothing to send."""
+    seen: list[Any] = []
+
+    def answer(request: Handler) -> None:
+        seen.append((request.path, request.headers.get("X-Api-Key")))
+        target = {"/": "/here", "/here": away, "/back": None}[request.path]
+        headers = [("Location", target)] if target else []
+        reply(request, status=302 if target else 200, headers=headers)
+
+    with http_server(answer) as port:
+
+        def stranger(request: Handler) -> None:
+            reply(request, status=302, headers=[("Location", f"http://127.0.0.1:{port}/back")])
+
+        with http_server(stranger) as other:
+            away = f"http://127.0.0.1:{other}/"
+            fetch(http, Url=f"http://127.0.0.1:{port}/", Header=["X-Api-Key: k"])
+    assert seen == [("/", "k"), ("/here", "k"), ("/back", None)]
+
+
 def test_the_checked_address_is_the_one_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name is resolved once per connection, so a second answer of the DNS gains nothing."""
     asked = itertools.count()
