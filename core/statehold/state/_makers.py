@@ -72,8 +72,11 @@ def _compile(
 ) -> Callable[[Any], Find]:
     in_key = part == "KEY"
     parameters, pops, checks, names = [], [], [], []
+    dotted = []
     for i, field in enumerate(fields):
-        name = field.name
+        name = field.attribute
+        if name != field.name:
+            dotted.append(f"    {name} = _extra.pop({field.name!r}, {name})")
         if keyword.iskeyword(name):
             name = f"_{name}"
             pops.append(f"{name} = _extra.pop({field.name!r}, _unset)")
@@ -85,7 +88,7 @@ def _compile(
         names.append(name)
     made = f"_row({', '.join(names)})"
     # A misspelt field is reported as such, before the missing one it leaves behind.
-    body = [*pops, "if _extra: raise _unknown(_extra)", *checks]
+    body = [*pops, "if _extra:", *dotted, "    if _extra: raise _unknown(_extra)", *checks]
     body += ["_count += 1", f"return _get({made})"] if find else [f"return {made}"]
     source = [
         f"def bind({_NAMES}):",

@@ -12,7 +12,7 @@ from statehold.sdk import UNSET, Field, Key, SchemaError, UnsetType, Value
 from statehold.state._fieldcheck import PYTHON_TYPES, fixer
 from statehold.state._makers import WSID, Find, compile_finder, compile_maker, refuser, unknown_field
 
-_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+_NAME: Final = re.compile(r"(?:sys\.)?[A-Za-z][A-Za-z0-9_]*\Z")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -29,6 +29,9 @@ class Rows:
         value: `value(**fields) -> Value`.
         finder: turns a `get(key)` into `find(WSID, **fields)`, the same in one step, and its call counter.
 
+    A field of the system is given as `sys_ID=1` or `**{"sys.ID": 1}`. As JSON or msgpack a value is a map by
+    field name, `sys.ID` with its dot; what is not set is left out.
+
     The constructors raise SchemaError that names storage, field, expected and got.
 
     """
@@ -43,14 +46,17 @@ class Rows:
     prefix: Callable[..., sdk.Key]
     value: Callable[..., sdk.Value]
     finder: Callable[[Callable[[sdk.Key], sdk.Value | None]], Find]
-    _fixers: Mapping[str, Callable[[object], object]] = attrs.field(alias="fixers")
+    _fixers: Mapping[str, tuple[str, Callable[[object], object]]] = attrs.field(alias="fixers")
 
     def changes(self, fields: Mapping[str, object]) -> dict[str, object]:
-        """Return *fields* checked for an UPDATE: those that are not named stay as they are."""
-        for name in fields:
+        """Return *fields* by attribute, checked for an UPDATE: those that are not named stay as they are."""
+        changed = {}
+        for name, value in fields.items():
             if name not in self._fixers:
                 raise unknown_field(self.storage, "VALUE", name, self.value_fields)
-        return {name: self._fixers[name](value) for name, value in fields.items()}
+            attribute, fix = self._fixers[name]
+            changed[attribute] = fix(value)
+        return changed
 
 
 def compile_rows(storage: str, key: Sequence[Field], value: Sequence[Field]) -> Rows:
@@ -64,7 +70,10 @@ def compile_rows(storage: str, key: Sequence[Field], value: Sequence[Field]) -> 
     )
     value_class = _struct(storage, value, Value)
     refuse = refuser(storage)
-    fixers = {field.name: fixer(field, refuse, in_key=False) for field in value}
+    fixers = {}
+    for field in value:
+        fix = field.attribute, fixer(field, refuse, in_key=False)
+        fixers |= {field.name: fix, field.attribute: fix}
     return Rows(
         storage=storage,
         key_fields=key,
@@ -84,8 +93,8 @@ def _check_names(storage: str, part: str, fields: tuple[Field, ...], *, reserved
     seen = set(reserved)
     for field in fields:
         # The names become Python source below: nothing else may get in.
-        if not _NAME.match(field.name) or field.name in seen:
-            why = "stands there twice or is reserved" if field.name in seen else "is no identifier"
+        if not _NAME.match(field.name) or field.attribute in seen:
+            why = "stands there twice or is reserved" if field.attribute in seen else "is no identifier"
             raise SchemaError(
                 f"{storage}: {part} field {field.name!r} {why}",
                 storage=storage,
@@ -93,7 +102,7 @@ def _check_names(storage: str, part: str, fields: tuple[Field, ...], *, reserved
                 expected="an ASCII identifier that starts with a letter, once, other than WSID in a key",
                 got=field.name,
             )
-        seen.add(field.name)
+        seen.add(field.attribute)
 
 
 def _struct(storage: str, fields: tuple[Field, ...], base: type) -> Any:
@@ -104,6 +113,8 @@ def _struct(storage: str, fields: tuple[Field, ...], base: type) -> Any:
         bases=(base,),
         frozen=True,
         gc=base is Value,
+        rename={field.attribute: field.name for field in own if field.attribute != field.name} or None,
+        omit_defaults=True,
         namespace={"__repr__": _discreet_repr} if any(field.secret for field in own) else None,
     )
 
@@ -120,21 +131,25 @@ def _struct_field(field: Field, *, optional: bool) -> Any:
     elif not field.required:
         kind = kind | None
     if not optional:
-        return field.name, kind | UnsetType
-    return (field.name, kind, () if field.repeated else None)
+        return field.attribute, kind | UnsetType
+    return (field.attribute, kind, () if field.repeated else None)
 
 
 def _prefix(storage: str, fields: tuple[Field, ...], key: Any, prefix: Any) -> Callable[..., Key]:
     refuse = refuser(storage)
     fixers = [fixer(field, refuse, in_key=True) for field in fields]
     fix_wsid = fixer(WSID, refuse, in_key=True)
+    dotted = [field for field in fields if field.attribute != field.name]
 
     def make(wsid: object = UNSET, /, **given: object) -> Any:
         if wsid is UNSET:
             wsid = given.pop("WSID", UNSET)
-        count = max((i + 1 for i, field in enumerate(fields) if field.name in given), default=0)
+        for field in dotted:
+            if field.name in given:
+                given[field.attribute] = given.pop(field.name)
+        count = max((i + 1 for i, field in enumerate(fields) if field.attribute in given), default=0)
         values = [
-            fix(given.pop(field.name, UNSET))
+            fix(given.pop(field.attribute, UNSET))
             for field, fix in zip(fields[:count], fixers[:count], strict=True)
         ]
         if given:

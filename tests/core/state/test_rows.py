@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import struct
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -227,3 +228,30 @@ def test_secrets_are_not_pickled() -> None:
     )
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(secret)
+
+
+RECORD = compile_rows(
+    "bills.Bill",
+    [Field("sys.ID", "ref")],
+    [Field("sys.ID", "ref"), Field("sys.IsActive", "bool"), Field("A", "int8")],
+)
+
+
+def test_a_field_of_the_system_is_given_by_its_name_or_its_attribute() -> None:
+    by_name = RECORD.value(**{"sys.ID": 1, "A": 2})
+    assert by_name == RECORD.value(sys_ID=1, A=2)
+    assert (by_name.sys_ID, by_name["sys.ID"]) == (1, 1)  # type: ignore[attr-defined]
+    assert RECORD.key(7, **{"sys.ID": 1}) == RECORD.key(7, sys_ID=1) == RECORD.prefix(7, **{"sys.ID": 1})
+    assert RECORD.changes({"sys.IsActive": False}) == RECORD.changes({"sys_IsActive": False})
+
+
+def test_a_value_is_encoded_by_field_name_without_what_is_not_set() -> None:
+    assert msgspec.to_builtins(RECORD.value(sys_ID=1, sys_IsActive=False)) == {
+        "sys.ID": 1,
+        "sys.IsActive": False,
+    }
+
+
+def test_only_sys_may_stand_before_a_dot() -> None:
+    with pytest.raises(SchemaError, match="no identifier"):
+        compile_rows("s.S", [], [Field("bills.ID", "ref")])
