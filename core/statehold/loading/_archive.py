@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.util import decode_source
 from pathlib import Path, PurePosixPath
@@ -27,10 +27,15 @@ _MAX_BYTES: Final = 256 * 1024 * 1024
 
 @attrs.frozen
 class Member:
-    """A module of an archive: the file it is in, None for a folder without `__init__.py`."""
+    """A module of an archive.
+
+    `file` is the file it is in, None for a folder without `__init__.py`; `folder` is where the modules and
+    resources of a package are, of any other module those beside it.
+    """
 
     file: str | None
     is_package: bool
+    folder: str
 
 
 @attrs.frozen(kw_only=True)
@@ -44,24 +49,33 @@ class Metadata:
 
 
 class Archive:
-    """An opened plugin file: its modules, compiled once, its resources and its metadata.
+    """Code in memory: its modules, compiled once, its resources and its metadata.
 
-    It is read into memory, so that nothing done to the file later reaches a running plugin.
+    Nothing done to a file later reaches what runs.
+
+    Args:
+        path: where it comes from; tracebacks show its files below that.
+        what: what it is, for messages: `the plugin file /x/scada.whl`.
+        data: the bytes of a zip.
+        packages: the folder of each top-level package; None where packages are folders at the root.
+
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, data: bytes, *, what: str, packages: Mapping[str, str] | None = None
+    ) -> None:
         self.path = path
+        self.what = what
         try:
-            data = path.read_bytes()
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except Exception as error:
             raise PluginError(
-                f"the plugin file {path} cannot be opened: {error}",
+                f"{what} cannot be opened: {error}",
                 hint="A plugin file is a wheel, or a zip with a *.dist-info folder",
             ) from error
         self.sha256 = hashlib.sha256(data).hexdigest()
-        self.names = frozenset(_checked(path, self._zip.infolist()))
-        self.modules = _modules(self.names)
+        self.names = frozenset(_checked(what, self._zip.infolist()))
+        self.modules = _modules(self.names) if packages is None else _packaged(self.names, packages)
         self.tops = frozenset(name for name in self.modules if "." not in name)
         self.metadata = tuple(
             self._metadata(name.partition("/")[0])
@@ -84,7 +98,7 @@ class Archive:
             raise FileNotFoundError(2, "no such file in the plugin", f"{self.path}/{name}") from None
         except Exception as error:
             raise PluginError(
-                f"the plugin file {self.path} is damaged: {name} cannot be read: {error}",
+                f"{self.what} is damaged: {name} cannot be read: {error}",
                 hint="Build it again",
             ) from error
 
@@ -95,8 +109,8 @@ class Archive:
 
     def location(self, module: str) -> str:
         """Return the path that tracebacks show for *module*."""
-        file = self.modules[module].file
-        return f"{self.path}/{file or module.replace('.', '/')}"
+        member = self.modules[module]
+        return f"{self.path}/{member.file or member.folder}"
 
     def code(self, module: str) -> CodeType:
         """Return the code object of *module*, shared by all that load this archive."""
@@ -119,7 +133,7 @@ class Archive:
                 headers.setdefault(name.strip().lower(), []).append(value.strip())
         if not {"name", "version"} <= headers.keys():
             raise PluginError(
-                f"the plugin file {self.path} is damaged: {folder}/METADATA gives no name and version",
+                f"{self.what} is damaged: {folder}/METADATA gives no name and version",
                 hint="Build it again",
             )
         groups: dict[str, dict[str, str]] = {}
@@ -159,26 +173,40 @@ def open_archive(path: Path) -> Archive:
 # Versions that are upgraded and rolled back load the same few files again and again.
 @lru_cache(maxsize=16)
 def _open(path: Path, inode: int, size: int, changed: int) -> Archive:  # noqa: ARG001 - they are the key
-    return Archive(path)
+    what = f"the plugin file {path}"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PluginError(f"{what} cannot be opened: {error.strerror}") from error
+    return Archive(path, data, what=what)
 
 
-def _checked(path: Path, members: list[zipfile.ZipInfo]) -> list[str]:
+def pack(path: Path, files: Mapping[str, bytes], *, what: str, packages: Mapping[str, str]) -> Archive:
+    """Return *files* as an archive: each of *packages* is a top-level package in its folder."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name, data in files.items():
+            packed.writestr(zipfile.ZipInfo(name), data)
+    return Archive(path, buffer.getvalue(), what=what, packages=packages)
+
+
+def _checked(what: str, members: list[zipfile.ZipInfo]) -> list[str]:
     names = [member.filename for member in members]
     for name in names:
         parts = PurePosixPath(name).parts
         if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
-            raise PluginError(f"the plugin file {path} is hostile: it holds {name!r}")
+            raise PluginError(f"{what} is hostile: it holds {name!r}")
     if len(set(names)) != len(names):
-        raise PluginError(f"the plugin file {path} is damaged: it holds a name twice")
+        raise PluginError(f"{what} is damaged: it holds a name twice")
     if len(names) > _MAX_FILES or sum(member.file_size for member in members) > _MAX_BYTES:
         raise PluginError(
-            f"the plugin file {path} is too large: at most {_MAX_FILES} files of together "
+            f"{what} is too large: at most {_MAX_FILES} files of together "
             f"{_MAX_BYTES // 1024 // 1024} MiB are allowed"
         )
     native = [name for name in names if name.endswith(_NATIVE) or ".so." in name]
     if native:
         raise PluginError(
-            f"the plugin file {path} holds compiled extensions ({', '.join(native[:3])}), which cannot be "
+            f"{what} holds compiled extensions ({', '.join(native[:3])}), which cannot be "
             "loaded privately: a process has each only once, and never lets go of it",
             hint="Install what has them beside Statehold and leave it out of the plugin file, "
             "or run the plugin in a sidecar",
@@ -186,19 +214,19 @@ def _checked(path: Path, members: list[zipfile.ZipInfo]) -> list[str]:
     bare = [name for name in names if name.endswith(".pyc") and "__pycache__" not in name]
     if bare:
         raise PluginError(
-            f"the plugin file {path} holds compiled code without its source ({', '.join(bare[:3])})",
+            f"{what} holds compiled code without its source ({', '.join(bare[:3])})",
             hint="Build it with the sources",
         )
     moved = [name for name in names if _MOVED.match(name)]
     if moved:
         raise PluginError(
-            f"the plugin file {path} keeps code where only an installer finds it ({', '.join(moved[:3])})",
+            f"{what} keeps code where only an installer finds it ({', '.join(moved[:3])})",
             hint="Build a pure wheel, with its packages at the top (Root-Is-Purelib: true)",
         )
     return [name for name in names if not name.endswith("/")]
 
 
-def _modules(names: frozenset[str]) -> dict[str, Member]:
+def _modules(names: Iterable[str]) -> dict[str, Member]:
     modules: dict[str, Member] = {}
     for name in names:
         *folders, file = name.removesuffix(".py").split("/")
@@ -209,14 +237,32 @@ def _modules(names: frozenset[str]) -> dict[str, Member]:
             continue
         known = modules.get(".".join(path))
         if known is None or known.file is None or file == "__init__":
-            modules[".".join(path)] = Member(name, file == "__init__")
+            modules[".".join(path)] = Member(name, file == "__init__", "/".join(folders))
         for end in range(1, len(path)):
-            modules.setdefault(".".join(path[:end]), Member(None, is_package=True))
+            modules.setdefault(".".join(path[:end]), _folder(path[:end]))
     # A folder of nothing but data is a package, too: `files("scada.data")` finds it.
     for name in names:
         folders = name.split("/")[:-1]
         top = modules.get(folders[0]) if folders else None
         if top and top.is_package and "__pycache__" not in folders and all(map(str.isidentifier, folders)):
             for end in range(2, len(folders) + 1):
-                modules.setdefault(".".join(folders[:end]), Member(None, is_package=True))
+                modules.setdefault(".".join(folders[:end]), _folder(folders[:end]))
+    return modules
+
+
+def _folder(path: Sequence[str]) -> Member:
+    return Member(None, is_package=True, folder="/".join(path))
+
+
+def _packaged(names: frozenset[str], packages: Mapping[str, str]) -> dict[str, Member]:
+    """Return the modules of packages whose folders are somewhere in the archive."""
+    modules: dict[str, Member] = {}
+    for package, folder in packages.items():
+        own = [f"{package}{name.removeprefix(folder)}" for name in names if name.startswith(f"{folder}/")]
+        for module, member in _modules(own).items():
+            modules[module] = Member(
+                None if member.file is None else f"{folder}{member.file.removeprefix(package)}",
+                member.is_package,
+                f"{folder}{member.folder.removeprefix(package)}",
+            )
     return modules

@@ -101,8 +101,7 @@ class Space:
         spec = ModuleSpec(name, loader, origin=location, is_package=member.is_package, loader_state=public)
         spec.has_location = member.file is not None
         if spec.submodule_search_locations is not None:
-            folder = f"{self.archive.path}/{public.replace('.', '/')}"
-            spec.submodule_search_locations.append(folder)
+            spec.submodule_search_locations.append(f"{self.archive.path}/{member.folder}")
         self.modules.append(name)
         return spec
 
@@ -143,9 +142,7 @@ class Space:
         """Return the resources beside the module, for `importlib.resources`."""
         from statehold.loading._resources import resources  # noqa: PLC0415 - only for plugins that have some
 
-        public = self._known(name)
-        package = public if self.archive.modules[public].is_package else public.rpartition(".")[0]
-        return resources(self.archive, package.replace(".", "/"))
+        return resources(self.archive, self.archive.modules[self._known(name)].folder)
 
     def run_exit_calls(self) -> list[BaseException]:
         """Run what the plugin registered with `atexit`, the last one first; return what was raised."""

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from statehold.loading import _archive, load_plugin
-from statehold.loading._archive import Archive, open_archive
+from statehold.loading._archive import open_archive
 from statehold.sdk import PluginError
 
 
@@ -73,7 +73,7 @@ def test_scripts_for_an_installer_are_left_alone(make_wheel):
 def test_hostile_names_are_refused(make_wheel, name):
     """Names that lead out of the file are an attack."""
     with pytest.raises(PluginError, match="is hostile"):
-        Archive(make_wheel({name: ""}))
+        open_archive(make_wheel({name: ""}))
 
 
 def test_a_name_given_twice_is_refused(make_wheel):
@@ -83,14 +83,14 @@ def test_a_name_given_twice_is_refused(make_wheel):
         warnings.simplefilter("ignore")
         archive.writestr("scada/__init__.py", "")
     with pytest.raises(PluginError, match="holds a name twice"):
-        Archive(wheel)
+        open_archive(wheel)
 
 
 def test_a_zip_bomb_is_refused(make_wheel, monkeypatch):
     """The size after unpacking is bounded before anything is unpacked."""
     monkeypatch.setattr(_archive, "_MAX_BYTES", 1024 * 1024)
     with pytest.raises(PluginError, match="too large"):
-        Archive(make_wheel({"scada/zeros.bin": b"\0" * 2_000_000}))
+        open_archive(make_wheel({"scada/zeros.bin": b"\0" * 2_000_000}))
 
 
 def test_a_damaged_member_is_refused(make_wheel):
@@ -106,7 +106,7 @@ def test_a_damaged_member_is_refused(make_wheel):
 def test_metadata_without_name_and_version_is_refused(make_wheel):
     """What calls itself nothing cannot be reported."""
     with pytest.raises(PluginError, match="gives no name and version"):
-        Archive(make_wheel({"other-1.dist-info/METADATA": "Metadata-Version: 2.1\n"}))
+        open_archive(make_wheel({"other-1.dist-info/METADATA": "Metadata-Version: 2.1\n"}))
 
 
 def test_entry_points_are_read_with_comments_and_spaces(make_wheel):
@@ -117,7 +117,7 @@ def test_entry_points_are_read_with_comments_and_spaces(make_wheel):
             "z-1.dist-info/entry_points.txt": "# a comment\n\n[ group ]\n; no\n a = m : x \n[b]\nc=d\n",
         }
     )
-    metadata = Archive(wheel).metadata[-1]
+    metadata = open_archive(wheel).metadata[-1]
     assert metadata.entry_points == {"group": {"a": "m : x"}, "b": {"c": "d"}}
 
 
