@@ -19,13 +19,16 @@ from statehold.processing._errors import (
     UnknownError,
 )
 from statehold.processing._failure import Failure, failure
+from statehold.processing._limits import Buckets, KindLimits, Limits
 from statehold.processing._meter import Meter, NoMeter
 from statehold.processing._request import SYSTEM, Request
+from statehold.processing._rights import KindRights, Permission, Rights
 from statehold.processing._runtime import Runtime, Sink
 from statehold.processing._settings import Settings
 
 __all__ = [
     "SYSTEM",
+    "Buckets",
     "BusyError",
     "ClosedError",
     "CommandAnswer",
@@ -34,16 +37,21 @@ __all__ = [
     "Failure",
     "ForbiddenError",
     "JobStatus",
+    "KindLimits",
+    "KindRights",
     "Lag",
     "LimitExceededError",
+    "Limits",
     "Meter",
     "NewWorkspace",
     "NoMeter",
     "NotAllowedError",
+    "Permission",
     "ProcessingError",
     "Request",
     "RequestError",
     "ResponseError",
+    "Rights",
     "Runtime",
     "Settings",
     "Sink",
