@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+import attrs
+
+from statehold.sdk import Scope
+
+_SECONDS: Final[Mapping[Scope, float]] = MappingProxyType(
+    {Scope.COMMANDS: 5.0, Scope.QUERIES: 30.0, Scope.PROJECTORS: 30.0, Scope.JOBS: 300.0}
+)
+
+
+@attrs.frozen(kw_only=True)
+class WasmLimits:
+    """What a guest may take.
+
+    Attributes:
+        pages: its memory, in pages of 64 KiB.
+        seconds: how long a call may compute, by kind; what storages take of its time is not counted.
+        start_seconds: how long its start may take.
+        handles: how many keys, and how many values, one call may hold.
+        copied_bytes: how many bytes of texts and bytes one call may put into keys and intents.
+        stdout: how many bytes of what it prints in one call are kept.
+
+    """
+
+    pages: int = 256
+    seconds: Mapping[Scope, float] = _SECONDS
+    start_seconds: float = 5.0
+    handles: int = 100_000
+    copied_bytes: int = 64 * 1024 * 1024
+    stdout: int = 1024
+
+    @property
+    def memory(self) -> int:
+        """The memory in bytes."""
+        return self.pages * 65536
