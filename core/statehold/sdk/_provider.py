@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -16,7 +16,8 @@ T = TypeVar("T")
 class Rank(IntEnum):
     """When the intents of a storage are applied; within one rank, in the order of declaration."""
 
-    #: Stands on the row store: all of these are one atomic commit with the event.
+    #: Stands on the row store, in one atomic commit with the event; or is a part of the answer, which an
+    #: extension gives before that commit.
     ROWS = 0
     STORAGE = 1
     #: Reaches the world outside, such as mail: after all else, and never merged.
@@ -61,12 +62,15 @@ class Provider:
         open: makes the storage of one partition.
         operations: which operations it has; as a mapping, with the scopes that a declaration by bare
             name gives them (all scopes otherwise).
-        key: the fields of KEY; None where any declared KEY fits.
-        value: the fields of VALUE; None where any declared VALUE fits.
+        key: the fields of KEY; None where any declared KEY fits, or for a storage of entities where it follows
+            the entity.
+        value: the fields of VALUE; None likewise.
         default_key: for a `key` of None, the fields where the declaration gives no KEY.
         default_value: likewise for VALUE.
         config: the class that JSONCONFIG is read into (msgspec.Struct, attrs or dataclass).
         sync_projector: whether a SYNC PROJECTOR may use it.
+        entity_key: for a storage of entities whose keys are not those of the entity: makes the fields of its
+            KEY of the `TableDef`, `ViewDef` or `TypeDef`.
         requires: storages of the same package that must be open first.
         rank: when its intents are applied.
         description: one line for people.
@@ -82,6 +86,7 @@ class Provider:
     default_value: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
     config: type | None = None
     sync_projector: bool = False
+    entity_key: Callable[[Any], Iterable[Field]] | None = None
     requires: tuple[str, ...] = attrs.field(default=(), converter=_names)
     rank: Rank = Rank.STORAGE
     description: str = ""
