@@ -62,8 +62,8 @@ class Provider:
         open: makes the storage of one partition.
         operations: which operations it has; as a mapping, with the scopes that a declaration by bare
             name gives them (all scopes otherwise).
-        key: the fields of KEY; None where any declared KEY fits, or for a storage of entities where it follows
-            the entity.
+        key: the fields of KEY; None where any declared KEY fits, or where it follows the entity in a storage
+            of entities.
         value: the fields of VALUE; None likewise.
         default_key: for a `key` of None, the fields where the declaration gives no KEY.
         default_value: likewise for VALUE.
