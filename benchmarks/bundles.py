@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks._measure import Row, against, timed, within
-from statehold.sdk import Field, Intent, Key, Operation, StorageError, Value
-from statehold.state import BundledState, Slot, compile_facade, compile_rows
+from statehold.sdk import CallContext, Field, Intent, Key, Operation, Scope, StorageError, Value
+from statehold.state import BundledState, Uses, compile_rows, compile_slot
 
 KEYS = 5_000
 BAR_MS = 50
@@ -37,18 +37,20 @@ def _refuse(operation: Operation) -> StorageError:
     return StorageError(f"no {operation}")
 
 
+def _flush(state: BundledState) -> None:
+    state.stage()
+    state.settle()
+
+
 def rows() -> Iterator[Row]:
     """Yield the rows of this page."""
     schema = compile_rows("bench.Sink", [Field("Id", "int64", required=True)], [Field("N", "int64")])
-    sink = Sink()
-    allowed = frozenset({Operation.INSERT})
-    facade = compile_facade(schema, sink, allowed, refuse=_refuse)
-    slot = Slot(storage="bench.Sink", facade=facade, rows=schema, allowed=allowed)
+    slot = compile_slot("bench.Sink", schema, Sink(), {Operation.INSERT}, refuse=_refuse)
+    uses = Uses("PROJECTOR bench.Fill", [slot])
+    call = CallContext(scope=Scope.PROJECTORS, workspace=1, extension="bench.Fill")
 
     def fill_and_flush(keys: int) -> None:
-        state = BundledState(
-            "PROJECTOR bench.Fill", [slot], {"bench.Sink": sink}, workspace=1, limit=1, bundle_limit=keys
-        )
+        state = BundledState(uses, call, limit=1, bundle_limit=keys, flush=_flush)
         for number in range(keys):
             state.new_value(state.key("bench.Sink", Id=number), N=number)
             state.apply_intents()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from statehold.state._builder import ValueBuilder
 from statehold.state._bundle import BundledState
+from statehold.state._counts import CallCounts
 from statehold.state._errors import (
     ExistsError,
     IntentLimitError,
     NotExistsError,
     StateError,
     UnknownStorageError,
-    UnsupportedError,
 )
-from statehold.state._facade import METHODS, CallCounts, Facade, compile_facade
+from statehold.state._facade import Facade, compile_facade
 from statehold.state._fieldcheck import int_range
 from statehold.state._intents import apply_intents
+from statehold.state._operations import METHODS
+from statehold.state._record import IntentRecord
 from statehold.state._rows import Rows, compile_rows
-from statehold.state._slot import Slot
+from statehold.state._slot import Slot, compile_slot
 from statehold.state._state import State
+from statehold.state._uses import Uses
 
 __all__ = [
     "METHODS",
@@ -26,16 +29,18 @@ __all__ = [
     "ExistsError",
     "Facade",
     "IntentLimitError",
+    "IntentRecord",
     "NotExistsError",
     "Rows",
     "Slot",
     "State",
     "StateError",
     "UnknownStorageError",
-    "UnsupportedError",
+    "Uses",
     "ValueBuilder",
     "apply_intents",
     "compile_facade",
     "compile_rows",
+    "compile_slot",
     "int_range",
 ]

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
-from statehold.sdk import Intent, Key, Value
+from statehold.sdk import Intent, IStateStorage, Key, Value, fields
 from statehold.state._slot import Slot
 
 
@@ -15,14 +16,26 @@ class ValueBuilder:
 
     """
 
-    __slots__ = ("_existing", "_fields", "_slot", "is_new", "key")
+    __slots__ = ("_built", "_existing", "_fields", "_impl", "_slot", "is_new", "key")
 
-    def __init__(self, slot: Slot, key: Key, existing: Value | None, fields: Mapping[str, object]) -> None:
+    def __init__(
+        self, slot: Slot, impl: IStateStorage, key: Key, existing: Value | None, fields: Mapping[str, object]
+    ) -> None:
         self.key = key
         self.is_new = existing is None
         self._slot = slot
+        self._impl = impl
         self._existing = existing
         self._fields = slot.rows.changes(fields)
+        self._built: Intent | None = None
+
+    @classmethod
+    def of(cls, slot: Slot, impl: IStateStorage, intent: Intent) -> Self:
+        """Return a builder that builds *intent*."""
+        existing = None if intent.is_new else intent.value
+        builder = cls(slot, impl, intent.key, existing, {} if existing else fields(intent.value))
+        builder._built = intent
+        return builder
 
     def put(self, **fields: object) -> None:
         """Set fields of the value; a SchemaError names what does not fit.
@@ -30,6 +43,7 @@ class ValueBuilder:
         A field that is put again has what was put last.
         """
         self._fields.update(self._slot.rows.changes(fields))
+        self._built = None
 
     def build(self) -> Intent:
         """Return the intent as it stands now.
@@ -38,9 +52,15 @@ class ValueBuilder:
             SchemaError: a required field of a new value is missing.
 
         """
-        if self._existing is None:
-            return self._slot.facade.insert(self.key, self._fields)
-        return self._slot.facade.update(self.key, self._existing, self._fields)
+        built = self._built
+        if built is None:
+            slot = self._slot
+            if self._existing is None:
+                built = slot.insert(self._impl, self.key, self._fields)
+            else:
+                built = slot.update(self._impl, self.key, self._existing, self._fields)
+            self._built = built
+        return built
 
     def __repr__(self) -> str:
         return f"<{'INSERT' if self.is_new else 'UPDATE'} of {self.key!r}>"

@@ -30,10 +30,6 @@ class UnknownStorageError(StateError):
     """The extension names a storage, or an entity of one, that its STATE and INTENTS do not."""
 
 
-class UnsupportedError(StateError):
-    """The storage has no such operation for this extension."""
-
-
 class ExistsError(StateError):
     """A row that must not exist does."""
 

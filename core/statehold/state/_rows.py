@@ -70,7 +70,7 @@ def compile_rows(storage: str, key: Sequence[Field], value: Sequence[Field]) -> 
     )
     value_class = _struct(storage, value, Value)
     refuse = refuser(storage)
-    fixers = {}
+    fixers: dict[str, tuple[str, Callable[[object], object]]] = {}
     for field in value:
         fix = field.attribute, fixer(field, refuse, in_key=False)
         fixers |= {field.name: fix, field.attribute: fix}

@@ -1,78 +1,65 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import cast
 
-from statehold.sdk import Intent, IStateStorage, IWithApplyBatch, Key, Operation, Rank, Value
+from statehold.sdk import CallContext, Intent, IStateStorage, IWithApplyBatch, Key, Operation, Rank, Value
 from statehold.state._builder import ValueBuilder
-from statehold.state._errors import (
-    ExistsError,
-    IntentLimitError,
-    NotExistsError,
-    StateError,
-    UnknownStorageError,
-    UnsupportedError,
-)
+from statehold.state._errors import ExistsError, IntentLimitError, NotExistsError, StateError
+from statehold.state._record import IntentRecord
 from statehold.state._slot import Slot
+from statehold.state._uses import Uses
 
-Storages = Mapping[str, IStateStorage]
+Built = list[tuple[Slot, list[Intent]]]
 
 
 class State:
     """What one extension sees of its storages in one call: what is stored, and the changes it asks for.
 
-    Reads do not see pending intents. Two intents on one key are both kept and applied in order.
+    Reads do not see pending intents. Two intents on one key are both kept and applied in order. An operation
+    that the extension may not use raises ScopeError. A storage is bound to the call when it is first used.
 
     Args:
-        name: whose state it is, for messages: `COMMAND bills.Pay`.
-        slots: the storages that the extension's STATE and INTENTS name, in the order of declaration.
-        storages: the open storages behind them, by name.
-        workspace: the workspace of keys that name none.
-        limit: how many intents one call may ask for.
-        commit: makes one atomic commit of what the storages on the row store have been given.
+        uses: the storages that the extension uses.
+        call: the call; keys that name no workspace are of its workspace.
+        limit: how many intents the call may ask for.
 
     """
 
-    def __init__(
-        self,
-        name: str,
-        slots: Iterable[Slot],
-        storages: Storages,
-        *,
-        workspace: int,
-        limit: int,
-        commit: Callable[[], None] | None = None,
-    ) -> None:
-        self.name = name
-        self.workspace = workspace
+    __slots__ = ("_asked", "_bound", "_limit", "_pending", "call", "uses")
+
+    def __init__(self, uses: Uses, call: CallContext, *, limit: int = 1000) -> None:
+        self.uses = uses
+        self.call = call
         self._limit = limit
-        self._commit = commit
-        self._storages = storages
-        # Ranks first, so that each walk over the slots is the order in which they are applied.
-        self._slots = sorted(slots, key=lambda slot: slot.rank)
-        self._named = {(slot.storage, slot.entity): slot for slot in self._slots}
-        self._of_key = {kind: slot for slot in self._slots for kind in (slot.rows.Key, slot.rows.Prefix)}
-        self._pending: dict[Slot, list[ValueBuilder]] = {slot: [] for slot in self._slots}
+        self._bound: dict[str, IStateStorage] = {}
+        self._pending: dict[Slot, list[ValueBuilder]] = {}
         self._asked = 0
+
+    @property
+    def name(self) -> str:
+        """Whose state it is: `COMMAND bills.Pay`."""
+        return self.uses.who
+
+    @property
+    def workspace(self) -> int:
+        """The workspace of keys that name none."""
+        return self.call.workspace
 
     def key(self, storage: str, entity: str | None = None, /, **fields: object) -> Key:
         """Return the key of one row; WSID is the call's workspace unless it is given."""
-        slot = self._slot(storage, entity)
-        return slot.rows.key(fields.pop("WSID", self.workspace), **fields)
+        slot = self.uses.slot(storage, entity)
+        return slot.rows.key(fields.pop("WSID", self.call.workspace), **fields)
 
     def prefix(self, storage: str, entity: str | None = None, /, **fields: object) -> Key:
         """Return a key for `read` whose trailing fields may be left out."""
-        slot = self._slot(storage, entity)
-        return slot.rows.prefix(fields.pop("WSID", self.workspace), **fields)
+        slot = self.uses.slot(storage, entity)
+        return slot.rows.prefix(fields.pop("WSID", self.call.workspace), **fields)
 
     def get(self, key: Key) -> Value | None:
         """Return the value under *key*, or None; by GETBATCH where the storage has no GET."""
-        slot = self._slot_of(key)
-        if Operation.GET in slot.allowed:
-            return slot.facade.get(key)
-        if Operation.GETBATCH in slot.allowed:
-            return slot.facade.get_batch([key])[0]
-        raise self._unsupported(slot, Operation.GET, key)
+        slot = self.uses.of_key.get(type(key)) or self.uses.not_found(key)
+        return slot.get(slot.impl if slot.bind is None else self._impl(slot), key)
 
     def get_all(self, keys: Iterable[Key]) -> list[Value | None]:
         """Return one answer per key, in the order of *keys*, duplicates included.
@@ -82,7 +69,7 @@ class State:
         keys = list(keys)
         answers: list[Value | None] = [None] * len(keys)
         for slot, places in self._by_slot(keys):
-            found = self._look_up(slot, [keys[place] for place in places])
+            found = slot.get_batch(self._impl(slot), [keys[place] for place in places])
             for place, value in zip(places, found, strict=True):
                 answers[place] = value
         return answers
@@ -97,7 +84,7 @@ class State:
         values = []
         for key, value in zip(keys, self.get_all(keys), strict=True):
             if value is None:
-                raise self._error(NotExistsError, self._slot_of(key), f"{key!r} does not exist", key)
+                raise self._error(NotExistsError, f"{key!r} does not exist", key)
             values.append(value)
         return values
 
@@ -110,14 +97,13 @@ class State:
         keys = list(keys)
         for key, value in zip(keys, self.get_all(keys), strict=True):
             if value is not None:
-                raise self._error(ExistsError, self._slot_of(key), f"{key!r} exists already", key)
+                raise self._error(ExistsError, f"{key!r} exists already", key)
 
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
-        """Yield the rows whose keys start with *key*; the caller may stop at any row."""
+        """Return the rows whose keys start with *key*; the caller may stop at any row."""
         slot = self._slot_of(key)
-        if Operation.READ not in slot.allowed:
-            raise self._unsupported(slot, Operation.READ, key)
-        return slot.facade.read(key)
+        rows: Iterator[tuple[Key, Value]] = slot.read(self._impl(slot), key)
+        return rows
 
     def new_value(self, key: Key, /, **fields: object) -> ValueBuilder:
         """Ask for an INSERT and return its value, which may be put to until it is applied."""
@@ -129,7 +115,7 @@ class State:
 
     def find_intent(self, key: Key, *, is_new: bool | None = None) -> ValueBuilder | None:
         """Return the first pending intent on *key*, of that kind if one is asked for, or None."""
-        for builder in self._pending[self._slot_of(key)]:
+        for builder in self._pending.get(self._slot_of(key), ()):
             if builder.key == key and is_new in (None, builder.is_new):
                 return builder
         return None
@@ -137,80 +123,135 @@ class State:
     @property
     def intents_count(self) -> int:
         """How many intents are pending."""
-        return self._asked
+        return sum(map(len, self._pending.values()))
 
     def intents(self) -> Iterator[tuple[Slot, Intent]]:
         """Yield the pending intents in the order in which they will be applied."""
-        for slot, builders in self._pending.items():
-            for builder in builders:
-                yield slot, builder.build()
+        for slot, items in self._built():
+            for item in items:
+                yield slot, item
 
     def validate_intents(self) -> None:
         """Let every storage check what is pending; nothing is applied and nothing is forgotten."""
         for storage, items in self._batches(self._built()):
             storage.validate(items)
 
-    def apply_intents(self) -> None:
-        """Apply what is pending, each storage's part all or none: the row store, others, effects last.
+    def stage(self) -> None:
+        """Write what stands on the row store into the call's unit, which the caller then commits.
+
+        These intents are gone afterwards; if a storage refuses, all are, and the unit is to be dropped.
+        """
+        self._apply(Rank.ROWS)
+
+    def settle(self) -> None:
+        """Apply all other intents, each storage's part all or none, effects last; after the commit.
 
         The intents are gone afterwards, also when a storage refuses; those after it are not applied then.
         """
+        self._apply(Rank.STORAGE, Rank.EFFECT)
+
+    def apply_intents(self, *, commit: Callable[[], object] | None = None) -> None:
+        """Validate what is pending, stage it, commit, and settle: all of a call that has a unit of its own.
+
+        Nothing is applied where a storage does not validate; the intents are gone in any case.
+        """
         try:
-            built = self._built()
-        finally:
+            self.validate_intents()
+        except BaseException:
             self.clear_intents()
-        self._apply(built)
+            raise
+        self.stage()
+        if commit is not None:
+            commit()
+        self.settle()
 
     def clear_intents(self) -> None:
         """Forget what is pending."""
-        for builders in self._pending.values():
-            builders.clear()
+        self._pending.clear()
         self._asked = 0
 
-    def _apply(self, built: Sequence[tuple[Slot, Sequence[Intent]]]) -> None:
-        for rank, part in groupby(built, key=lambda one: one[0].rank):
-            batches = self._batches(part)
-            for storage, items in batches:
-                storage.apply_batch(items)
-            if rank is Rank.ROWS and batches and self._commit is not None:
-                self._commit()
+    def deferred(self, *, but: Collection[str] = ()) -> list[IntentRecord]:
+        """Return as data what `settle` would apply, except on the storages named in *but*."""
+        return [
+            IntentRecord.of(slot.storage, slot.entity, item)
+            for slot, items in self._built()
+            if slot.rank is not Rank.ROWS and slot.storage not in but
+            for item in items
+        ]
 
-    def _built(self) -> list[tuple[Slot, list[Intent]]]:
-        return [(slot, [one.build() for one in many]) for slot, many in self._pending.items() if many]
+    def restore(self, records: Iterable[IntentRecord]) -> None:
+        """Let what `deferred` returned be pending again, in a state of the same extension, without a limit.
+
+        Raises:
+            StateholdError: the extension does not use such a storage any more, or its fields are others.
+
+        """
+        for record in records:
+            slot = self.uses.slot(record.storage, record.entity)
+            builder = ValueBuilder.of(slot, self._impl(slot), record.intent(slot.rows))
+            self._pending.setdefault(slot, []).append(builder)
+
+    def hand_over(self, built: Built) -> None:
+        """Apply intents that were pending in another state, as this state's call sees their storages."""
+        for storage, items in self._batches(built):
+            storage.apply_batch(items)
+
+    def _apply(self, *ranks: Rank) -> None:
+        if not self._pending:
+            return
+        try:
+            self.hand_over([one for one in self._built() if one[0].rank in ranks])
+        except BaseException:
+            self.clear_intents()
+            raise
+        self._pending = {slot: some for slot, some in self._pending.items() if slot.rank not in ranks}
+
+    def _built(self) -> Built:
+        order, pending = self.uses.order, self._pending
+        slots = sorted(pending, key=order.__getitem__) if len(pending) > 1 else pending
+        return [(slot, [one.build() for one in pending[slot]]) for slot in slots]
 
     def _batches(
         self, built: Iterable[tuple[Slot, Sequence[Intent]]]
     ) -> list[tuple[IWithApplyBatch, list[Intent]]]:
         """Return one batch per storage: its entities are slots of their own, and still one batch."""
-        batches: dict[str, list[Intent]] = {}
+        batches: dict[str, tuple[IWithApplyBatch, list[Intent]]] = {}
         for slot, items in built:
-            batches.setdefault(slot.storage, []).extend(items)
-        return [(self._writer(storage), items) for storage, items in batches.items()]
-
-    def _writer(self, storage: str) -> IWithApplyBatch:
-        found: IWithApplyBatch = self._storages[storage]  # type: ignore[assignment]  # INSERT or UPDATE is allowed
-        return found
+            if slot.storage not in batches:
+                batches[slot.storage] = cast("IWithApplyBatch", self._impl(slot)), []
+            batches[slot.storage][1].extend(items)
+        return list(batches.values())
 
     def _ask(
         self, operation: Operation, key: Key, existing: Value | None, fields: Mapping[str, object]
     ) -> ValueBuilder:
         slot = self._slot_of(key)
+        impl = self._impl(slot)
         if operation not in slot.allowed:
-            raise self._unsupported(slot, operation, key)
-        if self._asked >= self._limit:
+            (slot.insert if existing is None else slot.update)(impl, key)
+        if slot.streamed:
+            self._send(slot)
+        elif self._asked >= self._limit:
             message = f"{key!r}: more than {self._limit} intents in one call"
-            raise self._error(IntentLimitError, slot, message, key, hint="Ask for fewer changes per call")
-        builder = ValueBuilder(slot, key, existing, fields)
-        self._pending[slot].append(builder)
-        self._asked += 1
+            raise self._error(IntentLimitError, message, key, hint="Ask for fewer changes per call")
+        builder = ValueBuilder(slot, impl, key, existing, fields)
+        self._pending.setdefault(slot, []).append(builder)
+        self._asked += not slot.streamed
         return builder
 
-    def _look_up(self, slot: Slot, keys: Sequence[Key]) -> Sequence[Value | None]:
-        if Operation.GETBATCH in slot.allowed:
-            return slot.facade.get_batch(keys)
-        if Operation.GET in slot.allowed:
-            return [slot.facade.get(key) for key in keys]
-        raise self._unsupported(slot, Operation.GETBATCH, keys[0])
+    def _send(self, slot: Slot) -> None:
+        asked = self._pending.pop(slot, [])
+        for storage, items in self._batches([(slot, [one.build() for one in asked])] if asked else []):
+            storage.validate(items)
+            storage.apply_batch(items)
+
+    def _impl(self, slot: Slot) -> IStateStorage:
+        if slot.bind is None:
+            return slot.impl
+        impl = self._bound.get(slot.storage)
+        if impl is None:
+            impl = self._bound[slot.storage] = slot.bind(self.call)
+        return impl
 
     def _by_slot(self, keys: Sequence[Key]) -> Iterable[tuple[Slot, list[int]]]:
         places: dict[Slot, list[int]] = {}
@@ -218,36 +259,9 @@ class State:
             places.setdefault(self._slot_of(key), []).append(place)
         return places.items()
 
-    def _slot(self, storage: str, entity: str | None) -> Slot:
-        slot = self._named.get((storage, entity))
-        if slot is None:
-            wanted = storage if entity is None else f"{storage}({entity})"
-            raise UnknownStorageError(
-                f"{wanted} is not among the storages it uses",
-                state=self.name,
-                storage=storage,
-                entity=entity,
-                hint=f"Its STATE and INTENTS name: {', '.join(map(str, self._slots)) or 'none'}",
-            )
-        return slot
-
     def _slot_of(self, key: Key) -> Slot:
-        slot = self._of_key.get(type(key))
-        if slot is not None:
-            return slot
-        raise UnknownStorageError(
-            f"{key!r:.80} is no key of the storages it uses",
-            state=self.name,
-            storage=type(key).__name__,
-            hint="Make one with key(storage, ...)",
-        )
+        return self.uses.of_key.get(type(key)) or self.uses.not_found(key)
 
-    def _error(
-        self, kind: type[StateError], slot: Slot, message: str, key: Key, *, hint: str = ""
-    ) -> StateError:
+    def _error(self, kind: type[StateError], message: str, key: Key, *, hint: str = "") -> StateError:
+        slot = self._slot_of(key)
         return kind(message, state=self.name, storage=slot.storage, entity=slot.entity, key=key, hint=hint)
-
-    def _unsupported(self, slot: Slot, operation: Operation, key: Key) -> StateError:
-        may = ", ".join(sorted(slot.allowed)) or "no operation"
-        hint = f"It may be used with {may}"
-        return self._error(UnsupportedError, slot, f"{slot} has no {operation} here", key, hint=hint)

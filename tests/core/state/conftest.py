@@ -1,11 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import pytest
 
-from statehold.sdk import Field, Intent, Key, Operation, Rank, ScopeError, StorageError, Value, merge
-from statehold.state import BundledState, Slot, State, compile_facade, compile_rows
+from statehold.sdk import (
+    CallContext,
+    Field,
+    Intent,
+    Key,
+    Operation,
+    Rank,
+    Scope,
+    ScopeError,
+    StorageError,
+    Value,
+    merge,
+)
+from statehold.state import BundledState, CallCounts, Slot, State, Uses, compile_rows, compile_slot
 
 
 class Memory:
@@ -56,6 +69,8 @@ class Bench:
         self.log: list[str] = []
         self.storages: dict[str, Memory] = {}
         self.slots: list[Slot] = []
+        self.counts = CallCounts()
+        self.call = CallContext(scope=Scope.COMMANDS, workspace=7, extension="t.Do")
 
     def add(
         self,
@@ -63,39 +78,56 @@ class Bench:
         *operations: Operation,
         entity: str | None = None,
         rank: Rank = Rank.STORAGE,
+        impl: Any = None,
+        streamed: bool = False,
     ) -> Memory:
-        impl = self.storages.setdefault(name, Memory(name, self.log))
+        impl = self.storages.setdefault(name, impl or Memory(name, self.log))
         rows = compile_rows(
             name if entity is None else f"{name}({entity})",
             [Field("Id", "int64", required=True)],
-            [Field("A", "int64"), Field("B", "text")],
+            [Field("A", "int64"), Field("B", "text"), Field("sys.ID", "ref"), Field("O", "object")],
         )
-        allowed = frozenset(operations or Operation)
 
         def refuse(operation: Operation) -> ScopeError:
-            return ScopeError("no", storage=name, operation=operation, scope=None, who="the test")
+            return ScopeError(
+                f"the test may not {operation} {name}",
+                storage=name,
+                operation=operation,
+                scope=None,
+                who="the test",
+            )
 
-        facade = compile_facade(rows, impl, allowed, refuse=refuse)
-        self.slots.append(
-            Slot(storage=name, entity=entity, facade=facade, rows=rows, allowed=allowed, rank=rank)
+        slot = compile_slot(
+            name,
+            rows,
+            impl,
+            operations or Operation,
+            refuse=refuse,
+            entity=entity,
+            counts=self.counts,
+            rank=rank,
+            streamed=streamed,
         )
+        self.slots.append(slot)
         return impl
 
-    def state(self, *, limit: int = 100, commit: Callable[[], None] | None = None) -> State:
-        return State("COMMAND t.Do", self.slots, self.storages, workspace=7, limit=limit, commit=commit)
+    def state(self, *, limit: int = 100) -> State:
+        return State(Uses("COMMAND t.Do", self.slots), self.call, limit=limit)
 
     def bundled(
-        self, *, limit: int = 100, bundle_limit: int = 100, commit: Callable[[], None] | None = None
+        self,
+        *,
+        limit: int = 100,
+        bundle_limit: int = 100,
+        commit: Callable[[], object] = lambda: None,
     ) -> BundledState:
-        return BundledState(
-            "PROJECTOR t.Fill",
-            self.slots,
-            self.storages,
-            workspace=7,
-            limit=limit,
-            bundle_limit=bundle_limit,
-            commit=commit,
-        )
+        def flush(state: BundledState) -> None:
+            state.stage()
+            commit()
+            state.settle()
+
+        uses = Uses("PROJECTOR t.Fill", self.slots)
+        return BundledState(uses, self.call, limit=limit, bundle_limit=bundle_limit, flush=flush)
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statehold.sdk import Rank, StorageError
+from statehold.sdk import Operation, Rank, ScopeError, StorageError
 
 
 def put(state, name, number, entity=None, **fields):
@@ -25,6 +26,47 @@ def test_applied_intents_wait_in_the_bundle_and_are_seen_by_gets(bench):
     assert (bench.log, state.bundled) == (["t.A validate 1"], 1)
     assert [value["A"] for value in state.get_all([other, key, other])] == [9, 1, 9]
     assert (state.get(key)["A"], state.must_exist(key)["A"]) == (1, 1)
+
+
+def test_a_bundle_answers_nothing_that_the_projector_may_not_get(bench):
+    bench.add("t.A", Operation.INSERT)
+    state = bench.bundled()
+    put(state, "t.A", 1, A=1)
+    for use in (state.get, state.must_exist):
+        with pytest.raises(ScopeError):
+            use(state.key("t.A", Id=1))
+
+
+def test_the_next_call_sees_what_is_bundled_and_asks_for_its_own_workspace(bench):
+    bench.add("t.A")
+    state = bench.bundled()
+    put(state, "t.A", 1, A=1)
+    state.new_value(state.key("t.A", Id=2))
+    state.bind(msgspec.structs.replace(bench.call, workspace=8))
+    assert (state.intents_count, state.bundled) == (0, 1)
+    assert state.get(state.key("t.A", Id=1)) is None
+    assert state.get(state.key("t.A", Id=1, WSID=7))["A"] == 1
+
+
+def test_a_bundle_is_staged_as_the_flushing_call_sees_its_storages(bench):
+    class PerCall:
+        def for_call(self, call):
+            bench.log.append(f"bound for {call.extension}")
+            return memory
+
+        def free(self): ...
+
+    memory = bench.add("t.A")
+    bench.add("sys.View", entity="t.V", rank=Rank.ROWS, impl=PerCall())
+    bench.add("t.B")
+    state = bench.bundled()
+    put(state, "sys.View", 1, "t.V")
+    put(state, "t.B", 1)
+    bench.log.clear()
+    state.stage(msgspec.structs.replace(bench.call, extension="the flush"))
+    assert (bench.log, state.bundled) == (["bound for the flush", "t.A apply 1"], 2)
+    state.settle()
+    assert (bench.log[2:], state.bundled) == (["t.B apply 1"], 0)
 
 
 def test_pending_intents_are_not_seen(bench):
@@ -130,11 +172,11 @@ def test_effects_are_never_merged_and_never_answer_a_get(bench):
     assert len(logger.rows) == 1
 
 
-def test_an_empty_flush_asks_no_storage(bench):
+def test_an_empty_flush_asks_no_storage_and_commits_the_offset_all_the_same(bench):
     bench.add("t.A")
     state = bench.bundled(commit=lambda: bench.log.append("commit"))
     state.flush()
-    assert bench.log == []
+    assert bench.log == ["commit"]
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from statehold.sdk import (
     SchemaError,
     Scope,
     StateholdError,
+    StorageError,
     Value,
     merge,
 )
@@ -203,6 +204,20 @@ def test_a_storage_that_asks_for_the_call_gets_it_and_the_counts_stay_one() -> N
         with pytest.raises(SchemaError):
             bound.get(None)  # type: ignore[arg-type]
     assert counts.calls(Operation.GET) == 2
+
+
+def test_a_storage_that_asks_for_the_call_has_no_answer_without_one() -> None:
+    class PerCall:
+        def for_call(self, call: CallContext) -> Notes:
+            return Notes()
+
+        def free(self) -> None: ...
+
+    facade = compile_facade(ROWS, PerCall(), {Operation.GET}, refuse=refuse)
+    with pytest.raises(StorageError, match=r"GET has an answer within a call only.*for_call"):
+        facade.get(facade.key(1, Id=1))
+    with pytest.raises(StateholdError, match="no READ here"):
+        facade.read(facade.prefix(1))
 
 
 def test_a_storage_that_does_not_ask_for_the_call_keeps_its_facade() -> None:

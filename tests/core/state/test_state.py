@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from statehold.sdk import Operation, Rank, SchemaError, StorageError
+from statehold.sdk import FreedError, Operation, Rank, SchemaError, ScopeError, StorageError
 from statehold.state import (
     ExistsError,
     IntentLimitError,
+    IntentRecord,
     NotExistsError,
     StateError,
     UnknownStorageError,
-    UnsupportedError,
 )
 
 GET, GETBATCH, READ, INSERT, UPDATE = Operation
@@ -28,7 +29,7 @@ def test_a_key_is_of_the_call_s_workspace_unless_it_names_another(bench):
 def test_a_storage_that_is_not_used_is_named_with_those_that_are(bench):
     bench.add("t.A")
     bench.add("sys.View", entity="t.V")
-    with pytest.raises(UnknownStorageError, match=r"t.Nope is not among .* name: t.A, sys.View\(t.V\)"):
+    with pytest.raises(UnknownStorageError, match=r"t.Nope is not among .* they name: t.A, sys.View\(t.V\)"):
         bench.state().key("t.Nope", Id=1)
     with pytest.raises(UnknownStorageError, match=r"sys.View\(t.W\)"):
         bench.state().key("sys.View", "t.W", Id=1)
@@ -94,7 +95,7 @@ def test_what_must_exist_and_what_must_not_is_named(bench):
 
 
 @pytest.mark.parametrize("operation", Operation)
-def test_an_operation_the_extension_has_not_is_told_with_those_it_has(bench, operation):
+def test_an_operation_the_extension_may_not_use_raises_and_is_counted(bench, operation):
     others = set(Operation) - {operation, *([GETBATCH] if operation is GET else [])}
     bench.add("t.A", *others)
     state = bench.state()
@@ -108,9 +109,10 @@ def test_an_operation_the_extension_has_not_is_told_with_those_it_has(bench, ope
     if operation is GETBATCH:
         assert state.get_all([key]) == [None]
         return
-    with pytest.raises(UnsupportedError, match=f"t.A has no {operation} here. It may be used with"):
+    with pytest.raises(ScopeError, match=f"may not {operation} t.A"):
         uses[operation]()
     assert state.intents_count == 0
+    assert bench.counts.denied(operation) == 1
 
 
 def test_reads_do_not_see_pending_intents(bench):
@@ -169,7 +171,7 @@ def test_the_operation_is_checked_before_the_limit_and_the_limit_before_the_valu
     bench.add("t.A", GET)
     bench.add("t.B")
     state = bench.state(limit=0)
-    with pytest.raises(UnsupportedError):
+    with pytest.raises(ScopeError):
         state.new_value(state.key("t.A", Id=1))
     with pytest.raises(IntentLimitError):
         state.new_value(state.key("t.B", Id=1), A="wrong")
@@ -185,7 +187,7 @@ def test_two_intents_on_one_key_are_both_applied_in_order(bench):
     assert state.find_intent(state.key("t.A", Id=2)) is None
     assert [(str(slot), intent.is_new) for slot, intent in state.intents()] == [("t.A", True), ("t.A", False)]
     state.apply_intents()
-    assert (a.rows[key]["A"], bench.log) == (2, ["t.A apply 2"])
+    assert (a.rows[key]["A"], bench.log) == (2, ["t.A validate 2", "t.A apply 2"])
 
 
 def test_validate_asks_every_storage_with_intents_and_applies_nothing(bench):
@@ -203,7 +205,7 @@ def test_intents_are_applied_by_rank_and_the_row_store_commits_once(bench):
     bench.add("t.A")
     bench.add("sys.Record", entity="t.R", rank=Rank.ROWS)
     bench.add("sys.View", entity="t.V", rank=Rank.ROWS)
-    state = bench.state(commit=lambda: bench.log.append("commit"))
+    state = bench.state()
     for name, entity in (
         ("sys.SendMail", None),
         ("t.A", None),
@@ -211,8 +213,8 @@ def test_intents_are_applied_by_rank_and_the_row_store_commits_once(bench):
         ("sys.Record", "t.R"),
     ):
         state.new_value(state.key(name, entity, Id=1))
-    state.apply_intents()
-    assert bench.log == [
+    state.apply_intents(commit=lambda: bench.log.append("commit"))
+    assert [entry for entry in bench.log if "validate" not in entry] == [
         "sys.Record apply 1",
         "sys.View apply 1",
         "commit",
@@ -228,7 +230,7 @@ def test_the_entities_of_one_storage_are_one_batch(bench):
     for entity in ("t.W", "t.V"):
         state.new_value(state.key("sys.View", entity, Id=1))
     state.apply_intents()
-    assert bench.log == ["sys.View apply 2"]
+    assert bench.log == ["sys.View validate 2", "sys.View apply 2"]
 
 
 def test_after_a_refusal_nothing_is_pending_and_later_storages_are_not_applied(bench):
@@ -239,9 +241,138 @@ def test_after_a_refusal_nothing_is_pending_and_later_storages_are_not_applied(b
         state.new_value(state.key(name, Id=1))
     with pytest.raises(StorageError):
         state.apply_intents()
-    assert (bench.log, state.intents_count) == (["t.A apply 1"], 0)
+    assert (bench.log[-1], state.intents_count) == ("t.A apply 1", 0)
     state.apply_intents()
-    assert bench.log == ["t.A apply 1"]
+    assert bench.log == ["t.A validate 1", "t.B validate 1", "t.A apply 1"]
+
+
+def test_where_a_storage_does_not_validate_nothing_is_applied_anywhere(bench):
+    bench.add("t.A")
+    bench.add("t.B").refuses = "validate"
+    state = bench.state()
+    for name in ("t.A", "t.B"):
+        state.new_value(state.key(name, Id=1))
+    with pytest.raises(StorageError):
+        state.apply_intents(commit=lambda: bench.log.append("commit"))
+    assert (bench.log, state.intents_count) == (["t.A validate 1", "t.B validate 1"], 0)
+
+
+def test_what_is_staged_is_only_what_stands_on_the_row_store_and_the_rest_waits_for_the_commit(bench):
+    bench.add("t.A")
+    bench.add("sys.Record", entity="t.R", rank=Rank.ROWS)
+    state = bench.state()
+    state.new_value(state.key("t.A", Id=1))
+    state.new_value(state.key("sys.Record", "t.R", Id=1))
+    state.stage()
+    assert (bench.log, state.intents_count) == (["sys.Record apply 1"], 1)
+    state.settle()
+    assert (bench.log, state.intents_count) == (["sys.Record apply 1", "t.A apply 1"], 0)
+
+
+def test_a_refused_staging_forgets_all_that_was_asked(bench):
+    bench.add("t.A")
+    bench.add("sys.Record", entity="t.R", rank=Rank.ROWS).refuses = "apply"
+    state = bench.state()
+    state.new_value(state.key("t.A", Id=1))
+    state.new_value(state.key("sys.Record", "t.R", Id=1))
+    with pytest.raises(StorageError):
+        state.stage()
+    state.settle()
+    assert (bench.log, state.intents_count) == (["sys.Record apply 1"], 0)
+
+
+def test_a_value_that_was_validated_can_still_be_put_to(bench):
+    a = bench.add("t.A")
+    state = bench.state()
+    builder = state.new_value(state.key("t.A", Id=1), A=1)
+    state.validate_intents()
+    builder.put(A=2)
+    state.apply_intents()
+    assert a.rows[builder.key]["A"] == 2
+    assert bench.counts.calls(INSERT) == 2
+
+
+class PerCall:
+    """Keeps its rows by the workspace of the call."""
+
+    def __init__(self, make):
+        self.make, self.bound = make, []
+
+    def for_call(self, call):
+        self.bound.append(call.workspace)
+        return self.make(f"of {call.workspace}")
+
+    def free(self): ...
+
+
+def test_a_storage_that_asks_for_the_call_is_bound_at_its_first_use_and_once(bench):
+    made = {}
+    storage = PerCall(lambda name: made.setdefault(name, type(bench.add("t.A"))(name, bench.log)))
+    for entity in ("t.V", "t.W"):
+        bench.add("sys.View", entity=entity, impl=storage)
+    state = bench.state()
+    key = state.key("sys.View", "t.V", Id=1)
+    assert storage.bound == []
+    assert state.get(key) is None
+    state.new_value(state.key("sys.View", "t.W", Id=1), A=5)
+    state.apply_intents()
+    assert storage.bound == [7]
+    assert [value["A"] for _, value in state.read(state.prefix("sys.View", "t.W"))] == [5]
+    assert bench.log == ["of 7 get", "of 7 validate 1", "of 7 apply 1", "of 7 read"]
+    assert (bench.counts.calls(GET), bench.counts.calls(READ), bench.counts.calls(INSERT)) == (1, 1, 1)
+
+
+def test_a_streamed_value_is_sent_when_the_next_one_is_asked_for_and_counts_towards_no_limit(bench):
+    bench.add("t.A")
+    bench.add("sys.Result", streamed=True)
+    state = bench.state(limit=1)
+    for number in range(3):
+        state.new_value(state.key("sys.Result", Id=number), A=number)
+    assert bench.log == ["sys.Result validate 1", "sys.Result apply 1"] * 2
+    state.new_value(state.key("t.A", Id=1))
+    with pytest.raises(IntentLimitError):
+        state.new_value(state.key("t.A", Id=1))
+    state.apply_intents()
+    assert bench.log[4:] == [
+        "t.A validate 1",
+        "sys.Result validate 1",
+        "t.A apply 1",
+        "sys.Result apply 1",
+    ]
+
+
+def test_what_is_not_of_the_row_store_can_be_kept_as_data_and_applied_by_another_state(bench):
+    a = bench.add("t.A")
+    bench.add("sys.Record", entity="t.R", rank=Rank.ROWS)
+    bench.add("sys.Logger", rank=Rank.EFFECT)
+    state = bench.state()
+    value = bench.slots[0].rows.value
+    first = state.new_value(state.key("t.A", Id=1), A=1, B="é", O={"x": [value(A=3)], "raw": b"\xff"})
+    first.put(**{"sys.ID": 9})
+    state.update_value(state.key("t.A", Id=2), value(A=4), B="y")
+    state.new_value(state.key("sys.Record", "t.R", Id=1))
+    state.new_value(state.key("sys.Logger", Id=1))
+    kept = msgspec.msgpack.encode(state.deferred(but=["sys.Logger"]))
+    state.clear_intents()
+    later = bench.state(limit=0)
+    later.restore(msgspec.msgpack.decode(kept, type=list[IntentRecord]))
+    assert [(str(slot), intent.is_new) for slot, intent in later.intents()] == [("t.A", True), ("t.A", False)]
+    later.settle()
+    (new, changed) = a.rows.values()
+    assert (new.A, new.B, new.sys_ID) == (1, "é", 9)
+    assert new.O == {"x": [{"A": 3}], "raw": b"\xff"}
+    assert (changed.A, changed.B) == (4, "y")
+
+
+def test_a_state_of_a_freed_version_reaches_no_storage(bench):
+    bench.add("t.A")
+    state = bench.state()
+    key = state.key("t.A", Id=1)
+    state.uses.close()
+    for use in (lambda: state.key("t.A", Id=1), lambda: state.get(key), lambda: state.new_value(key)):
+        with pytest.raises(FreedError, match=r"COMMAND t.Do: its version has been freed"):
+            use()
+    assert bench.log == []
 
 
 def test_cleared_intents_are_never_applied(bench):
@@ -256,5 +387,5 @@ def test_cleared_intents_are_never_applied(bench):
 
 
 def test_every_error_of_a_state_is_a_state_error():
-    for kind in (ExistsError, NotExistsError, IntentLimitError, UnknownStorageError, UnsupportedError):
+    for kind in (ExistsError, NotExistsError, IntentLimitError, UnknownStorageError):
         assert issubclass(kind, StateError)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+
+from statehold.sdk import Operation
+
+
+@attrs.define(eq=False)
+class CallCounts:
+    """How often each operation of a storage was called by one user, and how often one was refused."""
+
+    _denied: dict[Operation, int] = attrs.field(factory=dict, init=False)
+    _watched: list[tuple[Operation, Callable[[], int]]] = attrs.field(factory=list, init=False)
+
+    def calls(self, operation: Operation) -> int:
+        """Return how many calls of *operation* reached the storage."""
+        return sum(count() for watched, count in self._watched if watched is operation)
+
+    def denied(self, operation: Operation) -> int:
+        """Return how many calls of *operation* were refused."""
+        return self._denied.get(operation, 0)
+
+    def watch(self, operation: Operation, count: Callable[[], int]) -> None:
+        """Add what *count* returns to `calls(operation)` from now on."""
+        self._watched.append((operation, count))
+
+    def deny(self, operation: Operation) -> None:
+        """Count one refusal."""
+        self._denied[operation] = self._denied.get(operation, 0) + 1
