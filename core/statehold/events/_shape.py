@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import attrs
+import msgspec
+
+from statehold.events._patterns import compile_pattern
+from statehold.sdk import DataType, Entity, Field, SchemaError, Value
+from statehold.state import Rows, compile_rows
+from statehold_vsql.appdef import ContainerDef, FieldDef, TableDef, TypeDef, ViewDef
+
+if TYPE_CHECKING:
+    from statehold.events._schemas import Schemas
+
+encode: Final[Callable[[object], bytes]] = msgspec.msgpack.Encoder().encode
+decode: Final[Callable[[bytes | msgspec.Raw], Any]] = msgspec.msgpack.Decoder().decode
+
+Definition: TypeAlias = TableDef | ViewDef | TypeDef
+
+
+class Shape:
+    """What a table, view or type of the app looks like: its values in memory, in the row store and as JSON.
+
+    As JSON, a value is an object by field name without the fields that are NULL. A `bytes` is base64 text,
+    a `qname` is text, `timestamp` (milliseconds) and `money` (ten-thousandths) are integers, and nested
+    values are lists of objects. In the row store it is the same as msgpack, with bytes as they are. A
+    version of the app drops the fields that it does not know, and finds NULL in those that a row does not
+    have, or has in a type that does not fit.
+
+    Attributes:
+        name: the qualified name, `bills.Bill`.
+        definition: its definition.
+        rows: the constructors of its keys and values.
+        tree: the constructors of its values with all that is nested in them; `rows` where nothing is, and
+            for types.
+        verifiable: the fields whose values the writer has to prove (VERIFIABLE).
+
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        schemas: Schemas,
+        *,
+        key: Sequence[Field] = (),
+        system: Sequence[Field] = (),
+        fields: Sequence[FieldDef] = (),
+        containers: Sequence[ContainerDef] = (),
+    ) -> None:
+        self.name = str(definition.name)
+        self.definition = definition
+        self.verifiable = frozenset(field.name for field in fields if field.verifiable)
+        self._schemas = schemas
+        self._containers = containers
+        plain = [*system, *map(_optional, fields)]
+        nested = [
+            Field(each.name, DataType.OBJECT, required=each.required, repeated=True) for each in containers
+        ]
+        is_type = isinstance(definition, TypeDef)
+        self.rows: Rows = compile_rows(self.name, key, [*plain, *nested] if is_type else plain)
+        self.tree: Rows = self.rows
+        if nested and not is_type:
+            self.tree = compile_rows(self.name, (), [*plain, *nested])
+        self._bytes = tuple(field.name for field in fields if field.field.type is DataType.BYTES)
+        self._defaults = self._fixed_defaults(fields)
+        self._patterns = [
+            (field.name, field.pattern, compile_pattern(field.pattern, entity=self.name, field=field.name))
+            for field in fields
+            if field.pattern is not None
+        ]
+        self._is_plain = not self._defaults and not self._patterns and not containers
+        self._decoder: Callable[[bytes | msgspec.Raw], Value] = msgspec.msgpack.Decoder(
+            self.rows.Value
+        ).decode
+
+    @cached_property
+    def containers(self) -> Mapping[str, Shape]:
+        """The shapes that are nested, by name of the container."""
+        return {each.name: self._schemas[each.type] for each in self._containers}
+
+    @cached_property
+    def entity(self) -> Entity:
+        """The shape as a storage sees it."""
+        rows = self.rows
+        return Entity(
+            name=self.name,
+            definition=self.definition,
+            key=rows.key_fields,
+            value_fields=rows.value_fields,
+            key_class=rows.Key,
+            prefix_class=rows.Prefix,
+            value_class=rows.Value,
+            value=rows.value,
+        )
+
+    def from_json(self, given: Mapping[str, Any]) -> Value:
+        """Return the value that a JSON object says, with what is nested in it, checked.
+
+        Raises:
+            SchemaError: something does not fit; `field` says where, such as `Lines[2].Price`.
+
+        """
+        if type(given) is not dict:
+            raise self._refusal("", "an object", given)
+        if not self._bytes and not self._containers:
+            return self.check(self.tree.value(**given))
+        fields = dict(given)
+        for name in self._bytes:
+            if fields.get(name) is not None:
+                fields[name] = self._bytes_from_json(name, fields[name])
+        for name, shape in self.containers.items():
+            if fields.get(name) is not None:
+                fields[name] = self._each(name, fields[name], shape.from_json)
+        return self.check(self.tree.value(**fields))
+
+    def changes_from_json(self, given: Mapping[str, Any]) -> dict[str, object]:
+        """Return the fields of a change that a JSON object says, by attribute, None for those to clear."""
+        if type(given) is not dict:
+            raise self._refusal("", "an object", given)
+        fields = dict(given)
+        for name in self._bytes:
+            if fields.get(name) is not None:
+                fields[name] = self._bytes_from_json(name, fields[name])
+        return self.check_changes(self.rows.changes(fields))
+
+    def to_json(self, value: Value) -> dict[str, Any]:
+        """Return a value as a JSON object; `msgspec.json.encode(value)` writes the same at once."""
+        made: dict[str, Any] = msgspec.to_builtins(value)
+        return made
+
+    def encode(self, value: Value) -> bytes:
+        """Return a value as it stands in the row store."""
+        return encode(value)
+
+    def decode(self, data: bytes | msgspec.Raw) -> Value:
+        """Return the value that `encode` of any version of the app made *data* of."""
+        try:
+            value = self._decoder(data)
+        except msgspec.ValidationError:
+            value = self.of_fields(decode(data))
+        return self._nest(value) if self._containers else value
+
+    def of_fields(self, fields: Mapping[str, Any]) -> Value:
+        """Return the value of fields by name, without those that are unknown or do not fit."""
+        try:
+            return msgspec.convert(fields, self.rows.Value)
+        except msgspec.ValidationError:
+            fitting = {name: one for name, one in fields.items() if self._fits(name, one)}
+            return msgspec.convert(fitting, self.rows.Value)
+
+    def check(self, value: Value) -> Value:
+        """Return *value* with its defaults and nested values, having held it against all CHECKs.
+
+        Raises:
+            SchemaError: a field does not match its pattern, or a nested value is wrong.
+
+        """
+        if self._is_plain:
+            return value
+        filled: dict[str, object] = {
+            name: default for name, default in self._defaults.items() if getattr(value, name) is None
+        }
+        if self._containers and type(value) is self.tree.Value:
+            for name, shape in self.containers.items():
+                if nested := getattr(value, name):
+                    filled[name] = self._each(name, nested, shape.made)
+        if filled:
+            value = msgspec.structs.replace(value, **filled)
+        for name, _, _ in self._patterns:
+            self._match(name, getattr(value, name))
+        return value
+
+    def check_changes(self, changes: dict[str, object]) -> dict[str, object]:
+        """Return *changes*, having held them against all CHECKs."""
+        for name, _, _ in self._patterns:
+            if name in changes:
+                self._match(name, changes[name])
+        return changes
+
+    def made(self, value: Value | Mapping[str, Any]) -> Value:
+        """Return *value*, or the value of the fields in a mapping, checked."""
+        if isinstance(value, Mapping):
+            value = self.tree.value(**value)
+        elif not isinstance(value, (self.tree.Value, self.rows.Value)):
+            raise self._refusal("", f"a value of {self.name}", value)
+        return self.check(value)
+
+    def _match(self, name: str, text: Any) -> None:
+        for field, pattern, found in self._patterns:
+            if field == name and text is not None and not found(text):
+                raise self._refusal(name, f"text that matches {pattern!r}", text)
+
+    def _each(self, name: str, given: Any, make: Callable[[Any], Value]) -> tuple[Value, ...]:
+        many = given if isinstance(given, (list, tuple)) else (given,)
+        values = []
+        for place, one in enumerate(many):
+            try:
+                values.append(make(one))
+            except SchemaError as error:
+                at = f"{name}[{place}]"
+                raise SchemaError(
+                    f"{self.name}: {at}: {error.message}",
+                    storage=self.name,
+                    field=f"{at}.{error.field}" if error.field else at,
+                    expected=error.expected,
+                    got=error.got,
+                    hint=error.hint,
+                ) from error
+        return tuple(values)
+
+    def _bytes_from_json(self, name: str, given: object) -> bytes:
+        try:
+            if isinstance(given, str):
+                return binascii.a2b_base64(given, strict_mode=True)
+        except ValueError:
+            pass
+        raise self._refusal(name, "bytes as base64 text", given)
+
+    def _nest(self, value: Value) -> Value:
+        nested = {
+            name: tuple(shape.of_nested(one) for one in getattr(value, name))
+            for name, shape in self.containers.items()
+            if hasattr(value, name)
+        }
+        return msgspec.structs.replace(value, **nested)
+
+    def of_nested(self, fields: Mapping[str, Any]) -> Value:
+        """Return a nested value that was decoded as a map."""
+        value: Value = msgspec.convert(fields, self.tree.Value)
+        return self._nest(value) if self._containers else value
+
+    def _fits(self, name: str, value: object) -> bool:
+        try:
+            msgspec.convert({name: value}, self.rows.Value)
+        except msgspec.ValidationError:
+            return False
+        return True
+
+    def _fixed_defaults(self, fields: Sequence[FieldDef]) -> dict[str, object]:
+        defaults: dict[str, object] = {
+            field.name: bool(field.default) if field.field.type is DataType.BOOL else field.default
+            for field in fields
+            if field.default is not None
+        }
+        return self.rows.changes(defaults)
+
+    def _refusal(self, field: str, expected: str, got: object) -> SchemaError:
+        where = f"field {field}: " if field else ""
+        return SchemaError(
+            f"{self.name}: {where}expected {expected}, got {got!r:.80}",
+            storage=self.name,
+            field=field,
+            expected=expected,
+            got=got,
+        )
+
+
+def _optional(definition: FieldDef) -> Field:
+    """Return the field as it may be given: one with a DEFAULT may be left out."""
+    field = definition.field
+    return attrs.evolve(field, required=False) if definition.default is not None else field

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from statehold.events import _layout as layout
+from statehold.events._shape import decode, encode
+from statehold.rows import CompareAndSwap, PutIfAbsent, RowStore
+
+_DESCRIPTOR = "sys.WorkspaceDescriptor"
+
+
+class Singletons:
+    """The ids of an app's singletons, the same in every workspace; given out once, kept for ever."""
+
+    def __init__(self, store: RowStore) -> None:
+        self._store = store
+        self._ids: dict[str, int] = {_DESCRIPTOR: layout.DESCRIPTOR_ID}
+
+    def find(self, table: str) -> int | None:
+        """Return the id of a table's singletons, None if there has been no such record yet."""
+        record = self._ids.get(table)
+        if record is None:
+            self._load()
+            record = self._ids.get(table)
+        return record
+
+    def take(self, table: str) -> int:
+        """Return the id of a table's singletons, a new one if need be."""
+        while (record := self.find(table)) is None:
+            row = self._load()
+            ids = {**self._ids, table: max(self._ids.values()) + 1}
+            change = (
+                PutIfAbsent(layout.META, layout.SINGLETONS, encode(ids))
+                if row is None
+                else CompareAndSwap(layout.META, layout.SINGLETONS, row, encode(ids))
+            )
+            # Where another partition was faster, the next round sees what it has taken.
+            self._store.write([change])
+        return record
+
+    def _load(self) -> bytes | None:
+        row = self._store.get(layout.META, layout.SINGLETONS)
+        if row is not None:
+            self._ids = decode(row)
+        return row

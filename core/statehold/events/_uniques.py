@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from statehold.events import _layout as layout
+from statehold.rows import Columns, encode
+from statehold.sdk import Value
+
+#: Longer values stand in the key as a digest.
+_LONGEST = 1024
+
+
+class Unique:
+    """The fields of one UNIQUE, and where the row of their values stands.
+
+    A record of which a field is NULL, or that is not active, is in nobody's way.
+    """
+
+    __slots__ = ("_attributes", "_prefix", "fields")
+
+    def __init__(self, table: str, fields: tuple[str, ...]) -> None:
+        # By name, so that a version that writes them in another order finds the same rows.
+        self.fields = tuple(sorted(fields))
+        self._attributes = self.fields
+        self._prefix = (table, ",".join(self.fields))
+
+    def values(self, value: Value) -> Columns | None:
+        """Return the values of the fields in *value*, None if one is NULL."""
+        found: Columns = tuple([getattr(value, name) for name in self._attributes])
+        return None if None in found else found
+
+    def values_of(self, fields: Mapping[str, object]) -> Columns | None:
+        """Return the values of the fields in a map by name, None if one is NULL."""
+        found: Columns = tuple([fields.get(name) for name in self.fields])  # type: ignore[misc]
+        return None if None in found else found
+
+    def key(self, workspace: int, values: Columns) -> tuple[Columns, Columns]:
+        """Return the key of the row that says which record has *values*."""
+        partition = (layout.UNIQUES, workspace, *self._prefix)
+        encoded = encode(values)
+        if len(encoded) > _LONGEST:
+            values = (hashlib.sha256(encoded).digest(),)
+        return partition, values
