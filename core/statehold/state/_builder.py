@@ -56,7 +56,7 @@ class ValueBuilder:
         if built is None:
             slot = self._slot
             if self._existing is None:
-                built = slot.insert(self._impl, self.key, self._fields)
+                built = slot.insert(self._impl, self.key, slot.rows.complete(self._fields))
             else:
                 built = slot.update(self._impl, self.key, self._existing, self._fields)
             self._built = built

@@ -47,6 +47,7 @@ class Rows:
     value: Callable[..., sdk.Value]
     finder: Callable[[Callable[[sdk.Key], sdk.Value | None]], Find]
     _fixers: Mapping[str, tuple[str, Callable[[object], object]]] = attrs.field(alias="fixers")
+    _required: frozenset[str] = attrs.field(alias="required")
 
     def changes(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Return *fields* by attribute, checked for an UPDATE: those that are not named stay as they are."""
@@ -57,6 +58,12 @@ class Rows:
             attribute, fix = self._fixers[name]
             changed[attribute] = fix(value)
         return changed
+
+    def complete(self, changed: Mapping[str, object]) -> sdk.Value:
+        """Return the value of what `changes` returned, or raise for a required field that is not there."""
+        if not self._required <= changed.keys():
+            return self.value(**changed)
+        return self.Value(**changed)
 
 
 def compile_rows(storage: str, key: Sequence[Field], value: Sequence[Field]) -> Rows:
@@ -86,6 +93,7 @@ def compile_rows(storage: str, key: Sequence[Field], value: Sequence[Field]) -> 
         value=compile_maker(storage, "VALUE", value, value_class),
         finder=compile_finder(storage, (WSID, *key), key_class),
         fixers=fixers,
+        required=frozenset(field.attribute for field in value if field.required),
     )
 
 
