@@ -5,6 +5,13 @@ from collections.abc import Callable
 
 from statehold.extensions._errors import ExtensionError
 
+#: Turns the file name of a traceback into a path in the image, None for a file of others.
+File = Callable[[str], str | None]
+
+
+def _no_file(_: str) -> None:
+    return None
+
 
 def failure(
     who: str,
@@ -12,23 +19,17 @@ def failure(
     *,
     extension: str,
     redact: Callable[[str], str],
-    place: Callable[[str], str | None] = lambda _: None,
+    file: File = _no_file,
 ) -> ExtensionError:
     """Return the error that says which extension raised what, and where, and shows no secret of the app.
 
     Its cause is *error*, unless its traceback shows a secret: then a note has that traceback without it.
-
-    *place* turns the file name of a traceback into a path in the image, None for a file of others.
     """
-    where = ""
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        path = place(frame.f_code.co_filename)
-        if path is not None:
-            where = f"{path}:{line}"
+    place = place_of(error, file)
     text = str(error).strip()
     said = f"{type(error).__name__}{f': {text}' if text else ''}"
     made = ExtensionError(
-        redact(f"{who} raised {said}{f' at {where}' if where else ''}"), extension=extension, place=where
+        redact(f"{who} raised {said}{f' at {place}' if place else ''}"), extension=extension, place=place
     )
     shown = "".join(traceback.format_exception(error))
     redacted = redact(shown)
@@ -37,3 +38,13 @@ def failure(
     else:
         made.add_note(redacted.rstrip())
     return made
+
+
+def place_of(error: BaseException, file: File) -> str:
+    """Return the innermost place in the image that *error* came through, `path:line`; empty for none."""
+    place = ""
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        path = file(frame.f_code.co_filename)
+        if path is not None:
+            place = f"{path}:{line}"
+    return place

@@ -7,7 +7,7 @@ from statehold.images._config import storage_config
 from statehold.images._descriptor import read_descriptor
 from statehold.images._image import AppImage
 from statehold.images._inspect import inspect_image
-from statehold.images._layout import PluginFile, PluginKind
+from statehold.images._layout import PACKAGES, PluginFile, PluginKind
 from statehold.images._limits import ImageLimits
 from statehold.images._manifest import FileEntry
 from statehold.images._open import open_image, verify_image
@@ -17,6 +17,7 @@ from statehold.images._settings import Descriptor, Isolation, StorageSettings
 from statehold.images._values import Values, resolve_values
 
 __all__ = [
+    "PACKAGES",
     "AppImage",
     "Descriptor",
     "FileEntry",

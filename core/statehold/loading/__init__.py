@@ -15,6 +15,7 @@ from statehold.loading._entries import Entry
 if TYPE_CHECKING:
     from statehold.loading._app_plugins import AppPlugins
     from statehold.loading._check import Problem, check_provider, check_storage
+    from statehold.loading._code import LoadedCode
     from statehold.loading._files import PluginFiles
     from statehold.loading._free import FreeReport
     from statehold.loading._plugin import LoadedPlugin, load_plugin
@@ -28,6 +29,7 @@ __all__ = [
     "Found",
     "FreeReport",
     "Listed",
+    "LoadedCode",
     "LoadedPlugin",
     "PluginFiles",
     "Problem",
@@ -44,6 +46,7 @@ __all__ = [
 _HOMES = {
     "AppPlugins": "_app_plugins",
     "FreeReport": "_free",
+    "LoadedCode": "_code",
     "LoadedPlugin": "_plugin",
     "PluginFiles": "_files",
     "Problem": "_check",

@@ -1,32 +1,85 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from statehold.extensions._engine import EngineContext
-from statehold.loading import FreeReport
-from statehold.sdk import CallContext, Scope
+from statehold.extensions._pools import Pools
+from statehold.extensions.python._functions import find_functions
+from statehold.extensions.python._imports import import_modules
+from statehold.extensions.python._runner import compile_runner
+from statehold.extensions.python._sources import load_sources
+from statehold.loading import FreeReport, LoadedCode
+from statehold.sdk import CallContext, DeployError, PluginError, Scope
 from statehold.state import State
+
+Run = Callable[[State], None]
 
 
 class PythonEngine:
     """Runs the functions of the image's `extensions/` folders, in a private namespace of the app version."""
 
-    names: frozenset[str]
+    def __init__(self, context: EngineContext, code: LoadedCode, runs: dict[str, Run]) -> None:
+        self._code = code
+        self._runs = runs
+        self._pools: Pools[None] = Pools(
+            lambda _partition, _kind: None,
+            what=f"PYTHON engines of {context.app} {context.version}",
+            partitions=context.partitions,
+            sizes=context.pool_sizes,
+            patience=context.patience,
+        )
+        self._reports: Sequence[FreeReport] | None = None
 
-    def invoke(self, name: str, state: State, call: CallContext, *, partition: int, kind: Scope) -> None:
+    @property
+    def names(self) -> frozenset[str]:
+        """The qualified names of the extensions that it runs."""
+        return frozenset(self._runs)
+
+    def invoke(self, name: str, state: State, call: CallContext, *, partition: int, kind: Scope) -> None:  # noqa: ARG002 - the state knows the call
         """Run one extension to its end."""
-        raise NotImplementedError
+        pool = self._pools[partition, kind]
+        taken = pool.take()
+        try:
+            self._runs[name](state)
+        finally:
+            pool.give(taken)
 
     def free(self) -> Sequence[FreeReport]:
-        """Remove every module of the image from the process."""
-        raise NotImplementedError
+        """Remove every module of the image from the process, and report it; again, if asked again."""
+        if self._reports is None:
+            self._runs = {}
+            self._reports = (self._code.free(),)
+        return self._reports
 
 
 def open_python(context: EngineContext) -> PythonEngine:
-    """Load the functions of the image's `extensions/` folders.
+    """Load the functions of the image's `extensions/` folders; their modules' code runs in this call.
 
     Raises:
-        DeployError: with one line in `problems` for everything that does not match or cannot be loaded.
+        DeployError: with one line in `problems` for everything that does not match or cannot be loaded;
+            nothing stays loaded then.
 
     """
-    raise NotImplementedError
+    try:
+        code = load_sources(context)
+    except PluginError as error:
+        raise DeployError(error.message, problems=[str(error)], hint=error.hint) from error
+    try:
+        imported = import_modules(code, context.redact)
+        functions, unmatched = find_functions(context.appdef, code, imported)
+        extensions = {str(name): extension for name, extension in context.appdef.extensions.items()}
+        runs = {
+            name: compile_runner(context, code, extensions[name], function)
+            for name, function in functions.items()
+        }
+    except BaseException:
+        code.free()
+        raise
+    problems = [*imported.problems, *unmatched]
+    if problems:
+        code.free()
+        raise DeployError(
+            f"the Python code of {context.app} {context.version} cannot be used: {problems[0]}",
+            problems=problems,
+        )
+    return PythonEngine(context, code, runs)

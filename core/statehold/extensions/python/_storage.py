@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import ClassVar, NoReturn
+
+from statehold.extensions._engine import Use
+from statehold.sdk import Key, Operation, SchemaError, Value
+from statehold.state import METHODS, Rows, State, ValueBuilder
+
+_OF_KEY, _OF_VALUE = 1, 2
+
+
+class Storage:
+    """One storage, or one table or view of a storage, in the hands of an extension.
+
+    The fields of KEY and VALUE are named: `call.Rates.get(Currency="EUR")`. A key is of the workspace of the
+    call, unless `WSID=` names another. Instead of the fields of the key, a key may be given that `key` or
+    `read` returned. Values have an attribute per field, None where nothing is set; those of the system have
+    an underscore for the dot: `record.sys_ID`.
+    """
+
+    __slots__ = ("_state",)
+
+    _use: ClassVar[Use]
+    _key: ClassVar[Callable[..., Key]]
+    _prefix: ClassVar[Callable[..., Key]]
+    _rows: ClassVar[Rows]
+    _parts: ClassVar[Mapping[str, int]]
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def key(self, **fields: object) -> Key:
+        """Return the key of one row, to be used again or for `get_many`."""
+        return self._key(fields.pop("WSID", self._state.call.workspace), **fields)
+
+    def get(self, key: Key | None = None, /, **fields: object) -> Value | None:
+        """Return the value under a key, or None where there is none."""
+        state = self._state
+        if key is None:
+            key = self._key(fields.pop("WSID", state.call.workspace), **fields)
+        elif fields:
+            self._both(fields)
+        return state.get(key)
+
+    def must_get(self, key: Key | None = None, /, **fields: object) -> Value:
+        """Return the value under a key, or raise NotExistsError."""
+        state = self._state
+        if key is None:
+            key = self._key(fields.pop("WSID", state.call.workspace), **fields)
+        elif fields:
+            self._both(fields)
+        # By way of `must_exist` only where it has something to say.
+        return state.get(key) or state.must_exist(key)
+
+    def must_not_exist(self, key: Key | None = None, /, **fields: object) -> None:
+        """Raise ExistsError if there is a value under a key."""
+        if key is None:
+            key = self.key(**fields)
+        elif fields:
+            self._both(fields)
+        self._state.must_not_exist(key)
+
+    def get_many(self, keys: Iterable[Key], /) -> list[Value | None]:
+        """Return a value or None per key, in the order of *keys*; at once, where the storage can do that."""
+        return self._state.get_all(keys)
+
+    def read(self, key: Key | None = None, /, **fields: object) -> Iterator[tuple[Key, Value]]:
+        """Yield key and value of each row whose key begins with the fields given; stop at any row."""
+        state = self._state
+        if key is None:
+            key = self._prefix(fields.pop("WSID", state.call.workspace), **fields)
+        elif fields:
+            self._both(fields)
+        return state.read(key)
+
+    def insert(self, key: Key | None = None, /, **fields: object) -> ValueBuilder:
+        """Ask for a row, which replaces one that is there; fields of key and value stand side by side.
+
+        A field that KEY and VALUE share is set in both. What is returned takes further fields by `put`.
+        """
+        if key is None:
+            key, fields = self._split(fields)
+        return self._state.new_value(key, **fields)
+
+    def update(self, *in_hand: Key | Value, **fields: object) -> ValueBuilder:
+        """Ask for a change of the fields named; all others stay as they are.
+
+        What is in hand comes first: the key, the value as it is now, or both. A value that is not given is
+        looked up, and NotExistsError raised where there is none.
+        """
+        key, value = None, None
+        for each in in_hand:
+            if each.__class__ is self._rows.Key:
+                key = each
+            elif each.__class__ is self._rows.Value:
+                value = each
+            else:
+                self._stranger(each)
+        if key is None:
+            key, fields = self._split(fields)
+        if value is None:
+            value = self._state.must_exist(key)
+        return self._state.update_value(key, value, **fields)
+
+    def _split(self, fields: Mapping[str, object]) -> tuple[Key, dict[str, object]]:
+        of_key: dict[str, object] = {}
+        of_value: dict[str, object] = {}
+        parts = self._parts
+        for name, value in fields.items():
+            part = parts.get(name, 0)
+            if part & _OF_KEY:
+                of_key[name] = value
+            if part & _OF_VALUE:
+                of_value[name] = value
+            if not part:
+                self._unknown(name)
+        return self.key(**of_key), of_value
+
+    def _unknown(self, name: str) -> NoReturn:
+        near = get_close_matches(name, self._parts, n=1)
+        key = ", ".join(field.attribute for field in self._rows.key_fields) or "no fields"
+        value = ", ".join(field.attribute for field in self._rows.value_fields) or "no fields"
+        raise SchemaError(
+            f"{self._rows.storage}: neither KEY nor VALUE has a field {name!r}",
+            storage=self._rows.storage,
+            field=name,
+            expected=f"one of {', '.join(self._parts)}",
+            got=name,
+            hint=f"Did you mean {near[0]!r}?" if near else f"KEY has {key}; VALUE has {value}",
+        )
+
+    def _both(self, fields: Mapping[str, object]) -> NoReturn:
+        raise SchemaError(
+            f"{self._rows.storage}: a key is given, and fields beside it: {', '.join(fields)}",
+            storage=self._rows.storage,
+            field=next(iter(fields)),
+            expected="a key, or the fields of one",
+            got=None,
+            hint="Leave one of them out",
+        )
+
+    def _stranger(self, got: object) -> NoReturn:
+        raise SchemaError(
+            f"{self._rows.storage}.UPDATE: expected a key or a value of this storage, got {got!r:.80}",
+            storage=self._rows.storage,
+            field="",
+            expected="what key(), get() or read() of this storage returned",
+            got=got,
+            hint="Name fields: update(Number=1, Total=5)",
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self._rows.storage} of {self._state.name}>"
+
+
+_METHODS: Mapping[str, tuple[Operation, ...]] = {
+    "get": (Operation.GET, Operation.GETBATCH),
+    "must_get": (Operation.GET, Operation.GETBATCH),
+    "must_not_exist": (Operation.GET, Operation.GETBATCH),
+    "get_many": (Operation.GETBATCH, Operation.GET),
+    "read": (Operation.READ,),
+    "insert": (Operation.INSERT,),
+    "update": (Operation.UPDATE,),
+}
+
+
+def compile_storage(name: str, use: Use) -> type[Storage]:
+    """Return the class of one storage in the hands of one extension, called *name*."""
+    rows = use.rows
+    parts: dict[str, int] = {}
+    for field in rows.value_fields:
+        parts |= {field.name: _OF_VALUE, field.attribute: _OF_VALUE}
+    for field in rows.key_fields:
+        both = parts.get(field.name, 0) | _OF_KEY
+        parts |= {field.name: both, field.attribute: both}
+    namespace = {
+        "__slots__": (),
+        "__doc__": _described(use),
+        "_use": use,
+        "_rows": rows,
+        "_key": staticmethod(rows.key),
+        "_prefix": staticmethod(rows.prefix),
+        "_parts": {**parts, "WSID": _OF_KEY},
+        **{
+            method: _denied(use, operations[0])
+            for method, operations in _METHODS.items()
+            if use.allowed.isdisjoint(operations)
+        },
+    }
+    return type(name, (Storage,), namespace)
+
+
+def _denied(use: Use, operation: Operation) -> Callable[..., NoReturn]:
+    def denied(self: Storage, *_: object, **__: object) -> NoReturn:
+        # The facade's own refusal, which says what to declare, and is counted.
+        getattr(self._state.uses.slot(use.storage, use.entity), METHODS[operation])()
+        raise AssertionError(operation)
+
+    return denied
+
+
+def _described(use: Use) -> str:
+    key = ", ".join(map(str, use.rows.key_fields)) or "no fields"
+    value = ", ".join(map(str, use.rows.value_fields)) or "no fields"
+    return f"{use.rows.storage}: {', '.join(sorted(use.allowed))}. KEY ({key}), VALUE ({value})."
