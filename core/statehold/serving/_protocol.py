@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar, Final
+
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from statehold.serving._answers import encode, send_json
+from statehold.serving._limits import Limits
+
+#: Bytes of a body that must come in each period of `Limits.body_seconds`, if not all of it does.
+_PER_PERIOD: Final = 1_000_000
+
+
+def protocol(limits: Limits) -> type[HttpToolsProtocol]:
+    """Return the protocol of a server's connections: uvicorn's, and the limits that it lacks."""
+    return type("Protocol", (_Protocol,), {"limits": limits})
+
+
+class _Protocol(HttpToolsProtocol):
+    """Ends connections whose head or body is too slow, or whose head is too long.
+
+    A timer runs only while part of a request is there: most come in one piece.
+    """
+
+    limits: ClassVar[Limits]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._partial: asyncio.TimerHandle | None = None
+        self._began = False
+        self._in_head = True
+        self._head = 0
+        self._body = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self.app = _full
+        self._partial = self.loop.call_later(self.limits.head_seconds, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._disarm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head += len(data)
+        super().data_received(data)
+        if self._in_head and self._head > self.limits.head and not self.transport.is_closing():
+            self._refuse(431, f"the head of the request is longer than {self.limits.head:,} bytes")
+        elif self._began and self._partial is None and not self.transport.is_closing():
+            self._arm()
+
+    def on_message_begin(self) -> None:
+        self._began = self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head = 0
+        self._disarm()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._began = False
+        self._in_head = True
+        self._disarm()
+        super().on_message_complete()
+
+    def _arm(self) -> None:
+        self._body = 0
+        seconds = self.limits.head_seconds if self._in_head else self.limits.body_seconds
+        self._partial = self.loop.call_later(seconds, self._too_slow)
+
+    def _disarm(self) -> None:
+        if self._partial is not None:
+            self._partial.cancel()
+            self._partial = None
+
+    def _too_slow(self) -> None:
+        self._partial = None
+        if not self._began:
+            self.transport.close()
+        elif self._in_head:
+            self._refuse(408, f"the head was not sent within {self.limits.head_seconds:g} s")
+        elif self._body >= _PER_PERIOD:
+            self._arm()
+        else:
+            self._refuse(
+                408, f"{self._body:,} bytes of the body were sent within {self.limits.body_seconds:g} s"
+            )
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer and close, unless another answer is being written."""
+        cycle: Any = self.cycle  # None before the first request, whatever its type says.
+        idle = cycle is None or cycle.response_complete or not cycle.response_started
+        if idle and not self.transport.is_closing():
+            body = encode({"message": message, "status": status})
+            head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + head % len(body) + body)
+        self.transport.close()
+
+
+async def _full(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - as ASGI says it
+    body = encode({"message": "the server has as many connections as it takes", "status": 503})
+    await send_json(send, body, status=503, headers={"Retry-After": "1", "Connection": "close"})

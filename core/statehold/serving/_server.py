@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Final, Self
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from statehold.sdk import HostError
+from statehold.serving._limits import Limits
+from statehold.serving._protocol import protocol
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class HttpServer:
+    """Serves an ASGI app at one address, until it is stopped: in this thread, or in one of its own.
+
+    Stopping takes no further connection, lets the requests in flight end within `Limits.drain_seconds`, and
+    then closes what is left.
+
+    Args:
+        app: what answers.
+        address: the address to listen at, such as `127.0.0.1` or `::`.
+        port: the port, 0 for any that is free.
+        limits: what it takes on.
+        behind_proxy: whether a proxy on this machine says by X-Forwarded-For who asks.
+
+    Raises:
+        HostError: nothing can listen there.
+
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, address: str, port: int, limits: Limits, behind_proxy: bool = False
+    ) -> None:
+        try:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            self._socket = socket.create_server((address, port), family=family, backlog=2048)
+        except OSError as error:
+            raise HostError(
+                f"cannot listen at {address} port {port}: {error.strerror}",
+                hint="Take another port, or an address of this machine",
+            ) from error
+        shown = f"[{address}]" if ":" in address else address
+        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(
+            app,
+            http=protocol(limits),
+            ws="none",
+            loop="uvloop",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=behind_proxy,
+            timeout_keep_alive=max(1, int(limits.idle_seconds)),
+            timeout_graceful_shutdown=max(1, int(limits.drain_seconds)),
+        )
+        self._uvicorn = _Uvicorn(config)
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+
+    def run(self, *, started: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGTERM or SIGINT; *started* is called as soon as requests are answered."""
+        self._uvicorn.when_started = started
+        self._run(signals=True)
+
+    def stop(self) -> None:
+        """Stop, and wait for it if it runs in a thread of its own."""
+        self._uvicorn.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        ready = threading.Event()
+        self._uvicorn.when_started = ready.set
+        self._thread = threading.Thread(target=self._serve, args=(ready,), name="statehold-http", daemon=True)
+        self._thread.start()
+        ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _serve(self, ready: threading.Event) -> None:
+        try:
+            self._run(signals=False)
+        except BaseException as error:  # noqa: BLE001 - raised where it was started
+            self._failure = error
+        finally:
+            ready.set()
+
+    def _run(self, *, signals: bool) -> None:
+        with asyncio.Runner(loop_factory=self._uvicorn.config.get_loop_factory()) as runner:
+            runner.run(self._main(signals=signals))
+
+    async def _main(self, *, signals: bool) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS if signals else ():
+            loop.add_signal_handler(number, self._uvicorn.handle_exit, number, None)
+        await self._uvicorn.serve(sockets=[self._socket])
+
+
+class _Uvicorn(uvicorn.Server):
+    """A server that ends after a signal by itself, not by the signal, and says when it has started."""
+
+    when_started: Callable[[], None]
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to who runs the server."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.when_started()
