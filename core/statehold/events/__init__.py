@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statehold.events._entities import entities_of, entity_rows
 from statehold.events._errors import (
     BrokenReferenceError,
     ConflictError,
@@ -46,5 +47,7 @@ __all__ = [
     "allocate_workspace",
     "create_workspace",
     "ensure_app_workspaces",
+    "entities_of",
+    "entity_rows",
     "replay",
 ]

@@ -69,8 +69,8 @@ class Provider:
         default_value: likewise for VALUE.
         config: the class that JSONCONFIG is read into (msgspec.Struct, attrs or dataclass).
         sync_projector: whether a SYNC PROJECTOR may use it.
-        entity_key: for a storage of entities whose keys are not those of the entity: makes the fields of its
-            KEY of the `TableDef`, `ViewDef` or `TypeDef`.
+        entity_key: for a storage of entities whose keys are neither `key` nor those of the entity: makes the
+            fields of KEY of the entity's shape (`statehold.events.Shape`).
         requires: storages of the same package that must be open first.
         rank: when its intents are applied.
         description: one line for people.
