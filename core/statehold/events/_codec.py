@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -47,13 +48,9 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 
 
-def encode_event(event: Event, fields: list[bytes]) -> bytes:
-    """Return an event as bytes; *fields* has what each of its cuds sets, encoded."""
-    argument = _NONE if event.argument is None else msgspec.Raw(_encode(event.argument))
-    cuds = [
-        _StoredCud(cud.table, cud.id, cud.is_new, msgspec.Raw(data))
-        for cud, data in zip(event.cuds, fields, strict=True)
-    ]
+def encode_event(event: Event, fields: Sequence[object]) -> bytes:
+    """Return an event as bytes; *fields* has what each of its cuds sets, as a map or encoded."""
+    # The encoder takes the argument and the maps as they are: only a reader wants them raw.
     return _encode(
         _Stored(
             event.workspace,
@@ -61,8 +58,11 @@ def encode_event(event: Event, fields: list[bytes]) -> bytes:
             event.name,
             event.registered_at,
             event.argument_name,
-            argument,
-            cuds,
+            event.argument,  # type: ignore[arg-type]
+            [
+                _StoredCud(cud.table, cud.id, cud.is_new, one)  # type: ignore[arg-type]
+                for cud, one in zip(event.cuds, fields, strict=True)
+            ],
             event.error,
             event.synced_at,
             event.device,

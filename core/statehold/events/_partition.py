@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from statehold.events import _layout as layout
 from statehold.events._errors import LogError
@@ -55,7 +55,7 @@ class PartitionData:
         return self._next
 
     def marks(self, workspace: int) -> tuple[int, int]:
-        """Return the offset in the log of a workspace that its next event will have, and the next record's id."""
+        """Return the offset in the log of a workspace of its next event, and the id of its next record."""
         marks = self._marks.get(workspace)
         if marks is None:
             marks = (
@@ -85,14 +85,16 @@ class PartitionData:
 
         """
         try:
-            if not self.store.write(changes):
-                raise LogError(
-                    f"the log of partition {self.number} has gone on without this unit",
-                    hint="one unit at a time may append to a partition, and one process may write to a store",
-                )
+            outcome = self.store.write(changes)
         except BaseException:
             self.forget()
             raise
+        if not outcome:
+            self.forget()
+            raise LogError(
+                f"the log of partition {self.number} has gone on without this unit",
+                hint="one unit at a time may append to a partition, and one process write to a store",
+            )
         self._next = next_offset
         for workspace, mark in marks.items():
             self._keep(self._marks, workspace, mark)
@@ -108,7 +110,7 @@ class PartitionData:
         return none
 
     @staticmethod
-    def _keep(kept: dict, workspace: int, value: object) -> None:
+    def _keep(kept: dict[int, Any], workspace: int, value: object) -> None:
         if len(kept) >= _KEPT:
             kept.pop(next(iter(kept)), None)
         kept[workspace] = value

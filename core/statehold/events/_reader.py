@@ -82,7 +82,7 @@ class Reader:
                     hint="a workspace has to be created before it is used",
                 )
             kind = decode(row).get("WSKind", "")
-        return kind  # type: ignore[no-any-return]
+        return kind
 
     def check(self, workspace: int, entity: str) -> None:
         """Raise WorkspaceError unless the kind of the workspace has the table, view or extension *entity*.
@@ -124,7 +124,7 @@ class Reader:
 
         """
         self.check(workspace, shape.name)
-        record = self.data.singleton(shape.name)
+        record = self.data.singletons.find(shape.name)
         return None if record is None else self.record(workspace, record, shape)
 
     def unique(self, workspace: int, shape: TableShape, fields: Mapping[str, object]) -> int | None:
@@ -153,6 +153,7 @@ class Reader:
             field=", ".join(names),
             expected=known or "a table with a UNIQUE",
             got=names,
+            hint=f"It has {known}" if known else "It has none",
         )
 
     def documents(

@@ -21,4 +21,12 @@ def replay(
         project: called with each event and the unit that it is written in, to put views.
 
     """
-    raise NotImplementedError
+    count = 0
+    for event in source.plog():
+        unit = target.begin(source.schemas)
+        unit.apply(event)
+        if project is not None:
+            project(event, unit)
+        unit.commit()
+        count += 1
+    return count

@@ -142,15 +142,15 @@ class Shape:
             value = self._decoder(data)
         except msgspec.ValidationError:
             value = self.of_fields(decode(data))
-        return self._nest(value) if self._containers else value
+        return self._nest(value) if self._containers and self.tree is self.rows else value
+
+    def decode_tree(self, data: bytes | msgspec.Raw) -> Value:
+        """Return the value of `tree` that `encode` of any version of the app made *data* of."""
+        return self.decode(data) if self.tree is self.rows else self._of_map(decode(data))
 
     def of_fields(self, fields: Mapping[str, Any]) -> Value:
         """Return the value of fields by name, without those that are unknown or do not fit."""
-        try:
-            return msgspec.convert(fields, self.rows.Value)
-        except msgspec.ValidationError:
-            fitting = {name: one for name, one in fields.items() if self._fits(name, one)}
-            return msgspec.convert(fitting, self.rows.Value)
+        return _fitting(fields, self.rows.Value)
 
     def check(self, value: Value) -> Value:
         """Return *value* with its defaults and nested values, having held it against all CHECKs.
@@ -222,23 +222,14 @@ class Shape:
 
     def _nest(self, value: Value) -> Value:
         nested = {
-            name: tuple(shape.of_nested(one) for one in getattr(value, name))
+            name: tuple(map(shape._of_map, getattr(value, name)))  # noqa: SLF001 - of its own kind
             for name, shape in self.containers.items()
-            if hasattr(value, name)
         }
         return msgspec.structs.replace(value, **nested)
 
-    def of_nested(self, fields: Mapping[str, Any]) -> Value:
-        """Return a nested value that was decoded as a map."""
-        value: Value = msgspec.convert(fields, self.tree.Value)
+    def _of_map(self, fields: Mapping[str, Any]) -> Value:
+        value = _fitting(fields, self.tree.Value)
         return self._nest(value) if self._containers else value
-
-    def _fits(self, name: str, value: object) -> bool:
-        try:
-            msgspec.convert({name: value}, self.rows.Value)
-        except msgspec.ValidationError:
-            return False
-        return True
 
     def _fixed_defaults(self, fields: Sequence[FieldDef]) -> dict[str, object]:
         defaults: dict[str, object] = {
@@ -263,3 +254,18 @@ def _optional(definition: FieldDef) -> Field:
     """Return the field as it may be given: one with a DEFAULT may be left out."""
     field = definition.field
     return attrs.evolve(field, required=False) if definition.default is not None else field
+
+
+def _fitting(fields: Mapping[str, Any], kind: type[Value]) -> Value:
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError:
+        return msgspec.convert({name: one for name, one in fields.items() if _fits(name, one, kind)}, kind)
+
+
+def _fits(name: str, value: object, kind: type[Value]) -> bool:
+    try:
+        msgspec.convert({name: value}, kind)
+    except msgspec.ValidationError:
+        return False
+    return True

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from statehold.events._shape import Shape
 from statehold.events._uniques import Unique
 from statehold.sdk import DataType, Field
-from statehold.state import Rows, compile_rows
 from statehold_vsql.appdef import TableDef, TableKind
 
 if TYPE_CHECKING:
@@ -71,26 +69,14 @@ class TableShape(Shape):
             if field.field.type is DataType.REF
         ]
         self.required = frozenset(field.name for field in definition.fields if field.field.required)
-        found = {
-            unique.fields: unique
-            for base in bases
-            for fields in (*(each.fields for each in base.uniques), *_field_of(base))
-            if (unique := Unique(self.name, fields))
-        }
-        self.uniques: Sequence[Unique] = tuple(found.values())
+        fields = {tuple(sorted(fields)) for base in bases for fields in _uniques(base)}
+        self.uniques: Sequence[Unique] = tuple(Unique(self.name, each) for each in sorted(fields))
         record, document = _ABSTRACT[definition.kind[0]]
         self.lineage = frozenset(
             (*(str(base.name) for base in bases), record, *((document,) if self.is_root else ()))
         )
 
-    @cached_property
-    def uniq(self) -> Rows:
-        """The constructors of keys and values of `sys.Uniq`: unique fields, and the record's `ID`."""
-        names = dict.fromkeys(name for unique in self.uniques for name in unique.fields)
-        fields = {field.name: field.field for field in self.definition.fields}
-        key = [Field(name, fields[name].type, max_length=fields[name].max_length) for name in names]
-        return compile_rows(self.name, key, (Field("ID", DataType.INT64),))
 
-
-def _field_of(definition: TableDef) -> tuple[tuple[str, ...], ...]:
-    return () if definition.unique_field is None else ((definition.unique_field,),)
+def _uniques(table: TableDef) -> list[tuple[str, ...]]:
+    alone = [] if table.unique_field is None else [(table.unique_field,)]
+    return [*(unique.fields for unique in table.uniques), *alone]

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Final
 
-from statehold.events._event import Event
+from statehold.events._event import Cud, Event
 from statehold.events._schemas import Schemas
 from statehold_vsql import ExtensionKind
-from statehold_vsql.appdef import ExtensionDef
+from statehold_vsql.appdef import ExtensionDef, QName, TriggerAction
+
+_RECORD: Final = QName("sys", "Record")
+_OF_TABLES: Final = (
+    TriggerAction.INSERT,
+    TriggerAction.UPDATE,
+    TriggerAction.ACTIVATE,
+    TriggerAction.DEACTIVATE,
+)
 
 
 class Triggers:
@@ -22,27 +30,93 @@ class Triggers:
     def __init__(self, schemas: Schemas) -> None:
         self._schemas = schemas
         self._projectors = {
-            str(extension.name): extension
+            str(extension.name): _Projector(extension)
             for extension in schemas.appdef.extensions.values()
             if extension.kind is ExtensionKind.PROJECTOR
         }
+        self._sync = [each for each in self._projectors.values() if each.definition.sync]
 
     def sync(self, event: Event, kind: str) -> list[ExtensionDef]:
-        """Return the SYNC projectors that an event of a workspace of *kind* wakes, in order of declaration."""
-        return []
+        """Return the SYNC projectors that an event of a workspace of *kind* wakes, as they are declared."""
+        if not self._sync:
+            return []
+        members = self._schemas.members.get(kind, frozenset())
+        signs = self._signs(event)
+        return [
+            each.definition for each in self._sync if each.name in members and each.is_woken(event, signs)
+        ]
 
     def wakes(self, projector: str, event: Event, kind: str) -> bool:
         """Return whether an event of a workspace of *kind* wakes the projector of a qualified name."""
-        return False
+        found = self._projectors[projector]
+        return found.name in self._schemas.members.get(kind, ()) and found.is_woken(event, self._signs(event))
 
-    def wants_error(self, command: str, argument: str, tables: Iterable[str], kind: str) -> bool:
+    def wants_error(self, command: str, argument: str, kind: str) -> bool:
         """Return whether any projector waits for the failure of a command, so that it is to be logged.
 
         Args:
             command: its qualified name.
             argument: the qualified name of its argument's type, empty for none.
-            tables: the qualified names of the tables it was going to change.
             kind: the kind of the workspace.
 
         """
-        return False
+        members = self._schemas.members.get(kind, ())
+        waiting = [
+            each
+            for each in self._projectors.values()
+            if each.definition.including_errors and each.name in members
+        ]
+        if not waiting:
+            return False
+        signs = self._signs_of_error(command, argument)
+        return any(not each.signs.isdisjoint(signs) for each in waiting)
+
+    def _signs(self, event: Event) -> set[str]:
+        if event.error is not None:
+            return self._signs_of_error(event.error.command, event.argument_name)
+        signs = {f"{TriggerAction.EXECUTE} {event.name}"}
+        if event.argument_name:
+            signs.add(f"{TriggerAction.EXECUTE_WITH_PARAM} {event.argument_name}")
+        for cud in event.cuds:
+            signs |= self._signs_of(cud)
+        return signs
+
+    def _signs_of(self, cud: Cud) -> set[str]:
+        actions = []
+        if cud.is_new:
+            actions.append(TriggerAction.INSERT)
+        else:
+            is_active = cud.changes.get("sys.IsActive")
+            if is_active is not None:
+                actions.append(TriggerAction.ACTIVATE if is_active else TriggerAction.DEACTIVATE)
+            if len(cud.changes) > (is_active is not None):
+                actions.append(TriggerAction.UPDATE)
+        return {f"{action} {table}" for action in actions for table in self._schemas[cud.table].lineage}
+
+    def _signs_of_error(self, command: str, argument: str) -> set[str]:
+        signs = {f"{TriggerAction.EXECUTE} {command}", f"{TriggerAction.EXECUTE_WITH_PARAM} {argument}"}
+        definition = self._schemas.appdef.extensions.get(QName(*command.split(".", 1)))
+        for use in () if definition is None else definition.intents:
+            if use.storage == _RECORD:
+                tables = (table for entity in use.entities for table in self._schemas[entity].lineage)
+                signs.update(f"{action} {table}" for table in tables for action in _OF_TABLES)
+        return signs
+
+
+class _Projector:
+    """A projector, and the signs by which it knows an event that wakes it."""
+
+    def __init__(self, definition: ExtensionDef) -> None:
+        self.definition = definition
+        self.name = str(definition.name)
+        self.signs = frozenset(
+            f"{action} {target}"
+            for trigger in definition.triggers
+            for action in trigger.actions
+            for target in trigger.targets
+        )
+
+    def is_woken(self, event: Event, signs: set[str]) -> bool:
+        if event.error is not None and not self.definition.including_errors:
+            return False
+        return not self.signs.isdisjoint(signs)

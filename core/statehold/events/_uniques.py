@@ -17,17 +17,16 @@ class Unique:
     A record of which a field is NULL, or that is not active, is in nobody's way.
     """
 
-    __slots__ = ("_attributes", "_prefix", "fields")
+    __slots__ = ("_prefix", "fields")
 
     def __init__(self, table: str, fields: tuple[str, ...]) -> None:
-        # By name, so that a version that writes them in another order finds the same rows.
+        # A version that writes them in another order finds the same rows.
         self.fields = tuple(sorted(fields))
-        self._attributes = self.fields
         self._prefix = (table, ",".join(self.fields))
 
     def values(self, value: Value) -> Columns | None:
         """Return the values of the fields in *value*, None if one is NULL."""
-        found: Columns = tuple([getattr(value, name) for name in self._attributes])
+        found: Columns = tuple([getattr(value, name) for name in self.fields])
         return None if None in found else found
 
     def values_of(self, fields: Mapping[str, object]) -> Columns | None:

@@ -3,42 +3,47 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from statehold.events import _layout as layout
+from statehold.events._errors import LogError, RecordError, RecordMissingError
 from statehold.events._event import Event, EventError
-from statehold.events._reader import Reader
-from statehold.rows import Columns
+from statehold.events._pending import Pending
+from statehold.events._shape import encode
+from statehold.events._staged import Change, Insert, Resolver, checked_changes, stored_tree
+from statehold.events._storing import store_event
+from statehold.events._table import TableShape
+from statehold.rows import Change as RowChange
+from statehold.rows import Delete, Put, PutIfAbsent
 from statehold.sdk import Key, Value
+from statehold.sdk import fields as fields_of
+from statehold_vsql.appdef import TableKind
 
 if TYPE_CHECKING:
     from statehold.events._partition import PartitionData
     from statehold.events._schemas import Schemas
 
-_Rows = dict[Columns, dict[Columns, bytes | None]]
 
-
-class Unit(Reader):
+class Unit(Pending):
     """Changes of records, views and logs that are committed in one step, or not at all.
 
     What it reads has its own changes in it. Records are changed by events: `insert`, `update` and `change`
     put down what is asked for, `append` makes one event of it and only then can it be read. A unit is for
-    one thread at a time.
+    one thread at a time. After an error it is to be forgotten.
 
     Units nest: a change made in the unit that `begin` returns is in this one after `merge`; if that one is
     simply forgotten, nothing of it has happened, and its offsets and ids are given out again.
     """
 
-    __slots__ = ("_appended", "_marks", "_next", "_parent", "_rows", "_staged", "_start")
+    __slots__ = ("appended", "marks", "next", "staged")
 
-    def __init__(self, data: PartitionData, schemas: Schemas, parent: Unit | None = None) -> None:
-        self.data = data
-        self.schemas = schemas
-        self._parent = parent
-        self._rows: _Rows = {}
-        self._staged: list[Any] = []
-        self._appended: list[Event] = []
-        self._marks: dict[int, tuple[int, int]] = {}
-        # The place of the next event, known once one is appended.
-        self._start: int | None = None
-        self._next: int | None = None
+    around: Unit | None
+
+    def __init__(self, data: PartitionData, schemas: Schemas, around: Unit | None = None) -> None:
+        super().__init__(data, schemas, around)
+        self.staged: list[Insert | Change] = []
+        self.appended: list[Event] = []
+        # Where the logs go on, and with which ids, after the events of this unit.
+        self.next: int | None = None
+        self.marks: dict[int, tuple[int, int]] = {}
 
     # Nesting and commit
 
@@ -48,6 +53,15 @@ class Unit(Reader):
 
     def merge(self) -> None:
         """Make all changes of this unit those of the one it was begun in."""
+        around = self.around
+        if around is None:
+            raise LogError("a unit that stands by itself is committed, not merged")
+        self._check_appended()
+        around.merge_rows(self)
+        around.marks.update(self.marks)
+        around.appended += self.appended
+        if self.next is not None:
+            around.next = self.next
 
     def commit(self) -> tuple[Event, ...]:
         """Write all changes in one atomic step, durable when this returns, and return the events appended.
@@ -58,6 +72,25 @@ class Unit(Reader):
                 `StoreUnavailableError` whose `unknown` is true. The unit is of no more use.
 
         """
+        if self.around is not None:
+            raise LogError("a unit within another one is merged, not committed")
+        self._check_appended()
+        changes: list[RowChange] = []
+        for partition, rows in self.changed.items():
+            for clustering, value in rows.items():
+                if value is None:
+                    changes.append(Delete(partition, clustering))
+                else:
+                    changes.append(Put(partition, clustering, value))
+        if self.next is None:
+            self.data.store.write(changes)
+            return ()
+        first = self.appended[0].offset
+        log = (layout.PLOG, self.data.number)
+        # The one condition that keeps two who append apart.
+        own = PutIfAbsent(log, (first,), self.changed[log].pop((first,)) or b"")
+        self.data.write([own, *changes], self.next, self.marks)
+        return tuple(self.appended)
 
     # Records
 
@@ -74,6 +107,9 @@ class Unit(Reader):
             RecordError: the id is no raw id.
 
         """
+        shape = self._table(value)
+        self.check(workspace, shape.name)
+        self.staged.append(Insert(workspace, shape, shape.check(value)))
 
     def update(self, workspace: int, value: Value) -> None:
         """Put down that the record of `sys.ID` is to be *value*: what differs from it now is changed.
@@ -84,6 +120,15 @@ class Unit(Reader):
             SchemaError: a field does not match its CHECK.
 
         """
+        shape = self._table(value)
+        record: int = value.sys_ID  # type: ignore[attr-defined]
+        existing = self._existing(workspace, record, shape)
+        changes = {
+            name: new
+            for name, new in fields_of(value).items()
+            if new != (old := getattr(existing, name)) or type(new) is not type(old)
+        }
+        self._stage(workspace, shape, existing, changes)
 
     def change(self, workspace: int, record: int, changes: Mapping[str, object]) -> None:
         """Put down that fields of a record are to be set, by attribute (`shape.changes_from_json`).
@@ -96,11 +141,14 @@ class Unit(Reader):
             SchemaError: a field does not match its CHECK.
 
         """
+        existing = self._existing(workspace, record, None)
+        self._stage(workspace, self.schemas.of(existing), existing, changes)
 
     # Events
 
     def next_offset(self, workspace: int) -> int:
         """Return the offset in the log of a workspace that its next event will have."""
+        return self._mark(workspace)[0]
 
     def append(
         self,
@@ -130,6 +178,36 @@ class Unit(Reader):
             SchemaError: a required field is NULL.
 
         """
+        staged = [] if error is not None else self.staged
+        document: TableShape | None = None
+        argument_name = ""
+        if isinstance(argument, Value):
+            shape = self.schemas.of(argument)
+            argument_name = shape.name
+            if error is None and isinstance(shape, TableShape) and shape.kind is TableKind.ODOC:
+                document = shape
+                self.check(workspace, shape.name)
+                staged = [Insert(workspace, shape, shape.check(argument)), *staged]
+        wlog_offset, next_id = self._mark(workspace)
+        resolver = Resolver(self, workspace, next_id)
+        cuds = resolver.cuds(staged)
+        if document is not None and isinstance(argument, Value):
+            argument = stored_tree(document, argument, iter(cuds))
+        event = Event(
+            offset=self._next_offset(),
+            wlog_offset=wlog_offset,
+            workspace=workspace,
+            name=name,
+            registered_at=registered_at,
+            argument=argument,
+            argument_name=argument_name,
+            cuds=cuds,
+            error=error,
+            new_ids=resolver.new_ids,
+        )
+        self.staged = []
+        self._go_on(event, resolver.next_id)
+        return event
 
     def apply(self, event: Event) -> None:
         """Write an event of another log and its records as they are: the next of both its logs.
@@ -138,6 +216,14 @@ class Unit(Reader):
             LogError: the event is not the next one.
 
         """
+        wlog_offset, next_id = self._mark(event.workspace)
+        expected = self._next_offset(), wlog_offset
+        if expected != (event.offset, event.wlog_offset):
+            raise LogError(
+                f"expected an event of offsets {expected}, got one of {(event.offset, event.wlog_offset)}"
+            )
+        made = [cud.id for cud in event.cuds if cud.is_new]
+        self._go_on(event, max([next_id, *(record + 1 for record in made)]))
 
     # Views
 
@@ -149,14 +235,73 @@ class Unit(Reader):
             SchemaError: the key is too long for the row store.
 
         """
+        shape = self.schemas.of(key)
+        self.check(key.WSID, shape.name)
+        partition, clustering = shape.partition(key), shape.clustering(key)
+        shape.check_key(partition, clustering)
+        self.put(partition, clustering, encode(value))
 
     # Projectors and outbox
 
     def set_projector_offset(self, projector: str, offset: int) -> None:
         """Set the offset of the partition's log up to which a projector has come."""
+        self.put((layout.PROJECTORS, self.data.number), (projector,), encode(offset))
 
     def put_outbox(self, number: int, data: bytes) -> None:
         """Set what is still to be done under a number; the offset of an event is a good one."""
+        self.put((layout.OUTBOX, self.data.number), (number,), data)
 
     def remove_outbox(self, number: int) -> None:
         """Remove what has been done."""
+        self.remove((layout.OUTBOX, self.data.number), (number,))
+
+    # How
+
+    def _table(self, value: Value) -> TableShape:
+        shape = self.schemas.of(value)
+        if not isinstance(shape, TableShape):
+            raise RecordError(f"expected a record of a table, got a value of {shape.name}", table=shape.name)
+        return shape
+
+    def _existing(self, workspace: int, record: int, shape: TableShape | None) -> Value:
+        existing: Any = self.record(workspace, record, shape)
+        if existing is None or (shape is not None and existing.sys_QName != shape.name):
+            table = "" if shape is None else shape.name
+            raise RecordMissingError(
+                f"there is no {table or 'record'} {record} in workspace {workspace}", table=table
+            )
+        return existing  # type: ignore[no-any-return]
+
+    def _stage(self, workspace: int, shape: TableShape, existing: Any, changes: Mapping[str, object]) -> None:
+        if fields := checked_changes(shape, existing, changes):
+            self.staged.append(Change(workspace, shape, existing.sys_ID, fields))
+
+    def _mark(self, workspace: int) -> tuple[int, int]:
+        unit: Unit | None = self
+        while unit is not None:
+            if workspace in unit.marks:
+                return unit.marks[workspace]
+            unit = unit.around
+        return self.data.marks(workspace)
+
+    def _next_offset(self) -> int:
+        unit: Unit | None = self
+        while unit is not None:
+            if unit.next is not None:
+                return unit.next
+            unit = unit.around
+        return self.data.next_offset()
+
+    def _go_on(self, event: Event, next_id: int) -> None:
+        store_event(self, event)
+        self.appended.append(event)
+        self.next = event.offset + 1
+        self.marks[event.workspace] = event.wlog_offset + 1, next_id
+
+    def _check_appended(self) -> None:
+        if self.staged:
+            raise RecordError(
+                "records were put down, but no event was appended that has them",
+                table=self.staged[0].shape.name,
+                hint="records are changed by commands, as events",
+            )

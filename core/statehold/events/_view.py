@@ -52,7 +52,7 @@ class ViewShape(Shape):
 
     def partition(self, key: Key) -> Columns:
         """Return the partition columns of the row under *key*."""
-        return self._prefix + self._partition(key)  # type: ignore[no-any-return]
+        return self._prefix + self._partition(key)
 
     def clustering(self, key: Key) -> Columns:
         """Return the clustering columns of the row under a whole *key*."""
