@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+from starlette.responses import Response
 from starlette.types import Send
 
 from statehold.processing import failure
@@ -48,6 +49,11 @@ def described(error: BaseException) -> tuple[int, bytes, dict[str, str]]:
     if found.status >= 500 and error.__cause__ is None and not hasattr(error, "status"):
         _log.error("%s: %s", type(error).__name__, error, exc_info=error)
     return found.status, encode(found.to_json()), headers
+
+
+def json_response(document: Mapping[str, Any], *, status: int = 200) -> Response:
+    """Return an answer with a document."""
+    return Response(encode(document), status, media_type="application/json")
 
 
 def error_member(error: BaseException) -> bytes:

@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from statehold.processing import CommandAnswer, Request
-from statehold.serving._answers import encode, send_json
+from statehold.serving._answers import json_response, send_json
 from statehold.serving._api import results_of
 from statehold.serving._bodies import body, check_json, decode
 from statehold.serving._desk import Desk, header
@@ -128,11 +128,6 @@ class _Answer(Response):
             await self._answer.send(receive, send)
         elif self._answer is not None:
             await send_json(send, self._answer)
-
-
-def json_response(document: Mapping[str, Any], *, status: int = 200) -> Response:
-    """Return an answer with a document."""
-    return Response(encode(document), status, media_type="application/json")
 
 
 def _record(http: HttpRequest) -> int:

@@ -1,27 +1,33 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from statehold.serving._answers import encode, error_member
 from statehold.serving._stream import Stream
 
-_BEGIN: Final = b'{"results":'
+_BEGIN: Final = b'{"results":['
+#: As much is gathered before an answer begins, or as long.
+_SIZE: Final = 100_000
+_SECONDS: Final = 0.05
 
 
 class Results:
     """Takes results while a query reads them, and makes them the body of an answer.
 
-    Few results are one body; an error can still be the whole answer then. From the second chunk on they are
+    What comes soon and is not much is one body, and an error can still be the whole answer then. All else is
     sent while the query goes on: the answer has begun, so that an error becomes its member `error`.
     """
 
-    __slots__ = ("_first", "_loop", "_stream", "begun")
+    __slots__ = ("_begin_at", "_gathered", "_loop", "_size", "_stream", "begun")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._first: list[dict[str, Any]] | None = None
+        self._gathered: list[bytes] = []
+        self._size = 0
+        self._begin_at = 0.0
         self._stream: Stream | None = None
         #: Gets the stream where the answer begins before the query has ended.
         self.begun: asyncio.Future[Any] | None = None
@@ -30,15 +36,19 @@ class Results:
         """Take the next results; on the thread of the query."""
         if not chunk:
             return
+        piece = encode(chunk)[1:-1]
         if self._stream is not None:
-            self._stream.push(b"," + encode(chunk)[1:-1])
-        elif self._first is None:
-            self._first = chunk
-        else:
+            self._stream.push(b"," + piece)
+            return
+        if not self._gathered:
+            self._begin_at = time.monotonic() + _SECONDS
+        self._gathered.append(piece)
+        self._size += len(piece)
+        if self._size > _SIZE or time.monotonic() > self._begin_at:
             self._stream = Stream(self._loop)
             self._loop.call_soon_threadsafe(self._begin, self._stream)
-            self._stream.push(_BEGIN + encode(self._first)[:-1] + b"," + encode(chunk)[1:-1])
-            self._first = None
+            self._stream.push(_BEGIN + b",".join(self._gathered))
+            self._gathered.clear()
 
     def run(self, read: Callable[[Results], list[dict[str, Any]]]) -> bytes | None:
         """Let *read* give its results, and return the body, or None where it is sent already."""
@@ -49,10 +59,12 @@ class Results:
                 raise
             self._stream.end(b'],"error":' + error_member(error) + b"}")
             return None
-        if self._stream is None:
-            return _BEGIN + encode(self._first or results) + b"}"
-        self._stream.end(b"]}")
-        return None
+        if self._stream is not None:
+            self._stream.end(b"]}")
+            return None
+        if results:
+            return b'{"results":' + encode(results) + b"}"
+        return _BEGIN + b",".join(self._gathered) + b"]}"
 
     def leave(self) -> None:
         """Let a query that goes on know that nobody waits for it."""
