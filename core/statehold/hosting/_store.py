@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from statehold._disk import sync_folder
 from statehold.images import AppImage, open_image
 from statehold.sdk import HostError, ImageError
 
@@ -43,7 +43,7 @@ class FileStore:
         """
         try:
             image.save(self._path(image.digest))
-            _sync(self._images)
+            sync_folder(self._images)
         except OSError as error:
             raise HostError(
                 f"the image of {image.app} {image.version} cannot be kept in {self._images}: "
@@ -81,11 +81,3 @@ class FileStore:
 
     def _path(self, digest: str) -> Path:
         return self._images / f"{digest}.shi"
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from statehold._disk import sync_folder
 from statehold.sdk import PluginError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -73,7 +74,7 @@ class PluginFiles:
             with suppress(FileNotFoundError):
                 temporary.unlink()
             os.close(descriptor)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         return True
 
     def _remove_leftovers(self) -> None:
@@ -97,11 +98,3 @@ def _holds(path: Path, sha256: str) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
         except OSError:
             return False
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from statehold._disk import sync_folder
 from statehold.rows._errors import (
     RowStoreError,
     RowValueError,
@@ -59,7 +60,7 @@ def create(path: Path) -> None:
             if not path.exists():
                 _remove_log(path)  # of a store whose removal was interrupted
             path.hardlink_to(made)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError as error:
         raise StoreExistsError(f"there is a store at {path} already") from error
     except OSError as error:
@@ -75,7 +76,7 @@ def remove(path: Path) -> None:
             raise StoreMissingError(f"there is no store at {path}")
         _remove_log(path)
         path.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise _of_system(error, path) from error
 
@@ -175,11 +176,3 @@ def _of_system(error: OSError, path: Path) -> RowStoreError:
 def _remove_log(path: Path) -> None:
     for suffix in ("-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
