@@ -14,6 +14,7 @@ _ALL = frozenset(Scope)
 
 _INT32, _INT64, _BOOL = DataType.INT32, DataType.INT64, DataType.BOOL
 _TEXT, _BYTES, _QNAME, _REF = DataType.TEXT, DataType.BYTES, DataType.QNAME, DataType.REF
+_OBJECT = DataType.OBJECT
 
 # Whom a call to another application is for, and what counts as success
 _FEDERATION = (
@@ -21,6 +22,17 @@ _FEDERATION = (
     Field("AppName", _TEXT),
     Field("Token", _TEXT),
     Field("ExpectedCodes", _TEXT),
+)
+# What is known of any event
+_EVENT = (
+    Field("RegisteredAt", _INT64),
+    Field("SyncedAt", _INT64),
+    Field("DeviceID", _INT64),
+    Field("Offset", _INT64),
+    Field("Synced", _BOOL),
+    Field("QName", _QNAME),
+    Field("ArgumentObject", _OBJECT),
+    Field("CUDs", _OBJECT, repeated=True),
 )
 
 
@@ -36,7 +48,7 @@ def _contract(
     )
 
 
-# Schemas are None where they follow an entity or a type of the application, or hold objects.
+# Schemas are None where they follow an entity or a type of the application.
 CONTRACTS: Mapping[str, Contract] = MappingProxyType(
     {
         "Record": _contract(
@@ -56,6 +68,7 @@ CONTRACTS: Mapping[str, Contract] = MappingProxyType(
         "WLog": _contract(
             {_GET: _ALL, _READ: frozenset({_Q, _P, _J})},
             key=(Field("Offset", _INT64), Field("Count", _INT64)),
+            value=_EVENT,
         ),
         "AppSecret": _contract(
             {_GET: _ALL},
@@ -93,6 +106,7 @@ CONTRACTS: Mapping[str, Contract] = MappingProxyType(
             {_GET: frozenset({_Q, _P, _J})},
             sync_projector=False,
             key=(Field("Command", _QNAME, required=True), Field("Body", _TEXT), *_FEDERATION),
+            value=(Field("StatusCode", _INT32), Field("NewIDs", _OBJECT), Field("Result", _OBJECT)),
         ),
         "FederationBlob": _contract(
             {_READ: frozenset({_Q, _P, _J})},
@@ -127,9 +141,29 @@ CONTRACTS: Mapping[str, Contract] = MappingProxyType(
             {_INSERT: frozenset({_C, _Q})},
             value=(Field("StatusCode", _INT32), Field("ErrorMessage", _TEXT)),
         ),
-        "Event": _contract({_GET: frozenset({_P})}, sync_projector=False),
-        "CommandContext": _contract({_GET: frozenset({_C})}),
-        "QueryContext": _contract({_GET: frozenset({_Q})}),
+        "Event": _contract(
+            {_GET: frozenset({_P})},
+            sync_projector=False,
+            value=(
+                Field("WLogOffset", _INT64),
+                Field("Workspace", _INT64),
+                *_EVENT,
+                Field("Error", _OBJECT),
+            ),
+        ),
+        "CommandContext": _contract(
+            {_GET: frozenset({_C})},
+            value=(
+                Field("Workspace", _INT64),
+                Field("WLogOffset", _INT64),
+                Field("ArgumentObject", _OBJECT),
+                Field("ArgumentUnloggedObject", _OBJECT),
+                Field("Origin", _TEXT),
+            ),
+        ),
+        "QueryContext": _contract(
+            {_GET: frozenset({_Q})}, value=(Field("Workspace", _INT64), Field("ArgumentObject", _OBJECT))
+        ),
         "JobContext": _contract(
             {_GET: frozenset({_J})}, value=(Field("Workspace", _INT64), Field("UnixTime", _INT64))
         ),

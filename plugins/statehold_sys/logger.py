@@ -14,6 +14,7 @@ from statehold.sdk import (
     Key,
     Operation,
     Provider,
+    Rank,
     Scope,
     StorageContext,
     StorageError,
@@ -79,5 +80,6 @@ provider: Final = Provider(
     key=[Field("LogLevel", "int32")],
     value=[Field("Message", "text")],
     sync_projector=True,
+    rank=Rank.EFFECT,
     description="Writes to the app's log",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Rank, Scope, StorageContext
 from statehold_sys._mail._config import SendMailConfig
 
 
@@ -35,5 +35,6 @@ provider: Final = Provider(
     ],
     value=[Field("Success", "bool"), Field("ErrorMessage", "text")],
     config=SendMailConfig,
+    rank=Rank.EFFECT,
     description="Mail by SMTP",
 )

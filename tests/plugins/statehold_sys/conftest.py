@@ -9,18 +9,19 @@ import pytest
 import trustme
 
 
-def _load_servers() -> ModuleType:
+def _load(name: str) -> ModuleType:
     # pytest imports tests without touching sys.path, so what they share is loaded here.
-    spec = importlib.util.spec_from_file_location("servers", Path(__file__).with_name("servers.py"))
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["servers"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
 
 
-_load_servers()
+_load("servers")
+_load("federation")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,131 @@
+"""Storage `Record`: records of tables, by id or as the one record of a singleton."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from statehold.sdk import (
+    CallContext,
+    Intent,
+    Key,
+    Operation,
+    Provider,
+    Rank,
+    Scope,
+    StorageContext,
+    StorageError,
+    Value,
+    merge,
+)
+from statehold_sys._bound import Bound, PerCall
+
+if TYPE_CHECKING:
+    from statehold.events import Unit
+
+
+class Record(Bound):
+    """The records of the app as the unit of one call has them."""
+
+    __slots__ = ("_name", "_unit", "_workspace")
+
+    def __init__(self, name: str, call: CallContext) -> None:
+        self._name, self._workspace = name, call.workspace
+        self._unit: Unit = call.unit
+
+    def get(self, key: Key) -> Value | None:
+        """Return the record of the id, or the one of the singleton; None if the table has none such.
+
+        Raises:
+            StorageError: the key says neither, or both.
+            WorkspaceError: the workspace does not exist, or does not have the singleton.
+
+        """
+        if self._is_singleton(key):
+            shape = self._unit.schemas.of(key)
+            if not shape.is_singleton:
+                raise StorageError(
+                    f"{self._name}: {shape.name} is no singleton", hint="Give the ID of the record"
+                )
+            return self._unit.singleton(key.WSID, shape)
+        return self._by_id([key])[0]
+
+    def get_batch(self, keys: Sequence[Key]) -> Sequence[Value | None]:
+        """Return one answer per key, of whatever workspaces, in order; those by id are of one moment."""
+        by_id = [key for key in keys if not self._is_singleton(key)]
+        found = iter(self._by_id(by_id))
+        return [self.get(key) if self._is_singleton(key) else next(found) for key in keys]
+
+    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
+        """Return *value*; its `sys.ID` is the raw id, the key's is not looked at."""
+        return value
+
+    def value_to_update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
+        """Return *existing* with *changes*."""
+        return merge(existing, changes)
+
+    def validate(self, items: Sequence[Intent]) -> None:
+        """Raise StorageError for a record of another workspace, or one under the key of another record."""
+        for item in items:
+            key: Any = item.key
+            if self._workspace != key.WSID:
+                raise StorageError(
+                    f"{self._name}: a command in workspace {self._workspace} cannot change records of "
+                    f"workspace {key.WSID}",
+                    hint="Execute a command there, through sys.FederationCommand",
+                )
+            if not item.is_new and key.ID and item.value["sys.ID"] != key.ID:
+                raise StorageError(
+                    f"{self._name}: an UPDATE under ID {key.ID} has the record {item.value['sys.ID']}",
+                    hint="Update what a GET of the same key returned",
+                )
+
+    def apply_batch(self, items: Sequence[Intent]) -> None:
+        """Put down new and changed records in the call's unit, in order, for the event of the command."""
+        self.validate(items)
+        for item in items:
+            change = self._unit.insert if item.is_new else self._unit.update
+            change(item.key.WSID, item.value)
+
+    def _by_id(self, keys: Sequence[Any]) -> list[Value | None]:
+        if not keys:
+            return []
+        unit = self._unit
+        shapes = [unit.schemas.of(key) for key in keys]
+        found = unit.records([(key.WSID, key.ID) for key in keys], shapes[0])
+        # Ids are given out to all tables: what belongs to another one is not found in this one.
+        return [
+            value if type(value) is shape.rows.Value else None
+            for value, shape in zip(found, shapes, strict=True)
+        ]
+
+    def _is_singleton(self, key: Any) -> bool:
+        if bool(key.ID) is not (key.IsSingleton is True):
+            return not key.ID
+        raise StorageError(
+            f"{self._name}: expected ID or IsSingleton in the key, got "
+            f"{'both' if key.ID else 'neither; an ID of 0 is none'}",
+            hint="Give the id of the record, or IsSingleton=True for the one of a singleton",
+        )
+
+
+def _open(ctx: StorageContext) -> PerCall:
+    return PerCall(partial(Record, ctx.storage))
+
+
+provider: Final = Provider(
+    name="Record",
+    open=_open,
+    operations={
+        Operation.GET: frozenset(Scope),
+        Operation.GETBATCH: frozenset(Scope),
+        Operation.INSERT: frozenset({Scope.COMMANDS}),
+        Operation.UPDATE: frozenset({Scope.COMMANDS}),
+    },
+    default_key=[],
+    default_value=[],
+    sync_projector=True,
+    rank=Rank.ROWS,
+    description="Records of tables",
+)
