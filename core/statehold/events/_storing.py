@@ -65,7 +65,7 @@ def _store_changed(unit: Unit, workspace: int, shape: TableShape, cud: Cud) -> N
             if was is not None:
                 unit.remove(*unique.key(workspace, was))
             if now is not None:
-                _hold(unit, workspace, shape, unique, now, cud.id)
+                _hold(unit, workspace, shape, unique, now, record=cud.id)
 
 
 def _hold(
