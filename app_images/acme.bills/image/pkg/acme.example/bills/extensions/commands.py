@@ -1,0 +1,68 @@
+"""What waiters and cooks do."""
+
+from __future__ import annotations
+
+from bills.extensions.money import due, rate
+from bills.extensions.tables import floor, serves
+
+from statehold.sdk import extension
+
+
+@extension
+def open_bill(call):
+    """Open a bill for guests who sat down."""
+    number, waiter = call.arg.TableNumber, call.principal.name
+    seats = call.View.FloorPlan.get(Floor=floor(number), TableNumber=number)
+    if seats is not None and seats.Bill is not None:
+        call.respond(409, f"table {number} has an open bill")
+    elif serves(call, number):
+        call.TableLocks.insert(TableNumber=number, Waiter=waiter)
+        # 1 stands for the id that the bill will get; the answer tells it under newIDs.
+        call.Record.Bill.insert(sys_ID=1, TableNumber=number, Waiter=waiter, Total=0)
+
+
+@extension
+def add_dish(call):
+    """Put a dish of the menu on a bill."""
+    bill = call.Record.Bill.must_get(ID=call.arg.Bill)
+    found = call.Uniq.Dish.get(Code=call.arg.Dish)
+    if found is None:
+        call.respond(400, f"there is no {call.arg.Dish} on the menu")
+    elif serves(call, bill.TableNumber):
+        dish = call.Record.Dish.must_get(ID=found.ID)
+        call.Record.BillLine.insert(
+            sys_ID=1,
+            sys_ParentID=bill.sys_ID,
+            sys_Container="Lines",
+            Dish=dish.sys_ID,
+            Quantity=call.arg.Quantity,
+            Price=dish.Price,
+        )
+        call.Record.Bill.update(bill, Total=bill.Total + call.arg.Quantity * dish.Price)
+
+
+@extension
+def pay_bill(call):
+    """Take the guests' money, and free their table."""
+    bill = call.Record.Bill.must_get(ID=call.arg.Bill)
+    if bill.PaidIn is not None:
+        return call.respond(409, f"bill {bill.sys_ID} is paid")
+    per_euro = rate(call, call.arg.Currency)
+    if per_euro is None or not serves(call, bill.TableNumber):
+        return None
+    euros = due(bill.Total)
+    call.Record.Bill.update(bill, Paid=euros, PaidIn=call.arg.Currency)
+    call.TableLocks.insert(TableNumber=bill.TableNumber)
+    return {"Total": round(euros * per_euro), "Currency": call.arg.Currency}
+
+
+@extension
+def remember_guest(call):
+    """Note what a guest likes; without a word, forget it."""
+    call.Guests.insert(Name=call.unlogged.Name, Likes=call.unlogged.Likes)
+
+
+@extension
+def set_point(call):
+    """Set the oven."""
+    call.Scada.insert(Device=call.arg.Device, Point=call.arg.Point, Reading=call.arg.Reading)

@@ -1,0 +1,20 @@
+"""What a bill comes to, and in which money. Amounts are in ten-thousandths."""
+
+from __future__ import annotations
+
+
+def due(dishes):
+    """Return what guests pay who ate for so much."""
+    return dishes
+
+
+def rate(call, currency):
+    """Return what a euro is in a currency; if the bank does not know, the request is answered with that."""
+    if currency == "EUR":
+        return 1.0
+    # The rates are for all restaurants, and stand in the workspace of the application.
+    found = call.View.Rates.get(WSID=1, Bank=1, Currency=currency)
+    if found is not None:
+        return found.PerEuro
+    call.respond(409, f"the bank has no rate for {currency}")
+    return None

@@ -1,0 +1,38 @@
+"""What follows from what has happened."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from bills.extensions.tables import floor
+
+from statehold.sdk import extension
+
+
+@extension
+def seat_guests(call):
+    """Keep the floor plan: who sits where, and what they have to pay so far."""
+    for cud in call.event.cuds:
+        if cud.table == "bills.Bill":
+            bill = call.Record.Bill.must_get(ID=cud.id)
+            row = call.View.FloorPlan.insert(Floor=floor(bill.TableNumber), TableNumber=bill.TableNumber)
+            if bill.PaidIn is None:
+                row.put(Bill=bill.sys_ID, Waiter=bill.Waiter, Total=bill.Total)
+
+
+@extension
+def count_turnover(call):
+    """Add a bill that was paid to the turnover of its day."""
+    bill = call.Record.Bill.must_get(ID=call.event.argument.Bill)
+    at = datetime.fromtimestamp(call.event.registered_at / 1000, UTC)
+    key = call.View.Turnover.key(Year=at.year, Month=at.month, Day=at.day)
+    day = call.View.Turnover.get(key)
+    bills, total = (0, 0) if day is None else (day.Bills, day.Total)
+    call.View.Turnover.insert(key, Bills=bills + 1, Total=total + bill.Paid)
+
+
+@extension
+def report_refusals(call):
+    """Tell the log why guests could not pay."""
+    if call.event.error is not None:
+        call.log.warning("a payment failed: %s", call.event.error.message)
