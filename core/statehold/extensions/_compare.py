@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from statehold_vsql import ExtensionEngine
@@ -26,11 +26,12 @@ def compare(
     """
     wanted = declared(appdef, engine)
     others = {str(name): extension for name, extension in appdef.extensions.items()}
+    article = "an" if what[0] in "aeiou" else "a"
     problems = []
     for name, extension in wanted.items():
         if name not in found:
-            near = get_close_matches(name, [each for each in found if each not in wanted], n=1)
-            hint = f"Did you mean {near[0]!r} for it?" if near else f"Write one, or take {name} out"
+            near = _nearest(name, [each for each in found if each not in wanted])
+            hint = f"Did you mean {near!r} for it?" if near else "Write one, or take the declaration out"
             problems.append(
                 f"{extension.position}: {extension.kind} {name} is declared, and the code has no {what} for "
                 f"it. {hint}"
@@ -44,7 +45,20 @@ def compare(
             hint = "Declare it there, or take it out of the code"
         else:
             why = "nothing declares it"
-            near = get_close_matches(name, [each for each in wanted if each not in found], n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "Declare it, or take it out of the code"
-        problems.append(f"{f'{place}: ' if place else ''}the code has a {what} for {name}, and {why}. {hint}")
+            near = _nearest(name, [each for each in wanted if each not in found])
+            hint = f"Did you mean {near!r}?" if near else "Declare it, or take it out of the code"
+        problems.append(
+            f"{f'{place}: ' if place else ''}the code has {article} {what} for {name}, and {why}. {hint}"
+        )
     return problems
+
+
+def plain(name: str) -> str:
+    """Return a name as it is compared: without case and underscores."""
+    return name.replace("_", "").lower()
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    by_plain = {plain(each): each for each in names}
+    near = get_close_matches(plain(name), by_plain, n=1)
+    return by_plain[near[0]] if near else ""

@@ -86,8 +86,8 @@ class Call(Namespace):
     projector sees what it asked for at earlier events.
 
     **Results.** What a command or query with RETURNS returns is its result: a dict, or a value that a
-    storage gave it. A query may yield, or return a list; a yielded one is on its way before the next
-    is made. `call.Result.insert(...)` does the same from anywhere in the code.
+    storage gave it. A query may return a list, or yield: then the first are sent while the others are made.
+    `call.Result.insert(...)` does the same from anywhere in the code.
 
     **Answers.** `call.respond(status, message)` says how the request is to be answered. With any status but
     200 nothing of what the call has asked for happens.

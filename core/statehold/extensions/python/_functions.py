@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from statehold.extensions._compare import compare, declared
+from statehold.extensions._compare import compare, declared, plain
 from statehold.extensions.python._imports import Imported
 from statehold.extensions.python._sources import top_name
 from statehold.loading import LoadedCode
@@ -141,8 +141,3 @@ def _place(code: LoadedCode, function: Any, module: ModuleType) -> str:
     if found is not None and (file := code.file(found.co_filename)):
         return f"{file}:{found.co_firstlineno}"
     return code.modules.get(code.public(module.__name__), "")
-
-
-def plain(name: str) -> str:
-    """Return a name as it is compared: without case and underscores."""
-    return name.replace("_", "").lower()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -39,7 +40,15 @@ class Log:
     def _write(self, level: int, message: str, args: tuple[Any, ...]) -> None:
         state = self._state
         key = self._key(state.call.workspace, LogLevel=level)
-        state.new_value(key, Message=str(message) % args if args else str(message))
+        state.new_value(key, Message=_text(message, args))
+
+
+def _text(message: object, args: tuple[Any, ...]) -> str:
+    try:
+        return logging.LogRecord("", logging.INFO, "", 0, message, args, None).getMessage()
+    except (TypeError, ValueError, KeyError):
+        # What is wrong with a message is no reason for the call to fail.
+        return f"{message} {args!r}"
 
 
 Respond = Callable[..., None]

@@ -52,7 +52,7 @@ def _problem(code: LoadedCode, error: BaseException, file: str) -> str:
             "or put it into the extensions folder"
         )
     text = code.public(str(error).strip())
-    return f"{where}: the import of {file} raised {type(error).__name__}{f': {text}' if text else ''}"
+    return f"{where}: {type(error).__name__}{f': {text}' if text else ''}, while it was imported"
 
 
 def _where(code: LoadedCode, error: BaseException) -> str:

@@ -5,10 +5,9 @@ from difflib import get_close_matches
 from typing import ClassVar, NoReturn
 
 from statehold.extensions._engine import Use
+from statehold.extensions.python._taker import compile_taker
 from statehold.sdk import Key, Operation, SchemaError, Value
 from statehold.state import METHODS, Rows, State, ValueBuilder
-
-_OF_KEY, _OF_VALUE = 1, 2
 
 
 class Storage:
@@ -26,7 +25,7 @@ class Storage:
     _key: ClassVar[Callable[..., Key]]
     _prefix: ClassVar[Callable[..., Key]]
     _rows: ClassVar[Rows]
-    _parts: ClassVar[Mapping[str, int]]
+    _take: ClassVar[staticmethod[[dict[str, object], int], Key]]
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -80,9 +79,15 @@ class Storage:
 
         A field that KEY and VALUE share is set in both. What is returned takes further fields by `put`.
         """
-        if key is None:
-            key, fields = self._split(fields)
-        return self._state.new_value(key, **fields)
+        state = self._state
+        given = tuple(fields)
+        try:
+            if key is None:
+                key = self._take(fields, state.call.workspace)
+            return state.new_value(key, **fields)
+        except SchemaError:
+            self._refuse_unknown(given)
+            raise
 
     def update(self, *in_hand: Key | Value, **fields: object) -> ValueBuilder:
         """Ask for a change of the fields named; all others stay as they are.
@@ -90,46 +95,40 @@ class Storage:
         What is in hand comes first: the key, the value as it is now, or both. A value that is not given is
         looked up, and NotExistsError raised where there is none.
         """
+        state, rows = self._state, self._rows
         key, value = None, None
         for each in in_hand:
-            if each.__class__ is self._rows.Key:
-                key = each
-            elif each.__class__ is self._rows.Value:
+            if each.__class__ is rows.Value:
                 value = each
+            elif each.__class__ is rows.Key:
+                key = each
             else:
                 self._stranger(each)
-        if key is None:
-            key, fields = self._split(fields)
-        if value is None:
-            value = self._state.must_exist(key)
-        return self._state.update_value(key, value, **fields)
+        given = tuple(fields)
+        try:
+            if key is None:
+                key = self._take(fields, state.call.workspace)
+            return state.update_value(key, value or state.must_exist(key), **fields)
+        except SchemaError:
+            self._refuse_unknown(given)
+            raise
 
-    def _split(self, fields: Mapping[str, object]) -> tuple[Key, dict[str, object]]:
-        of_key: dict[str, object] = {}
-        of_value: dict[str, object] = {}
-        parts = self._parts
-        for name, value in fields.items():
-            part = parts.get(name, 0)
-            if part & _OF_KEY:
-                of_key[name] = value
-            if part & _OF_VALUE:
-                of_value[name] = value
-            if not part:
-                self._unknown(name)
-        return self.key(**of_key), of_value
-
-    def _unknown(self, name: str) -> NoReturn:
-        near = get_close_matches(name, self._parts, n=1)
-        key = ", ".join(field.attribute for field in self._rows.key_fields) or "no fields"
-        value = ", ".join(field.attribute for field in self._rows.value_fields) or "no fields"
-        raise SchemaError(
-            f"{self._rows.storage}: neither KEY nor VALUE has a field {name!r}",
-            storage=self._rows.storage,
-            field=name,
-            expected=f"one of {', '.join(self._parts)}",
-            got=name,
-            hint=f"Did you mean {near[0]!r}?" if near else f"KEY has {key}; VALUE has {value}",
-        )
+    def _refuse_unknown(self, given: Iterable[str]) -> None:
+        """Say so where a name is of no field at all: a field of the key that is missing may be that one."""
+        rows = self._rows
+        names = list(dict.fromkeys(field.attribute for field in (*rows.key_fields, *rows.value_fields)))
+        dotted = [field.name for field in (*rows.key_fields, *rows.value_fields)]
+        for name in given:
+            if name not in names and name not in dotted and name != "WSID":
+                near = get_close_matches(name, names, n=1)
+                raise SchemaError(
+                    f"{rows.storage}: neither KEY nor VALUE has a field {name!r}",
+                    storage=rows.storage,
+                    field=name,
+                    expected=f"one of {', '.join(names)}",
+                    got=name,
+                    hint=f"Did you mean {near[0]!r}?" if near else f"They have: {', '.join(names)}",
+                ) from None
 
     def _both(self, fields: Mapping[str, object]) -> NoReturn:
         raise SchemaError(
@@ -169,12 +168,6 @@ _METHODS: Mapping[str, tuple[Operation, ...]] = {
 def compile_storage(name: str, use: Use) -> type[Storage]:
     """Return the class of one storage in the hands of one extension, called *name*."""
     rows = use.rows
-    parts: dict[str, int] = {}
-    for field in rows.value_fields:
-        parts |= {field.name: _OF_VALUE, field.attribute: _OF_VALUE}
-    for field in rows.key_fields:
-        both = parts.get(field.name, 0) | _OF_KEY
-        parts |= {field.name: both, field.attribute: both}
     namespace = {
         "__slots__": (),
         "__doc__": _described(use),
@@ -182,7 +175,7 @@ def compile_storage(name: str, use: Use) -> type[Storage]:
         "_rows": rows,
         "_key": staticmethod(rows.key),
         "_prefix": staticmethod(rows.prefix),
-        "_parts": {**parts, "WSID": _OF_KEY},
+        "_take": staticmethod(compile_taker(rows)),
         **{
             method: _denied(use, operations[0])
             for method, operations in _METHODS.items()

@@ -1,0 +1,86 @@
+"""Freeing an engine removes every trace of the image's code from the process."""
+
+from __future__ import annotations
+
+import linecache
+import logging
+import sys
+import traceback
+
+import pytest
+
+from statehold.extensions import ExtensionError
+from statehold.sdk import DeployError
+
+CODE = """
+import dataclasses, enum, functools, logging
+import msgspec
+
+class Colour(enum.Enum):
+    RED = 1
+
+@dataclasses.dataclass
+class Plain:
+    value: int
+
+class Row(msgspec.Struct):
+    plain: Plain
+
+@functools.lru_cache
+def cached(x):
+    return Plain(x)
+
+log = logging.getLogger(__name__)
+
+@extension
+def bill(call):
+    yield {"Total": cached(1).value}
+@extension
+def count_turnover(call): raise ValueError("no")
+@extension
+def pay_bill(call):
+    log.info("pay")
+    call.Bills.insert(Number=1, Waiter="ann")
+    return {"Total": msgspec.json.decode(b'{"plain": {"value": 1}}', type=Row).plain.value}
+"""
+
+
+def marked():
+    return [
+        name
+        for name in [*sys.modules, *linecache.cache, *logging.Logger.manager.loggerDict]
+        if "bills" in name
+    ]
+
+
+def test_an_engine_that_ran_every_kind_leaves_nothing_behind(start):
+    running = start(CODE)
+    for name in ("bills.PayBill", "bills.Bill", "bills.RefreshRates"):
+        running.intents(name)
+    with pytest.raises(ExtensionError) as caught:
+        running.run("bills.CountTurnover")
+    assert "raise ValueError" in "".join(traceback.format_exception(caught.value))
+    del caught
+    assert any("bills__plugin" in name for name in marked())
+    (report,) = running.engines.free()
+    assert "bills.extensions.bills" in report.modules
+    assert [str(survivor) for survivor in report.survivors] == []
+    assert [name for name in marked() if "plugin" in name or "acme.bills-1" in name] == []
+    assert running.engines.free() == [report]
+
+
+def test_an_engine_that_cannot_be_opened_leaves_nothing_behind(start):
+    for bad in ("raise ValueError", "from .nope import x", "x = ("):
+        with pytest.raises(DeployError):
+            start(CODE, code={"bad.py": bad})
+    assert [name for name in marked() if "__plugin" in name] == []
+
+
+def test_what_does_not_die_is_told(start):
+    kept = []
+    running = start(CODE)
+    kept.append(running.engines.of["bills.PayBill"]._code.import_module("bills.extensions.bills").cached)
+    (report,) = running.engines.free()
+    assert any("function bills.extensions.bills.bill" in str(each) for each in report.survivors)
+    kept.clear()
+    assert not report.survivors
