@@ -38,7 +38,11 @@ def byte_key(partition: Columns, clustering: Columns) -> ByteKey:
         RowKeyError: a column is of no type that a key may have, or the key is too long.
 
     """
-    key = encode(partition), encode(clustering)
+    return _key(encode(partition), clustering)
+
+
+def _key(partition: bytes, clustering: Columns) -> ByteKey:
+    key = partition, encode(clustering)
     if len(key[0]) + len(key[1]) > MAX_KEY:
         raise RowKeyError(
             f"expected a key of at most {MAX_KEY} bytes, got {len(key[0])} of partition and"
@@ -50,11 +54,19 @@ def byte_key(partition: Columns, clustering: Columns) -> ByteKey:
 
 def steps(changes: Sequence[Change]) -> list[Step]:
     """Return *changes*, checked, in bytes."""
-    return [_step(change) for change in changes]
+    batch = []
+    last: Columns | None = None
+    partition = b""
+    for change in changes:
+        # Who writes many rows of one partition says it once.
+        if change.partition is not last:
+            last = change.partition
+            partition = encode(last)
+        batch.append(_step(change, _key(partition, change.clustering)))
+    return batch
 
 
-def _step(change: Change) -> Step:
-    key = byte_key(change.partition, change.clustering)
+def _step(change: Change, key: ByteKey) -> Step:
     match change:
         case Put(value=value, ttl=ttl):
             return Step(key, UNSET, _value(value), _micros(ttl))
