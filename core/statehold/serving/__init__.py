@@ -5,6 +5,19 @@ from __future__ import annotations
 from statehold.serving._errors import HttpError, TokenError
 from statehold.serving._federation import Federation
 from statehold.serving._limits import Limits
+from statehold.serving._meter import Counting
+from statehold.serving._serving import Server
 from statehold.serving._tokens import ANY_APP, Tokens
+from statehold.serving._tracing import TracedMeter
 
-__all__ = ["ANY_APP", "Federation", "HttpError", "Limits", "TokenError", "Tokens"]
+__all__ = [
+    "ANY_APP",
+    "Counting",
+    "Federation",
+    "HttpError",
+    "Limits",
+    "Server",
+    "TokenError",
+    "Tokens",
+    "TracedMeter",
+]

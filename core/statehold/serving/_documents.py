@@ -7,19 +7,16 @@ import msgspec
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from statehold.processing import CommandAnswer, Request
-from statehold.serving._answers import json_response, send_json
+from statehold.serving._answers import json_response
 from statehold.serving._api import results_of
-from statehold.serving._bodies import body, check_json, decode
+from statehold.serving._bodies import ClientGoneError, body, check_json, decode
 from statehold.serving._desk import Desk, header
 from statehold.serving._parameters import constraints
-from statehold.serving._paths import BASE, number
+from statehold.serving._paths import WORKSPACE, number
 from statehold.serving._routes import route
-from statehold.serving._stream import Stream
-
-_WORKSPACE = BASE + "/{owner}/{app}/workspaces/{wsid}"
+from statehold.serving._stream import Stream, StreamResponse
 
 
 class Documents:
@@ -32,11 +29,11 @@ class Documents:
     def routes(self) -> list[Route]:
         """Return the routes of views and documents."""
         return [
-            route(f"{_WORKSPACE}/views/{{name}}", GET=self.view),
-            route(f"{_WORKSPACE}/cdocs/{{name}}", GET=self.documents),
-            route(f"{_WORKSPACE}/docs/{{name}}", GET=self.singleton, POST=self.create),
+            route(f"{WORKSPACE}/views/{{name}}", GET=self.view),
+            route(f"{WORKSPACE}/cdocs/{{name}}", GET=self.documents),
+            route(f"{WORKSPACE}/docs/{{name}}", GET=self.singleton, POST=self.create),
             route(
-                f"{_WORKSPACE}/docs/{{name}}/{{record}}",
+                f"{WORKSPACE}/docs/{{name}}/{{record}}",
                 GET=self.document,
                 PATCH=self.patch,
                 DELETE=self.deactivate,
@@ -114,20 +111,12 @@ class Documents:
     async def _results(
         self, read: Callable[[Callable[[list[dict[str, Any]]], None]], list[dict[str, Any]]]
     ) -> Response:
-        return _Answer(await results_of(self._desk.queries, read))
-
-
-class _Answer(Response):
-    """An answer that is JSON already, or a stream of it."""
-
-    def __init__(self, answer: bytes | Stream | None) -> None:
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI says it
-        if isinstance(self._answer, Stream):
-            await self._answer.send(receive, send)
-        elif self._answer is not None:
-            await send_json(send, self._answer)
+        answer = await results_of(self._desk.queries, read)
+        if isinstance(answer, Stream):
+            return StreamResponse(answer)
+        if answer is None:
+            raise ClientGoneError
+        return Response(answer, media_type="application/json")
 
 
 def _record(http: HttpRequest) -> int:

@@ -53,7 +53,7 @@ class Metrics:
         self._meter = meter
         self._pools = tuple(pools)
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)  # type: ignore[arg-type]
+        self._registry.register(self)
 
     def text(self) -> bytes:
         """Return the figures as Prometheus reads them."""

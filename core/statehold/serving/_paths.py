@@ -7,6 +7,7 @@ import msgspec
 from statehold.serving._errors import HttpError
 
 BASE: Final = "/api/v2/apps"
+WORKSPACE: Final = BASE + "/{owner}/{app}/workspaces/{wsid}"
 _REMEMBERED = 10_000
 #: One more than the largest workspace or record: both are 64 bits with a sign.
 _END = 1 << 63

@@ -4,7 +4,8 @@ import asyncio
 import threading
 from typing import Final
 
-from starlette.types import Receive, Send
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from statehold.serving._bodies import ClientGoneError
 
@@ -97,3 +98,15 @@ class Stream:
 
     def _tell(self) -> None:
         self._loop.call_soon_threadsafe(self._news.set)
+
+
+class StreamResponse(Response):
+    """An answer that is sent while it comes."""
+
+    def __init__(self, stream: Stream, headers: tuple[tuple[bytes, bytes], ...] = _JSON) -> None:
+        self._stream = stream
+        self._head = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as ASGI says it
+        """Answer."""
+        await self._stream.send(receive, send, headers=self._head)

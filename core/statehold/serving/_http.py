@@ -6,8 +6,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -31,6 +30,7 @@ class HttpServer:
         port: the port, 0 for any that is free.
         limits: what it takes on.
         behind_proxy: whether a proxy on this machine says by X-Forwarded-For who asks.
+        stopping: called when it is told to stop.
 
     Raises:
         HostError: nothing can listen there.
@@ -38,7 +38,14 @@ class HttpServer:
     """
 
     def __init__(
-        self, app: ASGIApp, *, address: str, port: int, limits: Limits, behind_proxy: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        address: str,
+        port: int,
+        limits: Limits,
+        behind_proxy: bool = False,
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
         try:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -64,6 +71,7 @@ class HttpServer:
             timeout_graceful_shutdown=max(1, int(limits.drain_seconds)),
         )
         self._uvicorn = _Uvicorn(config)
+        self._stopping = stopping
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
 
@@ -74,12 +82,14 @@ class HttpServer:
 
     def stop(self) -> None:
         """Stop, and wait for it if it runs in a thread of its own."""
-        self._uvicorn.should_exit = True
+        self._stopping()
+        self._uvicorn.leave()
         if self._thread is not None:
             self._thread.join()
         self._socket.close()
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Serve in a thread of its own, and return as soon as requests are answered."""
         ready = threading.Event()
         self._uvicorn.when_started = ready.set
         self._thread = threading.Thread(target=self._serve, args=(ready,), name="statehold-http", daemon=True)
@@ -87,12 +97,6 @@ class HttpServer:
         ready.wait()
         if self._failure is not None:
             raise self._failure
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _serve(self, ready: threading.Event) -> None:
         try:
@@ -109,14 +113,30 @@ class HttpServer:
     async def _main(self, *, signals: bool) -> None:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS if signals else ():
-            loop.add_signal_handler(number, self._uvicorn.handle_exit, number, None)
+            loop.add_signal_handler(number, self._signalled, number)
         await self._uvicorn.serve(sockets=[self._socket])
+
+    def _signalled(self, number: int) -> None:
+        self._stopping()
+        self._uvicorn.handle_exit(number, None)
+        self._uvicorn.leave()
 
 
 class _Uvicorn(uvicorn.Server):
-    """A server that ends after a signal by itself, not by the signal, and says when it has started."""
+    """A server that ends by itself after a signal, not by it, and at once; it says when it has started."""
 
     when_started: Callable[[], None]
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._leaving: asyncio.Event | None = None
+
+    def leave(self) -> None:
+        """Stop serving; on any thread."""
+        self.should_exit = True
+        if self._loop is not None and self._leaving is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._leaving.set)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -125,5 +145,13 @@ class _Uvicorn(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
+        self._loop, self._leaving = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self.when_started()
+
+    async def main_loop(self) -> None:
+        """Serve; once a second there is something to do, such as a new date for the answers."""
+        assert self._leaving is not None  # noqa: S101 - it has started
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), 1.0)
