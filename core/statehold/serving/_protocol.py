@@ -59,7 +59,7 @@ class _Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head = 0
+        self._head = self._body = 0
         self._disarm()
         super().on_headers_complete()
 
@@ -74,7 +74,6 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _arm(self) -> None:
-        self._body = 0
         seconds = self.limits.head_seconds if self._in_head else self.limits.body_seconds
         self._partial = self.loop.call_later(seconds, self._too_slow)
 
@@ -90,6 +89,7 @@ class _Protocol(HttpToolsProtocol):
         elif self._in_head:
             self._refuse(408, f"the head was not sent within {self.limits.head_seconds:g} s")
         elif self._body >= _PER_PERIOD:
+            self._body = 0
             self._arm()
         else:
             self._refuse(
