@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from statehold.hosting._app import App
+from statehold.hosting._data import AppData
+from statehold.hosting._errors import NotProvidedError
 from statehold.hosting._host import Host
 from statehold.hosting._matrix import Matrix, Permission, StorageAccess
 from statehold.hosting._partition import Partition
+from statehold.hosting._runner import Runner
 from statehold.hosting._status import AppStatus, FreeReport, VersionState, VersionStatus
 from statehold.hosting._version import AppVersion, Borrowed
 
 __all__ = [
     "App",
+    "AppData",
     "AppStatus",
     "AppVersion",
     "Borrowed",
     "FreeReport",
     "Host",
     "Matrix",
+    "NotProvidedError",
     "Partition",
     "Permission",
+    "Runner",
     "StorageAccess",
     "VersionState",
     "VersionStatus",

@@ -35,11 +35,6 @@ class Access:
         """Return what may be used in *scope*; nothing of a storage that has no provider."""
         return frozenset(op for op in Operation if self.provided and self.permits(op, scope))
 
-    def used_by(self, extension: ExtensionDef, scope: Scope) -> frozenset[Operation]:
-        """Return what *extension* may use, by its scope and by its own STATE and INTENTS."""
-        named = _named(extension, self)
-        return frozenset(op for op in self.operations(scope) if named["INTENTS" if op.is_intent else "STATE"])
-
     def listed(self) -> StorageAccess:
         """Return the permissions as a matrix shows them."""
         return StorageAccess(
@@ -55,8 +50,11 @@ class Access:
             return Permission.DECLARED
         return Permission.NARROWED if scope in self.declared.get(operation, ()) else Permission.DENIED
 
-    def refusal(self, who: str, scope: Scope, extension: ExtensionDef | None = None) -> Refusal:
+    def refusal(
+        self, who: str, scope: Scope, extension: ExtensionDef | None = None, *, entity: str | None = None
+    ) -> Refusal:
         """Return what makes the error for an operation that *who* may not use in *scope*."""
+        what = self.storage if entity is None else f"{self.storage}({entity})"
 
         def refuse(operation: Operation) -> StateholdError:
             if not self.provided:
@@ -64,9 +62,9 @@ class Access:
                     f"{who}: {self.storage} is not provided by this host",
                     hint="Its declaration is known here, its implementation is not: use another storage",
                 )
-            why, hint = self._why(operation, scope, extension)
+            why, hint = self._why(operation, scope, extension, what)
             return ScopeError(
-                f"{who} may not {operation} {self.storage} in {scope}: {why}",
+                f"{who} may not {operation} {what} in {scope}: {why}",
                 storage=self.storage,
                 operation=operation,
                 scope=scope,
@@ -76,7 +74,9 @@ class Access:
 
         return refuse
 
-    def _why(self, operation: Operation, scope: Scope, extension: ExtensionDef | None) -> tuple[str, str]:
+    def _why(
+        self, operation: Operation, scope: Scope, extension: ExtensionDef | None, what: str
+    ) -> tuple[str, str]:
         where = f"declared at {self.definition.position}"
         declared = self.declared.get(operation, frozenset())
         if not declared:
@@ -95,7 +95,7 @@ class Access:
         assert extension is not None  # noqa: S101 - without one, only scopes refuse
         return (
             f"{extension.kind} {extension.name} ({extension.position}) does not name it in {clause}",
-            f"Add {clause}({self.storage}) to the {extension.kind}",
+            f"Add {clause}({what}) to the {extension.kind}",
         )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
+from statehold.hosting._data import AppData, DataKeeper
 from statehold.hosting._nearest import nearest
 from statehold.hosting._status import VersionState
 from statehold.hosting._version import AppVersion, Borrowed
@@ -15,8 +16,10 @@ class App:
     Reading it takes no lock: both what is current and the map of versions are replaced, never changed.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, keeper: DataKeeper) -> None:
         self.name = name
+        #: Opens and closes its data; for the host.
+        self.keeper = keeper
         #: Held while a version is deployed, activated or taken away; never by a borrower.
         self.changing = threading.Lock()
         self._current: AppVersion | None = None
@@ -41,6 +44,16 @@ class App:
     def current_or_none(self) -> AppVersion | None:
         """The version that answers calls, if there is one."""
         return self._current
+
+    @property
+    def data(self) -> AppData:
+        """What it remembers, for all its versions: the row store, and the data of its partitions.
+
+        Raises:
+            HostError: no version is open.
+
+        """
+        return self.keeper.data
 
     @property
     def versions(self) -> tuple[AppVersion, ...]:

@@ -3,9 +3,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from statehold.events import PartitionData
 from statehold.hosting._plan import Plan, PlannedStorage
 from statehold.hosting._work import Work
-from statehold.sdk import Clock, IStateStorage, StorageContext, StorageLogger
+from statehold.sdk import Clock, FederationHost, IStateStorage, StorageContext, StorageLogger
 
 
 def make_context(
@@ -19,10 +20,10 @@ def make_context(
     clock: Clock,
     existing: IStateStorage | None,
     storages: Mapping[str, IStateStorage],
+    data: PartitionData,
+    host: FederationHost,
 ) -> StorageContext:
-    """Return what a storage of one partition is opened with; its data folder is made if it is not there."""
-    folder = data_folder / "apps" / plan.app / str(partition) / planned.name
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Return what a storage of one partition is opened with."""
     return StorageContext(
         logger=logger,
         storage=planned.name,
@@ -36,13 +37,16 @@ def make_context(
         value=planned.rows.value,
         key_class=planned.rows.Key,
         value_class=planned.rows.Value,
-        data_folder=folder,
+        data_folder=data_folder,
         clock=clock,
         existing=existing,
         storages=storages,
         background=work.background,
         pending=work.pending,
         allowances=planned.allowances,
+        entities={name: rows.entity for name, rows in planned.entities.items() if rows.entity is not None},
+        data=data,
+        host=host,
     )
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 
+from statehold.events import ensure_app_workspaces
 from statehold.hosting._app import App
+from statehold.hosting._made import MadeFolders
 from statehold.hosting._opening import opened_partitions
 from statehold.hosting._preparing import Preparer
 from statehold.hosting._registry import Entry, Registry, Role
@@ -28,22 +31,36 @@ class Deployer:
     def open(self, app: App, image: AppImage, *, replace: bool, progress: Progress) -> AppVersion:
         """Return the version in *image*, open and probed, and not yet known to anybody.
 
+        The workspaces of the app that were not there yet are.
+
         With *replace*, its storages may take over from those of the app's current version.
         """
         plan = self._preparer.prepare(image, progress)
-        plugins = plan.plugins
         before = app.current_or_none if replace else None
-        try:
+        with ExitStack() as undo:
+            undo.callback(plan.plugins.free)
+            lease = app.keeper.lease(plan.num_parts)
+            undo.callback(lease.release)
+            made = MadeFolders()
             with opened_partitions(
-                plan, before.storages if before else (), settings=self._settings, progress=progress
+                plan,
+                before.storages if before else (),
+                data=lease.data,
+                made=made,
+                settings=self._settings,
+                progress=progress,
             ) as storages:
                 version = AppVersion(
-                    plan, storages, count_calls=self._settings.count_calls, when_idle=self._retirer.free_soon
+                    plan,
+                    storages,
+                    lease,
+                    made,
+                    count_calls=self._settings.count_calls,
+                    when_idle=self._retirer.free_soon,
                 )
-                plugins.announce_opened()
-        except BaseException:
-            plugins.free()
-            raise
+                plan.plugins.announce_opened()
+                _make_workspaces(version, int(self._settings.clock.now() * 1000))
+            undo.pop_all()
         self._retirer.add(version)
         return version
 
@@ -58,7 +75,20 @@ class Deployer:
         except BaseException:
             if version not in app.versions:
                 version.retire()
+                # What it leaves in the data folder must be gone before the next version looks there.
+                version.wait_freed()
             raise
+        app.keeper.keep()
+        version.keep()
         app.add(version)
         if entry.role is Role.CURRENT:
             app.swap(version)
+
+
+def _make_workspaces(version: AppVersion, now: int) -> None:
+    data = version.data
+    with ExitStack() as held:
+        # The version before may be at work, and only one at a time appends to a log.
+        for lock in data.writing:
+            held.enter_context(lock)
+        ensure_app_workspaces(data.partitions, version.schemas, version.app_workspaces, registered_at=now)

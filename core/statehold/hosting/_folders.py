@@ -27,7 +27,13 @@ class Folders:
         try:
             # SQLite takes names in UTF-8 alone.
             str(folders.root).encode()
-            for folder in (folders.root, folders.images, folders.plugins, folders.root / "apps"):
+            for folder in (
+                folders.root,
+                folders.images,
+                folders.plugins,
+                folders.rows,
+                folders.root / "apps",
+            ):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except UnicodeEncodeError as error:
             raise HostError(
@@ -50,3 +56,8 @@ class Folders:
     def plugins(self) -> Path:
         """Where plugin files are kept by digest."""
         return self.root / "storages"
+
+    @property
+    def rows(self) -> Path:
+        """Where events, records and views are kept, a file per app, unless the host has another driver."""
+        return self.root / "rows"

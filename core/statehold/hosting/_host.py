@@ -13,6 +13,7 @@ from typing import Self
 import attrs
 
 from statehold.hosting._app import App
+from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
 from statehold.hosting._folders import Folders
@@ -22,13 +23,16 @@ from statehold.hosting._matrix import Matrix
 from statehold.hosting._preparing import Preparer
 from statehold.hosting._registry import Entry, Registry, Role
 from statehold.hosting._retiring import Retirer
+from statehold.hosting._services import Services
 from statehold.hosting._settings import HostSettings, SystemClock
 from statehold.hosting._status import AppStatus, FreeReport
 from statehold.hosting._store import FileStore
+from statehold.hosting._sweeping import Sweeper
 from statehold.hosting._version import AppVersion
 from statehold.images import AppImage, open_image
 from statehold.loading import PluginFiles, installed
-from statehold.sdk import Clock, HostError
+from statehold.rows import RowDriver, SqliteDriver
+from statehold.sdk import Clock, FederationHost, HostError
 
 _REMEMBERED = 1000
 
@@ -47,6 +51,10 @@ class Host:
         pending_timeout: seconds that pending hooks and background work of a storage may take to end, and
             that `close` waits for borrowers.
         clock: the time that storages see.
+        rows: where the events, records and views of apps are kept; by default in SQLite files below the data
+            folder, `rows/<owner>.<app>.rows`. One that is given is not closed.
+        sweep_pause: seconds from one removal of expired rows to the next.
+        slow_open: seconds after which a storage that is still being opened is reported.
         logger: where the host reports; `statehold.host` by default.
         count_calls: whether facades count their calls and look at the classes of keys; without, a permitted
             GET is the storage's own method.
@@ -66,6 +74,9 @@ class Host:
         free_timeout: float = 10.0,
         pending_timeout: float = 10.0,
         clock: Clock | None = None,
+        rows: RowDriver | None = None,
+        sweep_pause: float = 60.0,
+        slow_open: float = 10.0,
         logger: logging.Logger | None = None,
         count_calls: bool = True,
     ) -> None:
@@ -79,7 +90,10 @@ class Host:
             clock=clock or SystemClock(),
             logger=logger or logging.getLogger("statehold.host"),
             count_calls=count_calls,
+            slow_open=slow_open,
+            services=Services(),
         )
+        self._rows = SqliteDriver(folders.rows, clock=clock) if rows is None else rows
         self._lock = FolderLock(folders.root)
         try:
             self._registry = Registry(folders.root / "registry.db")
@@ -89,6 +103,7 @@ class Host:
         self._deployed = Deployed(self._registry)
         self._store = FileStore(folders.images, folders.plugins)
         self._retirer = Retirer(self._settings, self._after_freed)
+        self._sweeper = Sweeper(sweep_pause, self._settings.logger)
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
         self._deployer = Deployer(self._settings, self._registry, preparer, self._retirer)
         self._apps: dict[str, App] = {}
@@ -167,7 +182,11 @@ class Host:
         )
 
     def undeploy(self, app: str, version: str | None = None) -> None:
-        """Forget one version, or the whole app; the data folders of its storages stay.
+        """Forget one version, or the whole app; its data stays.
+
+        That is the data folders of its storages, `apps/<owner>.<app>` below the host's, and its events,
+        records and views, `rows/<owner>.<app>.rows` there or wherever the host's driver of rows keeps them.
+        Deployed again, the app finds them.
 
         Raises:
             HostError: there is no such app or version, or the version is the current one of several.
@@ -217,6 +236,10 @@ class Host:
             f"no app {name!r} is running here", hint="It is deployed: name it when the host is opened"
         )
 
+    def federate(self, federation: FederationHost) -> None:
+        """Let storages call other apps, and those of this host, as *federation* says."""
+        self._settings.services.federation = federation
+
     def matrix(self, app: str, version: str | None = None) -> Matrix:
         """Return what may be done with every storage of an app, in every scope.
 
@@ -251,6 +274,7 @@ class Host:
             else:
                 self._warn(f"{version.app} {version.name} still has borrowers and was not freed")
         self._retirer.close()
+        self._sweeper.close()
         self._registry.close()
         self._lock.release()
 
@@ -306,6 +330,8 @@ class Host:
                 self._failures[entry.app, entry.version] = str(error)
                 self._warn(f"{entry.app} {entry.version} could not be brought back: {error}")
                 continue
+            app.keeper.keep()
+            version.keep()
             app.add(version)
             if entry.role is Role.CURRENT:
                 app.swap(version)
@@ -321,7 +347,12 @@ class Host:
 
     def _app(self, name: str) -> App:
         with self._making:
-            return self._apps.setdefault(name, App(name))
+            app = self._apps.get(name)
+            if app is None:
+                keeper = DataKeeper(name, self._rows, self._settings.logger)
+                app = self._apps[name] = App(name, keeper)
+                self._sweeper.add(keeper)
+            return app
 
     def _after_freed(self, report: FreeReport) -> None:
         self._warnings.extend(report.problems)

@@ -2,14 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
+from statehold.events import PartitionData
 from statehold.hosting._context import forget_existing, make_context
+from statehold.hosting._data import AppData
 from statehold.hosting._freeing import free_storages
 from statehold.hosting._logger import HostedLogger
+from statehold.hosting._made import MadeFolders
 from statehold.hosting._opened import OpenStorage, Storages
 from statehold.hosting._plan import Plan, PlannedStorage
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._trouble import Trouble
+from statehold.hosting._watching import Watch, watching
 from statehold.hosting._work import Work
 from statehold.loading import check_storage
 from statehold.sdk import DeployError, IWithProbe, PluginError
@@ -20,12 +25,15 @@ def opened_partitions(
     plan: Plan,
     existing: tuple[Storages, ...],
     *,
+    data: AppData,
+    made: MadeFolders,
     settings: HostSettings,
     progress: Callable[[str], None],
 ) -> Iterator[tuple[Storages, ...]]:
     """Open and probe every storage of every partition; free them again if that or the block fails.
 
-    *existing* are the storages of the version that is to be replaced.
+    *existing* are the storages of the version that is to be replaced. A storage may take as long as it
+    needs: ending it half-way would leave behind what nobody knows; one that is slow is reported.
 
     Raises:
         DeployError: a storage cannot be opened, or does not work.
@@ -34,11 +42,20 @@ def opened_partitions(
     trouble = Trouble(plan.redactor.redact)
     partitions: list[dict[str, OpenStorage]] = []
     try:
-        for number in range(plan.num_parts):
-            progress(f"open partition {number + 1} of {plan.num_parts}")
-            partitions.append({})
-            opener = _Opener(plan, number, partitions[-1], settings, trouble)
-            opener.open_all(existing[number] if number < len(existing) else {})
+        with watching(settings.slow_open, partial(_report_slow, settings)) as watch:
+            for number in range(plan.num_parts):
+                progress(f"open partition {number + 1} of {plan.num_parts}")
+                partitions.append({})
+                opener = _Opener(
+                    plan,
+                    data.partitions[number],
+                    partitions[-1],
+                    made=made,
+                    settings=settings,
+                    trouble=trouble,
+                    watch=watch,
+                )
+                opener.open_all(existing[number] if number < len(existing) else {})
         yield tuple(partitions)
     except BaseException as error:
         opened = [storage for partition in partitions for storage in partition.values()]
@@ -50,7 +67,14 @@ def opened_partitions(
                 "%s", problem
             )
             error.add_note(problem)
+        made.remove()
         raise
+
+
+def _report_slow(settings: HostSettings, what: str) -> None:
+    settings.logger.warning(
+        "%s is still being opened after %g s, and the deploy waits for it", what, settings.slow_open
+    )
 
 
 class _Opener:
@@ -59,17 +83,22 @@ class _Opener:
     def __init__(
         self,
         plan: Plan,
-        number: int,
+        data: PartitionData,
         opened: dict[str, OpenStorage],
+        *,
+        made: MadeFolders,
         settings: HostSettings,
         trouble: Trouble,
+        watch: Watch,
     ) -> None:
         self._plan = plan
-        self._number = number
+        self._data = data
         self._opened = opened
+        self._made = made
         self._settings = settings
         self._trouble = trouble
-        self._where = f"partition {number} of {plan.app} {plan.version}"
+        self._watch = watch
+        self._where = f"partition {data.number} of {plan.app} {plan.version}"
 
     def open_all(self, existing: Storages) -> None:
         """Open what can be opened, so that the error names every storage that cannot."""
@@ -89,27 +118,32 @@ class _Opener:
         if problems:
             raise DeployError(
                 f"{self._plan.app} {self._plan.version} cannot be opened: "
-                + "; ".join(f"{line}, in partition {self._number}" for line in problems),
+                + "; ".join(f"{line}, in partition {self._data.number}" for line in problems),
                 problems=problems,
                 hint="What ran before goes on. Mend this and deploy again",
             ) from causes[0]
 
     def _open(self, planned: PlannedStorage, before: OpenStorage | None) -> None:
-        plan = self._plan
-        logger = HostedLogger(f"statehold.{plan.app}.{plan.version}.{self._number}.{planned.name}")
+        plan, number = self._plan, self._data.number
+        self._watch.doing = f"{planned.name} of {self._where}"
+        folder = self._settings.data_folder / "apps" / plan.app / str(number) / planned.name
+        self._made.make(folder)
+        logger = HostedLogger(f"statehold.{plan.app}.{plan.version}.{number}.{planned.name}")
         logger.addFilter(plan.redactor)
         work = Work(f"{planned.name} of {self._where}", logger)
         context = make_context(
             plan,
             planned,
-            self._number,
+            number,
             logger=logger,
             work=work,
-            data_folder=self._settings.data_folder,
+            data_folder=folder,
             clock=self._settings.clock,
             # Another provider under the same name has nothing to hand over.
             existing=before.impl if before and before.provider == planned.provider.name else None,
             storages={name.partition(".")[2]: self._opened[name].impl for name in planned.requires},
+            data=self._data,
+            host=self._settings.services,
         )
         try:
             impl = planned.provider.open(context)

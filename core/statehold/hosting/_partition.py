@@ -1,34 +1,63 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
-from statehold.hosting._facades import FacadeMaker, Facades
+from statehold.events import PartitionData, Schemas
+from statehold.extensions import Engine
+from statehold.hosting._compiling import Compiler
+from statehold.hosting._data import AppData
+from statehold.hosting._facades import Facades
 from statehold.hosting._nearest import nearest
 from statehold.hosting._opened import OpenStorage
 from statehold.hosting._plan import Plan
-from statehold.sdk import FreedError, HostError, IStateStorage, Scope, StorageError
-from statehold.state import CallCounts, Facade
+from statehold.hosting._runner import Runner
+from statehold.hosting._uses import scope_of
+from statehold.sdk import HostError, IStateStorage, Scope, StorageError
+from statehold.state import CallCounts, Facade, Uses
+from statehold_vsql.appdef import ExtensionDef
 
 
 class Partition:
-    """One partition of an app version: its open storages, and the facades compiled for its extensions."""
+    """One partition of an app version: its data, its open storages, and what its extensions hold of them.
+
+    Attributes:
+        number: its number, from 0.
+        schemas: the shapes of the version's tables, views and types; units of work are begun with them.
+        data: its events, records and views, which all versions of the app share.
+        writing: held by whoever appends to its log, from the beginning of a unit to its commit.
+
+    """
 
     def __init__(
-        self, number: int, plan: Plan, storages: Mapping[str, OpenStorage], *, count_calls: bool
+        self,
+        number: int,
+        plan: Plan,
+        storages: Mapping[str, OpenStorage],
+        data: AppData,
+        *,
+        count_calls: bool,
     ) -> None:
         self.number = number
+        self.schemas: Schemas = plan.schemas
+        self.data: PartitionData = data.partitions[number]
+        self.writing: threading.Lock = data.writing[number]
         self._where = f"partition {number} of {plan.app} {plan.version}"
         self._accesses = plan.accesses
         self._redactor = plan.redactor
         self._storages = dict(storages)
-        self._maker = FacadeMaker(plan, storages, self._where, count_calls=count_calls)
-        self._facades = {
-            str(extension.name): Facades(self._maker, extension, scope)
+        self._compiler = Compiler(plan, storages, self._where, count_calls=count_calls)
+        self._extensions: dict[str, ExtensionDef] = {
+            str(extension.name): extension
             for extension in plan.appdef.extensions.values()
-            if (scope := extension.kind.scope) is not None
+            if extension.kind.scope is not None
         }
+        self._engines: dict[str, Engine] = dict(plan.plugins.engines.of)
+        self._runners: dict[str, Runner] = {}
+        self._facades: dict[str, Facades] = {}
         self._scoped: dict[tuple[str, Scope], Facade] = {}
-        self._freed = False
+        self._in_scope: dict[Scope, Uses] = {}
+        self._compiling = threading.Lock()
 
     @property
     def storages(self) -> tuple[str, ...]:
@@ -38,7 +67,24 @@ class Partition:
     @property
     def counts(self) -> Mapping[tuple[str, str], CallCounts]:
         """How often operations were called and refused, by storage and by user: extension or scope."""
-        return self._maker.counts
+        return self._compiler.counts
+
+    def extension(self, name: str) -> Runner:
+        """Return an extension by its qualified name, compiled at its first use.
+
+        Raises:
+            HostError: there is none of that name.
+            FreedError: the version has been freed.
+
+        """
+        runner = self._runners.get(name)
+        if runner is None:
+            definition = self._definition(name)
+            with self._compiling:
+                runner = self._runners.get(name)
+                if runner is None:
+                    runner = self._runners[name] = self._compile(definition)
+        return runner
 
     def storage(self, name: str) -> IStateStorage:
         """Return the open storage called *name*, `bills.Scada`: everything it can do, unchecked.
@@ -55,20 +101,18 @@ class Partition:
             raise self._no_storage(name) from None
 
     def facades(self, extension: str) -> Mapping[str, Facade]:
-        """Return what the extension may use, by storage name, as its STATE and INTENTS say.
+        """Return what the extension may use, by storage: `bills.Scada`, `sys.View(bills.Turnover)`.
 
         Raises:
             HostError: there is no extension of that name that uses storages.
             FreedError: the version has been freed.
 
         """
-        try:
-            return self._facades[extension]
-        except KeyError:
-            self._refuse_when_freed()
-            raise HostError(
-                f"{self._where} has no extension {extension!r}", hint=nearest(extension, self._facades)
-            ) from None
+        facades = self._facades.get(extension)
+        if facades is None:
+            made = Facades(self._compiler, self._definition(extension))
+            facades = self._facades.setdefault(extension, made)
+        return facades
 
     def scoped(self, storage: str, scope: Scope) -> Facade:
         """Return a facade with every operation that the declaration permits in *scope*.
@@ -80,36 +124,62 @@ class Partition:
         """
         facade = self._scoped.get((storage, scope))
         if facade is None:
-            facade = self._scoped.setdefault((storage, scope), self._maker.for_scope(storage, scope))
+            facade = self._scoped.setdefault((storage, scope), self._compiler.for_scope(storage, scope))
         return facade
+
+    def uses_in(self, scope: Scope) -> Uses:
+        """Return all that is permitted in *scope*, for a `State`; with the entities that extensions use.
+
+        Raises:
+            FreedError: the version has been freed.
+
+        """
+        uses = self._in_scope.get(scope)
+        if uses is None:
+            uses = self._in_scope.setdefault(scope, self._compiler.uses_in(scope))
+        return uses
 
     def redact(self, text: str) -> str:
         """Return *text* without the app's secrets: what a storage says in an error may hold one."""
         return self._redactor.redact(text)
 
     def close(self) -> None:
-        """Let every facade raise FreedError and hold no storage any more; the host calls it."""
-        self._freed = True
-        self._maker.close()
-        self._facades.clear()
-        self._scoped.clear()
-        self._storages.clear()
+        """Let all that was made raise FreedError and hold no storage any more; the host calls it."""
+        with self._compiling:
+            self._compiler.close()
+            for runner in self._runners.values():
+                runner.close()
+            for held in (self._runners, self._facades, self._scoped, self._in_scope, self._storages):
+                held.clear()
+            self._engines.clear()
+
+    def _definition(self, name: str) -> ExtensionDef:
+        self._compiler.refuse_when_closed()
+        try:
+            return self._extensions[name]
+        except KeyError:
+            raise HostError(
+                f"{self._where} has no extension {name!r}", hint=nearest(name, self._extensions)
+            ) from None
+
+    def _compile(self, definition: ExtensionDef) -> Runner:
+        scope = scope_of(definition)
+        return Runner(
+            definition,
+            scope,
+            self._compiler.uses(definition, scope),
+            self._engines.get(str(definition.name)),
+            partition=self.number,
+        )
 
     def _no_storage(self, name: str) -> Exception:
-        self._refuse_when_freed()
+        self._compiler.refuse_when_closed()
         if name in self._accesses:
             return StorageError(
                 f"{self._where}: {name} is not provided by this host",
                 hint="Its declaration is known here, its implementation is not: use another storage",
             )
         return HostError(f"{self._where} has no storage {name!r}", hint=nearest(name, self._accesses))
-
-    def _refuse_when_freed(self) -> None:
-        if self._freed:
-            raise FreedError(
-                f"{self._where} has been freed",
-                hint="Borrow the partition again: the current version answers there",
-            )
 
     def __repr__(self) -> str:
         return f"<{self._where}>"

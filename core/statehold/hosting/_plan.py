@@ -5,8 +5,11 @@ from typing import Any
 
 import attrs
 
+from statehold.events import Schemas
 from statehold.hosting._access import Access
+from statehold.hosting._entities import EntityRows
 from statehold.hosting._plugins import VersionPlugins
+from statehold.hosting._uses import PlannedUse
 from statehold.images import Redactor
 from statehold.sdk import Provider, Secret
 from statehold.state import Rows
@@ -17,13 +20,15 @@ from statehold_vsql.appdef import AppDef
 class PlannedStorage:
     """A storage that is ready to be opened in any partition.
 
-    `requires` are the qualified names of storages that are open before it.
+    `requires` are the qualified names of storages that are open before it; `entities` are the tables, views
+    and types that extensions use it with.
     """
 
     name: str
     provider: Provider
     requires: tuple[str, ...]
     rows: Rows
+    entities: Mapping[str, EntityRows]
     config: Any
     secrets: Mapping[str, Secret]
     allowances: Mapping[str, Any]
@@ -34,9 +39,11 @@ class Plan:
     """A version of an app that has been verified, compiled, resolved and configured, and not yet opened.
 
     Attributes:
+        schemas: the shapes of its tables, views and types.
         storages: in the order in which they are opened.
         accesses: who may do what, also for the storages that this host does not provide.
-        plugins: the plugins loaded for it, to be freed with it.
+        uses: what each extension uses, by its qualified name.
+        plugins: the plugins and engines loaded for it, to be freed with it.
         redactor: takes its secrets out of texts.
         warnings: what was found that does not stop it.
 
@@ -46,9 +53,12 @@ class Plan:
     version: str
     digest: str
     appdef: AppDef
+    schemas: Schemas
     num_parts: int
+    num_app_workspaces: int
     storages: tuple[PlannedStorage, ...]
     accesses: Mapping[str, Access]
+    uses: Mapping[str, tuple[PlannedUse, ...]]
     plugins: VersionPlugins
     redactor: Redactor
     warnings: tuple[str, ...]

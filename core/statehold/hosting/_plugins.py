@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+from statehold.extensions import EngineContext, Engines, open_engines
 from statehold.hosting._nearest import nearest
 from statehold.images import AppImage, PluginFile, PluginKind
 from statehold.loading import (
@@ -24,7 +27,7 @@ _PARTS = re.compile(r"\d+|[a-z]+")
 
 
 class VersionPlugins:
-    """The plugins of one app version: files of its image, loaded at their first use, and hooks."""
+    """The code of one app version: plugins of its image, loaded at their first use, engines, and hooks."""
 
     def __init__(self, image: AppImage, catalog: Catalog, store: PluginFiles) -> None:
         self._image = image
@@ -33,6 +36,7 @@ class VersionPlugins:
         self._owner = f"{image.app} {image.version}"
         self._loaded: dict[str, LoadedPlugin] = {}
         self._hooks: AppPlugins | None = None
+        self._engines: Engines | None = None
         self._announced = False
         self._reports: tuple[FreeReport, ...] = ()
 
@@ -55,6 +59,25 @@ class VersionPlugins:
             if file is not None:
                 found[package] = self._load(file)
         return resolve(storage, image_plugins=found, catalog=self._catalog)
+
+    @property
+    def engines(self) -> Engines:
+        """What runs the extensions, once it has been opened."""
+        assert self._engines is not None  # noqa: S101 - a plan has its engines
+        return self._engines
+
+    def open_engines(self, context: EngineContext) -> None:
+        """Load the code of the extensions.
+
+        Raises:
+            DeployError: it does not match the declarations, or cannot be loaded.
+
+        """
+        self._engines = open_engines(context)
+
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """Return the BUILTIN extensions of this host, by qualified name."""
+        return self._catalog.functions()
 
     def announce_opened(self) -> None:
         """Tell the hook plugins, installed ones and those of the loaded files, that all storages are open.
@@ -81,7 +104,11 @@ class VersionPlugins:
             if self._announced:
                 problems += self._announce_freed(self._hooks)
             self._hooks.free()
-        self._reports = tuple(plugin.free() for plugin in reversed(self._loaded.values()))
+        # In the reverse of their loading.
+        reports = [] if self._engines is None else list(self._engines.free())
+        self._engines = None
+        reports += [plugin.free() for plugin in reversed(self._loaded.values())]
+        self._reports = tuple(reports)
         self._loaded.clear()
         problems += [f"{report.plugin}: {line}" for report in self._reports for line in report.problems]
         return tuple(problems)

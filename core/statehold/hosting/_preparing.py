@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
+from statehold.events import Schemas
 from statehold.hosting._access import Access, check_use
+from statehold.hosting._engines import engine_context, warn_of_missing
+from statehold.hosting._entities import entity_rows
 from statehold.hosting._narrowing import Scopes, narrow
 from statehold.hosting._nearest import nearest
 from statehold.hosting._ordering import opening_order
 from statehold.hosting._plan import Plan, PlannedStorage
 from statehold.hosting._plugins import VersionPlugins
 from statehold.hosting._settings import HostSettings
+from statehold.hosting._uses import NamedUse, named_uses, plan_uses
 from statehold.images import AppImage, Isolation, StorageSettings, Values, resolve_values, storage_config
 from statehold.loading import Catalog, PluginFiles, check_provider
 from statehold.sdk import CompileError, DeployError, DescriptorError, Provider, StateholdError
@@ -44,13 +48,20 @@ class Preparer:
         work = _Preparation(image, appdef, self._catalog, plugins, self._settings)
         try:
             plan = work.plan(warnings)
+            return self._with_engines(image, plan, work.problems)
         except BaseException:
             plugins.free()
             raise
-        if work.problems:
-            plugins.free()
-            raise _failed(image, work.problems)
-        return plan
+
+    def _with_engines(self, image: AppImage, plan: Plan, problems: list[str]) -> Plan:
+        try:
+            plan.plugins.open_engines(engine_context(plan, image))
+        except DeployError as error:
+            problems += error.problems
+        if problems:
+            raise _failed(image, problems)
+        missing = plan.plugins.engines.missing
+        return attrs.evolve(plan, warnings=(*plan.warnings, *warn_of_missing(plan.appdef, missing)))
 
     def _compile(self, image: AppImage) -> tuple[AppDef, tuple[str, ...]]:
         from statehold_vsql import compile_app  # noqa: PLC0415 - brings the parser
@@ -118,7 +129,18 @@ class _Preparation:
                     definition=definition, declared=declared, permitted=self._narrowed(definition, declared)
                 )
         unprovided = self._check_uses(accesses, providers)
-        planned = {str(name): self._storage(name, provider, values) for name, provider in providers.items()}
+        schemas = Schemas(self.appdef)
+        self.problems += schemas.check()
+        named = {
+            extension.name: named_uses(extension)
+            for extension in self.appdef.extensions.values()
+            if extension.kind.scope is not None
+        }
+        entities = _entities_of(named.values())
+        planned = {
+            str(name): self._storage(name, provider, values, schemas, entities.get(name, ()))
+            for name, provider in providers.items()
+        }
         order, problems = opening_order(
             {str(name): provider.requires for name, provider in providers.items()}
         )
@@ -128,13 +150,19 @@ class _Preparation:
             version=self.image.version,
             digest=self.image.digest,
             appdef=self.appdef,
+            schemas=schemas,
             num_parts=self.image.descriptor.num_parts,
+            num_app_workspaces=self.image.descriptor.num_app_workspaces,
             storages=tuple(
                 attrs.evolve(storage, requires=requires)
                 for name, requires in order.items()
                 if (storage := planned[name]) is not None
             ),
             accesses=accesses,
+            uses={
+                str(name): plan_uses(self.appdef.extensions[name], uses, accesses, planned)
+                for name, uses in named.items()
+            },
             plugins=self.plugins,
             redactor=values.redactor(),
             warnings=(*warnings, *unprovided),
@@ -209,7 +237,14 @@ class _Preparation:
                     )
         return tuple(warnings)
 
-    def _storage(self, name: QName, provider: Provider, values: Values) -> PlannedStorage | None:
+    def _storage(
+        self,
+        name: QName,
+        provider: Provider,
+        values: Values,
+        schemas: Schemas,
+        entities: Iterable[QName],
+    ) -> PlannedStorage | None:
         definition = self.appdef.storages[name]
         try:
             return PlannedStorage(
@@ -221,6 +256,7 @@ class _Preparation:
                     _fields(definition.key, provider.key, provider.default_key),
                     _fields(definition.value, provider.value, provider.default_value),
                 ),
+                entities=entity_rows(str(name), provider, entities, schemas),
                 # Of a missing value one hears once, not again from every config that takes it.
                 config=None if self.unresolved else storage_config(definition, provider.config, values),
                 secrets=values.secrets_of(name.package),
@@ -231,6 +267,16 @@ class _Preparation:
         except StateholdError as error:
             self.problems.append(str(error))
         return None
+
+
+def _entities_of(named: Iterable[Iterable[NamedUse]]) -> Mapping[QName, Iterable[QName]]:
+    """Return the entities that each storage is used with, each once, in the order of their use."""
+    found: dict[QName, dict[QName, None]] = {}
+    for uses in named:
+        for use in uses:
+            if use.entity is not None:
+                found.setdefault(use.storage, {})[use.entity] = None
+    return found
 
 
 def _fields(*choices: tuple[Field, ...] | None) -> tuple[Field, ...]:

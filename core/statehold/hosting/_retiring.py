@@ -13,6 +13,7 @@ from statehold.hosting._settings import HostSettings
 from statehold.hosting._status import FreeReport
 from statehold.hosting._trouble import Trouble
 from statehold.hosting._version import AppVersion
+from statehold.sdk import StateholdError
 
 Job = Callable[[], None]
 
@@ -93,7 +94,7 @@ def _stop(jobs: SimpleQueue[Job | None]) -> None:
 
 
 def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:
-    """Free everything that a version holds: facades, storages in reverse, hooks, plugin namespaces."""
+    """Free everything that a version holds: facades, storages in reverse, hooks, engines, plugins, data."""
     plan, opened = version.take_apart()
     count = len(opened)
     plugins, trouble = plan.plugins, Trouble(plan.redactor.redact)
@@ -103,7 +104,7 @@ def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:
         opened, trouble, free_timeout=settings.free_timeout, pending_timeout=settings.pending_timeout
     )
     opened.clear()
-    more = plugins.free()
+    more = [*plugins.free(), *_give_back(version)]
     report = FreeReport(
         app=version.app,
         version=version.name,
@@ -121,6 +122,14 @@ def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:
             ", ".join(report.survivors),
         )
     return report
+
+
+def _give_back(version: AppVersion) -> tuple[str, ...]:
+    try:
+        version.give_back()
+    except StateholdError as error:
+        return (f"{version.app} {version.name}: its data could not be closed: {error}",)
+    return ()
 
 
 def _survivors(plugins: VersionPlugins) -> tuple[str, ...]:

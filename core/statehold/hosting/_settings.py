@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from statehold.hosting._services import Services
 from statehold.sdk import Clock
 
 
@@ -34,3 +35,5 @@ class HostSettings:
     clock: Clock
     logger: logging.Logger
     count_calls: bool
+    slow_open: float
+    services: Services

@@ -4,7 +4,11 @@ import threading
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
+from statehold.events import Schemas
 from statehold.hosting._access import Access
+from statehold.hosting._data import AppData, Lease
+from statehold.hosting._engines import not_run
+from statehold.hosting._made import MadeFolders
 from statehold.hosting._matrix import Matrix
 from statehold.hosting._opened import OpenStorage, Storages
 from statehold.hosting._partition import Partition
@@ -22,6 +26,9 @@ class AppVersion:
         name: the version's name.
         digest: the image's digest.
         appdef: its compiled declarations.
+        schemas: the shapes of its tables, views and types.
+        app_workspaces: how many workspaces the app itself has, numbered from 1.
+        not_run: the projectors and jobs that nobody runs, because this host does not have their code.
         accesses: who may do what with each storage, by its name.
         partitions: its partitions, by number.
         warnings: what the deploy found that did not stop it.
@@ -34,6 +41,8 @@ class AppVersion:
         self,
         plan: Plan,
         storages: tuple[Storages, ...],
+        lease: Lease,
+        made: MadeFolders,
         *,
         count_calls: bool,
         when_idle: Callable[[AppVersion], None],
@@ -42,13 +51,19 @@ class AppVersion:
         self.name = plan.version
         self.digest = plan.digest
         self.appdef: AppDef = plan.appdef
+        self.schemas: Schemas = plan.schemas
+        self.app_workspaces = plan.num_app_workspaces
+        self.not_run = not_run(plan.appdef, plan.plugins.engines.missing)
         self.accesses: Mapping[str, Access] = plan.accesses
         self.warnings = plan.warnings
         self.files = plan.plugins.files
         self.state = VersionState.READY
         self.partitions = tuple(
-            Partition(number, plan, opened, count_calls=count_calls) for number, opened in enumerate(storages)
+            Partition(number, plan, opened, lease.data, count_calls=count_calls)
+            for number, opened in enumerate(storages)
         )
+        self._lease = lease
+        self._made = made
         self._plan: Plan | None = plan
         self._storages = storages
         self._when_idle = when_idle
@@ -73,6 +88,20 @@ class AppVersion:
     def storages(self) -> tuple[Storages, ...]:
         """The open storages of every partition, for the version that replaces this one."""
         return self._storages
+
+    @property
+    def data(self) -> AppData:
+        """What the app remembers, which all its versions share."""
+        return self._lease.data
+
+    def keep(self) -> None:
+        """Let the folders stay that were made for the version: it has been registered."""
+        self._made.keep()
+
+    def give_back(self) -> None:
+        """Give back what versions share, after the storages have been freed; the host calls it."""
+        self._made.remove()
+        self._lease.release()
 
     def acquire(self) -> bool:
         """Count one more borrower; False when the version has been retired."""

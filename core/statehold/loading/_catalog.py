@@ -3,8 +3,9 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 import attrs
 
@@ -119,6 +120,24 @@ class Catalog:
             for name, contract in contracts.items()
             if name not in provided
         }
+
+    def functions(self) -> Mapping[str, Callable[..., Any]]:
+        """Return the code of BUILTIN extensions that installed hook plugins bring, by qualified name.
+
+        Raises:
+            PluginError: two plugins bring one extension.
+
+        """
+        found: dict[str, tuple[Entry, Callable[..., Any]]] = {}
+        for entry, functions in self._hook_plugins.answers("statehold_extensions"):
+            for name, function in functions.items():
+                if name in found:
+                    raise PluginError(
+                        f"the extension {name!r} is brought twice: by {found[name][0]}, and by {entry}",
+                        hint="Uninstall one of them",
+                    )
+                found[name] = entry, function
+        return {name: function for name, (_, function) in found.items()}
 
     def packages(self) -> Mapping[str, Mapping[str, str]]:
         """Return the VSQL packages that installed hook plugins bring: package path -> {file name: text}.

@@ -102,12 +102,21 @@ def _providers(answer: Any) -> tuple[Provider, ...]:
     return providers
 
 
+def _functions(answer: Any) -> Mapping[str, Callable[..., Any]]:
+    if not isinstance(answer, Mapping) or not all(
+        isinstance(name, str) and callable(function) for name, function in answer.items()
+    ):
+        raise TypeError("expected a mapping of qualified names to functions as its answer")
+    return answer
+
+
 def _is_text(thing: object) -> bool:
     return isinstance(thing, str)
 
 
 _CHECKS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "statehold_contracts": _contracts,
+    "statehold_extensions": _functions,
     "statehold_packages": _packages,
     "statehold_providers": _providers,
 }

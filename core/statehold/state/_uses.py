@@ -25,7 +25,8 @@ class Uses:
         #: By the class of a key, because every look-up begins with a key.
         self.of_key = {kind: slot for slot in self.slots for kind in (slot.rows.Key, slot.rows.Prefix)}
         self._named = {(slot.storage, slot.entity): slot for slot in self.slots}
-        self._closed = False
+        #: Whether the version has been freed.
+        self.is_closed = False
 
     @property
     def only_rows(self) -> bool:
@@ -62,12 +63,12 @@ class Uses:
 
     def close(self) -> None:
         """Let go of every storage, and let each further use raise FreedError."""
-        self._closed = True
+        self.is_closed = True
         self.slots = ()
         self.order, self.of_key, self._named = {}, {}, {}
 
     def _refuse(self, message: str, *, storage: str, entity: str | None = None, hint: str) -> NoReturn:
-        if self._closed:
+        if self.is_closed:
             raise FreedError(
                 f"{self.who}: its version has been freed",
                 hint="Borrow the partition again: the current version answers there",

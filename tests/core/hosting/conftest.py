@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,15 @@ historian = Provider(
 """
 
 
+FUNCTIONS = "from statehold.sdk import extension\n"
+FUNCTION = """
+@extension({0!r})
+def {0}(call):
+    pass
+"""
+EXTENSION = re.compile(r"(?:COMMAND|QUERY|PROJECTOR|JOB) (\w+)")
+
+
 class Kitchen:
     """Builds images of an app with two storages that depend on each other, brought by its own plugin."""
 
@@ -144,6 +154,7 @@ class Kitchen:
         more="",
         config=None,
         extensions="",
+        functions=None,
         vsql=VSQL,
         parts=1,
         **descriptor,
@@ -155,7 +166,12 @@ class Kitchen:
         code_folder = package / "storages" / "kitchen_devices"
         code_folder.mkdir(parents=True)
         config = config or '{"Fail": "$Fail"}'
-        (package / "kitchen.vsql").write_text(vsql.format(more=more, config=config, extensions=extensions))
+        text = vsql.format(more=more, config=config, extensions=extensions)
+        (package / "kitchen.vsql").write_text(text)
+        if functions is None:
+            functions = FUNCTIONS + "".join(FUNCTION.format(name) for name in EXTENSION.findall(text))
+        (package / "extensions").mkdir()
+        (package / "extensions/kitchen.py").write_text(functions)
         (package / "storages/pyproject.toml").write_text(
             PYPROJECT.format(version=plugin or version, project=project)
         )

@@ -147,6 +147,11 @@ def write(app: App, folder: Path) -> Path:
         f"ALTER WORKSPACE sys.AppWorkspaceWS (\nTABLE Thing INHERITS sys.CDoc (N int64);\n"
         f"EXTENSION ENGINE PYTHON (\n{extensions});\n);\n"
     )
+    functions = "".join(
+        f"@extension('E{number}')\ndef e{number}(call): pass\n" for number in range(len(forms))
+    )
+    (package / "extensions").mkdir()
+    (package / "extensions/spied.py").write_text(f"from statehold.sdk import extension\n{functions}")
     scopes = {
         f"spied.{name}": {"scopes": {op: sorted(scopes) for op, scopes in ops.items()}}
         for name, ops in app.left.items()

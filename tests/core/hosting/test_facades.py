@@ -3,13 +3,14 @@ from __future__ import annotations
 import pytest
 
 from statehold.sdk import HostError, Operation, Scope, ScopeError
+from statehold_sys.contracts import CONTRACTS
 
 
 def test_an_extension_may_do_what_it_declares_and_no_more(host, kitchen):
     host.deploy(kitchen("1"))
     with host.app("acme.kitchen").borrow() as partition:
         show, heat = partition.facades("kitchen.Show"), partition.facades("kitchen.Heat")
-        assert set(show) == {"kitchen.Scada", "kitchen.Historian"}
+        assert set(show) == {"kitchen.Scada", "kitchen.Historian", "sys.Response", "sys.Logger"}
         assert show["kitchen.Scada"].find(1, Device="oven").Reading == 1000
         key = heat["kitchen.Scada"].key(1, Device="oven")
         assert heat["kitchen.Scada"].insert(key, {"Reading": 5}).is_new
@@ -46,7 +47,9 @@ def test_an_operator_narrows_what_facades_permit_and_the_matrix_shows_it(host, k
     }
 
 
-def test_a_storage_that_is_not_provided_warns_at_deploy_and_refuses_when_used(host, kitchen):
+def test_a_storage_that_is_not_provided_warns_at_deploy_and_refuses_when_used(host, kitchen, monkeypatch):
+    contracts = {"RequestSubject": CONTRACTS["RequestSubject"]}
+    monkeypatch.setattr("statehold.loading.Catalog.announced", lambda _: contracts)
     version = host.deploy(kitchen("1", extensions="QUERY Look STATE(sys.RequestSubject) RETURNS void;"))
     (warning,) = version.warnings
     assert "QUERY kitchen.Look uses sys.RequestSubject, which this host does not provide" in warning

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import TypeVar
+
+from statehold.hosting._access import Access, Refusal
+from statehold.hosting._nearest import nearest
+from statehold.hosting._opened import OpenStorage
+from statehold.hosting._plan import Plan, PlannedStorage
+from statehold.hosting._uses import PlannedUse, rows_of_nothing
+from statehold.sdk import FreedError, HostError, IStateStorage, Operation, Scope
+from statehold.state import CallCounts, Facade, Rows, Slot, Uses, compile_facade, compile_slot
+from statehold_vsql.appdef import ExtensionDef
+
+Made = TypeVar("Made", Facade, Uses)
+
+
+class Compiler:
+    """Compiles what the extensions of one partition hold of its storages, and closes it in the end."""
+
+    def __init__(
+        self, plan: Plan, storages: Mapping[str, OpenStorage], where: str, *, count_calls: bool
+    ) -> None:
+        self._accesses = plan.accesses
+        self._uses = plan.uses
+        self._planned: dict[str, PlannedStorage] = {planned.name: planned for planned in plan.storages}
+        self._impls = {name: storage.impl for name, storage in storages.items()}
+        self._where = where
+        self._count_calls = count_calls
+        self._made: list[Facade | Uses] = []
+        self._closed = False
+        #: By storage and by who uses it: an extension's name, or a scope.
+        self.counts: dict[tuple[str, str], CallCounts] = {}
+
+    def uses(self, extension: ExtensionDef, scope: Scope) -> Uses:
+        """Return what *extension* uses in all of its calls."""
+        self.refuse_when_closed()
+        who, user = f"{extension.kind} {extension.name}", str(extension.name)
+        slots = [
+            self._slot(use, use.access.refusal(who, scope, extension, entity=use.entity), user=user)
+            for use in self._uses[user]
+        ]
+        return self._keep(Uses(who, slots))
+
+    def uses_in(self, scope: Scope) -> Uses:
+        """Return all that may be used in *scope*, with the entities that any extension uses."""
+        self.refuse_when_closed()
+        slots = [
+            self._slot(use, use.access.refusal("A call", scope, entity=use.entity), user=scope)
+            for use in self._all(scope)
+        ]
+        return self._keep(Uses("A call", slots))
+
+    def for_extension(self, extension: ExtensionDef, scope: Scope) -> Iterator[tuple[str, Facade]]:
+        """Yield what *extension* may use, by name: `bills.Scada`, `sys.View(bills.Turnover)`."""
+        for use in self._uses[str(extension.name)]:
+            who = f"{extension.kind} {extension.name}"
+            refuse = use.access.refusal(who, scope, extension, entity=use.entity)
+            name = use.access.storage if use.entity is None else f"{use.access.storage}({use.entity})"
+            yield name, self._facade(use.access, use.rows, use.allowed, refuse, user=str(extension.name))
+
+    def unnamed(self, storage: str, extension: ExtensionDef, scope: Scope) -> Facade:
+        """Return what an extension has of a storage it does not name: errors that say what to declare."""
+        access = self._access(storage)
+        refuse = access.refusal(f"{extension.kind} {extension.name}", scope, extension)
+        return self._facade(access, self._rows(access, refuse), (), refuse, user=str(extension.name))
+
+    def for_scope(self, storage: str, scope: Scope) -> Facade:
+        """Return what may be done with a storage in *scope*."""
+        access = self._access(storage)
+        refuse = access.refusal("A call", scope)
+        return self._facade(access, self._rows(access, refuse), access.operations(scope), refuse, user=scope)
+
+    def close(self) -> None:
+        """Let everything that was made raise FreedError, and make nothing further."""
+        self._closed = True
+        for made in self._made:
+            made.close()
+        self._made.clear()
+        self._impls.clear()
+        self._planned.clear()
+        self.counts.clear()
+
+    def refuse_when_closed(self) -> None:
+        """Raise FreedError once the version has been freed."""
+        if self._closed:
+            raise FreedError(
+                f"{self._where} has been freed",
+                hint="Borrow the partition again: the current version answers there",
+            )
+
+    def _access(self, storage: str) -> Access:
+        self.refuse_when_closed()
+        try:
+            return self._accesses[storage]
+        except KeyError:
+            raise HostError(
+                f"{self._where} has no storage {storage!r}", hint=nearest(storage, self._accesses)
+            ) from None
+
+    def _rows(self, access: Access, refuse: Refusal) -> Rows:
+        planned = self._planned.get(access.storage)
+        return rows_of_nothing(access, refuse) if planned is None else planned.rows
+
+    def _all(self, scope: Scope) -> Iterator[PlannedUse]:
+        for planned in self._planned.values():
+            access = self._accesses[planned.name]
+            rows = {None: planned.rows} | {name: found.rows for name, found in planned.entities.items()}
+            for entity, its in rows.items():
+                if entity is None and planned.entities:
+                    continue
+                yield PlannedUse(
+                    access=access,
+                    entity=entity,
+                    rows=its,
+                    allowed=access.operations(scope),
+                    rank=planned.provider.rank,
+                    streamed=False,
+                )
+
+    def _slot(self, use: PlannedUse, refuse: Refusal, *, user: str) -> Slot:
+        storage = use.access.storage
+        return compile_slot(
+            storage,
+            use.rows,
+            self._impls.get(storage, _NOTHING),
+            use.allowed,
+            refuse=refuse,
+            entity=use.entity,
+            counts=self._counts(storage, user),
+            rank=use.rank,
+            streamed=use.streamed,
+        )
+
+    def _counts(self, storage: str, user: str) -> CallCounts | None:
+        if not self._count_calls:
+            return None
+        return self.counts.setdefault((storage, user), CallCounts())
+
+    def _keep(self, made: Made) -> Made:
+        self._made.append(made)
+        return made
+
+    def _facade(
+        self, access: Access, rows: Rows, allowed: Collection[Operation], refuse: Refusal, *, user: str
+    ) -> Facade:
+        impl = self._impls.get(access.storage, _NOTHING)
+        counts = self._counts(access.storage, user)
+        return self._keep(compile_facade(rows, impl, allowed, refuse=refuse, counts=counts))
+
+
+class _Nothing:
+    """Stands for a storage that this host does not provide; nothing lets a call through to it."""
+
+    def free(self) -> None:
+        """Do nothing: there is nothing."""
+
+
+_NOTHING: IStateStorage = _Nothing()

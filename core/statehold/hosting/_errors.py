@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from statehold.sdk import HostError
+
+
+class NotProvidedError(HostError):
+    """The host does not have the code of an extension that the app's own `sys` declares as BUILTIN.
+
+    `extension` is its qualified name.
+    """
+
+    def __init__(self, message: str, *, extension: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.extension = extension
