@@ -212,7 +212,7 @@ def _slots(
             for entity in use.entities or (None,):
                 wanted.setdefault((str(use.storage), entity and str(entity)), set()).add(is_intent)
     if extension.returns is not None:
-        wanted["sys.Result", str(extension.returns)] = {True}
+        wanted["sys.Result", None] = {True}
     storages = {str(name): storage for name, storage in appdef.storages.items()}
     for (name, entity), kinds in wanted.items():
         definition = storages[name]
@@ -222,7 +222,7 @@ def _slots(
             if extension.kind.scope in scopes and operation.is_intent in kinds
         }
         if name == "sys.Result":
-            rows = compile_rows(f"{name}({entity})", [], schemas[entity].rows.value_fields)
+            rows = schemas[extension.returns].rows
         elif entity is not None:
             rows = schemas[entity].rows
         elif definition.key is not None:
@@ -231,7 +231,7 @@ def _slots(
             rows = compile_rows(name, *FIELDS[name])
         yield compile_slot(
             name,
-            known.setdefault((name, entity), rows),
+            known.setdefault((name, entity or rows.storage), rows),
             memory.setdefault(name, Memory()),
             allowed,
             entity=entity,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from statehold.extensions.python._call import Call
+from statehold.extensions.python._compile import RESERVED
 from statehold.extensions.python._engine import PythonEngine, open_python
+from statehold.extensions.python._helpers import Log
+from statehold.extensions.python._names import attribute_paths
+from statehold.extensions.python._storage import Storage
 
-__all__ = ["PythonEngine", "open_python"]
+__all__ = ["RESERVED", "Call", "Log", "PythonEngine", "Storage", "attribute_paths", "open_python"]
