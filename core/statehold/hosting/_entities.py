@@ -42,7 +42,7 @@ def entity_rows(
 
 def _of_shape(storage: str, provider: Provider, shape: Shape) -> EntityRows:
     if provider.entity_key is not None:
-        key = tuple(provider.entity_key(shape.definition))
+        key = tuple(provider.entity_key(shape))
     else:
         key = shape.rows.key_fields if provider.key is None else provider.key
     value = shape.rows.value_fields if provider.value is None else provider.value
