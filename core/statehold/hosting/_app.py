@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from functools import partial
 
 from statehold.hosting._data import AppData, DataKeeper
@@ -16,7 +17,7 @@ class App:
     Reading it takes no lock: both what is current and the map of versions are replaced, never changed.
     """
 
-    def __init__(self, name: str, keeper: DataKeeper) -> None:
+    def __init__(self, name: str, keeper: DataKeeper, *, swapped: Callable[[App], None]) -> None:
         self.name = name
         #: Opens and closes its data; for the host.
         self.keeper = keeper
@@ -24,6 +25,7 @@ class App:
         self.changing = threading.Lock()
         self._current: AppVersion | None = None
         self._versions: dict[str, AppVersion] = {}
+        self._swapped = swapped
 
     @property
     def current(self) -> AppVersion:
@@ -102,6 +104,7 @@ class App:
             version.state = VersionState.CURRENT
         if before is not None and before is not version:
             self._remove(before)
+        self._swapped(self)
         return before
 
     def drop(self, name: str) -> None:

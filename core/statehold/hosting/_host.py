@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -107,6 +108,7 @@ class Host:
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
         self._deployer = Deployer(self._settings, self._registry, preparer, self._retirer)
         self._apps: dict[str, App] = {}
+        self._listeners: tuple[Callable[[App], None], ...] = ()
         self._making = threading.Lock()
         self._failures: dict[tuple[str, str], str] = {}
         self._warnings: deque[str] = deque(maxlen=_REMEMBERED)
@@ -236,6 +238,20 @@ class Host:
             f"no app {name!r} is running here", hint="It is deployed: name it when the host is opened"
         )
 
+    @property
+    def running(self) -> tuple[App, ...]:
+        """The apps that have a current version."""
+        return tuple(app for app in list(self._apps.values()) if app.current_or_none is not None)
+
+    def listen(self, listener: Callable[[App], None]) -> Callable[[], None]:
+        """Call *listener* each time an app got another current version, or none; return what ends that.
+
+        It is called on the thread that deploys, and must return at once.
+        """
+        with self._making:
+            self._listeners = (*self._listeners, listener)
+        return partial(self._forget_listener, listener)
+
     def federate(self, federation: FederationHost) -> None:
         """Let storages call other apps, and those of this host, as *federation* says."""
         self._settings.services.federation = federation
@@ -350,9 +366,17 @@ class Host:
             app = self._apps.get(name)
             if app is None:
                 keeper = DataKeeper(name, self._rows, self._settings.logger)
-                app = self._apps[name] = App(name, keeper)
+                app = self._apps[name] = App(name, keeper, swapped=self._tell)
                 self._sweeper.add(keeper)
             return app
+
+    def _tell(self, app: App) -> None:
+        for listener in self._listeners:
+            listener(app)
+
+    def _forget_listener(self, listener: Callable[[App], None]) -> None:
+        with self._making:
+            self._listeners = tuple(known for known in self._listeners if known != listener)
 
     def _after_freed(self, report: FreeReport) -> None:
         self._warnings.extend(report.problems)

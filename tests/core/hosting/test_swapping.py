@@ -117,3 +117,18 @@ def test_memory_stays_flat_over_thousands_of_rounds(host, kitchen):
     for _ in range(9):
         assert rounds(host, images, 500) == []
     assert resident() - before < 2 << 20
+
+
+def test_who_listens_hears_of_every_other_current_version(host, kitchen):
+    heard = []
+    forget = host.listen(lambda app: heard.append((app.name, app.current_or_none and app.current.name)))
+    host.deploy(kitchen("1"))
+    host.deploy(kitchen("2"))
+    host.rollback("acme.kitchen")
+    assert [app.name for app in host.running] == ["acme.kitchen"]
+    host.undeploy("acme.kitchen")
+    assert heard == [("acme.kitchen", one) for one in ("1", "2", "1", None)]
+    assert host.running == ()
+    forget()
+    host.deploy(kitchen("1"))
+    assert len(heard) == 4
