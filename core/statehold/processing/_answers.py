@@ -12,7 +12,7 @@ class CommandAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         offset: the offset of its event in the workspace's log.
         new_ids: the ids of the records that were made, by the raw ids that were used for them.
-        result: what it returned, JSON-able; None where it returned nothing.
+        result: what it returned, which `msgspec.json.encode` writes; None where it returned nothing.
         problem: why something beyond the row store, such as a mail, could not be done at once; it stays in
             the outbox and is tried again.
 
@@ -20,11 +20,11 @@ class CommandAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     offset: int
     new_ids: Mapping[int, int]
-    result: Mapping[str, Any] | None = None
+    result: Any = None
     problem: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the answer as the HTTP API writes it."""
+        """Return the answer as the HTTP API writes it, for `msgspec.json.encode`."""
         answer: dict[str, Any] = {"currentWLogOffset": self.offset}
         if self.new_ids:
             answer["newIDs"] = {str(raw): new for raw, new in self.new_ids.items()}

@@ -1,9 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
+
+from statehold.events import ConflictError as RecordConflictError
+from statehold.events import EventsError, RecordError, RecordMissingError, WorkspaceError
+from statehold.extensions import BusyError as NoEngineError
+from statehold.extensions import ExtensionError as CodeError
+from statehold.processing._errors import (
+    BusyError,
+    ConflictError,
+    ExtensionError,
+    ProcessingError,
+    RequestError,
+    StoreError,
+    UnknownError,
+)
+from statehold.rows import RowStoreError, StoreFullError, StoreUnavailableError
+from statehold.sdk import HostError, SchemaError, StateholdError
+from statehold.state import ExistsError, NotExistsError
+
+_INTERNAL: Final = "something went wrong inside the host; its log says what"
 
 
 @attrs.frozen(kw_only=True)
@@ -37,4 +56,77 @@ class Failure:
 
 def failure(error: BaseException) -> Failure:
     """Return how HTTP says *error*; of one that is nobody's intention, no more than that it happened."""
-    raise NotImplementedError
+    if isinstance(error, ProcessingError):
+        return Failure(
+            status=error.status,
+            message=str(error),
+            qname=error.qname,
+            data=error.data,
+            retry_after=getattr(error, "retry_after", None),
+        )
+    if not isinstance(error, StateholdError):
+        return Failure(status=500, message=_INTERNAL)
+    # Errors of other packages name their status themselves where they mean one.
+    status = getattr(error, "status", None)
+    if isinstance(status, int):
+        return Failure(status=status, message=str(error))
+    return failure(explained(error, ""))
+
+
+def explained(error: Exception, what: str) -> ProcessingError:
+    """Return *error*, met while doing *what* (a qualified name), as an error of a request.
+
+    What an extension or a storage did not intend is an `ExtensionError`, with *error* as its cause.
+    """
+    if isinstance(error, ProcessingError):
+        return error
+    found = _explained(error, what)
+    found.__cause__ = error
+    return found
+
+
+def _explained(error: Exception, what: str) -> ProcessingError:
+    text = str(error)
+    if isinstance(error, RowStoreError):
+        return store_error(error, what)
+    if isinstance(error, NoEngineError):
+        return BusyError(text, qname=what)
+    if isinstance(error, (RecordConflictError, ExistsError)):
+        return ConflictError(text, qname=what)
+    if isinstance(error, (RecordMissingError, NotExistsError, WorkspaceError)):
+        return UnknownError(text, qname=what)
+    if isinstance(error, RecordError):
+        return RequestError(text, qname=what)
+    if isinstance(error, HostError):
+        return _with_status(ProcessingError(text, qname=what), getattr(error, "status", 503))
+    if isinstance(error, (CodeError, EventsError, StateholdError)):
+        return _with_status(ExtensionError(text, qname=what), getattr(error, "status", 500))
+    return ExtensionError(f"{what or 'it'} failed: {type(error).__name__}: {text}", qname=what)
+
+
+def _with_status(error: ProcessingError, status: int) -> ProcessingError:
+    error.status = status
+    return error
+
+
+def refused(error: SchemaError, what: str) -> RequestError:
+    """Return the error for an argument or a document that does not fit its type."""
+    found = RequestError(str(error), qname=what, data={"field": error.field} if error.field else None)
+    found.__cause__ = error
+    return found
+
+
+def store_error(error: RowStoreError, what: str = "") -> StoreError:
+    """Return the error for requests whose commit the row store refused."""
+    unknown = isinstance(error, StoreUnavailableError) and error.unknown
+    text = "it may have been stored or not" if unknown else "nothing of it is stored"
+    found = StoreError(
+        f"the row store failed, {text}: {error}",
+        qname=what,
+        unknown=unknown,
+        hint="Look whether it has happened before you try again" if unknown else "",
+    )
+    if isinstance(error, StoreFullError):
+        found.status = 507
+    found.__cause__ = error
+    return found

@@ -11,8 +11,9 @@ from statehold.processing._request import Request
 from statehold.processing._settings import Settings
 from statehold.sdk import Clock
 
-#: Takes the next results of a query, JSON-able, in order; it may wait, and the query waits with it.
-Sink: TypeAlias = Callable[[list[dict[str, Any]]], None]
+#: Takes the next results in order, each a `Value` or a mapping, which `msgspec.json.encode` writes. It may
+#: wait, and the query waits with it.
+Sink: TypeAlias = Callable[[list[Any]], None]
 
 
 class Runtime:
@@ -85,7 +86,7 @@ class Runtime:
         *,
         constraints: Mapping[str, Any] | None = None,
         sink: Sink | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Any]:
         """Run a query on the calling thread and return its results, or hand them to *sink* while they come.
 
         Args:
@@ -103,7 +104,7 @@ class Runtime:
 
     def view(
         self, request: Request, name: str, *, constraints: Mapping[str, Any], sink: Sink | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[Any]:
         """Return rows of a view; `where` must fix each field of its partition key by `$eq` or `$in`."""
         raise NotImplementedError
 
@@ -126,7 +127,7 @@ class Runtime:
         *,
         constraints: Mapping[str, Any] | None = None,
         sink: Sink | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[Any]:
         """Return the documents of a CDoc table, in the order of their ids unless `order` says otherwise."""
         raise NotImplementedError
 

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from statehold.events import Event, EventsError, PartitionData, Unit
+from statehold.hosting import App
+from statehold.processing._errors import BusyError, ProcessingError
+from statehold.processing._failure import explained
+from statehold.processing._lane import Pending
+from statehold.processing._parts import Parts
+from statehold.processing._work import Bench, Done
+from statehold.rows import RowStoreError
+
+_Finished = tuple[Pending, Done]
+
+
+class Batches:
+    """Does pieces of work of one partition together: one unit, one commit.
+
+    A piece that fails is undone alone. One that has something to do beyond the row store is the last of its
+    batch, so that those after it find it done.
+
+    Args:
+        app: the app.
+        data: the partition's data.
+        bench: makes what work is done with, of a borrowed partition and its version.
+        committed: hears of the events that were committed.
+        logger: where failures go that no caller hears of.
+
+    """
+
+    def __init__(
+        self,
+        app: App,
+        data: PartitionData,
+        *,
+        bench: Callable[..., Bench],
+        committed: Callable[[Parts, Sequence[Event], int, float], None],
+        logger: logging.Logger,
+    ) -> None:
+        self._app = app
+        self._data = data
+        self._writing = app.data.writing[data.number]
+        self._bench = bench
+        self._committed = committed
+        self._logger = logger
+
+    def run(self, batch: list[Pending]) -> list[Pending]:
+        """Do a batch, finish each of its pieces, and return those left for the next one."""
+        try:
+            borrowed = self._app.borrow(self._data.number)
+            with borrowed as partition, self._writing:
+                return self._run(batch, self._bench(partition, borrowed.version))
+        except BaseException as error:
+            told: BaseException = error
+            if isinstance(error, Exception):
+                told = explained(error, "")
+            elif len(batch) > 1:
+                # Ctrl-C is for the one thread that it reached.
+                told = BusyError("its batch was interrupted, and may have been stored or not", unknown=True)
+            for pending in batch:
+                if not pending.is_done:
+                    pending.finish(told)
+            if not isinstance(error, Exception):
+                raise
+            return []
+
+    def _run(self, batch: list[Pending], bench: Bench) -> list[Pending]:
+        unit = self._data.begin(bench.parts.schemas)
+        finished: list[_Finished] = []
+        failed: list[tuple[Pending, ProcessingError]] = []
+        left: list[Pending] = []
+        end = time.perf_counter() + bench.settings.batch_seconds
+        for place, pending in enumerate(batch):
+            inner = unit.begin()
+            try:
+                done = pending.work.run(bench, inner)
+                inner.merge()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this piece's alone
+                told = explained(error, pending.work.name)
+                failed.append((pending, told))
+                self._log_failure(bench, unit, pending, told)
+                continue
+            finished.append((pending, done))
+            if done.states or time.perf_counter() > end:
+                left = batch[place + 1 :]
+                break
+        self._commit(bench, unit, finished)
+        for pending, told in failed:
+            pending.finish(told)
+        return left
+
+    def _log_failure(self, bench: Bench, unit: Unit, pending: Pending, error: ProcessingError) -> None:
+        inner = unit.begin()
+        try:
+            if pending.work.failed(bench, inner, error) is not None:
+                inner.merge()
+        except Exception:
+            self._logger.exception("the failure of %s could not be logged", pending.work.name)
+
+    def _commit(self, bench: Bench, unit: Unit, finished: list[_Finished]) -> None:
+        began = time.perf_counter()
+        try:
+            events = unit.commit() if unit.changed else ()
+        except (RowStoreError, EventsError) as error:
+            for pending, done in finished:
+                bench.outbox.forget(done.outbox)
+                pending.finish(explained(error, pending.work.name))
+            return
+        if events:
+            self._committed(bench.parts, events, len(finished), time.perf_counter() - began)
+        for pending, done in finished:
+            if done.states:
+                problem = bench.outbox.settle(done.outbox, done.states, bench.parts.schemas)
+                if problem:
+                    done.answer = msgspec.structs.replace(done.answer, problem=problem)
+            pending.finish(done.answer)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from statehold.events import PartitionData, Schemas, Unit
+from statehold.hosting import Partition
+from statehold.sdk import CallContext, Scope, StateholdError
+from statehold.state import IntentRecord, State
+
+#: What loses nothing that anybody counts on when the host is killed.
+LOGGER: Final = "sys.Logger"
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """What one call still has to do beyond the row store."""
+
+    scope: str
+    extension: str
+    workspace: int
+    offset: int | None
+    intents: list[IntentRecord]
+
+
+class Outbox:
+    """What is still to be done beyond the row store, such as mails, in one partition.
+
+    It is written in the same commit as what it belongs to, done after it, and then removed. What a host that
+    was killed has left is done by the next one: so each is done at least once. What fails stays, and is
+    tried again from time to time, with no order among what failed.
+    """
+
+    def __init__(self, data: PartitionData, where: str, logger: logging.Logger) -> None:
+        self._data = data
+        self._where = where
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._next: int | None = None
+        self._under_way: set[int] = set()
+        #: What failed, and why, by number.
+        self.problems: dict[int, str] = {}
+
+    def put(self, unit: Unit, states: Sequence[State]) -> int | None:
+        """Write what *states* still have to do into a unit, and return its number; None for nothing."""
+        entries = []
+        for state in states:
+            intents = state.deferred(but=(LOGGER,))
+            if intents:
+                call = state.call
+                entries.append(_Entry(call.scope, call.extension, call.workspace, call.offset, intents))
+        if not entries:
+            return None
+        with self._lock:
+            number = self._number(unit)
+            self._next = number + 1
+            self._under_way.add(number)
+        unit.put_outbox(number, msgspec.msgpack.encode(entries))
+        return number
+
+    def settle(self, number: int | None, states: Sequence[State], schemas: Schemas) -> str:
+        """Do what *states* have to do, after the commit; return what failed, empty if nothing did."""
+        problem = ""
+        for state in states:
+            try:
+                state.settle()
+            except Exception as error:  # noqa: BLE001 - whatever a storage raises: the commit has been made
+                problem = f"{state.name}: {_said(error)}"
+                self._logger.warning("%s: %s", self._where, problem)
+        if number is not None:
+            self._end(number, problem, schemas)
+        return problem
+
+    def forget(self, number: int | None) -> None:
+        """Take it that the commit with this number was not made."""
+        if number is not None:
+            self._under_way.discard(number)
+
+    def again(self, partition: Partition, schemas: Schemas) -> bool:
+        """Do what is there and not under way; return whether nothing is left."""
+        reader = self._data.reader(schemas)
+        for number, data in list(reader.outbox()):
+            with self._lock:
+                if number in self._under_way:
+                    continue
+                self._under_way.add(number)
+            problem = ""
+            try:
+                for entry in msgspec.msgpack.decode(data, type=list[_Entry]):
+                    self._do(partition, entry, lambda: self._data.begin(schemas))
+            except Exception as error:  # noqa: BLE001 - it stays, and the next one has its chance
+                problem = _said(error)
+                if number not in self.problems:
+                    self._logger.error("%s: what is left to be done failed: %s", self._where, problem)  # noqa: TRY400
+            self._end(number, problem, schemas)
+        return not self.problems
+
+    def _do(self, partition: Partition, entry: _Entry, begin: Callable[[], Unit]) -> None:
+        runner = partition.extension(entry.extension)
+        call = CallContext(
+            scope=Scope(entry.scope),
+            workspace=entry.workspace,
+            extension=entry.extension,
+            unit=begin(),
+            offset=entry.offset,
+        )
+        state = runner.state(call)
+        state.restore(entry.intents)
+        state.settle()
+
+    def _end(self, number: int, problem: str, schemas: Schemas) -> None:
+        if problem:
+            self.problems[number] = problem
+        else:
+            try:
+                unit = self._data.begin(schemas)
+                unit.remove_outbox(number)
+                unit.commit()
+                self.problems.pop(number, None)
+            except StateholdError as error:
+                # It has been done, and will be once more.
+                self.problems[number] = _said(error)
+        with self._lock:
+            self._under_way.discard(number)
+
+    def _number(self, unit: Unit) -> int:
+        if self._next is None:
+            self._next = max((number for number, _ in unit.outbox()), default=0) + 1
+        return self._next
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, StateholdError) else f"{type(error).__name__}: {error}"
