@@ -172,9 +172,9 @@ class Guest:
                 del failure
         if isinstance(owned, wasmtime.Trap):
             names = tuple(frame.func_name or "" for frame in owned.frames)
-            raise TrapError(owned.message.partition("\n")[0], code=owned.trap_code, functions=names)
+            raise TrapError(_reason(owned.message), code=owned.trap_code, functions=names)
         if owned is not None:
-            raise TrapError(str(owned).partition("\n")[0], code=None, functions=())
+            raise TrapError(_reason(str(owned)), code=None, functions=())
 
     def _fail(self, error: BaseException) -> int:
         self._failure = error
@@ -196,3 +196,9 @@ class Guest:
         if not found:
             raise GuestError(f"it does not export {name}")
         return item.of
+
+
+def _reason(message: str) -> str:
+    """Return what stands below the backtrace in a message of wasmtime."""
+    last = message.strip().splitlines()[-1].strip()
+    return f"it trapped: {last.removeprefix('wasm trap: ')}"

@@ -244,8 +244,9 @@ class Host:
         self._put(handle, kind, name, name_size, self._text(*value))
 
     def _put_bytes(self, handle: int, kind: int, name: int, name_size: int, *value: int) -> None:
-        self._take(value[1])
-        self._put(handle, kind, name, name_size, self._memory.read(*value))
+        data = self._memory.read(*value)
+        self._take(len(data))
+        self._put(handle, kind, name, name_size, data)
 
     def _put_qname(self, handle: int, kind: int, name: int, name_size: int, *value: int) -> None:
         package, entity = self._text(*value[:2]), self._text(*value[2:])
@@ -253,8 +254,9 @@ class Host:
         self._put(handle, kind, name, name_size, qname)
 
     def _text(self, pointer: int, length: int) -> str:
+        text = self._memory.text(pointer, length)
         self._take(length)
-        return self._memory.text(pointer, length)
+        return text
 
     def _take(self, size: int) -> None:
         self._left -= size

@@ -72,8 +72,6 @@ def load_module(
     engine: wasmtime.Engine, path: str, data: bytes, limits: WasmLimits
 ) -> tuple[Module | None, list[str]]:
     """Compile a module and return it, or all that keeps it from running here."""
-    if not data.startswith(b"\0asm"):
-        return None, [f"{path}: it is no WebAssembly module. Build it anew"]
     try:
         code = wasmtime.Module(engine, data)
     except wasmtime.WasmtimeError as error:
