@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from statehold.testing._app import MemoryApp
     from statehold.testing._clock import FakeClock
     from statehold.testing._conformance import StorageConformance
     from statehold.testing._context import context
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FakeClock",
     "Level",
+    "MemoryApp",
     "OpenStorage",
     "StorageConformance",
     "Work",
@@ -31,6 +33,7 @@ __all__ = [
 _HOMES = {
     "FakeClock": "_clock",
     "Level": "_level",
+    "MemoryApp": "_app",
     "OpenStorage": "_open",
     "StorageConformance": "_conformance",
     "Work": "_work",

@@ -41,7 +41,7 @@ class Calling(Getting, Case):
                     if GETBATCH in self.facts.operations:
                         self.check_named(opened.facade.get_batch([key])[0], key, value)
                 if READ in self.facts.operations:
-                    list(opened.facade.read(key if self.whole_keys else opened.prefix(wsid)))
+                    list(opened.facade.read(self.widest(opened, key)))
 
         together(self.patience, [read] * self.callers)
 
@@ -112,8 +112,8 @@ class Calling(Getting, Case):
             assert len(answers) == len(rows) - number % len(rows)
 
         def read(number: int) -> None:
-            prefix = rows[number % len(rows)][0] if self.whole_keys else opened.prefix(wsid)
-            seen = [key for key, _ in opened.facade.read(prefix)]
+            read = self.widest(opened, rows[number % len(rows)][0])
+            seen = [key for key, _ in opened.facade.read(read)]
             assert len(seen) == len(set(seen)), "READ yielded a row twice while others wrote"
 
         possible = {INSERT: insert, UPDATE: update, GET: look, GETBATCH: batch, READ: read}

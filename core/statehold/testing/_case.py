@@ -6,24 +6,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import attrs
 import pytest
 
 from statehold.sdk import (
     CallContext,
     Field,
     IStateStorage,
-    IWithCallContext,
     Key,
     Operation,
     Provider,
-    Scope,
     StateholdError,
     StorageLogger,
     Value,
     merge,
 )
-from statehold.state import Rows, apply_intents
+from statehold.state import Rows
+from statehold.testing._app import MemoryApp
+from statehold.testing._calls import Calls, default_call
 from statehold.testing._context import context, rows_of
 from statehold.testing._open import OpenStorage, wrap
 from statehold.testing._patience import within
@@ -39,14 +38,14 @@ Row = tuple[Mapping[str, object], Mapping[str, object]]
 _WSIDS = itertools.count(1_000_001)
 _FIXTURE = type(pytest.fixture(lambda: None))
 _STATE = (Operation.GET, Operation.GETBATCH, Operation.READ)
-_GIVEN = ("provider", "rows", "config", "secrets", "allowances", "storages", "refused")
+_GIVEN = ("provider", "rows", "config", "secrets", "allowances", "storages", "host", "refused")
 
 
 class Case:
     """What a storage author says about a storage, and what every test of the kit needs to open and use it.
 
-    `provider`, `rows`, `config`, `secrets`, `allowances`, `storages` and `refused` may also be methods
-    or pytest fixtures of the class, for what is known only when the tests run.
+    `provider`, `rows`, `config`, `secrets`, `allowances`, `storages`, `host` and `refused` may also be
+    methods or pytest fixtures of the class, for what is known only when the tests run.
 
     Attributes:
         provider: the provider whose storages are tested.
@@ -56,6 +55,9 @@ class Case:
         secrets: the secrets of the package, by name.
         allowances: what the operator allows beyond the defaults.
         storages: the open storages that the provider's `requires` names.
+        host: where other applications are.
+        declarations: for a storage of an app's entities or events, VSQL as in a file of a package `test`.
+        entity: the table, view or type of it that is tested, `test.Turnover`.
         key: the fields of KEY, where the provider leaves them to the declaration.
         value: the fields of VALUE, likewise.
         refused: rows that fit the schema, but that `validate` or `apply_batch` must refuse.
@@ -66,6 +68,7 @@ class Case:
         hands_over: whether a new version has the rows of the storage it replaces.
         shared: whether all workspaces and partitions see the same rows, as those of a device outside.
         ordered: whether READ yields rows in the order of their keys.
+        read_by: how many leading fields of a key READ needs at least, such as those of a partition key.
         whole_keys: whether READ asks for all fields of a key, and is no search by prefix.
         large: how many characters or bytes a large text or bytes value has, unless its field has fewer.
         callers: how many threads use the storage at once.
@@ -83,6 +86,9 @@ class Case:
     secrets: ClassVar[Any] = None
     allowances: ClassVar[Any] = None
     storages: ClassVar[Any] = None
+    host: ClassVar[Any] = None
+    declarations: ClassVar[str | None] = None
+    entity: ClassVar[str | None] = None
     refused: ClassVar[Any] = ()
     key: ClassVar[Sequence[Field] | None] = None
     value: ClassVar[Sequence[Field] | None] = None
@@ -93,6 +99,7 @@ class Case:
     hands_over: ClassVar[bool] = False
     shared: ClassVar[bool] = False
     ordered: ClassVar[bool] = False
+    read_by: ClassVar[int] = 0
     whole_keys: ClassVar[bool] = False
     large: ClassVar[int] = 2**20
     callers: ClassVar[int] = 8
@@ -132,14 +139,19 @@ class Case:
         return merge(existing, changes)
 
     def call(self) -> CallContext:
-        """Return the call in which a storage is used that asks for its call."""
-        return CallContext(scope=Scope.COMMANDS, workspace=1, extension="test.Command")
+        """Return the call in which a storage is used that asks for its call, without workspace and unit.
+
+        By default it is one in a scope in which the storage may be written, or else read.
+        """
+        return default_call(self.given("provider"))
 
     # -- What the tests use ----------------------------------------------------------------------------
 
     @pytest.fixture(autouse=True)
     def _statehold_case(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
         self._opened: dict[int, tuple[OpenStorage, Work]] = {}
+        self._memories: dict[Path, MemoryApp] = {}
+        self._wsids: list[int] = []
         self._folder = tmp_path
         self._values = {name: self._resolve(request, name) for name in _GIVEN}
         self.facts = _facts(type(self), self._values)
@@ -157,7 +169,7 @@ class Case:
 
     def rows_of_schema(self) -> Rows:
         """Return fresh constructors of keys and values, as each version of an app has its own."""
-        return rows_of(self.given("provider"), key=self.key, value=self.value)
+        return rows_of(self.given("provider"), key=self.key, value=self.value, memory=_memory(type(self)))
 
     def open(
         self,
@@ -174,7 +186,8 @@ class Case:
         data_folder = self._folder / (folder or f"data-{package}-{partition}")
         data_folder.mkdir(mode=0o700, exist_ok=True)
         work = Work()
-        rows = rows_of(provider, key=self.key, value=self.value, package=package)
+        memory = self._memory(data_folder, partition)
+        rows = rows_of(provider, key=self.key, value=self.value, package=package, memory=memory)
         made = context(
             provider,
             rows=rows,
@@ -182,6 +195,9 @@ class Case:
             secrets=self.given("secrets"),
             allowances=self.given("allowances"),
             storages=self.given("storages"),
+            memory=memory,
+            host=self.given("host"),
+            package=package,
             version=version,
             partition=partition,
             data_folder=data_folder,
@@ -189,9 +205,7 @@ class Case:
             logger=logger,
             work=work,
         )
-        opened = wrap(provider, rows, made, provider.open(made))
-        if isinstance(opened.storage, IWithCallContext):
-            opened = attrs.evolve(opened, facade=opened.facade.for_call(self.call()))
+        opened = wrap(provider, rows, made, provider.open(made), Calls(self.call, memory))
         self._opened[id(opened.storage)] = (opened, work)
         return opened
 
@@ -213,11 +227,14 @@ class Case:
 
     def wsid(self) -> int:
         """Return a workspace that no other test has used."""
-        return next(_WSIDS)
+        self._wsids.append(next(_WSIDS))
+        for memory in self._memories.values():
+            memory.add_workspaces(self._wsids[-1:])
+        return self._wsids[-1]
 
     def apply(self, opened: OpenStorage, intents: Sequence[Any]) -> None:
         """Validate and apply intents as a host does."""
-        apply_intents({"": opened.storage}, {"": intents})
+        opened.apply(intents)
 
     def samples(self, count: int) -> list[Row]:
         """Return up to *count* rows with different keys: the author's first, then plain ones."""
@@ -253,6 +270,18 @@ class Case:
         if got is not None or not self.may_forget:
             assert_same(expected, got, where)
 
+    def widest(self, opened: OpenStorage, key: Key) -> Key:
+        """Return the key of the READ that yields the row under *key*, and as many others as it can."""
+        if self.whole_keys:
+            return key
+        names = [field.name for field in self.facts.key[: self.read_by]]
+        return opened.prefix(key.WSID, **{name: getattr(key, name) for name in names})
+
+    def beside(self, opened: OpenStorage, rows: Mapping[Key, Value], key: Key) -> dict[Key, Value]:
+        """Return those of *rows* that the same READ yields as *key*."""
+        read = self.widest(opened, key)
+        return {one: value for one, value in rows.items() if self.widest(opened, one) == read}
+
     def absent(self, taken: int) -> Sequence[Mapping[str, object]]:
         """Return the fields of keys that have no row when *taken* samples have been put."""
         if self.missing is not None:
@@ -274,6 +303,16 @@ class Case:
         except StateholdError:  # told by the tests themselves, better than by the collection
             return None
 
+    def _memory(self, data_folder: Path, partition: int) -> MemoryApp | None:
+        """Return a version of the app whose data belongs to *data_folder*, with the test's workspaces."""
+        if self.declarations is None:
+            return None
+        if data_folder not in self._memories:
+            memory = MemoryApp(self.declarations, entity=self.entity, partition=partition)
+            memory.add_workspaces(self._wsids)
+            self._memories[data_folder] = memory
+        return self._memories[data_folder].version()
+
     def _resolve(self, request: pytest.FixtureRequest, name: str) -> Any:
         value = getattr(type(self), name, None)
         if isinstance(value, _FIXTURE):
@@ -287,11 +326,15 @@ class Case:
         return value
 
 
+def _memory(case: type[Case]) -> MemoryApp | None:
+    return None if case.declarations is None else MemoryApp(case.declarations, entity=case.entity)
+
+
 def _facts(case: type[Case], values: Mapping[str, Any]) -> Facts:
     provider: Provider = values["provider"]
     operations = frozenset(provider.operations)
     puts = Operation.INSERT in operations or case.prepare is not Case.prepare
-    rows = rows_of(provider, key=case.key, value=case.value)
+    rows = rows_of(provider, key=case.key, value=case.value, memory=_memory(case))
     return Facts(
         operations=operations,
         key=rows.key_fields,
@@ -307,6 +350,7 @@ def _facts(case: type[Case], values: Mapping[str, Any]) -> Facts:
         shared=case.shared,
         hands_over=case.hands_over,
         ordered=case.ordered,
+        read_by=case.read_by,
         whole_keys=case.whole_keys,
         secrets=bool(values["secrets"]),
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from statehold.sdk import IStateStorage, IWithProbe
+from statehold.sdk import IStateStorage, IWithCallContext, IWithProbe
+from statehold.testing._calls import Calls
 from statehold.testing._case import Case
 from statehold.testing._level import Level
 from statehold.testing._open import PROTOCOLS
@@ -55,6 +56,7 @@ class Claims(Case):
 
     def seen_by_a_call(self) -> object:
         """Return the object that the operations are looked for on."""
-        storage = self.open().storage
-        for_call = getattr(storage, "for_call", None)
-        return storage if for_call is None else for_call(self.call())
+        opened = self.open()
+        if isinstance(opened.storage, IWithCallContext):
+            return opened.storage.for_call(Calls(self.call, opened.memory).reading())
+        return opened.storage

@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
+from statehold.events import entities_of, entity_rows
 from statehold.sdk import (
     Clock,
+    FederationHost,
     Field,
     IStateStorage,
     Provider,
@@ -21,6 +23,7 @@ from statehold.sdk import (
     StorageLogger,
 )
 from statehold.state import Rows, compile_rows
+from statehold.testing._app import MemoryApp
 from statehold.testing._clock import FakeClock
 from statehold.testing._work import Work
 
@@ -43,6 +46,8 @@ def context(
     existing: IStateStorage | None = None,
     storages: Mapping[str, IStateStorage] | None = None,
     allowances: Mapping[str, Any] | None = None,
+    memory: MemoryApp | None = None,
+    host: FederationHost | None = None,
     work: Work | None = None,
 ) -> StorageContext:
     """Return a context as a host makes it, for `provider.open(...)`.
@@ -65,6 +70,8 @@ def context(
         existing: the storage of the version being replaced.
         storages: what the provider's `requires` names.
         allowances: what the operator allows beyond the defaults.
+        memory: an app in memory, for a storage of its entities or its events.
+        host: where other applications are.
         work: ends what the storage starts through `background` and `pending`; pass one to `end()` it
             yourself, or use `open_storage`, which does.
 
@@ -72,8 +79,9 @@ def context(
         SchemaError: neither the provider nor the caller says what KEY or VALUE are.
 
     """
-    rows = rows or rows_of(provider, key=key, value=value, package=package)
-    name = rows.storage
+    rows = rows or rows_of(provider, key=key, value=value, package=package, memory=memory)
+    # The rows of an entity are called after the entity.
+    name = rows.storage if memory is None else f"{package}.{provider.name}"
     folder = Path(tempfile.mkdtemp(prefix="statehold-")) if data_folder is None else data_folder
     work = work or Work()
     made = StorageContext(
@@ -99,6 +107,9 @@ def context(
         background=work.background,
         pending=work.pending,
         allowances=allowances or {},
+        entities={} if memory is None or memory.entity is None else entities_of({memory.shape: rows}),
+        data=None if memory is None else memory.data,
+        host=host,
     )
     if data_folder is None:
         weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
@@ -111,8 +122,14 @@ def rows_of(
     key: Iterable[Field] | None = None,
     value: Iterable[Field] | None = None,
     package: str = "test",
+    memory: MemoryApp | None = None,
 ) -> Rows:
-    """Return the constructors of keys and values; what the provider says comes before *key* and *value*."""
+    """Return the constructors of keys and values; what the provider says comes before *key* and *value*.
+
+    Those of an entity are as its shape in *memory*.
+    """
+    if memory is not None and memory.entity is not None:
+        return entity_rows(provider, memory.shape)
     name = f"{package}.{provider.name}"
     return compile_rows(
         name,

@@ -118,7 +118,7 @@ def machine(case: Case) -> type[RuleBasedStateMachine]:
                 self.compare(slot, answer, "GETBATCH")
 
         @precondition(lambda _: READ in operations and not case.whole_keys)
-        @rule(slot=slots, count=st.integers(0, len(names)), stop=st.none() | st.integers(0, 3))
+        @rule(slot=slots, count=st.integers(case.read_by, len(names)), stop=st.none() | st.integers(0, 3))
         def read(self, slot: Slot, count: int, stop: int | None) -> None:
             prefix = {name: getattr(self.key(slot), name) for name in names[:count]}
             under = {

@@ -237,9 +237,10 @@ class Living(Case):
             if GETBATCH in facts.operations:
                 facade.get_batch([at, at])
             if READ in facts.operations:
-                self.leave(facade.read(at if self.whole_keys else opened.prefix(wsid)))
+                self.leave(facade.read(self.widest(opened, at)))
             if INSERT in facts.operations and UPDATE in facts.operations:
-                self.apply(opened, [facade.update(at, opened.value(**value), {})])
+                existing = (facts.looks and self.look(opened, at)) or opened.value(**value)
+                self.apply(opened, [facade.update(at, existing, {})])
 
     def leave(self, reading: Any) -> None:
         """Take one row of a READ, close it, and take all rows of none."""

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, final
 
 import attrs
 
 from statehold.sdk import (
+    CallContext,
+    Intent,
     IStateStorage,
+    IWithApplyBatch,
+    IWithCallContext,
     IWithGet,
     IWithGetBatch,
     IWithInsert,
@@ -21,7 +25,9 @@ from statehold.sdk import (
     StorageContext,
     Value,
 )
-from statehold.state import Facade, Rows, apply_intents, compile_facade
+from statehold.state import Facade, Rows, compile_facade
+from statehold.testing._app import MemoryApp
+from statehold.testing._calls import Calls, default_call, in_calls
 from statehold.testing._context import context, rows_of
 from statehold.testing._work import Work
 
@@ -43,7 +49,10 @@ class OpenStorage:
         storage: what the provider's `open` returned.
         context: what it was opened with.
         rows: the checked constructors of its keys and values.
-        facade: the storage as an extension holds it, with every operation the provider claims.
+        facade: the storage as an extension holds it, with every operation the provider claims. Where the
+            storage asks for its call, each use of the facade is a call of its own.
+        writer: what validates and applies intents; in a call of its own, and committed, likewise.
+        memory: the app in memory that the storage stands on, or None.
 
     """
 
@@ -51,6 +60,8 @@ class OpenStorage:
     context: StorageContext
     rows: Rows
     facade: Facade
+    writer: IWithApplyBatch
+    memory: MemoryApp | None = None
 
     def key(self, wsid: int, /, **fields: object) -> Key:
         """Return the key of one row."""
@@ -66,32 +77,59 @@ class OpenStorage:
 
     def insert(self, key: Key, value: Value | Mapping[str, object]) -> None:
         """Put one row: ask for the intent, validate and apply it."""
-        apply_intents({"": self.storage}, {"": [self.facade.insert(key, value)]})
+        self.apply([self.facade.insert(key, value)])
 
     def update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> None:
         """Change one row: ask for the intent, validate and apply it."""
-        apply_intents({"": self.storage}, {"": [self.facade.update(key, existing, changes)]})
+        self.apply([self.facade.update(key, existing, changes)])
+
+    def apply(self, intents: Sequence[Intent]) -> None:
+        """Validate and apply intents as a host does: none where one is refused."""
+        self.writer.validate(intents)
+        self.writer.apply_batch(intents)
 
 
 @contextmanager
-def open_storage(provider: Provider, **options: Any) -> Iterator[OpenStorage]:
+def open_storage(
+    provider: Provider,
+    *,
+    declarations: str | None = None,
+    entity: str | None = None,
+    call: CallContext | None = None,
+    **options: Any,
+) -> Iterator[OpenStorage]:
     """Open a storage as a host does, and free it when the block is left.
 
-    *options* are those of `context`.
+    Args:
+        provider: whose storage it is.
+        declarations: for a storage of an app's entities or events, VSQL as in a file of a package `test`. The
+            app has the workspaces 1 and 2.
+        entity: the table, view or type, `test.Turnover`.
+        call: the call in which a storage is used that asks for it; by default one that fits the provider.
+        options: those of `context`.
+
     """
-    schema = {name: options.pop(name) for name in ("key", "value", "package") if name in options}
-    rows = options.pop("rows", None) or rows_of(provider, **schema)
+    if declarations is not None:
+        options["memory"] = MemoryApp(declarations, entity=entity)
+        options["memory"].add_workspaces((1, 2))
+    memory = options.get("memory")
+    package = options.get("package", "test")
+    schema = {name: options.pop(name) for name in ("key", "value") if name in options}
+    rows = options.pop("rows", None) or rows_of(provider, package=package, memory=memory, **schema)
     work = options.pop("work", None) or Work()
     made = context(provider, rows=rows, work=work, **options)
     storage = provider.open(made)
+    used = call or default_call(provider)
     try:
-        yield wrap(provider, rows, made, storage)
+        yield wrap(provider, rows, made, storage, Calls(lambda: used, memory))
     finally:
         work.end()
         storage.free()
 
 
-def wrap(provider: Provider, rows: Rows, made: StorageContext, storage: IStateStorage) -> OpenStorage:
+def wrap(
+    provider: Provider, rows: Rows, made: StorageContext, storage: IStateStorage, calls: Calls
+) -> OpenStorage:
     """Return an open storage together with a facade of what the provider claims."""
 
     def refuse(operation: Operation) -> StateholdError:
@@ -105,5 +143,7 @@ def wrap(provider: Provider, rows: Rows, made: StorageContext, storage: IStateSt
         )
 
     # What is claimed and not there is refused as well, rather than breaking the opening.
-    present = [operation for operation in provider.operations if isinstance(storage, PROTOCOLS[operation])]
-    return OpenStorage(storage, made, rows, compile_facade(rows, storage, present, refuse=refuse))
+    seen = storage.for_call(calls.reading()) if isinstance(storage, IWithCallContext) else storage
+    present = [operation for operation in provider.operations if isinstance(seen, PROTOCOLS[operation])]
+    facade = compile_facade(rows, storage, present, refuse=refuse)
+    return OpenStorage(storage, made, rows, *in_calls(storage, facade, calls), calls.memory)

@@ -31,6 +31,7 @@ class Facts:
     shared: bool
     hands_over: bool
     ordered: bool
+    read_by: int
     whole_keys: bool
     secrets: bool
 

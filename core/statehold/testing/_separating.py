@@ -30,8 +30,11 @@ class Separating(Case):
             self.check(opened, key, value, f"workspace {key.WSID}")
         if READ in self.facts.operations and not self.whole_keys:
             for wsid, expected in ((here, old), (there, new), (nowhere, {})):
-                found = opened.facade.read(opened.prefix(wsid))
-                assert_rows(expected, found, f"READ of workspace {wsid}", may_forget=self.may_forget)
+                for sample, _ in rows:
+                    at = opened.key(wsid, **sample)
+                    found = opened.facade.read(self.widest(opened, at))
+                    under = self.beside(opened, expected, at)
+                    assert_rows(under, found, f"READ of workspace {wsid}", may_forget=self.may_forget)
 
     @scenario("S2", GETBATCH, INSERT, need=_apart)
     def test_s2_a_batch_may_ask_several_workspaces(self) -> None:

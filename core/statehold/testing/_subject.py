@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 SUBJECT: Final = "statehold-subject"
 
 _PROMISES: Final = ("durable", "hands_over", "ordered")
-_PARDONS: Final = {"any_row": True, "may_forget": False, "shared": False, "whole_keys": False}
+_PARDONS: Final = {"any_row": True, "may_forget": False, "shared": False, "read_by": 0, "whole_keys": False}
 _EFFORTS: Final = {"large": 2**20, "callers": 8, "calls": 50, "examples": 50, "steps": 30}
 
 

@@ -101,7 +101,7 @@ class Writing(Case):
         old, new = self.old_and_new(opened, wsid)
         intents = [opened.facade.insert(key, value) for key, value in {**old, **new}.items()]
         kept = list(intents)
-        opened.storage.validate(intents)  # type: ignore[attr-defined]
+        opened.writer.validate(intents)
         assert intents == kept, "validate() changed the list of items it was given"
         self.unchanged(opened, old, new, "after validate()")
 
@@ -165,7 +165,7 @@ class Writing(Case):
             overwritten = {key: opened.value(**plain_value(self.facts.value, 55)) for key in old}
             good = [opened.facade.insert(key, one) for key, one in {**overwritten, **new}.items()]
             try:
-                opened.storage.apply_batch([*good, bad(opened, wsid), *good])  # type: ignore[attr-defined]
+                opened.writer.apply_batch([*good, bad(opened, wsid), *good])
             except Exception:  # noqa: BLE001 - a failure of any kind is what is asked for
                 self.unchanged(opened, old, new, "after apply_batch() failed at an item")
                 for key, value in new.items():
@@ -177,8 +177,8 @@ class Writing(Case):
     def test_w11_an_empty_batch_is_nothing(self) -> None:
         """A batch without items is validated and applied without an error."""
         opened = self.open()
-        opened.storage.validate([])  # type: ignore[attr-defined]
-        opened.storage.apply_batch([])  # type: ignore[attr-defined]
+        opened.writer.validate([])
+        opened.writer.apply_batch([])
 
     @scenario("W12", INSERT, need=_changes)
     def test_w12_a_value_in_hand_never_changes(self) -> None:
