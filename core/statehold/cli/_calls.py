@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
-from statehold.sdk import Key, StateholdError, StorageError, Value, fields
+from statehold.sdk import CallContext, IWithCallContext, Key, StateholdError, StorageError, Value, fields
 from statehold_vsql import Operation, Scope
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ class StorageCall:
     def run(self, partition: Partition, *, limit: int | None = None) -> list[dict[str, Any]]:
         """Run the call through the facade of its scope and return rows as `{"key": {}, "value": {}}`.
 
-        The value of a missing row is None. A change is applied at once. READ ends after *limit* rows.
+        The value of a missing row is None. A change is applied at once; one of a storage that knows only
+        calls of extensions, such as records and views, is refused. READ ends after *limit* rows.
         """
-        facade = partition.scoped(self.storage, self.scope)
+        facade = partition.scoped(self.storage, self.scope).for_call(self._call(partition))
         if self.operation is Operation.READ:
             return _read(facade, facade.prefix(self.wsid, **self.keys[0]), limit)
         keys = [facade.key(self.wsid, **given) for given in self.keys]
@@ -47,9 +49,24 @@ class StorageCall:
                 return [_row(key, value) for key, value in zip(keys, facade.get_batch(keys), strict=True)]
         return [self._change(partition, facade, keys[0])]
 
+    def _call(self, partition: Partition) -> CallContext:
+        return CallContext(
+            scope=self.scope,
+            workspace=self.wsid,
+            extension="",
+            unit=partition.data.reader(partition.schemas),
+            time=time.time(),
+        )
+
     def _change(self, partition: Partition, facade: Facade, key: Key) -> dict[str, Any]:
         from statehold.state import apply_intents  # noqa: PLC0415
 
+        storage = partition.storage(self.storage.partition("(")[0])
+        if isinstance(storage, IWithCallContext):
+            raise StorageError(
+                f"{self.storage} is changed by commands, projectors and jobs only",
+                hint="Execute a command that does it: statehold exec",
+            )
         if self.operation is Operation.INSERT:
             intent = facade.insert(key, self.value)
         else:
@@ -57,7 +74,7 @@ class StorageCall:
             if existing is None:
                 raise StorageError(f"{self.storage} has no row {key!r} to UPDATE", hint="INSERT it first")
             intent = facade.update(key, existing, self.value)
-        apply_intents({self.storage: partition.storage(self.storage)}, {self.storage: [intent]})
+        apply_intents({self.storage: storage}, {self.storage: [intent]})
         return _row(intent.key, intent.value)
 
 

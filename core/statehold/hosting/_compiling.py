@@ -42,15 +42,6 @@ class Compiler:
         ]
         return self._keep(Uses(who, slots))
 
-    def uses_in(self, scope: Scope) -> Uses:
-        """Return all that may be used in *scope*, with the entities that any extension uses."""
-        self.refuse_when_closed()
-        slots = [
-            self._slot(use, use.access.refusal("A call", scope, entity=use.entity), user=scope)
-            for use in self._all(scope)
-        ]
-        return self._keep(Uses("A call", slots))
-
     def for_extension(self, extension: ExtensionDef, scope: Scope) -> Iterator[tuple[str, Facade]]:
         """Yield what *extension* may use, by name: `bills.Scada`, `sys.View(bills.Turnover)`."""
         for use in self._uses[str(extension.name)]:
@@ -63,13 +54,16 @@ class Compiler:
         """Return what an extension has of a storage it does not name: errors that say what to declare."""
         access = self._access(storage)
         refuse = access.refusal(f"{extension.kind} {extension.name}", scope, extension)
-        return self._facade(access, self._rows(access, refuse), (), refuse, user=str(extension.name))
+        return self._facade(access, rows_of_nothing(access, refuse), (), refuse, user=str(extension.name))
 
     def for_scope(self, storage: str, scope: Scope) -> Facade:
-        """Return what may be done with a storage in *scope*."""
-        access = self._access(storage)
-        refuse = access.refusal("A call", scope)
-        return self._facade(access, self._rows(access, refuse), access.operations(scope), refuse, user=scope)
+        """Return what may be done in *scope* with a storage, or with an entity of one, by name."""
+        name, _, entity = storage.removesuffix(")").partition("(")
+        access = self._access(name)
+        refuse = access.refusal("A call", scope, entity=entity or None)
+        planned = self._planned.get(name)
+        rows = rows_of_nothing(access, refuse) if planned is None else self._rows(planned, entity)
+        return self._facade(access, rows, access.operations(scope), refuse, user=scope)
 
     def close(self) -> None:
         """Let everything that was made raise FreedError, and make nothing further."""
@@ -98,25 +92,18 @@ class Compiler:
                 f"{self._where} has no storage {storage!r}", hint=nearest(storage, self._accesses)
             ) from None
 
-    def _rows(self, access: Access, refuse: Refusal) -> Rows:
-        planned = self._planned.get(access.storage)
-        return rows_of_nothing(access, refuse) if planned is None else planned.rows
-
-    def _all(self, scope: Scope) -> Iterator[PlannedUse]:
-        for planned in self._planned.values():
-            access = self._accesses[planned.name]
-            rows = {None: planned.rows} | {name: found.rows for name, found in planned.entities.items()}
-            for entity, its in rows.items():
-                if entity is None and planned.entities:
-                    continue
-                yield PlannedUse(
-                    access=access,
-                    entity=entity,
-                    rows=its,
-                    allowed=access.operations(scope),
-                    rank=planned.provider.rank,
-                    streamed=False,
-                )
+    def _rows(self, planned: PlannedStorage, entity: str) -> Rows:
+        definition = self._accesses[planned.name].definition
+        of_entities = definition.entity_record or definition.entity_view
+        if not entity and not of_entities:
+            return planned.rows
+        if entity not in planned.rows_of:
+            known = [f"{planned.name}({one})" for one in planned.rows_of]
+            raise HostError(
+                f"{self._where} has no {planned.name}{f'({entity})' if entity else ' without an entity'}",
+                hint=nearest(f"{planned.name}({entity})", known),
+            )
+        return planned.rows_of[entity]
 
     def _slot(self, use: PlannedUse, refuse: Refusal, *, user: str) -> Slot:
         storage = use.access.storage

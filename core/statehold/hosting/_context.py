@@ -44,7 +44,7 @@ def make_context(
         background=work.background,
         pending=work.pending,
         allowances=planned.allowances,
-        entities={name: rows.entity for name, rows in planned.entities.items() if rows.entity is not None},
+        entities=planned.entities,
         data=data,
         host=host,
     )

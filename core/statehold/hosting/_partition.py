@@ -14,7 +14,7 @@ from statehold.hosting._plan import Plan
 from statehold.hosting._runner import Runner
 from statehold.hosting._uses import scope_of
 from statehold.sdk import HostError, IStateStorage, Scope, StorageError
-from statehold.state import CallCounts, Facade, Uses
+from statehold.state import CallCounts, Facade
 from statehold_vsql.appdef import ExtensionDef
 
 
@@ -56,7 +56,6 @@ class Partition:
         self._runners: dict[str, Runner] = {}
         self._facades: dict[str, Facades] = {}
         self._scoped: dict[tuple[str, Scope], Facade] = {}
-        self._in_scope: dict[Scope, Uses] = {}
         self._compiling = threading.Lock()
 
     @property
@@ -117,8 +116,10 @@ class Partition:
     def scoped(self, storage: str, scope: Scope) -> Facade:
         """Return a facade with every operation that the declaration permits in *scope*.
 
+        Of a storage of entities *storage* names one that extensions use: `sys.View(bills.Turnover)`.
+
         Raises:
-            HostError: there is no such storage.
+            HostError: there is no such storage or entity.
             FreedError: the version has been freed.
 
         """
@@ -126,18 +127,6 @@ class Partition:
         if facade is None:
             facade = self._scoped.setdefault((storage, scope), self._compiler.for_scope(storage, scope))
         return facade
-
-    def uses_in(self, scope: Scope) -> Uses:
-        """Return all that is permitted in *scope*, for a `State`; with the entities that extensions use.
-
-        Raises:
-            FreedError: the version has been freed.
-
-        """
-        uses = self._in_scope.get(scope)
-        if uses is None:
-            uses = self._in_scope.setdefault(scope, self._compiler.uses_in(scope))
-        return uses
 
     def redact(self, text: str) -> str:
         """Return *text* without the app's secrets: what a storage says in an error may hold one."""
@@ -149,7 +138,7 @@ class Partition:
             self._compiler.close()
             for runner in self._runners.values():
                 runner.close()
-            for held in (self._runners, self._facades, self._scoped, self._in_scope, self._storages):
+            for held in (self._runners, self._facades, self._scoped, self._storages):
                 held.clear()
             self._engines.clear()
 

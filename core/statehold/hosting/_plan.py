@@ -7,11 +7,10 @@ import attrs
 
 from statehold.events import Schemas
 from statehold.hosting._access import Access
-from statehold.hosting._entities import EntityRows
 from statehold.hosting._plugins import VersionPlugins
 from statehold.hosting._uses import PlannedUse
 from statehold.images import Redactor
-from statehold.sdk import Provider, Secret
+from statehold.sdk import Entity, Provider, Secret
 from statehold.state import Rows
 from statehold_vsql.appdef import AppDef
 
@@ -21,14 +20,15 @@ class PlannedStorage:
     """A storage that is ready to be opened in any partition.
 
     `requires` are the qualified names of storages that are open before it; `entities` are the tables, views
-    and types that extensions use it with.
+    and types that extensions use it with, and `rows_of` what its keys and values are for each.
     """
 
     name: str
     provider: Provider
     requires: tuple[str, ...]
     rows: Rows
-    entities: Mapping[str, EntityRows]
+    entities: Mapping[str, Entity]
+    rows_of: Mapping[str, Rows]
     config: Any
     secrets: Mapping[str, Secret]
     allowances: Mapping[str, Any]

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
 
 import attrs
 
-from statehold.events import Schemas
+from statehold.events import Schemas, entities_of, entity_rows
 from statehold.hosting._access import Access, check_use
 from statehold.hosting._engines import engine_context, warn_of_missing
-from statehold.hosting._entities import entity_rows
 from statehold.hosting._narrowing import Scopes, narrow
 from statehold.hosting._nearest import nearest
 from statehold.hosting._ordering import opening_order
@@ -20,9 +20,12 @@ from statehold.loading import Catalog, PluginFiles, check_provider
 from statehold.sdk import CompileError, DeployError, DescriptorError, Provider, StateholdError
 from statehold.state import compile_rows
 from statehold_vsql import Field, Severity, StorageEngine
-from statehold_vsql.appdef import AppDef, QName, StorageDef
+from statehold_vsql.appdef import ANY, AppDef, QName, StorageDef
 
 Progress = Callable[[str], None]
+
+#: The result of an extension that may return anything.
+_ANYTHING: Final = (Field("Value", "object"),)
 
 
 class Preparer:
@@ -243,10 +246,12 @@ class _Preparation:
         provider: Provider,
         values: Values,
         schemas: Schemas,
-        entities: Iterable[QName],
+        entities: Collection[QName],
     ) -> PlannedStorage | None:
         definition = self.appdef.storages[name]
         try:
+            shapes = [schemas[entity] for entity in entities if entity != ANY]
+            rows_of = {shape: entity_rows(provider, shape) for shape in shapes}
             return PlannedStorage(
                 name=str(name),
                 provider=provider,
@@ -256,7 +261,11 @@ class _Preparation:
                     _fields(definition.key, provider.key, provider.default_key),
                     _fields(definition.value, provider.value, provider.default_value),
                 ),
-                entities=entity_rows(str(name), provider, entities, schemas),
+                entities=entities_of(rows_of),
+                rows_of={
+                    **{shape.name: rows for shape, rows in rows_of.items()},
+                    **({str(ANY): compile_rows(str(name), (), _ANYTHING)} if ANY in entities else {}),
+                },
                 # Of a missing value one hears once, not again from every config that takes it.
                 config=None if self.unresolved else storage_config(definition, provider.config, values),
                 secrets=values.secrets_of(name.package),
@@ -269,7 +278,7 @@ class _Preparation:
         return None
 
 
-def _entities_of(named: Iterable[Iterable[NamedUse]]) -> Mapping[QName, Iterable[QName]]:
+def _entities_of(named: Iterable[Iterable[NamedUse]]) -> Mapping[QName, Collection[QName]]:
     """Return the entities that each storage is used with, each once, in the order of their use."""
     found: dict[QName, dict[QName, None]] = {}
     for uses in named:

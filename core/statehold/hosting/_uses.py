@@ -127,7 +127,7 @@ def _rows(
 ) -> Rows:
     if planned is None:
         return rows_of_nothing(access, access.refusal(f"{extension.kind} {extension.name}", scope))
-    return planned.rows if use.entity is None else planned.entities[str(use.entity)].rows
+    return planned.rows if use.entity is None else planned.rows_of[str(use.entity)]
 
 
 def scope_of(extension: ExtensionDef) -> Scope:
