@@ -22,7 +22,12 @@ from statehold.events._table import TableShape
 from statehold.events._triggers import Triggers
 from statehold.events._unit import Unit
 from statehold.events._view import ViewShape
-from statehold.events._workspaces import allocate_workspace, create_workspace, ensure_app_workspaces
+from statehold.events._workspaces import (
+    allocate_workspace,
+    create_workspace,
+    ensure_app_workspaces,
+    last_workspace,
+)
 
 __all__ = [
     "ERROR_EVENT",
@@ -49,5 +54,6 @@ __all__ = [
     "ensure_app_workspaces",
     "entities_of",
     "entity_rows",
+    "last_workspace",
     "replay",
 ]

@@ -13,7 +13,6 @@ from statehold.events._staged import Insert
 from statehold.events._table import TableShape
 from statehold.events._unit import Unit
 from statehold.rows import CompareAndSwap, PutIfAbsent, RowStore
-from statehold_vsql.appdef import QName
 
 _DESCRIPTOR: Final = "sys.WorkspaceDescriptor"
 _APP: Final = "sys.AppWorkspaceWS"
@@ -32,6 +31,12 @@ def allocate_workspace(store: RowStore) -> int:
         )
         if store.write([change]):
             return workspace
+
+
+def last_workspace(store: RowStore) -> int:
+    """Return the last id that `allocate_workspace` has given out, 0 before the first."""
+    row = store.get(layout.META, layout.WORKSPACE)
+    return 0 if row is None else int(decode(row))
 
 
 def create_workspace(
@@ -63,7 +68,7 @@ def create_workspace(
 
     """
     schemas = unit.schemas
-    definition = schemas.appdef.workspaces.get(QName(*kind.split(".", 1)))
+    definition = schemas.workspaces.get(kind)
     if definition is None or definition.abstract:
         what = "is abstract" if definition is not None else "is no kind of workspace"
         raise WorkspaceError(f"workspace {workspace}: {kind} {what}", workspace=workspace, entity=kind)
@@ -98,7 +103,7 @@ def ensure_app_workspaces(
     A workspace lies in the partition *workspace* modulo the number of *partitions*, which are in order.
     """
     made = []
-    for workspace in range(1, count + 1) if QName(*_APP.split(".")) in schemas.appdef.workspaces else ():
+    for workspace in range(1, count + 1) if _APP in schemas.workspaces else ():
         data = partitions[workspace % len(partitions)]
         if data.kind(workspace) is None:
             unit = data.begin(schemas)
