@@ -112,5 +112,5 @@ class PartitionData:
     @staticmethod
     def _keep(kept: dict[int, Any], workspace: int, value: object) -> None:
         if len(kept) >= _KEPT:
-            kept.pop(next(iter(kept)), None)
+            kept.clear()
         kept[workspace] = value

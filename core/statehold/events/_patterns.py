@@ -22,22 +22,27 @@ _CLASSES: Final = {
     "word": "0-9A-Za-z_",
     "xdigit": "0-9A-Fa-f",
 }
-#: What RE2 writes in another way than Python: a quoted text, `\z`, `\C`, a code point, a POSIX class, `$`.
+#: What RE2 writes in another way than Python, or Python warns of within a class.
 _TOKEN: Final = re.compile(
-    r"\\Q(?P<quoted>.*?)(?:\\E|\Z)|\\x\{(?P<point>[0-9A-Fa-f]+)\}|(?P<escape>\\.)|\[:(?P<class>\w+):\]|(?P<end>\$)"
-    r"|(?P<bracket>[\[\]])",
+    r"\\Q(?P<quoted>.*?)(?:\\E|\Z)"
+    r"|\\x\{(?P<point>[0-9A-Fa-f]+)\}"
+    r"|(?P<escape>\\.)"
+    r"|\[:(?P<named>\w+):\]"
+    r"|(?P<opening>\[\^?\]?)"
+    r"|(?P<other>.)",
     re.DOTALL,
 )
+_ESCAPES: Final = {r"\z": r"\Z", r"\C": "."}
 
 
 def compile_pattern(pattern: str, *, entity: str, field: str) -> Callable[[str], object]:
     r"""Return what is true of a text in which the pattern of a CHECK is found.
 
-    The pattern is in RE2 syntax and has been checked to be so: `$` and `\\z` are the end of the text, and
-    `\\d`, `\\w`, `\\s` and `\\b` know ASCII only.
+    The pattern is in RE2 syntax and has been checked to be so: `$` and `\z` are the end of the text, and
+    `\d`, `\w`, `\s` and `\b` know ASCII only.
 
     Raises:
-        SchemaError: the pattern uses what Python's `re` has no word for, such as `\\pL`.
+        SchemaError: the pattern uses what Python's `re` has no word for, such as `\pL`.
 
     """
     try:
@@ -54,32 +59,28 @@ def compile_pattern(pattern: str, *, entity: str, field: str) -> Callable[[str],
 
 
 def _translate(pattern: str) -> str:
-    is_class = False
-
-    def python(found: re.Match[str]) -> str:
-        nonlocal is_class
+    made = []
+    at, in_class = 0, False
+    while found := _TOKEN.match(pattern, at):
+        at = found.end()
+        text = found[0]
         match found.lastgroup:
             case "quoted":
-                return re.escape(found["quoted"])
+                text = re.escape(found["quoted"])
             case "point":
-                return re.escape(chr(int(found["point"], 16)))
-            case "class":
-                return _CLASSES[found["class"]]
-            case "end":
-                return r"\$" if is_class else r"\Z"
-            case "bracket":
-                # Within a class a `[` means itself, and so does a `]` right after its beginning.
-                text = found.string
-                opens = text[: found.start()].endswith(("[", "[^")) and is_class
-                if found[0] == "[":
-                    if is_class:
-                        return r"\["
-                    is_class = True
-                elif is_class and opens:
-                    return r"\]"
-                else:
-                    is_class = False
-                return found[0]
-        return {r"\z": r"\Z", r"\C": "."}.get(found[0], found[0])
-
-    return _TOKEN.sub(python, pattern)
+                text = re.escape(chr(int(found["point"], 16)))
+            case "escape":
+                text = _ESCAPES.get(text, text)
+            case "named" if in_class:
+                text = _CLASSES[found["named"]]
+            case "opening" if not in_class:
+                # A `]` right after the beginning of a class means itself.
+                in_class = True
+                text = text.replace("]", r"\]")
+            case _ if in_class:
+                in_class = not text.endswith("]")
+                text = re.sub(r"[\[&~|]", r"\\\g<0>", text)
+            case "other" if text == "$":
+                text = r"\Z"
+        made.append(text)
+    return "".join(made)

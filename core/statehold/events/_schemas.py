@@ -24,6 +24,7 @@ class Schemas:
 
     Attributes:
         appdef: the declarations.
+        workspaces: the kinds of workspaces, by qualified name.
         members: the qualified names of all that a kind of workspace has, inherited ones too, by kind.
 
     """
@@ -38,8 +39,11 @@ class Schemas:
         self._shapes: dict[str, Shape] = {}
         self._by_class: dict[type, Shape] = {}
         self._head = msgspec.msgpack.Decoder(_Head).decode
+        self.workspaces: Mapping[str, WorkspaceDef] = {
+            str(name): definition for name, definition in appdef.workspaces.items()
+        }
         self.members: Mapping[str, frozenset[str]] = {
-            str(name): self._members(definition) for name, definition in appdef.workspaces.items()
+            name: self._members(definition) for name, definition in self.workspaces.items()
         }
 
     def __getitem__(self, name: str | QName) -> Any:

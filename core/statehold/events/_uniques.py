@@ -7,8 +7,8 @@ from statehold.events import _layout as layout
 from statehold.rows import Columns, encode
 from statehold.sdk import Value
 
-#: Longer values stand in the key as a digest.
-_LONGEST = 1024
+#: Values with more text and bytes than this stand in the key as a digest.
+_LONGEST = 200
 
 
 class Unique:
@@ -37,7 +37,6 @@ class Unique:
     def key(self, workspace: int, values: Columns) -> tuple[Columns, Columns]:
         """Return the key of the row that says which record has *values*."""
         partition = (layout.UNIQUES, workspace, *self._prefix)
-        encoded = encode(values)
-        if len(encoded) > _LONGEST:
-            values = (hashlib.sha256(encoded).digest(),)
+        if sum([len(value) for value in values if isinstance(value, (str, bytes))]) > _LONGEST:
+            values = (hashlib.sha256(encode(values)).digest(),)
         return partition, values

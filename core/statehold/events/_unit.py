@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from statehold.events import _layout as layout
 from statehold.events._errors import LogError, RecordError, RecordMissingError
-from statehold.events._event import Event, EventError
+from statehold.events._event import ERROR_EVENT, Event, EventError
 from statehold.events._pending import Pending
 from statehold.events._shape import encode
 from statehold.events._staged import Change, Insert, Resolver, checked_changes, stored_tree
@@ -76,6 +76,10 @@ class Unit(Pending):
             raise LogError("a unit within another one is merged, not committed")
         self._check_appended()
         changes: list[RowChange] = []
+        if self.next is not None:
+            # The one condition that keeps two who append apart: nobody has taken the first offset.
+            log, first = (layout.PLOG, self.data.number), (self.appended[0].offset,)
+            changes.append(PutIfAbsent(log, first, self.changed[log].pop(first) or b""))
         for partition, rows in self.changed.items():
             for clustering, value in rows.items():
                 if value is None:
@@ -84,12 +88,8 @@ class Unit(Pending):
                     changes.append(Put(partition, clustering, value))
         if self.next is None:
             self.data.store.write(changes)
-            return ()
-        first = self.appended[0].offset
-        log = (layout.PLOG, self.data.number)
-        # The one condition that keeps two who append apart.
-        own = PutIfAbsent(log, (first,), self.changed[log].pop((first,)) or b"")
-        self.data.write([own, *changes], self.next, self.marks)
+        else:
+            self.data.write(changes, self.next, self.marks)
         return tuple(self.appended)
 
     # Records
@@ -197,7 +197,7 @@ class Unit(Pending):
             offset=self._next_offset(),
             wlog_offset=wlog_offset,
             workspace=workspace,
-            name=name,
+            name=name if error is None else ERROR_EVENT,
             registered_at=registered_at,
             argument=argument,
             argument_name=argument_name,

@@ -84,11 +84,11 @@ class ViewShape(Shape):
             size = len(encode_key(partition)) + len(encode_key(clustering))
             if size > MAX_KEY:
                 raise SchemaError(
-                    f"{self.name}: a key of {size} bytes is too long",
+                    f"{self.name}: the key is too long: expected at most {MAX_KEY} bytes, got {size}",
                     storage=self.name,
                     field=self.clustering_columns[-1],
-                    expected=f"a PRIMARY KEY of at most {MAX_KEY} bytes with all that belongs to it",
-                    got=None,
+                    expected=f"at most {MAX_KEY} bytes",
+                    got=size,
                     hint="put a digest of what is long into the key, and the long text among the values",
                 )
 
