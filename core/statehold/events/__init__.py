@@ -24,9 +24,9 @@ from statehold.events._unit import Unit
 from statehold.events._view import ViewShape
 from statehold.events._workspaces import (
     allocate_workspace,
+    allocated_workspaces,
     create_workspace,
     ensure_app_workspaces,
-    last_workspace,
 )
 
 __all__ = [
@@ -50,10 +50,10 @@ __all__ = [
     "ViewShape",
     "WorkspaceError",
     "allocate_workspace",
+    "allocated_workspaces",
     "create_workspace",
     "ensure_app_workspaces",
     "entities_of",
     "entity_rows",
-    "last_workspace",
     "replay",
 ]

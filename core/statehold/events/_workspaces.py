@@ -33,10 +33,10 @@ def allocate_workspace(store: RowStore) -> int:
             return workspace
 
 
-def last_workspace(store: RowStore) -> int:
-    """Return the last id that `allocate_workspace` has given out, 0 before the first."""
+def allocated_workspaces(store: RowStore) -> range:
+    """Return the ids that `allocate_workspace` has given out; some may have been left unused."""
     row = store.get(layout.META, layout.WORKSPACE)
-    return 0 if row is None else int(decode(row))
+    return range(layout.FIRST_WORKSPACE, layout.FIRST_WORKSPACE if row is None else int(decode(row)) + 1)
 
 
 def create_workspace(
