@@ -44,14 +44,27 @@ class Preparer:
             DeployError: anything else is wrong; with all of it in `problems`.
 
         """
+        plan, problems = self.plan(image, progress)
+        try:
+            return self._with_engines(image, plan, problems)
+        except BaseException:
+            plan.plugins.free()
+            raise
+
+    def plan(self, image: AppImage, progress: Progress) -> tuple[Plan, list[str]]:
+        """Return the plan without its engines, and all that is wrong with it; for `prepare`, and rehearsals.
+
+        Raises:
+            CompileError: the declarations have errors.
+
+        """
         progress("compile the declarations")
         appdef, warnings = self._compile(image)
         progress("load the plugins")
         plugins = VersionPlugins(image, self._catalog, self._files)
         work = _Preparation(image, appdef, self._catalog, plugins, self._settings)
         try:
-            plan = work.plan(warnings)
-            return self._with_engines(image, plan, work.problems)
+            return work.plan(warnings), work.problems
         except BaseException:
             plugins.free()
             raise
