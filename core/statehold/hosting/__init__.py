@@ -8,6 +8,7 @@ from statehold.hosting._errors import NotProvidedError
 from statehold.hosting._host import Host
 from statehold.hosting._matrix import Matrix, Permission, StorageAccess
 from statehold.hosting._partition import Partition
+from statehold.hosting._rehearsal import Rehearsal
 from statehold.hosting._runner import Runner
 from statehold.hosting._status import AppStatus, FreeReport, VersionState, VersionStatus
 from statehold.hosting._version import AppVersion, Borrowed
@@ -24,6 +25,7 @@ __all__ = [
     "NotProvidedError",
     "Partition",
     "Permission",
+    "Rehearsal",
     "Runner",
     "StorageAccess",
     "VersionState",

@@ -75,6 +75,10 @@ class VersionPlugins:
         """
         self._engines = open_engines(context)
 
+    def do_without_engines(self) -> None:
+        """Let no extension be provided."""
+        self._engines = Engines(engines={}, of={}, missing=frozenset())
+
     def functions(self) -> Mapping[str, Callable[..., Any]]:
         """Return the BUILTIN extensions of this host, by qualified name."""
         return self._catalog.functions()

@@ -33,8 +33,22 @@ from statehold.extensions.python import Log
 from statehold.sdk import Key, Principal, Value
 '''
 _IMPORTED: Final = frozenset(
-    ("Any", "Cud", "Event", "Iterable", "Iterator", "Key", "Log", "Mapping", "NotRequired", "Principal")
-    + ("Sequence", "TypedDict", "Value", "overload")
+    {
+        "Any",
+        "Cud",
+        "Event",
+        "Iterable",
+        "Iterator",
+        "Key",
+        "Log",
+        "Mapping",
+        "NotRequired",
+        "Principal",
+        "Sequence",
+        "TypedDict",
+        "Value",
+        "overload",
+    }
 )
 
 

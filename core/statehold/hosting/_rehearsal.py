@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from statehold.events import PartitionData, Schemas, ensure_app_workspaces
+from statehold.hosting._context import make_context
+from statehold.hosting._data import AppData
+from statehold.hosting._engines import engine_context
+from statehold.hosting._logger import HostedLogger
+from statehold.hosting._opened import OpenStorage
+from statehold.hosting._partition import Partition
+from statehold.hosting._plan import PlannedStorage
+from statehold.hosting._preparing import Preparer
+from statehold.hosting._services import Services
+from statehold.hosting._settings import HostSettings, SystemClock
+from statehold.hosting._work import Work
+from statehold.images import open_image
+from statehold.loading import PluginFiles, installed
+from statehold.rows import MemoryDriver
+from statehold.sdk import Clock, DeployError, Provider
+from statehold_vsql.appdef import AppDef
+
+#: Returns the provider to open instead of that of a storage; its own, to leave it as it is.
+Casting = Callable[[PlannedStorage], Provider]
+
+
+class Rehearsal:
+    """A version of an app without a host: planned as for a deploy, and opened in memory as often as needed.
+
+    For tests and tools: nothing is registered, no thread is started, and it has one partition.
+
+    Args:
+        image: an application's folder, or an image.
+        folder: where plugins and the data of storages may lie.
+        environ: where parameters and secrets are looked up that the descriptor does not give.
+        place: what stands before the paths of the image's files in tracebacks.
+
+    Attributes:
+        app: `owner.app`.
+        appdef: the compiled declarations.
+        schemas: the shapes of its tables, views and types.
+        problems: what a deploy would be refused for, beside code that does not match its declarations.
+        context: what its engines are opened with.
+
+    Raises:
+        ImageError: it is no image.
+        CompileError: its declarations have errors.
+
+    """
+
+    def __init__(
+        self, image: Path, *, folder: Path, environ: Mapping[str, str] | None = None, place: str = ""
+    ) -> None:
+        self._folder = folder
+        self._settings = HostSettings(
+            data_folder=folder,
+            secrets_folder=None,
+            environ=environ or {},
+            free_timeout=1,
+            pending_timeout=1,
+            clock=SystemClock(),
+            logger=logging.getLogger("statehold.rehearsal"),
+            count_calls=False,
+            slow_open=60,
+            services=Services(),
+        )
+        preparer = Preparer(self._settings, installed(), PluginFiles(folder / "plugins"))
+        with open_image(image) as opened:
+            plan, self.problems = preparer.plan(opened, lambda _: None)
+            self._plan = attrs.evolve(plan, num_parts=1)
+            self.context = attrs.evolve(engine_context(self._plan, opened), place=place)
+            self._unfit: DeployError | None = None
+            try:
+                self._plan.plugins.open_engines(self.context)
+            except DeployError as error:
+                self._unfit = error
+                self._plan.plugins.do_without_engines()
+            except BaseException:
+                self.close()
+                raise
+        self.app = plan.app
+        self.appdef: AppDef = plan.appdef
+        self.schemas: Schemas = plan.schemas
+
+    def check_code(self) -> None:
+        """Raise the DeployError for code that does not match its declarations, or cannot be loaded."""
+        if self._unfit is not None:
+            raise self._unfit
+
+    @contextmanager
+    def open(self, *, clock: Clock, cast: Casting, registered_at: int) -> Iterator[Partition]:
+        """Open every storage, over an empty row store in memory, and free them in the end.
+
+        Args:
+            clock: the time that storages see.
+            cast: chooses the provider that is opened for each storage.
+            registered_at: when the app's workspaces are made, in milliseconds since 1970.
+
+        Raises:
+            StateholdError: a storage cannot be opened.
+
+        """
+        driver = MemoryDriver(clock=clock)
+        store = driver.create(self.app)
+        data = AppData(store, (PartitionData(store, 0),), (threading.Lock(),))
+        opened: dict[str, OpenStorage] = {}
+        partition: Partition | None = None
+        try:
+            ensure_app_workspaces(
+                data.partitions, self.schemas, self._plan.num_app_workspaces, registered_at=registered_at
+            )
+            for planned in self._plan.storages:
+                opened[planned.name] = self._open(planned, cast(planned), opened, data, clock)
+            partition = Partition(0, self._plan, opened, data, count_calls=False)
+            yield partition
+        finally:
+            if partition is not None:
+                partition.close()
+            for storage in reversed(opened.values()):
+                storage.work.finish(self._settings.pending_timeout)
+                storage.free()
+            store.close()
+
+    def close(self) -> None:
+        """Remove all code that was loaded from the process."""
+        self._plan.plugins.free()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(
+        self,
+        planned: PlannedStorage,
+        provider: Provider,
+        opened: Mapping[str, OpenStorage],
+        data: AppData,
+        clock: Clock,
+    ) -> OpenStorage:
+        where = f"the rehearsal of {self._plan.app}"
+        logger = HostedLogger(f"statehold.{self._plan.app}.{self._plan.version}.0.{planned.name}")
+        work = Work(f"{planned.name} of {where}", logger)
+        folder = self._folder / "data" / planned.name
+        folder.mkdir(parents=True, exist_ok=True)
+        context = make_context(
+            self._plan,
+            planned,
+            0,
+            logger=logger,
+            work=work,
+            data_folder=folder,
+            clock=clock,
+            existing=None,
+            storages={name.partition(".")[2]: opened[name].impl for name in planned.requires},
+            data=data.partitions[0],
+            host=self._settings.services,
+        )
+        return OpenStorage(
+            name=planned.name,
+            provider=provider.name,
+            impl=provider.open(context),
+            work=work,
+            logger=logger,
+            where=where,
+        )
