@@ -11,7 +11,7 @@ from statehold.sdk import Value
 ERROR_EVENT: Final = "sys.Error"
 
 
-class Cud(msgspec.Struct, frozen=True, kw_only=True):
+class Cud(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One record that an event has made or changed.
 
     Attributes:
@@ -45,7 +45,7 @@ class EventError(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     valid: bool = True
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened in a workspace, as it stands in the logs.
 
     Attributes:

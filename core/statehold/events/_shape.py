@@ -67,12 +67,11 @@ class Shape:
             self.tree = compile_rows(self.name, (), [*plain, *nested])
         self._bytes = tuple(field.name for field in fields if field.field.type is DataType.BYTES)
         self._defaults = self._fixed_defaults(fields)
-        self._patterns = [
+        self._patterns: list[tuple[str, str, Callable[[Any], object]]] = [
             (field.name, field.pattern, compile_pattern(field.pattern, entity=self.name, field=field.name))
             for field in fields
             if field.pattern is not None
         ]
-        self._is_plain = not self._defaults and not self._patterns and not containers
         self._decoder: Callable[[bytes | msgspec.Raw], Value] = msgspec.msgpack.Decoder(
             self.rows.Value
         ).decode
@@ -107,7 +106,7 @@ class Shape:
         if type(given) is not dict:
             raise self._refusal("", "an object", given)
         if not self._bytes and not self._containers:
-            return self.check(self.tree.value(**given))
+            return self._complete(self.tree.value(**given))
         fields = dict(given)
         for name in self._bytes:
             if fields.get(name) is not None:
@@ -115,7 +114,7 @@ class Shape:
         for name, shape in self.containers.items():
             if fields.get(name) is not None:
                 fields[name] = self._each(name, fields[name], shape.from_json)
-        return self.check(self.tree.value(**fields))
+        return self._complete(self.tree.value(**fields))
 
     def changes_from_json(self, given: Mapping[str, Any]) -> dict[str, object]:
         """Return the fields of a change that a JSON object says, by attribute, None for those to clear."""
@@ -159,26 +158,22 @@ class Shape:
             SchemaError: a field does not match its pattern, or a nested value is wrong.
 
         """
-        if self._is_plain:
-            return value
-        filled: dict[str, object] = {
-            name: default for name, default in self._defaults.items() if getattr(value, name) is None
-        }
         if self._containers and type(value) is self.tree.Value:
-            for name, shape in self.containers.items():
-                if nested := getattr(value, name):
-                    filled[name] = self._each(name, nested, shape.made)
-        if filled:
-            value = msgspec.structs.replace(value, **filled)
-        for name, _, _ in self._patterns:
-            self._match(name, getattr(value, name))
-        return value
+            made = {
+                name: self._each(name, nested, shape.made)
+                for name, shape in self.containers.items()
+                if (nested := getattr(value, name))
+            }
+            if made:
+                value = msgspec.structs.replace(value, **made)
+        return self._complete(value)
 
     def check_changes(self, changes: dict[str, object]) -> dict[str, object]:
         """Return *changes*, having held them against all CHECKs."""
-        for name, _, _ in self._patterns:
-            if name in changes:
-                self._match(name, changes[name])
+        for name, pattern, is_found in self._patterns:
+            text = changes.get(name)
+            if text is not None and not is_found(text):
+                raise self._mismatch(name, pattern, text)
         return changes
 
     def made(self, value: Value | Mapping[str, Any]) -> Value:
@@ -189,10 +184,16 @@ class Shape:
             raise self._refusal("", f"a value of {self.name}", value)
         return self.check(value)
 
-    def _match(self, name: str, text: Any) -> None:
-        for field, pattern, found in self._patterns:
-            if field == name and text is not None and not found(text):
-                raise self._refusal(name, f"text that matches {pattern!r}", text)
+    def _complete(self, value: Value) -> Value:
+        """Return *value* with its defaults, having held its own fields against their CHECKs."""
+        for name, default in self._defaults.items():
+            if getattr(value, name) is None:
+                value = msgspec.structs.replace(value, **{name: default})
+        for name, pattern, is_found in self._patterns:
+            text = getattr(value, name)
+            if text is not None and not is_found(text):
+                raise self._mismatch(name, pattern, text)
+        return value
 
     def _each(self, name: str, given: Any, make: Callable[[Any], Value]) -> tuple[Value, ...]:
         many = given if isinstance(given, (list, tuple)) else (given,)
@@ -238,6 +239,9 @@ class Shape:
             if field.default is not None
         }
         return self.rows.changes(defaults)
+
+    def _mismatch(self, name: str, pattern: str, text: object) -> SchemaError:
+        return self._refusal(name, f"text that matches {pattern!r}", text)
 
     def _refusal(self, field: str, expected: str, got: object) -> SchemaError:
         where = f"field {field}: " if field else ""

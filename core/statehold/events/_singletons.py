@@ -22,11 +22,11 @@ class Singletons:
             record = self._ids.get(table)
         return record
 
-    def take(self, table: str) -> int:
-        """Return the id of a table's singletons, a new one if need be."""
+    def take(self, table: str, wanted: int | None = None) -> int:
+        """Return the id of a table's singletons: one that it has, *wanted*, or the next one."""
         while (record := self.find(table)) is None:
             row = self._load()
-            ids = {**self._ids, table: max(self._ids.values()) + 1}
+            ids = {**self._ids, table: wanted or max(self._ids.values()) + 1}
             change = (
                 PutIfAbsent(layout.META, layout.SINGLETONS, encode(ids))
                 if row is None

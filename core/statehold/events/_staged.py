@@ -25,7 +25,7 @@ _FIXED: Final = frozenset(("sys_QName", "sys_ID", "sys_ParentID", "sys_Container
 _NAMES: Final = {"sys_IsActive": "sys.IsActive"}
 
 
-class Insert(msgspec.Struct):
+class Insert(msgspec.Struct, gc=False):
     """A record that is to be made, or a document with what is nested in it."""
 
     workspace: int
@@ -33,7 +33,7 @@ class Insert(msgspec.Struct):
     value: Any
 
 
-class Change(msgspec.Struct):
+class Change(msgspec.Struct, gc=False):
     """Fields of a record that are to be set, by attribute."""
 
     workspace: int
@@ -78,7 +78,7 @@ def _required(shape: TableShape, name: str, got: object) -> SchemaError:
     )
 
 
-class _New(msgspec.Struct):
+class _New(msgspec.Struct, gc=False):
     """A new record and its real id; `parent` and `container` where it came nested in a document."""
 
     shape: TableShape

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from operator import attrgetter
 
 from statehold.events import _layout as layout
 from statehold.rows import Columns, encode
@@ -17,16 +18,17 @@ class Unique:
     A record of which a field is NULL, or that is not active, is in nobody's way.
     """
 
-    __slots__ = ("_prefix", "fields")
+    __slots__ = ("_prefix", "_values", "fields")
 
     def __init__(self, table: str, fields: tuple[str, ...]) -> None:
         # A version that writes them in another order finds the same rows.
         self.fields = tuple(sorted(fields))
+        self._values = attrgetter(*self.fields)
         self._prefix = (table, ",".join(self.fields))
 
     def values(self, value: Value) -> Columns | None:
         """Return the values of the fields in *value*, None if one is NULL."""
-        found: Columns = tuple([getattr(value, name) for name in self.fields])
+        found: Columns = self._values(value) if len(self.fields) > 1 else (self._values(value),)
         return None if None in found else found
 
     def values_of(self, fields: Mapping[str, object]) -> Columns | None:

@@ -222,8 +222,11 @@ class Unit(Pending):
             raise LogError(
                 f"expected an event of offsets {expected}, got one of {(event.offset, event.wlog_offset)}"
             )
-        made = [cud.id for cud in event.cuds if cud.is_new]
-        self._go_on(event, max([next_id, *(record + 1 for record in made)]))
+        for cud in event.cuds:
+            if cud.is_new and self.schemas[cud.table].is_singleton:
+                self.data.singletons.take(cud.table, cud.id)
+            next_id = max(next_id, cud.id + 1)
+        self._go_on(event, next_id)
 
     # Views
 

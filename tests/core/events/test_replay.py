@@ -162,3 +162,16 @@ def test_a_replay_counts_the_events(data, shop, ws, driver):
     target = PartitionData(driver.create("target"), 0)
     assert replay(data.reader(shop), target) == 1
     assert target.reader(shop).kind(ws) == "shop.ShopWS"
+
+
+def test_a_replayed_partition_finds_its_singletons(data, shop, ws, driver):
+    unit = data.begin(shop)
+    unit.insert(ws, shop["shop.Settings"].from_json({"Theme": "dark"}))
+    unit.append("shop.Other", ws, registered_at=1)
+    unit.commit()
+    target = PartitionData(driver.create("target"), 0)
+    replay(data.reader(shop), target)
+    reader = target.reader(shop)
+    assert reader.singleton(ws, shop["shop.Settings"]) == data.reader(shop).singleton(
+        ws, shop["shop.Settings"]
+    )
