@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 _SECTIONS = {
-    "Write": ("new", "check", "build"),
+    "Write": ("new", "stubs", "check", "build"),
     "Images": ("inspect", "verify"),
     "Operate": ("deploy", "apps", "matrix", "call", "activate", "rollback", "undeploy"),
+    "Run": ("serve", "exec", "token", "workspace"),
     "More": ("storages", "demo", "completion"),
 }
 

@@ -17,6 +17,7 @@ from statehold.cli._session import session
 
 if TYPE_CHECKING:
     from statehold.hosting import Host
+    from statehold.rows import RowDriver
 
 R = TypeVar("R")
 
@@ -28,24 +29,43 @@ class HostOptions:
     data: Path
     secrets: Path | None
     verbose: bool
+    rows: str | None = attrs.field(default=None, repr=False)
 
     @contextmanager
-    def open(self, out: Output, *, apps: Collection[str]) -> Iterator[Host]:
-        """Open the host with the named apps running, and close it again."""
+    def open(self, out: Output, *, apps: Collection[str] | None) -> Iterator[Host]:
+        """Open the host with the named apps running, or all with None, and close it again."""
         from statehold.hosting import Host  # noqa: PLC0415
 
         running = session().host
         if running is not None:
             yield running
             return
-        with _log("statehold", logging.DEBUG) if self.verbose else _log("statehold.host", None):
+        log = _log("statehold", logging.DEBUG) if self.verbose else _log("statehold.host", None)
+        with log, self._driver() as rows:
+            secrets = self.secrets or self.data / "secrets"
             with out.progress("starting the host"):
-                host = Host(self.data, secrets_folder=self.secrets or self.data / "secrets", apps=apps)
+                host = Host(self.data, secrets_folder=secrets, apps=apps, rows=rows)
             with host:
                 yield host
             # Freeing has warnings, too. After an error, that error says what was wrong.
             for warning in host.warnings:
                 out.warn(warning)
+
+    @contextmanager
+    def _driver(self) -> Iterator[RowDriver | None]:
+        """Give the driver of the rows; None for the host's own."""
+        if self.rows is None:
+            yield None
+            return
+        if not self.rows.startswith(("postgresql://", "postgres://")):
+            raise click.BadParameter(
+                f"{self.rows.partition(':')[0]!r}: expected postgresql://USER@HOST/DATABASE.",
+                param_hint="--rows",
+            )
+        from statehold.rows import PostgresDriver  # noqa: PLC0415
+
+        with PostgresDriver(self.rows) as driver:
+            yield driver
 
 
 @contextmanager
@@ -96,10 +116,26 @@ def host_command(function: Callable[..., R]) -> Callable[..., R]:
         show_envvar=True,
         help="The folder of secrets.  [default: `secrets` in the data folder]",
     )
+    @click.option(
+        "--rows",
+        metavar="URL",
+        envvar="STATEHOLD_ROWS",
+        show_envvar=True,
+        help="The database of what apps remember.  [default: SQLite files in the data folder]",
+    )
     @click.option("--verbose", "-v", is_flag=True, help="Show on stderr what host and storages log.")
     @common
     @wraps(function)
-    def command(out: Output, *args: Any, data: Path, secrets: Path | None, verbose: bool, **kwargs: Any) -> R:
-        return function(out, HostOptions(data=data, secrets=secrets, verbose=verbose), *args, **kwargs)
+    def command(
+        out: Output,
+        *args: Any,
+        data: Path,
+        secrets: Path | None,
+        rows: str | None,
+        verbose: bool,
+        **kwargs: Any,
+    ) -> R:
+        options = HostOptions(data=data, secrets=secrets, rows=rows, verbose=verbose)
+        return function(out, options, *args, **kwargs)
 
     return command

@@ -45,7 +45,8 @@ def _take(descriptor: int, folder: Path) -> None:
             holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
             raise HostError(
                 f"the data folder {folder} is in use by another host, process {holder or 'unknown'}",
-                hint="Stop that process, or name another data folder: a folder serves one host at a time",
+                hint="Stop that process, or name another data folder: a folder serves one host at a time. "
+                "Where it is a server, send it the image: statehold deploy IMAGE --to URL",
             ) from None
         raise HostError(
             f"the data folder {folder} cannot be locked: {error.strerror}",

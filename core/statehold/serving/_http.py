@@ -55,7 +55,9 @@ class HttpServer:
                 f"cannot listen at {address} port {port}: {error.strerror}",
                 hint="Take another port, or an address of this machine",
             ) from error
-        shown = f"[{address}]" if ":" in address else address
+        # Where it listens at every address, this is one of them.
+        reached = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
+        shown = f"[{reached}]" if ":" in reached else reached
         self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
             app,

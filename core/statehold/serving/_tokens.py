@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -36,22 +37,22 @@ class Tokens:
 
     Args:
         key: at least 32 bytes.
-        clock: the time that tokens begin and expire in.
+        clock: the time that tokens begin and expire in; without it, the machine's.
 
     """
 
-    def __init__(self, key: bytes, *, clock: Clock) -> None:
+    def __init__(self, key: bytes, *, clock: Clock | None = None) -> None:
         if len(key) < _KEY_BYTES:
             raise HostError(
                 f"the key of the tokens has {len(key)} bytes, expected at least {_KEY_BYTES}",
                 hint=f"Take {_KEY_FILE} away: the next start makes a new key, and all tokens are issued anew",
             )
         self._key = key
-        self._now = clock.now
+        self._now = time.time if clock is None else clock.now
         self._checked: dict[bytes, _Checked] = {}
 
     @classmethod
-    def open(cls, data_folder: Path, *, clock: Clock) -> Self:
+    def open(cls, data_folder: Path, *, clock: Clock | None = None) -> Self:
         """Return the tokens of a host, whose key is made in its data folder when it is first needed.
 
         Raises:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,19 +15,26 @@ from statehold_vsql import Severity
 @click.command("deploy")
 @click.argument("image", type=click.Path(exists=True, path_type=Path))
 @click.option("--beside", is_flag=True, help="Open it beside the current version, without making it current.")
+@click.option("--to", "url", metavar="URL", help="Send it to the server that runs there on this data folder.")
 @host_command
-def command(out: Output, options: HostOptions, *, image: Path, beside: bool) -> None:
+def command(out: Output, options: HostOptions, *, image: Path, beside: bool, url: str | None) -> None:
     """Deploy an IMAGE and make it current, in one step.
 
     IMAGE is a .shi file or an application's folder. It is verified and compiled, and its storages are
     opened, before it becomes current; whatever goes wrong, the version that runs goes on.
     """
+    from statehold.cli._sending import send_image  # noqa: PLC0415
     from statehold.cli._sources import read_image  # noqa: PLC0415
     from statehold.images import open_image  # noqa: PLC0415
     from statehold.sdk import CompileError, StateholdError  # noqa: PLC0415
 
     with open_image(image) as opened:
         app = opened.app
+    if url is not None:
+        with out.progress(f"deploying {app} to {url}"):
+            document = send_image(image, app, url, data=options.data, beside=beside)
+        _report(out, document, beside=beside)
+        return
     with options.open(out, apps=[app]) as host:
         try:
             with out.progress(f"deploying {app}") as tell:
@@ -39,10 +47,21 @@ def command(out: Output, options: HostOptions, *, image: Path, beside: bool) -> 
             raise StateholdError(
                 f"{app} cannot be deployed: its declarations have {plural(count, 'error')}"
             ) from error
-        state, count = version.state.value, len(version.partitions)
-    document = {"app": version.app, "version": version.name, "digest": version.digest, "state": state}
-    out.document({**document, "partitions": count, "warnings": version.warnings})
-    for warning in version.warnings:
+        document = {
+            "app": version.app,
+            "version": version.name,
+            "digest": version.digest,
+            "state": version.state.value,
+            "partitions": len(version.partitions),
+            "warnings": version.warnings,
+        }
+    _report(out, document, beside=beside)
+
+
+def _report(out: Output, document: dict[str, Any], *, beside: bool) -> None:
+    out.document(document)
+    for warning in document["warnings"]:
         out.warn(warning)
     where = "beside the current version" if beside else "current"
-    out.done(f"{version.app} {version.name} is {where}, {plural(count, 'partition')}")
+    count = plural(document["partitions"], "partition")
+    out.done(f"{document['app']} {document['version']} is {where}, {count}")

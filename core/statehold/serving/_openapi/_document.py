@@ -20,6 +20,16 @@ _ERROR: Final[Schema] = {
     },
     "required": ["message"],
 }
+_CONDITION: Final[Schema] = {
+    "title": "Condition",
+    "type": "object",
+    "properties": {
+        **{name: {} for name in ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte")},
+        "$in": {"type": "array"},
+    },
+    "additionalProperties": False,
+    "minProperties": 1,
+}
 
 
 def _parameter(name: str, schema: Schema, description: str, *, place: str = "query") -> Schema:
@@ -63,6 +73,6 @@ def openapi(appdef: AppDef, *, app: str, version: str, permitted: Permitted, tit
                     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
                 }
             },
-            "schemas": {"Error": _ERROR, **structures(appdef, used)},
+            "schemas": {"Error": _ERROR, "Condition": _CONDITION, **structures(appdef, used)},
         },
     }

@@ -6,7 +6,7 @@ from typing import Any, Final
 import attrs
 
 from statehold.serving._openapi._types import SYSTEM, Schema, of_field, reference
-from statehold_vsql import ExtensionKind
+from statehold_vsql import DataType, ExtensionKind
 from statehold_vsql.appdef import (
     ANY,
     AccessOperation,
@@ -31,6 +31,7 @@ _ERROR: Final = {"$ref": "#/components/responses/Error"}
 _FINAL: Final = (TableKind.ODOC, TableKind.ORECORD)
 _ROOTS: Final = (TableKind.CDOC, TableKind.WDOC)
 _ANYTHING: Final[Schema] = {"type": "object"}
+_CONTENTS: Final[Schema] = {"type": "string", "format": "binary"}
 
 
 @attrs.frozen
@@ -149,6 +150,7 @@ def _table(table: TableDef, permitted: Permitted) -> Iterator[Operation]:
                 },
                 own,
             )
+        yield from (_read_blob(path, table, field) for field in _blobs(table))
     if may[AccessOperation.INSERT] and table.kind in _ROOTS:
         yield Operation(
             path,
@@ -172,6 +174,7 @@ def _table(table: TableDef, permitted: Permitted) -> Iterator[Operation]:
                 "responses": changed,
             },
         )
+        yield from (_write_blob(path, table, field) for field in _blobs(table))
     if may[AccessOperation.DEACTIVATE]:
         yield Operation(
             f"{path}/{{record}}",
@@ -182,6 +185,37 @@ def _table(table: TableDef, permitted: Permitted) -> Iterator[Operation]:
                 "responses": changed,
             },
         )
+
+
+def _blobs(table: TableDef) -> list[str]:
+    return [field.name for field in table.fields if field.field.type is DataType.BLOB]
+
+
+def _read_blob(path: str, table: TableDef, field: str) -> Operation:
+    contents = {"description": "The contents.", "content": {"*/*": {"schema": _CONTENTS}}}
+    return Operation(
+        f"{path}/{{record}}/blobs/{field}",
+        "get",
+        {
+            **_about(f"readBlob.{field}", table.name, "", "Blobs"),
+            "parameters": [_WSID, _RECORD],
+            "responses": {"200": contents, "default": _ERROR},
+        },
+    )
+
+
+def _write_blob(path: str, table: TableDef, field: str) -> Operation:
+    more = {"blobID": {"type": "integer", "format": "int64"}, "size": {"type": "integer", "format": "int64"}}
+    return Operation(
+        f"{path}/{{record}}/blobs/{field}",
+        "put",
+        {
+            **_about(f"writeBlob.{field}", table.name, "", "Blobs"),
+            "parameters": [_WSID, _RECORD],
+            "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": _CONTENTS}}},
+            "responses": {"200": _json("It is stored.", _changed(more)), "default": _ERROR},
+        },
+    )
 
 
 def _changes(table: TableDef) -> Schema:
@@ -230,19 +264,7 @@ def _where(fields: tuple[FieldDef, ...], *, required: list[str] | None = None) -
 
 def _comparison(value: Schema) -> Schema:
     plain = {name: one for name, one in value.items() if name not in ("default", "description", "pattern")}
-    operators = dict.fromkeys(("$eq", "$ne", "$gt", "$gte", "$lt", "$lte"), plain)
-    conditions = {**operators, "$in": {"type": "array", "items": plain}}
-    return {
-        "anyOf": [
-            plain,
-            {
-                "type": "object",
-                "properties": conditions,
-                "additionalProperties": False,
-                "minProperties": 1,
-            },
-        ]
-    }
+    return {"anyOf": [plain, {"$ref": "#/components/schemas/Condition"}]}
 
 
 def _changed(more: Mapping[str, Schema]) -> Schema:
