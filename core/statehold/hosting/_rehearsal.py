@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 import attrs
 
@@ -28,6 +28,8 @@ from statehold.rows import MemoryDriver
 from statehold.sdk import Clock, DeployError, Provider
 from statehold_vsql.appdef import AppDef
 
+_VARIABLE: Final = "STATEHOLD_SECRET_"
+
 #: Returns the provider to open instead of that of a storage; its own, to leave it as it is.
 Casting = Callable[[PlannedStorage], Provider]
 
@@ -40,8 +42,9 @@ class Rehearsal:
     Args:
         image: an application's folder, or an image.
         folder: where plugins and the data of storages may lie.
-        environ: where parameters and secrets are looked up that the descriptor does not give.
+        secrets: the secrets by name; any other is made up.
         place: what stands before the paths of the image's files in tracebacks.
+        load_code: whether the code of extensions is loaded; without, none can be run.
 
     Attributes:
         app: `owner.app`.
@@ -57,13 +60,19 @@ class Rehearsal:
     """
 
     def __init__(
-        self, image: Path, *, folder: Path, environ: Mapping[str, str] | None = None, place: str = ""
+        self,
+        image: Path,
+        *,
+        folder: Path,
+        secrets: Mapping[str, str] | None = None,
+        place: str = "",
+        load_code: bool = True,
     ) -> None:
         self._folder = folder
         self._settings = HostSettings(
             data_folder=folder,
             secrets_folder=None,
-            environ=environ or {},
+            environ=_MadeUp(secrets or {}),
             free_timeout=1,
             pending_timeout=1,
             clock=SystemClock(),
@@ -77,18 +86,20 @@ class Rehearsal:
             plan, self.problems = preparer.plan(opened, lambda _: None)
             self._plan = attrs.evolve(plan, num_parts=1)
             self.context = attrs.evolve(engine_context(self._plan, opened), place=place)
-            self._unfit: DeployError | None = None
-            try:
-                self._plan.plugins.open_engines(self.context)
-            except DeployError as error:
-                self._unfit = error
-                self._plan.plugins.do_without_engines()
-            except BaseException:
-                self.close()
-                raise
+            self._unfit = self._load() if load_code else None
         self.app = plan.app
         self.appdef: AppDef = plan.appdef
         self.schemas: Schemas = plan.schemas
+
+    def _load(self) -> DeployError | None:
+        try:
+            self._plan.plugins.open_engines(self.context)
+        except DeployError as error:
+            return error
+        except BaseException:
+            self.close()
+            raise
+        return None
 
     def check_code(self) -> None:
         """Raise the DeployError for code that does not match its declarations, or cannot be loaded."""
@@ -119,6 +130,8 @@ class Rehearsal:
             )
             for planned in self._plan.storages:
                 opened[planned.name] = self._open(planned, cast(planned), opened, data, clock)
+            if self._unfit is not None:
+                self._plan.plugins.do_without_engines()
             partition = Partition(0, self._plan, opened, data, count_calls=False)
             yield partition
         finally:
@@ -175,3 +188,17 @@ class Rehearsal:
             logger=logger,
             where=where,
         )
+
+
+class _MadeUp(dict[str, str]):
+    """An environment in which every secret is given, those that nobody gave with a text of no meaning."""
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        super().__init__({f"{_VARIABLE}{name.upper()}": secret for name, secret in secrets.items()})
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or str(name).startswith(_VARIABLE)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        made_up = f"made-up-{name.removeprefix(_VARIABLE).lower()}" if name.startswith(_VARIABLE) else default
+        return super().get(name, made_up)
