@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Self
 
-from statehold.sdk import Intent, IStateStorage, Key, Value, fields
+from statehold.sdk import Intent, IStateStorage, Key, Value
+from statehold.sdk import fields as fields_of
 from statehold.state._slot import Slot
 
 
@@ -33,9 +35,14 @@ class ValueBuilder:
     def of(cls, slot: Slot, impl: IStateStorage, intent: Intent) -> Self:
         """Return a builder that builds *intent*."""
         existing = None if intent.is_new else intent.value
-        builder = cls(slot, impl, intent.key, existing, {} if existing else fields(intent.value))
+        builder = cls(slot, impl, intent.key, existing, {} if existing else fields_of(intent.value))
         builder._built = intent
         return builder
+
+    @property
+    def fields(self) -> Mapping[str, object]:
+        """What was put, by attribute: of an INSERT the fields of the value, of an UPDATE those that change."""
+        return MappingProxyType(self._fields)
 
     def put(self, **fields: object) -> None:
         """Set fields of the value; a SchemaError names what does not fit.

@@ -131,6 +131,12 @@ class State:
             for item in items:
                 yield slot, item
 
+    def asked(self) -> Iterator[tuple[Slot, ValueBuilder]]:
+        """Yield the pending intents as they were asked for, in the order in which they will be applied."""
+        for slot in sorted(self._pending, key=self.uses.order.__getitem__):
+            for builder in self._pending[slot]:
+                yield slot, builder
+
     def validate_intents(self) -> None:
         """Let every storage check what is pending; nothing is applied and nothing is forgotten."""
         for storage, items in self._batches(self._built()):

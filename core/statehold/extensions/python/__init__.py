@@ -7,6 +7,18 @@ from statehold.extensions.python._compile import RESERVED
 from statehold.extensions.python._engine import PythonEngine, open_python
 from statehold.extensions.python._helpers import Log
 from statehold.extensions.python._names import attribute_paths
+from statehold.extensions.python._runner import compile_runner
 from statehold.extensions.python._storage import Storage
+from statehold.extensions.python._taker import compile_taker
 
-__all__ = ["RESERVED", "Call", "Log", "PythonEngine", "Storage", "attribute_paths", "open_python"]
+__all__ = [
+    "RESERVED",
+    "Call",
+    "Log",
+    "PythonEngine",
+    "Storage",
+    "attribute_paths",
+    "compile_runner",
+    "compile_taker",
+    "open_python",
+]

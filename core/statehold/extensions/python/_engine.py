@@ -69,7 +69,7 @@ def open_python(context: EngineContext) -> PythonEngine:
         functions, unmatched = find_functions(context.appdef, code, imported)
         extensions = {str(name): extension for name, extension in context.appdef.extensions.items()}
         runs = {
-            name: compile_runner(context, code, extensions[name], function)
+            name: compile_runner(context, code.file, extensions[name], function)
             for name, function in functions.items()
         }
     except BaseException:

@@ -5,25 +5,27 @@ from typing import Any
 
 from statehold.extensions._engine import EngineContext, Use
 from statehold.extensions._errors import ExtensionError
-from statehold.extensions._failure import failure, place_of
+from statehold.extensions._failure import File, failure, place_of
 from statehold.extensions.python._compile import compile_call
-from statehold.loading import LoadedCode
 from statehold.sdk import StateholdError, Value, fields
 from statehold.state import State
 from statehold_vsql import ExtensionKind
-from statehold_vsql.appdef import ExtensionDef
+from statehold_vsql.appdef import ANY, ExtensionDef
 
 
 def compile_runner(
-    context: EngineContext, code: LoadedCode, extension: ExtensionDef, function: Callable[[Any], Any]
+    context: EngineContext, file: File, extension: ExtensionDef, function: Callable[[Any], Any]
 ) -> Callable[[State], None]:
-    """Return what runs the function of an extension in a state."""
+    """Return what runs the function of an extension in a state.
+
+    *file* turns the file names of tracebacks into paths in the image.
+    """
     name = str(extension.name)
     who = f"{extension.kind} {name}"
     uses = context.uses.get(name, ())
     make_call = compile_call(context.appdef, extension, uses)
     give = _giver(extension, next((use for use in uses if use.storage == "sys.Result"), None))
-    file, redact = code.file, context.redact
+    redact = context.redact
 
     def run(state: State) -> None:
         try:
@@ -70,8 +72,12 @@ def _giver(extension: ExtensionDef, result: Use | None) -> Callable[[State, Any]
         return refuse_all
     key = result.rows.key
 
+    is_any = extension.returns == ANY
+
     def give_one(state: State, returned: Any) -> None:
-        if isinstance(returned, Value):
+        if is_any:
+            returned = {"Value": returned}
+        elif isinstance(returned, Value):
             returned = fields(returned)
         elif not isinstance(returned, Mapping):
             raise refuse(returned)
