@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from statehold.events import Event, EventsError, PartitionData, Unit
-from statehold.hosting import App
+from statehold.events import Event, EventsError, Unit
+from statehold.hosting import App, AppVersion, Partition
 from statehold.processing._errors import BusyError, ProcessingError
 from statehold.processing._failure import explained
 from statehold.processing._lane import Pending
@@ -26,7 +26,7 @@ class Batches:
 
     Args:
         app: the app.
-        data: the partition's data.
+        number: the number of the partition.
         bench: makes what work is done with, of a borrowed partition and its version.
         committed: hears of the events that were committed.
         logger: where failures go that no caller hears of.
@@ -36,15 +36,14 @@ class Batches:
     def __init__(
         self,
         app: App,
-        data: PartitionData,
+        number: int,
         *,
-        bench: Callable[..., Bench],
+        bench: Callable[[Partition, AppVersion], Bench],
         committed: Callable[[Parts, Sequence[Event], int, float], None],
         logger: logging.Logger,
     ) -> None:
         self._app = app
-        self._data = data
-        self._writing = app.data.writing[data.number]
+        self._number = number
         self._bench = bench
         self._committed = committed
         self._logger = logger
@@ -52,8 +51,8 @@ class Batches:
     def run(self, batch: list[Pending]) -> list[Pending]:
         """Do a batch, finish each of its pieces, and return those left for the next one."""
         try:
-            borrowed = self._app.borrow(self._data.number)
-            with borrowed as partition, self._writing:
+            borrowed = self._app.borrow(self._number)
+            with borrowed as partition, partition.writing:
                 return self._run(batch, self._bench(partition, borrowed.version))
         except BaseException as error:
             told: BaseException = error
@@ -70,7 +69,7 @@ class Batches:
             return []
 
     def _run(self, batch: list[Pending], bench: Bench) -> list[Pending]:
-        unit = self._data.begin(bench.parts.schemas)
+        unit = bench.partition.data.begin(bench.parts.schemas)
         finished: list[_Finished] = []
         failed: list[tuple[Pending, ProcessingError]] = []
         left: list[Pending] = []
@@ -115,7 +114,9 @@ class Batches:
             self._committed(bench.parts, events, len(finished), time.perf_counter() - began)
         for pending, done in finished:
             if done.states:
-                problem = bench.outbox.settle(done.outbox, done.states, bench.parts.schemas)
+                problem = bench.outbox.settle(
+                    bench.partition.data, done.outbox, done.states, bench.parts.schemas
+                )
                 if problem:
                     done.answer = msgspec.structs.replace(done.answer, problem=problem)
             pending.finish(done.answer)

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import attrs
 
-from statehold.events import Reader, TableShape
+from statehold.events import TableShape
 from statehold.processing import _columns as columns
 from statehold.processing._errors import NotAllowedError, RequestError, UnknownError
 from statehold.processing._gate import Entry
@@ -22,7 +22,6 @@ _ACTIVE: Final = "sys.IsActive"
 
 def read_document(
     bench: Bench,
-    reader: Reader,
     request: Request,
     name: str,
     record: int | None,
@@ -35,16 +34,16 @@ def read_document(
         ProcessingError: it was refused, or there is none.
 
     """
-    shape, entry, constraints = _enter(bench, reader, request, name, given)
+    shape, entry, constraints = _enter(bench, request, name, given)
     if constraints.order or constraints.where or constraints.skip or constraints.limit is not None:
         raise RequestError(f"one record of {name} is read: only include and keys say anything", qname=name)
-    permission, renderer = _renderer(bench, reader, entry, shape, constraints)
+    permission, renderer = _renderer(bench, entry, shape, constraints)
     if record is None:
         if not shape.is_singleton:
             raise NotAllowedError(f"{name} is no singleton: its records are read by their ids", qname=name)
-        value = reader.singleton(request.workspace, shape)
+        value = bench.reader.singleton(request.workspace, shape)
     else:
-        value = reader.record(request.workspace, record, shape)
+        value = bench.reader.record(request.workspace, record, shape)
     if value is None or value.sys_QName != name:  # type: ignore[attr-defined]
         which = "record" if record is None else str(record)
         raise UnknownError(f"there is no {name} {which} in workspace {request.workspace}", qname=name)
@@ -53,7 +52,6 @@ def read_document(
 
 def read_documents(
     bench: Bench,
-    reader: Reader,
     request: Request,
     name: str,
     *,
@@ -69,14 +67,14 @@ def read_documents(
         ProcessingError: it was refused.
 
     """
-    shape, entry, constraints = _enter(bench, reader, request, name, given)
+    shape, entry, constraints = _enter(bench, request, name, given)
     if not shape.is_listed:
         raise NotAllowedError(
             f"{name} is a {shape.kind}: only the records of a CDoc table can be listed",
             qname=name,
             hint="Let a projector fill a view",
         )
-    permission, renderer = _renderer(bench, reader, entry, shape, constraints)
+    permission, renderer = _renderer(bench, entry, shape, constraints)
     only_active = all(one.field != _ACTIVE for one in constraints.where)
     if orders_like(constraints.order, ["sys.ID"]):
         constraints = attrs.evolve(constraints, order=())
@@ -89,7 +87,7 @@ def read_documents(
         most=bench.settings.max_results,
     )
     if not selector.is_full:
-        for value in reader.documents(request.workspace, shape):
+        for value in bench.reader.documents(request.workspace, shape):
             if only_active and value.sys_IsActive is False:  # type: ignore[attr-defined]
                 continue
             selector.take(value)
@@ -100,14 +98,14 @@ def read_documents(
 
 
 def _enter(
-    bench: Bench, reader: Reader, request: Request, name: str, given: Mapping[str, Any] | None
+    bench: Bench, request: Request, name: str, given: Mapping[str, Any] | None
 ) -> tuple[TableShape, Entry, Constraints]:
     shape = table(bench.parts, name)
-    return shape, bench.gate.enter(bench.parts, reader, request), parse_constraints(given)
+    return shape, bench.gate.enter(bench.parts, bench.reader, request), parse_constraints(given)
 
 
 def _renderer(
-    bench: Bench, reader: Reader, entry: Entry, shape: TableShape, constraints: Constraints
+    bench: Bench, entry: Entry, shape: TableShape, constraints: Constraints
 ) -> tuple[Permission, Renderer]:
     wanted = {path[0] for path in (*constraints.keys, *constraints.include)}
     wanted.update(one.field for one in constraints.order)
@@ -119,7 +117,7 @@ def _renderer(
     for path in constraints.keys:
         known.get("keys", path[0])
     renderer = Renderer(
-        reader,
+        bench.reader,
         entry.request.workspace,
         include=tree(constraints.include),
         keys=tree(constraints.keys),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import TracebackType
 from typing import Any, Final
 
 import attrs
@@ -71,6 +72,24 @@ def failure(error: BaseException) -> Failure:
     if isinstance(status, int):
         return Failure(status=status, message=str(error))
     return failure(explained(error, ""))
+
+
+class Explaining:
+    """Raises what goes wrong inside of the block, met while doing *what*, as an error of a request."""
+
+    __slots__ = ("_what",)
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, ProcessingError):
+            raise explained(error, self._what) from error
 
 
 def explained(error: Exception, what: str) -> ProcessingError:

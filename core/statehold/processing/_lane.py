@@ -9,7 +9,7 @@ from typing import Any, Final
 from statehold.processing._errors import BusyError, ClosedError
 
 Then = Callable[[Any], None]
-Start = Callable[[Callable[[], None]], None]
+Start = Callable[[Callable[[], None]], object]
 
 #: The most seconds that a batch waits for those to come back whom the batch before has answered.
 _PATIENCE: Final = 0.001

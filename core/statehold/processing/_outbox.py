@@ -32,10 +32,16 @@ class Outbox:
     It is written in the same commit as what it belongs to, done after it, and then removed. What a host that
     was killed has left is done by the next one: so each is done at least once. What fails stays, and is
     tried again from time to time, with no order among what failed.
+
+    Args:
+        where: the partition, for messages.
+        logger: where failures are told.
+        failed: called when something failed: `again` is to be called later.
+
     """
 
-    def __init__(self, data: PartitionData, where: str, logger: logging.Logger) -> None:
-        self._data = data
+    def __init__(self, where: str, logger: logging.Logger, *, failed: Callable[[], None]) -> None:
+        self._failed = failed
         self._where = where
         self._logger = logger
         self._lock = threading.Lock()
@@ -61,7 +67,9 @@ class Outbox:
         unit.put_outbox(number, msgspec.msgpack.encode(entries))
         return number
 
-    def settle(self, number: int | None, states: Sequence[State], schemas: Schemas) -> str:
+    def settle(
+        self, data: PartitionData, number: int | None, states: Sequence[State], schemas: Schemas
+    ) -> str:
         """Do what *states* have to do, after the commit; return what failed, empty if nothing did."""
         problem = ""
         for state in states:
@@ -71,7 +79,7 @@ class Outbox:
                 problem = f"{state.name}: {_said(error)}"
                 self._logger.warning("%s: %s", self._where, problem)
         if number is not None:
-            self._end(number, problem, schemas)
+            self._end(data, number, problem, schemas)
         return problem
 
     def forget(self, number: int | None) -> None:
@@ -81,42 +89,43 @@ class Outbox:
 
     def again(self, partition: Partition, schemas: Schemas) -> bool:
         """Do what is there and not under way; return whether nothing is left."""
-        reader = self._data.reader(schemas)
-        for number, data in list(reader.outbox()):
+        data = partition.data
+        for number, row in list(data.reader(schemas).outbox()):
             with self._lock:
                 if number in self._under_way:
                     continue
                 self._under_way.add(number)
             problem = ""
             try:
-                for entry in msgspec.msgpack.decode(data, type=list[_Entry]):
-                    self._do(partition, entry, lambda: self._data.begin(schemas))
+                for entry in msgspec.msgpack.decode(row, type=list[_Entry]):
+                    self._do(partition, entry, data.begin(schemas))
             except Exception as error:  # noqa: BLE001 - it stays, and the next one has its chance
                 problem = _said(error)
                 if number not in self.problems:
                     self._logger.error("%s: what is left to be done failed: %s", self._where, problem)  # noqa: TRY400
-            self._end(number, problem, schemas)
+            self._end(data, number, problem, schemas)
         return not self.problems
 
-    def _do(self, partition: Partition, entry: _Entry, begin: Callable[[], Unit]) -> None:
+    @staticmethod
+    def _do(partition: Partition, entry: _Entry, unit: Unit) -> None:
         runner = partition.extension(entry.extension)
         call = CallContext(
             scope=Scope(entry.scope),
             workspace=entry.workspace,
             extension=entry.extension,
-            unit=begin(),
+            unit=unit,
             offset=entry.offset,
         )
         state = runner.state(call)
         state.restore(entry.intents)
         state.settle()
 
-    def _end(self, number: int, problem: str, schemas: Schemas) -> None:
+    def _end(self, data: PartitionData, number: int, problem: str, schemas: Schemas) -> None:
         if problem:
             self.problems[number] = problem
         else:
             try:
-                unit = self._data.begin(schemas)
+                unit = data.begin(schemas)
                 unit.remove_outbox(number)
                 unit.commit()
                 self.problems.pop(number, None)
@@ -125,6 +134,8 @@ class Outbox:
                 self.problems[number] = _said(error)
         with self._lock:
             self._under_way.discard(number)
+        if number in self.problems:
+            self._failed()
 
     def _number(self, unit: Unit) -> int:
         if self._next is None:

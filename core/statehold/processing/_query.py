@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from statehold.events import Reader
 from statehold.processing import _columns as columns
 from statehold.processing._errors import RequestError, ResponseError, TooSlowError
 from statehold.processing._failure import explained
@@ -60,7 +59,6 @@ class _Taker:
 
 def run_query(
     bench: Bench,
-    reader: Reader,
     request: Request,
     name: str,
     args: Mapping[str, Any] | None,
@@ -78,10 +76,10 @@ def run_query(
     end = time.perf_counter() + timeout
     parts = bench.parts
     called = parts.find(ExtensionKind.QUERY, name)
-    entry = bench.gate.enter(parts, reader, request)
+    entry = bench.gate.enter(parts, bench.reader, request)
     bench.gate.check(parts, entry, AccessOperation.EXECUTE, name)
     argument = called.argument.from_json(args, "args")
-    selector = _selector(bench, reader, entry, called, constraints=parse_constraints(given), sink=sink)
+    selector = _selector(bench, entry, called, constraints=parse_constraints(given), sink=sink)
     if selector.is_full:
         return 0
     responses: list[tuple[int, str]] = []
@@ -90,7 +88,7 @@ def run_query(
         scope=Scope.QUERIES,
         workspace=request.workspace,
         extension=name,
-        unit=reader,
+        unit=bench.reader,
         argument=argument,
         origin=request.origin,
         principal=request.principal,
@@ -116,7 +114,6 @@ def run_query(
 
 def _selector(
     bench: Bench,
-    reader: Reader,
     entry: Entry,
     called: Called,
     *,
@@ -127,7 +124,7 @@ def _selector(
     render: Callable[[Any], Any] = _as_is
     if constraints.include or constraints.keys:
         renderer = Renderer(
-            reader,
+            bench.reader,
             entry.request.workspace,
             include=tree(constraints.include),
             keys=tree(constraints.keys),

@@ -43,3 +43,7 @@ class Settings:
     workers: int = 4
     buckets: int = 100_000
     drain: float = 10.0
+
+    def pause(self, attempts: int) -> float:
+        """Return how long to wait after so many failures in a row."""
+        return min(self.first_pause * 2.0 ** min(attempts, 60), self.longest_pause)

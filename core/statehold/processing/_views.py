@@ -7,7 +7,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from statehold.events import Reader, ViewShape
+from statehold.events import ViewShape
 from statehold.processing import _columns as columns
 from statehold.processing._errors import RequestError, UnknownError
 from statehold.processing._rendering import picked, tree
@@ -24,7 +24,6 @@ _MOST: Final = 1000
 
 def read_view(
     bench: Bench,
-    reader: Reader,
     request: Request,
     name: str,
     *,
@@ -43,7 +42,7 @@ def read_view(
     shape = parts.schemas.find(name)
     if not isinstance(shape, ViewShape):
         raise UnknownError(f"{parts.version.app} has no view {name!r:.200}", qname=name[:200])
-    entry = bench.gate.enter(parts, reader, request)
+    entry = bench.gate.enter(parts, bench.reader, request)
     constraints = parse_constraints(given)
     wanted = {path[0] for path in constraints.keys}
     wanted.update(one.field for one in constraints.order)
@@ -69,7 +68,7 @@ def read_view(
     for prefix, start, stop in prefixes:
         if selector.is_full:
             break
-        for row in reader.read_view(prefix, start=start, stop=stop, reverse=bool(reverse)):
+        for row in bench.reader.read_view(prefix, start=start, stop=stop, reverse=bool(reverse)):
             selector.take(row)
             if selector.is_full:
                 break

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import attrs
 
-from statehold.events import Event, Unit
+from statehold.events import Event, Reader, Unit
 from statehold.hosting import Partition
 from statehold.processing._answers import CommandAnswer
 from statehold.processing._gate import Gate
@@ -26,6 +26,7 @@ class Bench:
     outbox: Outbox
     settings: Settings
     clock: Clock
+    reader: Reader
 
     def now(self) -> int:
         """Return the milliseconds since 1970."""

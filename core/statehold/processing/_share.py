@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import msgspec
+
+from statehold.events import WorkspaceError
+from statehold.hosting import App, AppData, AppVersion
+from statehold.processing._answers import JobStatus, Lag
+from statehold.processing._errors import UnknownError
+from statehold.processing._jobs import Job, job_row
+from statehold.processing._kit import Kit
+from statehold.processing._parts import Parts
+from statehold.processing._projector import Projector
+from statehold.processing._schedule import Schedule
+from statehold.processing._slice import Slice
+from statehold.rows import Put
+from statehold.sdk import HostError
+
+
+class Share:
+    """A running app, as the runtime runs it: its partitions and its jobs.
+
+    Attributes:
+        app: the app.
+        data: what it remembers. An app that is taken away and deployed again has a new one, and a new share.
+        slices: its partitions, by number.
+        moved: called when a projector has moved on.
+        is_closed: whether it takes no more requests.
+
+    """
+
+    def __init__(self, app: App, kit: Kit, *, background: bool, moved: Callable[[], None]) -> None:
+        self.app = app
+        self.data: AppData = app.data
+        self.moved = moved
+        self.is_closed = False
+        self._kit = kit
+        self._background = background
+        self._parts: Parts | None = None
+        self._jobs: dict[tuple[str, int], Job] = {}
+        self._refreshing = threading.Lock()
+        self.slices = tuple(Slice(self, data.number, kit) for data in self.data.partitions)
+
+    def slice_of(self, workspace: int) -> Slice:
+        """Return the partition that a workspace lies in."""
+        return self.slices[workspace % len(self.slices)]
+
+    def parts(self, version: AppVersion) -> Parts:
+        """Return what is compiled of a version."""
+        parts = self._parts
+        if parts is None or parts.version is not version:
+            parts = self._parts = Parts(version)
+        return parts
+
+    def refresh(self) -> None:
+        """Go on with the current version: its projectors, its jobs, and what is left to do."""
+        with self._refreshing, suppress(HostError):
+            if self.is_closed:
+                return
+            with self.app.borrow() as _:
+                parts = self.parts(self.app.current)
+                for one in self.slices:
+                    one.refresh(parts, background=self._background)
+                if self._background:
+                    self._refresh_jobs(parts)
+
+    def last_offset(self, number: int) -> int:
+        """Return the offset of the last event in the log of a partition; while nobody else appends to it."""
+        with self.data.writing[number]:
+            return self.data.partitions[number].next_offset() - 1
+
+    def read_job(self, name: str, workspace: int) -> float | None:
+        """Return when a job was due last, in seconds since 1970; None for never."""
+        row = self.data.store.get(*job_row(name, workspace))
+        return None if row is None else msgspec.msgpack.decode(row, type=float)
+
+    def write_job(self, name: str, workspace: int, due: float) -> None:
+        """Remember when a job was due last."""
+        self.data.store.write([Put(*job_row(name, workspace), msgspec.msgpack.encode(due))])
+
+    def job(self, name: str, workspace: int) -> Job:
+        """Return a job in a workspace.
+
+        Raises:
+            UnknownError: there is none.
+
+        """
+        job = self._jobs.get((name, workspace))
+        if job is None:
+            raise UnknownError(f"{self.app.name} runs no job {name!r} in workspace {workspace}", qname=name)
+        return job
+
+    def jobs(self) -> Iterator[JobStatus]:
+        """Yield every job."""
+        for job in list(self._jobs.values()):
+            yield job.status
+
+    def lags(self) -> Iterator[Lag]:
+        """Yield how far each projector is behind, in each partition."""
+        with suppress(HostError), self.app.borrow():
+            parts = self.parts(self.app.current)
+            for one in self.slices:
+                yield from one.lags(parts)
+
+    def goals(self) -> Iterator[tuple[Projector, int]]:
+        """Yield each projector with the offset of the last event there is."""
+        for one in self.slices:
+            for projector in list(one.projectors.values()):
+                yield projector, one.head
+
+    def stop(self) -> None:
+        """Take no more requests, and let projectors and jobs end."""
+        with self._refreshing:
+            self.is_closed = True
+            for job in self._jobs.values():
+                job.stop()
+            for one in self.slices:
+                one.stop()
+            self._parts = None
+
+    def close(self, end: float) -> list[str]:
+        """Wait until *end*, by `time.monotonic`, for what is under way; return the partitions that hang."""
+        self.stop()
+        return [one.where for one in self.slices if not one.lane.close(max(0.0, end - time.monotonic()))]
+
+    def _refresh_jobs(self, parts: Parts) -> None:
+        wanted: dict[tuple[str, int], str] = {}
+        for workspace in range(1, parts.version.app_workspaces + 1):
+            members = parts.schemas.members.get(self._kind(parts, workspace), frozenset())
+            wanted.update(
+                ((name, workspace), job.schedule)
+                for name, job in parts.jobs.items()
+                if job.schedule is not None and name in members
+            )
+        for place, job in list(self._jobs.items()):
+            if wanted.get(place) != job.schedule.text:
+                self._jobs.pop(place).stop()
+        for place, schedule in wanted.items():
+            if place not in self._jobs:
+                self._jobs[place] = Job(self, *place, Schedule(schedule), self._kit)
+                self._jobs[place].start()
+
+    def _kind(self, parts: Parts, workspace: int) -> str:
+        data = self.data.partitions[workspace % len(self.slices)]
+        try:
+            return data.reader(parts.schemas).kind(workspace)
+        except WorkspaceError:
+            return ""

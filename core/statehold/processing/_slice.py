@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from statehold.events import Event
+from statehold.hosting import AppVersion, Partition
+from statehold.processing._answers import Lag
+from statehold.processing._batches import Batches
+from statehold.processing._errors import ClosedError
+from statehold.processing._gate import Gate
+from statehold.processing._kit import Kit
+from statehold.processing._lane import Lane
+from statehold.processing._outbox import Outbox
+from statehold.processing._parts import Parts
+from statehold.processing._projector import Projector
+from statehold.processing._timer import Alarm
+from statehold.processing._work import Bench
+from statehold.processing._writing import ClearOutbox
+
+if TYPE_CHECKING:
+    from statehold.processing._share import Share
+
+
+class Slice:
+    """One partition of a running app: its lane of commands, its projectors, its outbox.
+
+    Attributes:
+        app: the app's name.
+        number: the number of the partition.
+        where: both, for messages.
+        lane: where commands wait for their turn.
+        head: the offset of the last event in the log.
+        projectors: the asynchronous projectors, by name.
+
+    """
+
+    def __init__(self, share: Share, number: int, kit: Kit) -> None:
+        self.app = share.app.name
+        self.number = number
+        self.where = f"partition {number} of {self.app}"
+        self.head = share.last_offset(number)
+        self.projectors: dict[str, Projector] = {}
+        self.outbox = Outbox(self.where, kit.logger, failed=self._outbox_failed)
+        self._lock = threading.Lock()
+        self._attempts = 0
+        self._retry: Alarm | None = None
+        self._share = share
+        self._data = share.data.partitions[number]
+        self._kit = kit
+        self._gate = Gate(self.app, buckets=kit.settings.buckets, clock=kit.clock, meter=kit.meter)
+        self._bench: Bench | None = None
+        batches = Batches(share.app, number, bench=self.bench, committed=self._committed, logger=kit.logger)
+        self.lane = Lane(self.where, batches.run, start=kit.start_lane, most=kit.settings.max_batch)
+
+    @contextmanager
+    def borrow(self) -> Iterator[Bench]:
+        """Keep the current version open while the block runs, and give what to work with."""
+        borrowed = self._share.app.borrow(self.number)
+        with borrowed as partition:
+            yield self.bench(partition, borrowed.version)
+
+    def bench(self, partition: Partition, version: AppVersion) -> Bench:
+        """Return what work is done with."""
+        bench = self._bench
+        if bench is None or bench.partition is not partition:
+            bench = self._bench = Bench(
+                app=self.app,
+                partition=partition,
+                parts=self._share.parts(version),
+                gate=self._gate,
+                outbox=self.outbox,
+                settings=self._kit.settings,
+                clock=self._kit.clock,
+                reader=partition.data.reader(partition.schemas),
+            )
+        return bench
+
+    def refresh(self, parts: Parts, *, background: bool) -> None:
+        """Go on with the current version: its projectors, and what is left to do."""
+        self._bench = None
+        if any(True for _ in self._data.reader(parts.schemas).outbox()):
+            self.clear_outbox()
+        wanted = parts.projectors if background else {}
+        for name in [name for name in self.projectors if name not in wanted]:
+            self.projectors.pop(name).stop()
+        for name in wanted:
+            if name not in self.projectors:
+                self.projectors[name] = Projector(self, name, self._kit, moved=self._share.moved)
+            self.projectors[name].wake(at_once=True)
+
+    def clear_outbox(self) -> None:
+        """Do what is left in the outbox before any further command; again later if it fails."""
+        with self._lock:
+            self._retry = None
+        with suppress(ClosedError):
+            self.lane.submit(ClearOutbox(), self._cleared)
+
+    def stop(self) -> None:
+        """Let projectors end."""
+        for projector in self.projectors.values():
+            projector.stop()
+
+    def lags(self, parts: Parts) -> Iterator[Lag]:
+        """Yield how far each projector is behind."""
+        reader = self._data.reader(parts.schemas)
+        now = self._kit.clock.now()
+        for projector in list(self.projectors.values()):
+            offset = projector.offset
+            if offset is None:
+                offset = reader.projector_offset(projector.name)
+            events = max(0, self.head - offset)
+            first = next(iter(reader.plog(offset + 1, limit=1)), None) if events else None
+            yield Lag(
+                app=self.app,
+                partition=self.number,
+                projector=projector.name,
+                offset=offset,
+                events=events,
+                seconds=max(0.0, now - first.registered_at / 1000) if first is not None else 0.0,
+                problem=projector.problem,
+                attempts=projector.attempts,
+            )
+
+    def _committed(self, parts: Parts, events: Sequence[Event], commands: int, seconds: float) -> None:
+        before, self.head = self.head, events[-1].offset
+        self._kit.meter.batch(self.app, self.number, commands, seconds)
+        for event in events:
+            if event.cuds and any(cud.table == "sys.WorkspaceDescriptor" for cud in event.cuds):
+                self._gate.forget_owner(event.workspace)
+        for projector in self.projectors.values():
+            self._wake(projector, parts, before, events)
+
+    def _wake(self, projector: Projector, parts: Parts, before: int, events: Sequence[Event]) -> None:
+        if not projector.is_busy and projector.name in parts.projectors:
+            wakes, kinds = parts.triggers.wakes, self._data.kind
+            woken = any(wakes(projector.name, event, kinds(event.workspace) or "") for event in events)
+            if not woken and projector.passed(before, events[-1]):
+                return
+        projector.wake()
+
+    def _outbox_failed(self) -> None:
+        with self._lock:
+            if self._retry is None and not self._share.is_closed:
+                self._retry = self._kit.timer.after(
+                    self._kit.settings.pause(self._attempts), self.clear_outbox
+                )
+                self._attempts += 1
+
+    def _cleared(self, _: object) -> None:
+        if not self.outbox.problems:
+            self._attempts = 0
