@@ -20,6 +20,12 @@ def _load(name: str) -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="session")
+def bills() -> str:
+    """Return the declarations of an app that the storages of entities and events are tested with."""
+    return Path(__file__).with_name("bills.vsql").read_text(encoding="utf-8")
+
+
 _load("servers")
 _load("federation")
 

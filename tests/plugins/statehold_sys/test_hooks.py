@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
 import pluggy
 import pytest
 
-from statehold.sdk import Hooks, Provider
-from statehold_sys import app_secret, ephemeral, hooks, http, logger, send_mail
+from statehold.sdk import Hooks, Provider, Rank
+from statehold_sys import ephemeral, hooks
 
 
 def test_the_package_sys_comes_with_its_declarations_and_contracts() -> None:
@@ -20,14 +24,41 @@ def test_the_package_sys_comes_with_its_declarations_and_contracts() -> None:
     assert len(contracts) == 17
 
 
-@pytest.mark.parametrize(
-    "provider",
-    [app_secret.provider, http.provider, logger.provider, send_mail.provider],
-    ids=lambda p: p.name,
-)
-def test_a_provider_keeps_its_contract(provider: Provider) -> None:
+PROVIDERS = {
+    entry.name: entry
+    for entry in entry_points(group="statehold.storages")
+    if entry.value.startswith("statehold_sys.") and entry.name != "Ephemeral"
+}
+
+
+def test_every_storage_of_the_package_has_a_provider() -> None:
+    """All seventeen, each as an entry point of its own."""
+    assert PROVIDERS.keys() == hooks.CONTRACTS.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_a_provider_keeps_its_contract(name: str) -> None:
     """What declarations are checked against without loading code is what the code offers."""
-    assert provider.contract == hooks.CONTRACTS[provider.name]
+    provider: Provider = PROVIDERS[name].load()
+    assert provider.name == name
+    assert provider.contract == hooks.CONTRACTS[name]
+
+
+def test_what_stands_on_the_row_store_or_answers_comes_first_and_what_reaches_outside_last() -> None:
+    """All others apply in between."""
+    ranks = {name: entry.load().rank for name, entry in PROVIDERS.items()}
+    assert {name for name in ranks if ranks[name] is Rank.ROWS} == {"Record", "Response", "Result", "View"}
+    assert {name for name in ranks if ranks[name] is Rank.EFFECT} == {"Logger", "SendMail"}
+
+
+@pytest.mark.parametrize(
+    "module", ["http", "send_mail", "ephemeral", "federation_command", "federation_blob"]
+)
+def test_a_provider_loads_what_is_heavy_when_it_is_opened(module: str) -> None:
+    """Checking declarations takes no HTTP client, no mail and no cache along."""
+    code = f"import sys, statehold_sys.{module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"httpx", "smtplib", "cachebox", "statehold.events"} & set(loaded.stdout.split())
 
 
 def test_ephemeral_fits_any_declaration() -> None:
