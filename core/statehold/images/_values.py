@@ -3,6 +3,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -38,8 +39,18 @@ class Values:
     secrets: Mapping[QName, Secret] = attrs.field(repr=_names)
 
     def secrets_of(self, package: str) -> Mapping[str, Secret]:
-        """Return the secrets of *package* by their names in it."""
-        return {name.name: secret for name, secret in self.secrets.items() if name.package == package}
+        """Return the secrets of *package* by their names in it.
+
+        The storages of `sys` serve all packages: they get the secrets of the whole app, as `package.name`,
+        and by the name alone where only one package has it.
+        """
+        if package != "sys":
+            return {name.name: secret for name, secret in self.secrets.items() if name.package == package}
+        names = Counter(name.name for name in self.secrets)
+        return {
+            **{name.name: secret for name, secret in self.secrets.items() if names[name.name] == 1},
+            **{str(name): secret for name, secret in self.secrets.items()},
+        }
 
     def redactor(self) -> Redactor:
         """Return a filter for log handlers that takes the secret values out of every record."""

@@ -262,3 +262,16 @@ def test_no_error_and_no_text_shows_a_secret(
         shown = f"{values} {values!r}"
     for form in (secret, repr(secret)[1:-1]):
         assert form not in shown
+
+
+def test_the_storages_of_sys_get_the_secrets_of_the_whole_app(tmp_path: Path) -> None:
+    for name in ("a.Door", "b.Door", "b.Key"):
+        (tmp_path / name).write_text(f"of {name}")
+    names = [parameter(name, secret=True) for name in ("a.Door", "b.Door", "b.Key")]
+    found = resolve(*names, secrets=tmp_path).secrets_of("sys")
+    assert {name: secret.reveal() for name, secret in found.items()} == {
+        "a.Door": "of a.Door",
+        "b.Door": "of b.Door",
+        "b.Key": "of b.Key",
+        "Key": "of b.Key",
+    }
