@@ -18,12 +18,6 @@ version = "1"
 [project.entry-points."statehold.storages"]
 Scada = "scada:provider"
 """
-REST = """
-WORKSPACE BillsWS (
-  DESCRIPTOR BillsDescriptor ();
-  EXTENSION ENGINE PYTHON (QUERY Readings STATE(Scada) RETURNS void;);
-);
-"""
 PLUGIN = """
 from statehold.sdk import Provider
 
@@ -41,19 +35,24 @@ provider = Provider(name="Scada", open=Scada, operations=["GET", "INSERT"])
 """
 
 
-def test_the_declaration_it_shows_gives_the_error_it_shows(tmp_path):
-    box = re.findall(r"^  │ (.{45}) │   │", README, re.MULTILINE)
+def test_the_application_it_shows_gives_the_error_it_shows(tmp_path):
+    rows = re.findall(r"^  │ (.{46,47})│   │ (.{36,37})│$", README, re.MULTILINE)
+    declarations, code = ("\n".join(line.rstrip() for line in column) for column in zip(*rows, strict=True))
     package = tmp_path / "acme.bills/image/pkg/acme.example/bills"
     (package / "storages/scada").mkdir(parents=True)
-    (package / "bills.vsql").write_text("\n".join(line.rstrip() for line in box))
-    (package / "rest.vsql").write_text("APPLICATION bills();\n" + REST)
+    (package / "extensions").mkdir()
+    (package / "bills.vsql").write_text(declarations)
+    (package / "application.vsql").write_text("APPLICATION bills();\n")
+    (package / "extensions/kitchen.py").write_text(
+        "from statehold.sdk import extension\n" + code[: code.index("class Scada")]
+    )
     (package / "storages/pyproject.toml").write_text(PYPROJECT)
     (package / "storages/scada/__init__.py").write_text(PLUGIN)
     (tmp_path / "acme.bills/descriptor.json").write_text(json.dumps({"Version": "1.0.0"}))
     with Host(tmp_path / "data", environ={}) as host:
         host.deploy(tmp_path / "acme.bills")
         with host.app("acme.bills").borrow() as partition:
-            scada = partition.facades("bills.Readings")["bills.Scada"]
+            scada = partition.facades("bills.Look")["bills.Scada"]
             with pytest.raises(ScopeError) as raised:
                 scada.insert(scada.key(1, Device="oven"), {"Reading": 1.5})
     assert f"ScopeError: {raised.value}" in " ".join(README.split())
