@@ -22,7 +22,7 @@ from statehold.sdk import (
 from statehold_sys._bound import Bound, PerCall
 
 if TYPE_CHECKING:
-    from statehold.events import Unit
+    from statehold.events import TableShape, Unit
 
 
 class Record(Bound):
@@ -42,20 +42,21 @@ class Record(Bound):
             WorkspaceError: the workspace does not exist, or does not have the singleton.
 
         """
-        if self._is_singleton(key):
-            shape = self._unit.schemas.of(key)
-            if not shape.is_singleton:
-                raise StorageError(
-                    f"{self._name}: {shape.name} is no singleton", hint="Give the ID of the record"
-                )
-            return self._unit.singleton(key.WSID, shape)
-        return self._by_id([key])[0]
+        shape = self._unit.schemas.of(key)
+        if not self._is_singleton(key):
+            return _of(shape, self._unit.record(key.WSID, key.ID, shape))  # type: ignore[attr-defined]
+        if not shape.is_singleton:
+            raise StorageError(
+                f"{self._name}: {shape.name} is no singleton", hint="Give the ID of the record"
+            )
+        return self._unit.singleton(key.WSID, shape)
 
     def get_batch(self, keys: Sequence[Key]) -> Sequence[Value | None]:
         """Return one answer per key, of whatever workspaces, in order; those by id are of one moment."""
-        by_id = [key for key in keys if not self._is_singleton(key)]
-        found = iter(self._by_id(by_id))
-        return [self.get(key) if self._is_singleton(key) else next(found) for key in keys]
+        unit, of = self._unit, self._unit.schemas.of
+        by_id = [(key.WSID, key.ID) for key in keys if not self._is_singleton(key)]  # type: ignore[attr-defined]
+        found = iter(unit.records(by_id, of(keys[0])) if by_id else ())
+        return [self.get(key) if self._is_singleton(key) else _of(of(key), next(found)) for key in keys]
 
     def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
         """Return *value*; its `sys.ID` is the raw id, the key's is not looked at."""
@@ -88,18 +89,6 @@ class Record(Bound):
             change = self._unit.insert if item.is_new else self._unit.update
             change(item.key.WSID, item.value)
 
-    def _by_id(self, keys: Sequence[Any]) -> list[Value | None]:
-        if not keys:
-            return []
-        unit = self._unit
-        shapes = [unit.schemas.of(key) for key in keys]
-        found = unit.records([(key.WSID, key.ID) for key in keys], shapes[0])
-        # Ids are given out to all tables: what belongs to another one is not found in this one.
-        return [
-            value if type(value) is shape.rows.Value else None
-            for value, shape in zip(found, shapes, strict=True)
-        ]
-
     def _is_singleton(self, key: Any) -> bool:
         if bool(key.ID) is not (key.IsSingleton is True):
             return not key.ID
@@ -108,6 +97,11 @@ class Record(Bound):
             f"{'both' if key.ID else 'neither; an ID of 0 is none'}",
             hint="Give the id of the record, or IsSingleton=True for the one of a singleton",
         )
+
+
+def _of(shape: TableShape, value: Value | None) -> Value | None:
+    """Return *value* if it is a record of the table: ids are given out to all tables."""
+    return value if type(value) is shape.rows.Value else None
 
 
 def _open(ctx: StorageContext) -> PerCall:
