@@ -74,7 +74,8 @@ class Api:
         given = decode(text, self._decoder) if text else _NO_BODY
         pool = self._desk.commands
         pool.check()
-        wait = pool.waits.open()
+        future: asyncio.Future[CommandAnswer] = asyncio.get_running_loop().create_future()
+        wait = pool.waits.open(future)
 
         def then(answer: CommandAnswer | Exception) -> None:
             if isinstance(answer, Exception):
@@ -91,8 +92,7 @@ class Api:
         except BaseException:
             pool.waits.drop(wait)
             raise
-        answer: CommandAnswer = await wait.future
-        return encode(answer.to_json())
+        return encode((await future).to_json())
 
 
 async def results_of(
@@ -103,9 +103,10 @@ async def results_of(
     None where the client has gone meanwhile.
     """
     results = Results(asyncio.get_running_loop())
-    results.begun = pool.submit(results.run, read)
+    begun = pool.submit(results.run, read)
+    results.begun = begun
     try:
-        answer: bytes | Stream | None = await results.begun
+        answer: bytes | Stream | None = await begun
     except BaseException:
         results.leave()
         raise

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import attrs
 from starlette.types import Scope
@@ -34,14 +35,23 @@ class Desk:
             TokenError: the token is refused.
 
         """
+        return self.request_of(scope["headers"], scope["client"], app, workspace)
+
+    def request_of(
+        self,
+        headers: Iterable[tuple[bytes, bytes]],
+        client: tuple[str, int] | None,
+        app: str,
+        workspace: int,
+    ) -> Request:
+        """Return who asks, by the headers and the address of the client."""
         principal = None
         origin = b""
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == b"authorization":
                 principal = self.tokens.authorize(value, app)
             elif name == b"origin":
                 origin = value
-        client = scope["client"]
         return Request(
             app=app,
             workspace=workspace,

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from statehold.sdk import HostError
 from statehold.serving._limits import Limits
-from statehold.serving._protocol import protocol
+from statehold.serving._protocol import Shortcut, protocol
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -30,6 +30,7 @@ class HttpServer:
         port: the port, 0 for any that is free.
         limits: what it takes on.
         behind_proxy: whether a proxy on this machine says by X-Forwarded-For who asks.
+        shortcut: answers some requests without the app.
         stopping: called when it is told to stop.
 
     Raises:
@@ -45,6 +46,7 @@ class HttpServer:
         port: int,
         limits: Limits,
         behind_proxy: bool = False,
+        shortcut: Shortcut | None = None,
         stopping: Callable[[], None] = lambda: None,
     ) -> None:
         try:
@@ -61,7 +63,7 @@ class HttpServer:
         self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
             app,
-            http=protocol(limits),
+            http=protocol(limits, shortcut),
             ws="none",
             loop="uvloop",
             lifespan="off",

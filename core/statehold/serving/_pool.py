@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from statehold.processing import BusyError
-from statehold.serving._waits import Wait, Waits
+from statehold.serving._waits import Wait, Waiting, Waits
 
 #: Calls that a thread must get done in one tick, or else it blocks rather than works.
 _BRISK: Final = 4
@@ -78,13 +78,18 @@ class Pool:
             BusyError: too many calls wait.
 
         """
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.submit_for(future, call, *arguments)
+        return future
+
+    def submit_for(self, waiting: Waiting, call: Callable[..., Any], *arguments: Any) -> None:
+        """Let *waiting* have the result of `call(*arguments)`, as `submit` does."""
         self.check()
-        wait = self.waits.open()
+        wait = self.waits.open(waiting)
         # First the call, then the look who is awake; a worker does it the other way round.
         self._calls.append((wait, call, arguments))
         if not self._awake:
             self._wake(at_most=0)
-        return wait.future
 
     def run(self, work: Callable[[], None]) -> None:
         """Run *work*, which may block for long, on a thread of its own while there is one; on any thread."""

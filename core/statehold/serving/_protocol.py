@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -13,18 +13,26 @@ from statehold.serving._limits import Limits
 _PER_PERIOD: Final = 1_000_000
 
 
-def protocol(limits: Limits) -> type[HttpToolsProtocol]:
+class Shortcut(Protocol):
+    """Answers some requests without ASGI."""
+
+    def take(self, connection: Connection) -> bool:
+        """Return whether the request whose head *connection* has just read is answered by this."""
+
+
+def protocol(limits: Limits, shortcut: Shortcut | None = None) -> type[HttpToolsProtocol]:
     """Return the protocol of a server's connections: uvicorn's, and the limits that it lacks."""
-    return type("Protocol", (_Protocol,), {"limits": limits})
+    return type("Protocol", (Connection,), {"limits": limits, "shortcut": shortcut})
 
 
-class _Protocol(HttpToolsProtocol):
+class Connection(HttpToolsProtocol):
     """Ends connections whose head or body is too slow, or whose head is too long.
 
     A timer runs only while part of a request is there: most come in one piece.
     """
 
     limits: ClassVar[Limits]
+    shortcut: ClassVar[Shortcut | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -61,7 +69,10 @@ class _Protocol(HttpToolsProtocol):
         self._in_head = False
         self._head = self._body = 0
         self._disarm()
-        super().on_headers_complete()
+        cycle: Any = self.cycle  # None before the first request, whatever its type says.
+        idle = cycle is None or cycle.response_complete
+        if self.shortcut is None or not idle or not self.shortcut.take(self):
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
@@ -98,7 +109,7 @@ class _Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer and close, unless another answer is being written."""
-        cycle: Any = self.cycle  # None before the first request, whatever its type says.
+        cycle: Any = self.cycle  # As above.
         idle = cycle is None or cycle.response_complete or not cycle.response_started
         if idle and not self.transport.is_closing():
             body = encode({"message": message, "status": status})

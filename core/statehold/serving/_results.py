@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from statehold.serving._answers import encode, error_member
 from statehold.serving._stream import Stream
+from statehold.serving._waits import Waiting
 
 _BEGIN: Final = b'{"results":['
 #: As much is gathered before an answer begins, or as long.
@@ -30,7 +31,7 @@ class Results:
         self._begin_at = 0.0
         self._stream: Stream | None = None
         #: Gets the stream where the answer begins before the query has ended.
-        self.begun: asyncio.Future[Any] | None = None
+        self.begun: Waiting | None = None
 
     def __call__(self, chunk: list[dict[str, Any]]) -> None:
         """Take the next results; on the thread of the query."""

@@ -23,6 +23,7 @@ from statehold.serving._metrics import Metrics
 from statehold.serving._pool import Pool
 from statehold.serving._routes import Rest
 from statehold.serving._schemas import Schemas
+from statehold.serving._shortcut import QueryShortcut
 from statehold.serving._tokens import Tokens
 from statehold.serving._workspaces import Workspaces
 
@@ -98,6 +99,8 @@ class Server:
             port=port,
             limits=limits,
             behind_proxy=behind_proxy,
+            # Whom a proxy speaks for, and what a span is about, is known only the long way.
+            shortcut=None if behind_proxy or tracer is not None else QueryShortcut(desk),
             stopping=self._stopping.set,
         )
 

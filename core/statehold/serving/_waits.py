@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from statehold.processing import TooSlowError
 
@@ -12,12 +12,25 @@ _TICK: Final = 0.005
 _SWEEP: Final = 0.1
 
 
+class Waiting(Protocol):
+    """Who waits on the event loop: a future, or what behaves as one."""
+
+    def done(self) -> bool:
+        """Return whether nothing is waited for any more."""
+
+    def set_result(self, result: Any, /) -> None:
+        """Take the result."""
+
+    def set_exception(self, exception: Any, /) -> None:
+        """Take an error."""
+
+
 class Wait:
-    """The future of whoever waits on the event loop, and what a thread has for it: a result or an error."""
+    """Who waits on the event loop, and what a thread has for him: a result or an error."""
 
     __slots__ = ("deadline", "error", "future", "result")
 
-    def __init__(self, future: asyncio.Future[Any], deadline: float) -> None:
+    def __init__(self, future: Waiting, deadline: float) -> None:
         self.future = future
         self.deadline = deadline
         self.result: Any = None
@@ -47,12 +60,12 @@ class Waits:
         """Return how many wait."""
         return len(self._pending)
 
-    def open(self) -> Wait:
-        """Return something new to wait for; on the loop."""
+    def open(self, waiting: Waiting) -> Wait:
+        """Return what *waiting* is to wait for; on the loop."""
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
-        wait = Wait(loop.create_future(), time.monotonic() + self._time_limit)
+        wait = Wait(waiting, time.monotonic() + self._time_limit)
         self._pending.add(wait)
         if not self._ticking:
             self._ticking = True
