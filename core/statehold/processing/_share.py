@@ -89,6 +89,9 @@ class Share:
             UnknownError: there is none.
 
         """
+        if (name, workspace) not in self._jobs:
+            # Its version may have become current just now.
+            self.refresh()
         job = self._jobs.get((name, workspace))
         if job is None:
             raise UnknownError(f"{self.app.name} runs no job {name!r} in workspace {workspace}", qname=name)
