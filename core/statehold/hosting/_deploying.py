@@ -13,6 +13,7 @@ from statehold.hosting._retiring import Retirer
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._version import AppVersion
 from statehold.images import AppImage
+from statehold.sdk import DeployError
 
 Progress = Callable[[str], None]
 
@@ -59,7 +60,7 @@ class Deployer:
                     when_idle=self._retirer.free_soon,
                 )
                 plan.plugins.announce_opened()
-                _make_workspaces(version, int(self._settings.clock.now() * 1000))
+                _make_workspaces(version, self._settings)
             undo.pop_all()
         self._retirer.add(version)
         return version
@@ -85,10 +86,24 @@ class Deployer:
             app.swap(version)
 
 
-def _make_workspaces(version: AppVersion, now: int) -> None:
-    data = version.data
+def _make_workspaces(version: AppVersion, settings: HostSettings) -> None:
+    data, count = version.data, version.app_workspaces
+    number_of = len(data.partitions)
+    missing = {
+        workspace % number_of
+        for workspace in range(1, count + 1)
+        if data.partitions[workspace % number_of].kind(workspace) is None
+    }
     with ExitStack() as held:
-        # The version before may be at work, and only one at a time appends to a log.
-        for lock in data.writing:
-            held.enter_context(lock)
-        ensure_app_workspaces(data.partitions, version.schemas, version.app_workspaces, registered_at=now)
+        for number in missing:
+            # The version before may be at work, and only one at a time appends to a log.
+            lock = data.writing[number]
+            if not lock.acquire(timeout=settings.pending_timeout):
+                raise DeployError(
+                    f"{version.app} {version.name}: its workspaces could not be made: a command keeps "
+                    f"partition {number} busy for more than {settings.pending_timeout:g} s",
+                    hint="Deploy it again when that has ended",
+                )
+            held.callback(lock.release)
+        now = int(settings.clock.now() * 1000)
+        ensure_app_workspaces(data.partitions, version.schemas, count, registered_at=now)

@@ -41,7 +41,7 @@ class ValueBuilder:
 
     @property
     def fields(self) -> Mapping[str, object]:
-        """What was put, by attribute: of an INSERT the fields of the value, of an UPDATE those that change."""
+        """What was put, by attribute: the fields of a new value, or those that an UPDATE changes."""
         return MappingProxyType(self._fields)
 
     def put(self, **fields: object) -> None:

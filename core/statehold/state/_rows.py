@@ -15,7 +15,7 @@ from statehold.state._makers import WSID, Find, compile_finder, compile_maker, r
 _NAME: Final = re.compile(r"(?:sys\.)?[A-Za-z][A-Za-z0-9_]*\Z")
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Rows:
     """The checked constructors of one storage's keys and values, compiled from its schema.
 
@@ -58,6 +58,9 @@ class Rows:
             attribute, fix = self._fixers[name]
             changed[attribute] = fix(value)
         return changed
+
+    def __repr__(self) -> str:
+        return f"<Rows of {self.storage}>"
 
     def complete(self, changed: Mapping[str, object]) -> sdk.Value:
         """Return the value of what `changes` returned, or raise for a required field that is not there."""

@@ -20,7 +20,7 @@ from statehold.state._operations import Refusal, compile_operations
 from statehold.state._rows import Rows
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Slot:
     """One storage, or one entity of a storage, as an extension may use it; made by `compile_slot`.
 
@@ -58,6 +58,9 @@ class Slot:
     def __str__(self) -> str:
         """Return the storage's name, with the entity if there is one."""
         return self.storage if self.entity is None else f"{self.storage}({self.entity})"
+
+    def __repr__(self) -> str:
+        return f"<Slot of {self}>"
 
 
 def compile_slot(

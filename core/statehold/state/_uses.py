@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NoReturn
 
-from statehold.sdk import FreedError, Key, Rank
+from statehold.sdk import FreedError, Key
 from statehold.state._errors import UnknownStorageError
 from statehold.state._slot import Slot
 
@@ -27,11 +27,6 @@ class Uses:
         self._named = {(slot.storage, slot.entity): slot for slot in self.slots}
         #: Whether the version has been freed.
         self.is_closed = False
-
-    @property
-    def only_rows(self) -> bool:
-        """Whether all that it uses stands on the row store, so that bundling its changes loses nothing."""
-        return all(slot.rank is Rank.ROWS for slot in self.slots)
 
     def slot(self, storage: str, entity: str | None = None) -> Slot:
         """Return a storage, or an entity of one, by name.

@@ -209,3 +209,89 @@ def open_host(tmp_path):
 @pytest.fixture
 def host(open_host):
     return open_host()
+
+
+SHOP = """
+APPLICATION shop();
+
+ALTER WORKSPACE sys.AppWorkspaceWS (
+  TABLE Bill INHERITS sys.CDoc (Number int32 NOT NULL, Total int64, UNIQUE(Number));
+  TABLE Guest INHERITS sys.CDoc (Name text);
+  TYPE Open (Number int32 NOT NULL);
+  TYPE Sum (Total int64);
+  VIEW Turnover (Day int32 NOT NULL, Bill int32 NOT NULL, Total int64, PRIMARY KEY ((Day), Bill))
+    AS RESULT OF Fill;
+  VIEW Visits (Day int32 NOT NULL, Guest text NOT NULL, Count int64, PRIMARY KEY ((Day), Guest))
+    AS RESULT OF Fill;
+  EXTENSION ENGINE PYTHON (
+    COMMAND OpenBill(Open) STATE(sys.Record(Bill), sys.Uniq(Bill)) INTENTS(sys.Record(Bill)) RETURNS Sum;
+    COMMAND Greet(Open) STATE(sys.Record(Guest), sys.CommandContext) RETURNS any;
+    QUERY Totals(Open) STATE(sys.View(Turnover), sys.QueryContext) RETURNS Sum;
+    PROJECTOR Fill AFTER INSERT ON Bill
+      STATE(sys.View(Turnover)) INTENTS(sys.View(Turnover), sys.View(Visits));
+    SYNC PROJECTOR Sync AFTER INSERT ON Bill STATE(sys.View(Turnover));
+    JOB Clean '@hourly' INTENTS(sys.Logger);
+  );
+  {more}
+);
+"""
+
+SHOP_CODE = """
+import threading
+
+from statehold.sdk import extension
+
+@extension
+def open_bill(call):
+    call.Record.Bill.insert(Number=call.arg.Number, Total=1, **{{"sys.ID": 1}})
+    return {{"Total": {version}}}
+
+@extension
+def greet(call):
+    pass
+
+@extension
+def totals(call):
+    for total in range(call.arg.Number):
+        yield {{"Total": total}}
+
+@extension
+def fill(call):
+    call.View.Turnover.insert(Day=1, Bill=call.offset, Total=5)
+
+@extension
+def sync(call):
+    assert threading.current_thread()
+
+@extension
+def clean(call):
+    call.log.info("cleaned")
+{code}
+"""
+
+
+class Shop:
+    """Builds images of an app with tables and views, and with code for its extensions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.built = 0
+
+    def __call__(self, version="1", *, more="", code="", sys=None, app="acme.shop", **descriptor) -> Path:
+        """Write the application folder and return its path; *sys* are declarations of a `sys` of its own."""
+        self.built += 1
+        root = self.folder / str(self.built) / app
+        package = root / "image/pkg/example.com/shop"
+        (package / "extensions").mkdir(parents=True)
+        (package / "shop.vsql").write_text(SHOP.format(more=more))
+        (package / "extensions/shop.py").write_text(SHOP_CODE.format(version=version, code=code))
+        if sys is not None:
+            (root / "image/pkg/sys").mkdir()
+            (root / "image/pkg/sys/sys.vsql").write_text(sys)
+        (root / "descriptor.json").write_text(json.dumps({"Version": version, **descriptor}))
+        return root
+
+
+@pytest.fixture
+def shop(tmp_path):
+    return Shop(tmp_path / "shops")
