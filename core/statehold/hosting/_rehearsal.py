@@ -26,12 +26,13 @@ from statehold.images import open_image
 from statehold.loading import PluginFiles, installed
 from statehold.rows import MemoryDriver
 from statehold.sdk import Clock, DeployError, Provider
+from statehold.state import Rows
 from statehold_vsql.appdef import AppDef
 
 _VARIABLE: Final = "STATEHOLD_SECRET_"
 
-#: Returns the provider to open instead of that of a storage; its own, to leave it as it is.
-Casting = Callable[[PlannedStorage], Provider]
+#: Returns, for the name of a storage and its provider, the provider to open instead.
+Casting = Callable[[str, Provider], Provider]
 
 
 class Rehearsal:
@@ -101,6 +102,10 @@ class Rehearsal:
             raise
         return None
 
+    def rows(self, storage: str) -> Rows:
+        """Return the constructors of keys and values of a storage, by its qualified name."""
+        return next(planned.rows for planned in self._plan.storages if planned.name == storage)
+
     def check_code(self) -> None:
         """Raise the DeployError for code that does not match its declarations, or cannot be loaded."""
         if self._unfit is not None:
@@ -129,7 +134,9 @@ class Rehearsal:
                 data.partitions, self.schemas, self._plan.num_app_workspaces, registered_at=registered_at
             )
             for planned in self._plan.storages:
-                opened[planned.name] = self._open(planned, cast(planned), opened, data, clock)
+                opened[planned.name] = self._open(
+                    planned, cast(planned.name, planned.provider), opened, data, clock
+                )
             if self._unfit is not None:
                 self._plan.plugins.do_without_engines()
             partition = Partition(0, self._plan, opened, data, count_calls=False)

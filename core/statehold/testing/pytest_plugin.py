@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from statehold.hosting import Host
+    from statehold.testing.extensions import Projects, Stages
 
 # Its own modules one by one: the package itself is imported by now, which pytest would warn of.
 pytest.register_assert_rewrite(
@@ -60,3 +61,23 @@ def statehold_host(tmp_path: Path) -> Iterator[Host]:
 
     with Host(tmp_path / "host") as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def statehold_projects() -> Iterator[Projects]:
+    """Return what loads each application once for all tests."""
+    from statehold.testing.extensions import Projects  # noqa: PLC0415
+
+    projects = Projects()
+    yield projects
+    projects.close()
+
+
+@pytest.fixture
+def statehold_app(request: pytest.FixtureRequest, statehold_projects: Projects) -> Iterator[Stages]:
+    """Return what opens a stage to run extensions on: `statehold_app()`, or `statehold_app(folder)`."""
+    from statehold.testing.extensions import Stages  # noqa: PLC0415
+
+    stages = Stages(statehold_projects, request.path)
+    yield stages
+    stages.close()
