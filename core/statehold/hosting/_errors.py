@@ -6,8 +6,10 @@ from statehold.sdk import HostError
 class NotProvidedError(HostError):
     """The host does not have the code of an extension that the app's own `sys` declares as BUILTIN.
 
-    `extension` is its qualified name.
+    `extension` is its qualified name; `status` is how HTTP says it.
     """
+
+    status = 501
 
     def __init__(self, message: str, *, extension: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)

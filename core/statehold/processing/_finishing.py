@@ -32,6 +32,9 @@ def finish(bench: Bench, unit: Unit, done: Done, *, kind: str) -> Done:
 
 def _project(bench: Bench, unit: Unit, event: Event, projector: str) -> list[State]:
     runner = bench.partition.extension(projector)
+    if not runner.is_provided:
+        # Declared by an image's own `sys` only: the deployment said that it is not run.
+        return []
     call = CallContext(
         scope=Scope.PROJECTORS,
         workspace=event.workspace,
