@@ -39,7 +39,7 @@ class Fields:
             attributes = self._attributes.setdefault(type(row), _attributes(row))
             if name in attributes:
                 return getattr(row, attributes[name])
-            known = ", ".join(each.decode() for each in attributes)
+            known = ", ".join(row.__struct_fields__)
         elif isinstance(row, Mapping):
             if text in row:
                 return row[text]
@@ -103,6 +103,9 @@ def converters(memory: Memory, packages: Packages) -> dict[str, Callable[[Any], 
     def data(value: Any) -> int:
         if isinstance(value, str):
             return give(value.encode())
+        if isinstance(value, tuple | list) and all(isinstance(each, str) for each in value):
+            # What Voedger has as lines, such as the headers of an HTTP answer.
+            return give("\n".join(value).encode())
         if isinstance(value, bytes | bytearray | memoryview):
             return give(bytes(value))
         if value is None or value is UNSET:
@@ -179,6 +182,9 @@ def _attributes(row: Key | Value) -> dict[bytes, str]:
         found[name.encode()] = name
         if name.startswith("sys_"):
             found[f"sys.{name[4:]}".encode()] = name
+    if len(row.__struct_fields__) == 1:
+        # Voedger's guests read the only thing that a secret has by no name.
+        found[b""] = row.__struct_fields__[0]
     return found
 
 

@@ -49,7 +49,8 @@ WORKSPACE Here (
     AS RESULT OF See;
   TYPE Answer (Text text);
   EXTENSION ENGINE WASM (
-    COMMAND Do STATE(Things, sys.CommandContext) INTENTS(Things, Closed, sys.Logger) RETURNS Answer;
+    COMMAND Do
+      STATE(Things, sys.CommandContext, sys.AppSecret) INTENTS(Things, Closed, sys.Logger) RETURNS Answer;
     QUERY Ask STATE(Things) RETURNS Answer;
     PROJECTOR See AFTER EXECUTE ON Do STATE(sys.View(Seen)) INTENTS(sys.View(Seen, Heard));
   );
@@ -62,6 +63,7 @@ FIELDS: Mapping[str, tuple[Sequence[Field], Sequence[Field]]] = {
         [Field("LogLevel", "int32"), Field("Tag", "text", repeated=True)],
         [Field("Message", "text", required=True)],
     ),
+    "sys.AppSecret": ([Field("Secret", "text", required=True)], [Field("Content", "text")]),
     "sys.CommandContext": (
         [],
         [Field("Workspace", "int64"), Field("ArgumentObject", "object"), Field("sys.ID", "ref")],

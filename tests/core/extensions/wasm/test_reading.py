@@ -377,3 +377,15 @@ def test_what_was_read_in_one_call_makes_room_in_the_next(stage, wat):
     engine = stage.load(guest)
     for _ in range(100):
         stage.run(engine)
+
+
+def test_a_list_of_texts_is_read_as_lines(reads_argument):
+    assert reads_argument({"Header": ("A: 1", "B: 2")}, "String", "Header") == "A: 1\nB: 2"
+
+
+def test_the_only_field_of_a_value_may_be_read_by_no_name(stage, wat):
+    stage.put("sys.AppSecret", None, {"Secret": "key"}, Content="sesame")
+    guest = wat()
+    code = guest.key("sys.AppSecret", Secret="key") + GET + guest.key("t.Things", Id=1)
+    [(_, intent)] = stage.does(code + _keep("String", "(call $hostValueAsString (local.get $v) {})"), guest)
+    assert intent.value.Text == "sesame"
