@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+from pathlib import Path
+
+import attrs
+import pytest
+
+from statehold.processing import SYSTEM, ProcessingError, Request
+from statehold.sdk import Principal
+
+SAMPLE = Path(__file__).parents[2] / "app_images" / "acme.counter"
+MODULE = "image/pkg/acme.example/counter/wasm/counter.wasm"
+
+
+@pytest.fixture(params=["as it comes", "compiled anew"])
+def counter(request, tmp_path):
+    """Return the sample: with the module that comes along, and with one that is compiled now."""
+    folder = Path(shutil.copytree(SAMPLE, tmp_path / "acme.counter"))
+    if request.param == "compiled anew":
+        if not shutil.which("clang") or not shutil.which("wasm-ld"):
+            pytest.skip("compiling the sample takes clang and lld, which are not installed")
+        (folder / MODULE).unlink()
+        subprocess.run(["make", "-s", "-C", folder], check=True, timeout=120)
+    return folder
+
+
+@attrs.frozen(kw_only=True)
+class Museum:
+    """A workspace of acme.counter, and its doorkeeper."""
+
+    runtime: object
+    request: Request
+
+    def count(self, gate, people, day=1):
+        return self.runtime.command(
+            self.request, "counter.Count", {"Gate": gate, "People": people, "Day": day}
+        )
+
+    def day(self, day=1):
+        assert self.runtime.wait_for_projectors("acme.counter", timeout=60)
+        rows = self.runtime.query(self.request, "counter.Day", {"Day": day})
+        return [(row["Gate"], row["People"], row["Groups"], row["Largest"]) for row in rows]
+
+
+@pytest.fixture
+def museum(host, runtime, counter):
+    host.deploy(counter)
+    owner = Request(app="acme.counter", workspace=1, principal=SYSTEM)
+    made = runtime.create_workspace(owner, "counter.MuseumWS", name="Prado")
+    keeper = Principal(name="bo", kind=1, roles={made.workspace: frozenset({"counter.Doorkeeper"})})
+    return Museum(
+        runtime=runtime, request=Request(app="acme.counter", workspace=made.workspace, principal=keeper)
+    )
+
+
+def test_a_group_is_greeted_and_counted_at_its_gate(museum):
+    assert museum.count("north", 1).result["Greeting"] == "Welcome"
+    assert museum.count("north", 30).result["Greeting"] == "Welcome to you all"
+    museum.count("north", 5)
+    museum.count("south", 2)
+    museum.count("north", 7, day=2)
+    assert museum.day() == [("north", 36, 3, 30), ("south", 2, 1, 2)]
+    assert museum.day(2) == [("north", 7, 1, 7)]
+    assert museum.day(3) == []
+
+
+@pytest.mark.parametrize("people", [-1, 501])
+def test_a_group_that_cannot_be_is_refused_and_not_counted(museum, people):
+    with pytest.raises(ProcessingError, match="a group has 1 to 500 people") as caught:
+        museum.count("north", people)
+    assert caught.value.status == 400
+    assert museum.day() == []
+
+
+def test_a_failure_has_the_message_that_the_code_gives(museum):
+    with pytest.raises(ProcessingError, match=r"COMMAND counter\.Count failed: panic: nobody came"):
+        museum.count("north", 0)
+    assert museum.count("north", 1).result["Greeting"] == "Welcome"
+
+
+def test_the_guard_looks_around(museum, caplog):
+    with caplog.at_level(logging.INFO, "statehold"):
+        museum.runtime.run_job("acme.counter", "counter.LookAround")
+    assert "the guard has looked around" in {each.getMessage() for each in caplog.records}
+
+
+def test_the_module_that_comes_along_is_of_the_source_that_comes_along(tmp_path):
+    """Compilers differ in bytes, so it is the exports and imports that are compared."""
+    if not shutil.which("clang") or not shutil.which("wasm-ld"):
+        pytest.skip("compiling the sample takes clang and lld, which are not installed")
+    import wasmtime
+
+    folder = Path(shutil.copytree(SAMPLE, tmp_path / "acme.counter"))
+    (folder / MODULE).unlink()
+    subprocess.run(["make", "-s", "-C", folder], check=True, timeout=120)
+
+    def interface(path):
+        module = wasmtime.Module.from_file(wasmtime.Engine(), path)
+        return {each.name for each in module.exports}, {each.name for each in module.imports}
+
+    assert interface(folder / MODULE) == interface(SAMPLE / MODULE)
