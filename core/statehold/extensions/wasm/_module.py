@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import attrs
 import wasmtime
@@ -73,7 +74,7 @@ def load_module(
 ) -> tuple[Module | None, list[str]]:
     """Compile a module and return it, or all that keeps it from running here."""
     try:
-        code = wasmtime.Module(engine, data)
+        code = wasmtime.Module.deserialize(engine, _compiled(data))
     except wasmtime.WasmtimeError as error:
         text = str(error).partition("\n\nStack backtrace")[0].strip().replace("\n", " ")
         return None, [f"{path}: it cannot be compiled: {text}. Build it for plain wasm32"]
@@ -96,6 +97,12 @@ def load_module(
         start=next((name for name in STARTS if name in functions), None),
     )
     return found, []
+
+
+@lru_cache(maxsize=16)
+def _compiled(data: bytes) -> bytes:
+    """Return a module as machine code; versions that have the same module compile it once."""
+    return bytes(wasmtime.Module(new_engine(), data).serialize())
 
 
 def _check_imports(code: wasmtime.Module, imports: list[Import]) -> Iterator[str]:

@@ -193,3 +193,23 @@ def _put_started():
         "(call $hostRowWriterPutInt64 (local.get $k) (i32.const 0) {Id} (global.get $started))"
         "(drop (call $hostNewValue (local.get $k)))"
     )
+
+
+def test_the_same_module_is_compiled_once(stage, wat, monkeypatch):
+    compiled = []
+    module = wasmtime.Module
+    monkeypatch.setattr(wasmtime, "Module", _watched(module, compiled))
+    guest = wat()
+    guest.add("Do", "(drop (i32.const 4711))")
+    stage.load(guest)
+    stage.load(guest)
+    assert len(compiled) == 1
+
+
+def _watched(module, compiled):
+    class Watched(module):
+        def __init__(self, *args):
+            compiled.append(args)
+            super().__init__(*args)
+
+    return Watched
