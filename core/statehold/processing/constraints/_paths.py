@@ -43,8 +43,10 @@ def _path(constraint: str, text: str) -> Path:
         if text[at] != ".":
             raise RequestError(f"{constraint}: expected a dot or a comma before {text[at:]!r:.200}")
         at += 1
-    if names[0] == "sys" and len(names) > 1:
-        names[:2] = [".".join(names[:2])]
+    for place, name in enumerate(names[:-1]):
+        if name == "sys":
+            names[place : place + 2] = [f"sys.{names[place + 1]}"]
+            break
     return tuple(names)
 
 
