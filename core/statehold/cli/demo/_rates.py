@@ -13,7 +13,7 @@ class RatesServer:
     """A server of exchange rates on the loopback, for as long as its `with` block runs."""
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = _Bank(("127.0.0.1", 0), _Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         return self
@@ -23,6 +23,10 @@ class RatesServer:
         """Where the rates are."""
         return f"http://127.0.0.1:{self._server.server_port}/rates"
 
+    def close_for_today(self) -> None:
+        """Answer every further request with 503."""
+        self._server.is_open = False
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -31,10 +35,16 @@ class RatesServer:
         self._thread.join()
 
 
+class _Bank(ThreadingHTTPServer):
+    is_open = True
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Bank
+
     def do_GET(self) -> None:
         body = json.dumps(_RATES).encode()
-        self.send_response(200 if self.path == "/rates" else 404)
+        self.send_response(200 if self.path == "/rates" and self.server.is_open else 503)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
