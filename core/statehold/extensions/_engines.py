@@ -58,11 +58,9 @@ def open_engines(context: EngineContext) -> Engines:
         raise
     if problems:
         _free(engines)
+        listed = problems[0] if len(problems) == 1 else "".join(f"\n  - {problem}" for problem in problems)
         raise DeployError(
-            f"{context.app} {context.version} cannot be deployed: its extensions have "
-            f"{len(problems)} problem{'s' if len(problems) > 1 else ''}",
-            problems=problems,
-            hint="What ran before goes on. Mend this and deploy again",
+            f"the extensions of {context.app} {context.version} cannot be run: {listed}", problems=problems
         )
     return Engines(
         engines=engines,

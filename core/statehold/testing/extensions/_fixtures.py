@@ -58,5 +58,5 @@ class Stages:
             if (folder / "image" / "pkg").is_dir():
                 return folder
         raise FileNotFoundError(
-            f"{self._test} lies in no application's folder, one with image/pkg: name it, statehold_app(folder)"
+            f"{self._test} lies in no folder with image/pkg: name one, statehold_app(folder)"
         )

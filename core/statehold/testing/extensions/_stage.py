@@ -286,6 +286,7 @@ class Stage:
             runner.invoke(state, call)
         else:
             compile_runner(self._rehearsal.context, self._file, definition, function)(state)
+        is_any = definition.returns == ANY
         changes, log = [], []
         for slot, builder in state.asked():
             if slot.storage == "sys.Logger":
@@ -298,7 +299,7 @@ class Stage:
             return Run(
                 who=state.name,
                 changes=tuple(changes),
-                results=tuple(map(plain, answers.results)),
+                results=tuple(plain(value.Value if is_any else value) for value in answers.results),
                 status=answers.status,
                 message=answers.message,
                 log=tuple(log),
@@ -347,7 +348,7 @@ class _Answers:
     """Takes what a command or a query answers."""
 
     def __init__(self) -> None:
-        self.results: list[Value] = []
+        self.results: list[Any] = []
         self.status = 200
         self.message = ""
 
