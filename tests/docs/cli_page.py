@@ -11,6 +11,7 @@ from statehold.cli._group import cli
 DOCUMENTS = {
     "new plugin": ("folder", "files"),
     "new app": ("folder", "files"),
+    "stubs": ("files", "stale", "problems"),
     "check": ("errors", "warnings", "files", "diagnostics", "problems"),
     "build": ("path", "app", "version", "digest", "files", "size"),
     "inspect": ("app", "version", "digest", "packed", "size", "descriptor", "packages", "files"),
