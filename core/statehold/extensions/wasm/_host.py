@@ -7,7 +7,7 @@ from statehold.extensions.wasm._errors import GuestError
 from statehold.extensions.wasm._guest import Guest
 from statehold.extensions.wasm._keys import KeyBuilder, Targets
 from statehold.extensions.wasm._limits import WasmLimits
-from statehold.extensions.wasm._memory import Memory
+from statehold.extensions.wasm._memory import Memory, decoded
 from statehold.extensions.wasm._packages import Packages
 from statehold.extensions.wasm._values import (
     Fields,
@@ -97,7 +97,7 @@ class Host:
     # Keys, values and intents
 
     def _get_key(self, storage: int, storage_size: int, entity: int, entity_size: int) -> int:
-        names = self._memory.read(storage, storage_size), self._memory.read(entity, entity_size)
+        names = self._name(storage, storage_size), self._name(entity, entity_size)
         target = self._targets.get(*names)
         if target is None:
             self._refuse(*names)
@@ -179,12 +179,12 @@ class Host:
     def _field_reader(
         self, rows: list[Any], what: str, convert: Callable[[Any], Any]
     ) -> Callable[[int, int, int], Any]:
-        read, find = self._memory.read, self._fields.get
+        read, find, most = self._memory.read, self._fields.get, self._limits.name_bytes
 
         def field(handle: int, pointer: int, length: int) -> Any:
             if handle >= len(rows):
                 self._bad(what, handle, rows)
-            row, name = rows[handle], read(pointer, length)
+            row, name = rows[handle], read(pointer, length) if length <= most else self._name(pointer, length)
             value = find(row, name)
             try:
                 return convert(value)
@@ -205,7 +205,7 @@ class Host:
         return read
 
     def _value_of(self, handle: int, pointer: int, length: int) -> int:
-        row, name = self._of(self._values, handle, "value"), self._memory.read(pointer, length)
+        row, name = self._of(self._values, handle, "value"), self._name(pointer, length)
         value = self._fields.get(row, name)
         try:
             self._values.append(nested(value))
@@ -231,7 +231,7 @@ class Host:
     # Writing
 
     def _put(self, handle: int, kind: int, name: int, name_size: int, value: object) -> None:
-        text = self._memory.text(name, name_size)
+        text = decoded(self._name(name, name_size))
         if kind:
             self._of(self._intents, handle, "intent").put(**{text: value})
         else:
@@ -244,9 +244,7 @@ class Host:
         self._put(handle, kind, name, name_size, self._text(*value))
 
     def _put_bytes(self, handle: int, kind: int, name: int, name_size: int, *value: int) -> None:
-        data = self._memory.read(*value)
-        self._take(len(data))
-        self._put(handle, kind, name, name_size, data)
+        self._put(handle, kind, name, name_size, self._copy(*value))
 
     def _put_qname(self, handle: int, kind: int, name: int, name_size: int, *value: int) -> None:
         package, entity = self._text(*value[:2]), self._text(*value[2:])
@@ -254,17 +252,23 @@ class Host:
         self._put(handle, kind, name, name_size, qname)
 
     def _text(self, pointer: int, length: int) -> str:
-        text = self._memory.text(pointer, length)
-        self._take(length)
-        return text
+        return decoded(self._copy(pointer, length))
 
-    def _take(self, size: int) -> None:
-        self._left -= size
+    def _name(self, pointer: int, length: int) -> bytes:
+        name = self._memory.read(pointer, length)
+        if length > self._limits.name_bytes:
+            raise GuestError(f"it gave a name of {length} bytes, and {self._limits.name_bytes} are the most")
+        return name
+
+    def _copy(self, pointer: int, length: int) -> bytes:
+        data = self._memory.read(pointer, length)
+        self._left -= length
         if self._left < 0:
             raise GuestError(
                 f"it put more than {self._limits.copied_bytes} bytes into its keys and intents",
                 hint="Ask for less in one call",
             )
+        return data
 
     # Handles
 

@@ -18,18 +18,22 @@ class WasmLimits:
     """What a guest may take.
 
     Attributes:
+        module_bytes: the size of its module.
         pages: its memory, in pages of 64 KiB.
         seconds: how long a call may compute, by kind; what storages take of its time is not counted.
         start_seconds: how long its start may take.
+        name_bytes: how long the name of a storage, an entity or a field may be.
         handles: how many keys, and how many values, one call may hold.
         copied_bytes: how many bytes of texts and bytes one call may put into keys and intents.
         stdout: how many bytes of what it prints in one call are kept.
 
     """
 
+    module_bytes: int = 32 * 1024 * 1024
     pages: int = 256
     seconds: Mapping[Scope, float] = _SECONDS
     start_seconds: float = 5.0
+    name_bytes: int = 1024
     handles: int = 100_000
     copied_bytes: int = 64 * 1024 * 1024
     stdout: int = 1024

@@ -46,13 +46,6 @@ class Memory:
         found: bytes = self._bytes[pointer:end]
         return found
 
-    def text(self, pointer: int, length: int) -> str:
-        """Return the text of *length* bytes at *pointer*."""
-        try:
-            return self.read(pointer, length).decode()
-        except UnicodeDecodeError as error:
-            raise GuestError(f"it gave a text that is not UTF-8: {error}") from error
-
     def check(self, pointer: int, length: int) -> None:
         """Raise GuestError unless *length* bytes at *pointer* are in the memory."""
         if pointer + length > self.size:
@@ -126,6 +119,14 @@ class Memory:
             raise GuestError(
                 f"it named {length} bytes at address {pointer}, and its memory ends at {self.size}"
             )
+
+
+def decoded(data: bytes) -> str:
+    """Return a text that a guest gave."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise GuestError(f"it gave a text that is not UTF-8: {error}") from error
 
 
 def _no_malloc(_: int) -> int:

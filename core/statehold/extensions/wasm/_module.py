@@ -73,6 +73,10 @@ def load_module(
     engine: wasmtime.Engine, path: str, data: bytes, limits: WasmLimits
 ) -> tuple[Module | None, list[str]]:
     """Compile a module and return it, or all that keeps it from running here."""
+    if len(data) > limits.module_bytes:
+        return None, [
+            f"{path}: it has {len(data)} bytes, and {limits.module_bytes} is the limit. Build it smaller"
+        ]
     try:
         code = wasmtime.Module.deserialize(engine, _compiled(data))
     except wasmtime.WasmtimeError as error:

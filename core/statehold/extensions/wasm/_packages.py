@@ -32,7 +32,7 @@ class Packages:
         if found is None:
             if path not in self._paths:
                 known = ", ".join(sorted(self._locals))
-                raise GuestError(f"it names the package {path!r}, which the app does not have: {known}")
+                raise GuestError(f"it names the package {path!r:.100}, which the app does not have: {known}")
             found = path
         return found
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import contextlib
+import random
 import threading
 
 import pytest
 
 from statehold.extensions import ExtensionError
 from statehold.extensions.wasm import WasmLimits
-from statehold.sdk import Scope
+from statehold.extensions.wasm._abi import IMPORTS
+from statehold.extensions.wasm._wasi import FUNCTIONS
+from statehold.sdk import Scope, StateholdError
 from statehold.state import IntentLimitError
 
 GET = "(local.set $v (call $hostGetValue (local.get $k)))"
@@ -333,3 +337,70 @@ def test_a_guest_has_a_clock_and_randomness(stage, wat):
     clock, random = (intent.key.Id for _, intent in stage.does(body, guest))
     assert clock > 1_600_000_000 * 10**9
     assert random not in (0, clock)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "(drop (call $hostGetKey (i32.const 0) (i32.const 1025) (i32.const 0) (i32.const 0)))",
+        "(drop (call $hostGetKey (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1025)))",
+        "KEY (call $hostRowWriterPutString (local.get $k) (i32.const 0) (i32.const 0) (i32.const 1025) {})",
+        "KEY GET (drop (call $hostValueAsInt64 (local.get $v) (i32.const 0) (i32.const 1025)))",
+        "KEY GET (drop (call $hostValueAsValue (local.get $v) (i32.const 0) (i32.const 1025)))",
+    ],
+)
+def test_no_name_is_longer_than_names_are(stage, wat, body):
+    stage.put("t.Things", None, {"Id": 1}, Text="x")
+    guest = wat()
+    body = body.replace("KEY", guest.key("t.Things", Id=1)).replace("GET", GET)
+    refuses(stage, body, "a name of 1025 bytes, and 1024 are the most", guest)
+
+
+_INTERESTING = (0, 1, 2, 4, 16, 255, 1024, 65535, 65536, 131071, 131072, 2**31 - 1, -(2**31), -1)
+_CONSTANTS = {
+    "i32": _INTERESTING,
+    "i64": (*_INTERESTING, 2**63 - 1, -(2**63)),
+    "f32": (0, -1.5),
+    "f64": (0, 1e300),
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_functions_of_the_host_in_any_order_with_anything_harm_nothing(stage, wat, seed):
+    """Each guest calls 12 functions, half with handles and names that there are, half with anything."""
+    rng = random.Random(seed)
+    stage.put("t.Things", None, {"Id": 1}, Text="x", Number=5)
+    guest = wat()
+    words = [guest.text(word) for word in ("t.Things", "sys.View", "Id", "Text", "Number", "", "WSID")]
+    functions = [("env", name, kind) for name, kind in IMPORTS.items()]
+    functions += [("wasi", name, (kind, "i")) for name, kind in FUNCTIONS.items() if name != "proc_exit"]
+    for number in range(20):
+        body = guest.key("t.Things", Id=1) + "(drop (call $hostQueryValue (local.get $k)))"
+        for _ in range(12):
+            _, name, (parameters, result) = rng.choice(functions)
+            call = f"(call ${name} {_arguments(rng, parameters, words)})"
+            body += f"(drop {call})" if result else call
+        guest.parts.append(f"(func $f{number} (local $k i64) {body})")
+    for number in range(20):
+        run = wat()
+        run.data, run.parts = guest.data, guest.parts[number : number + 1]
+        run.add("Do", f"(call $f{number})")
+        engine = stage.load(run, limits=SHORT)
+        with contextlib.suppress(StateholdError):
+            stage.run(engine)
+        stage.run(engine, "t.Ask")
+
+
+def _arguments(rng, parameters, words):
+    """Return operands for a function; where two numbers in a row may be a text, often one that there is."""
+    operands = []
+    while parameters:
+        if parameters.startswith("pp") and rng.random() < 0.7:
+            operands.append(rng.choice(words))
+            parameters = parameters[2:]
+            continue
+        kind = {"h": "i64", "l": "i64", "p": "i32", "i": "i32", "f": "f32", "d": "f64"}[parameters[0]]
+        value = 0 if parameters[0] == "h" and rng.random() < 0.7 else rng.choice(_CONSTANTS[kind])
+        operands.append(f"({kind}.const {value})")
+        parameters = parameters[1:]
+    return " ".join(operands)

@@ -213,3 +213,8 @@ def _watched(module, compiled):
             super().__init__(*args)
 
     return Watched
+
+
+def test_a_module_that_is_too_large_is_refused_before_it_is_compiled(stage, wat):
+    [problem] = problems(stage, wat(), limits=WasmLimits(module_bytes=100))
+    assert "bytes, and 100 is the limit" in problem
