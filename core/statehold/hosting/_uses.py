@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import attrs
 
 from statehold.hosting._access import Access, Refusal
-from statehold.sdk import Operation, Rank, Scope
+from statehold.sdk import Key, Operation, Rank, Scope
 from statehold.state import Rows, compile_rows
 from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import ExtensionDef, QName
@@ -143,4 +143,22 @@ def rows_of_nothing(access: Access, refuse: Refusal) -> Rows:
     def refused(*_: object, **__: object) -> NoReturn:
         raise refuse(Operation.GET)
 
-    return attrs.evolve(compile_rows(access.storage, (), ()), key=refused, prefix=refused)
+    plain = compile_rows(access.storage, (), ())
+    return _NoRows(
+        storage=access.storage,
+        key_fields=(),
+        value_fields=(),
+        Key=plain.Key,
+        Prefix=plain.Prefix,
+        Value=plain.Value,
+        fixers={},
+        required=frozenset(),
+        key=refused,
+        prefix=refused,
+    )
+
+
+@attrs.frozen(kw_only=True, eq=False, repr=False)
+class _NoRows(Rows):
+    key: Callable[..., Key]
+    prefix: Callable[..., Key]

@@ -52,6 +52,7 @@ class Catalog:
         self._hook_plugins = HookPlugins(self.hooks)
         self._brought: Mapping[Entry, Provider] | None = None
         self._loaded: dict[Entry, Provider | PluginError] = {}
+        self._sorted: dict[bool, tuple[Entry, ...]] = {}
         self._lock = threading.RLock()
 
     def names(self, *, engine: StorageEngine = StorageEngine.PYPLUGIN) -> tuple[str, ...]:
@@ -203,10 +204,12 @@ class Catalog:
         return Listed(entry=entry, provider=provider, error=str(_conflict(claims)) if len(claims) > 1 else "")
 
     def _entries(self, engine: StorageEngine) -> tuple[Entry, ...]:
-        entries = (*self.storages, *self._by_hook())
-        return tuple(
-            sorted(entry for entry in entries if entry.builtin or engine is not StorageEngine.BUILTIN)
-        )
+        own = engine is StorageEngine.BUILTIN
+        found = self._sorted.get(own)
+        if found is None:
+            entries = (*self.storages, *self._by_hook())
+            found = self._sorted[own] = tuple(sorted(entry for entry in entries if entry.builtin or not own))
+        return found
 
     def _by_hook(self) -> Mapping[Entry, Provider]:
         with self._lock:

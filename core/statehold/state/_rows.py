@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, cast
 
 import attrs
@@ -24,10 +25,6 @@ class Rows:
         Key: the class of its whole keys.
         Prefix: the class of keys for READ in which trailing fields are `UNSET`.
         Value: the class of its values.
-        key: `key(WSID, **fields) -> Key`, every required field given.
-        prefix: `prefix(WSID, **fields)`: trailing fields may be left out, and then mean any value.
-        value: `value(**fields) -> Value`.
-        finder: turns a `get(key)` into `find(WSID, **fields)`, the same in one step, and its call counter.
 
     A field of the system is given as `sys_ID=1` or `**{"sys.ID": 1}`. As JSON or msgpack a value is a map by
     field name, `sys.ID` with its dot; what is not set is left out.
@@ -42,12 +39,30 @@ class Rows:
     Key: type[sdk.Key]
     Prefix: type[sdk.Key]
     Value: type[sdk.Value]
-    key: Callable[..., sdk.Key]
-    prefix: Callable[..., sdk.Key]
-    value: Callable[..., sdk.Value]
-    finder: Callable[[Callable[[sdk.Key], sdk.Value | None]], Find]
     _fixers: Mapping[str, tuple[str, Callable[[object], object]]] = attrs.field(alias="fixers")
     _required: frozenset[str] = attrs.field(alias="required")
+
+    # Compiled at their first use: most storages of an app are used by few of its extensions, or by none.
+
+    @cached_property
+    def key(self) -> Callable[..., sdk.Key]:
+        """`key(WSID, **fields) -> Key`, every required field given."""
+        return compile_maker(self.storage, "KEY", (WSID, *self.key_fields), self.Key)
+
+    @cached_property
+    def prefix(self) -> Callable[..., sdk.Key]:
+        """`prefix(WSID, **fields)`: trailing fields may be left out, and then mean any value."""
+        return _prefix(self.storage, self.key_fields, self.Key, self.Prefix)
+
+    @cached_property
+    def value(self) -> Callable[..., sdk.Value]:
+        """`value(**fields) -> Value`."""
+        return compile_maker(self.storage, "VALUE", self.value_fields, self.Value)
+
+    @cached_property
+    def finder(self) -> Callable[[Callable[[sdk.Key], sdk.Value | None]], Find]:
+        """Turns a `get(key)` into `find(WSID, **fields)`, the same in one step, and its call counter."""
+        return compile_finder(self.storage, (WSID, *self.key_fields), self.Key)
 
     def changes(self, fields: Mapping[str, object]) -> dict[str, object]:
         """Return *fields* by attribute, checked for an UPDATE: those that are not named stay as they are."""
@@ -91,10 +106,6 @@ def compile_rows(storage: str, key: Sequence[Field], value: Sequence[Field]) -> 
         Key=key_class,
         Prefix=prefix_class,
         Value=value_class,
-        key=compile_maker(storage, "KEY", (WSID, *key), key_class),
-        prefix=_prefix(storage, key, key_class, prefix_class),
-        value=compile_maker(storage, "VALUE", value, value_class),
-        finder=compile_finder(storage, (WSID, *key), key_class),
         fixers=fixers,
         required=frozenset(field.attribute for field in value if field.required),
     )

@@ -173,6 +173,10 @@ def statehold_contracts():
 @hookimpl
 def statehold_providers():
     return [Provider(name="Extra", open=print, operations=[Operation.READ])]
+
+@hookimpl
+def statehold_extensions():
+    return {"sys.Collection": print}
 """
 
 
@@ -198,6 +202,14 @@ def test_an_application_gets_only_the_installed_packages_that_it_imports(module)
     assert catalog.complete(importing) == importing | catalog.packages()
     own = importing | {"acme.com/points": {"own.vsql": ""}}
     assert catalog.complete(own) == own
+
+
+def test_a_hook_plugin_brings_builtin_extensions_each_from_one_distribution(module):
+    """Nobody could say which of two functions is to run."""
+    assert Catalog(hooks=[entry("points", module(HOOKS))]).functions() == {"sys.Collection": print}
+    hooks = [entry("a", module(HOOKS)), entry("b", module(HOOKS), distribution="zeta")]
+    with pytest.raises(PluginError, match=r"'sys\.Collection' is brought twice: by .* and by "):
+        Catalog(hooks=hooks).functions()
 
 
 def test_a_package_brought_twice_names_both(module):
@@ -249,6 +261,7 @@ def test_a_hook_that_raises_is_set_aside(module, caplog):
         ("packages", "{7: {}}"),
         ("contracts", "['Later']"),
         ("contracts", "{'Later': 3}"),
+        ("extensions", "{'sys.Collection': 5}"),
         ("providers", "None"),
         ("providers", "[1, None]"),
         ("providers", "(1 / 0 for _ in 'x')"),
@@ -262,6 +275,7 @@ def test_a_hook_that_answers_nonsense_is_set_aside(module, caplog, hook, answer)
     with caplog.at_level(logging.WARNING, logger="statehold.loading"):
         assert catalog.packages().keys() == {"acme.com/points"}
         assert catalog.contracts().keys() == {"Later", "Extra"}
+        assert catalog.functions() == {"sys.Collection": print}
     assert f"statehold_{hook} raised " in caplog.text
     assert [line.entry for line in catalog.listing() if line.error] == [broken]
 

@@ -59,7 +59,7 @@ def test_the_nearest_name_of_the_file_is_offered(load):
     ):
         resolve(storage("Skada"), image_plugins=images, catalog=Catalog())
     with pytest.raises(PluginError, match=r"storages-1.whl of the image provides Scada. .*Provided are"):
-        resolve(storage("Unlike"), image_plugins=images, catalog=installed())
+        resolve(storage("Qwxyz"), image_plugins=images, catalog=installed())
 
 
 @pytest.mark.parametrize("engine", ["GOPLUGIN", "WASM"])
