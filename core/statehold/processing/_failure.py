@@ -10,6 +10,7 @@ from statehold.events import ConflictError as RecordConflictError
 from statehold.events import EventsError, RecordError, RecordMissingError, WorkspaceError
 from statehold.extensions import BusyError as NoEngineError
 from statehold.extensions import ExtensionError as CodeError
+from statehold.hosting import NotProvidedError
 from statehold.processing._errors import (
     BusyError,
     ConflictError,
@@ -20,7 +21,7 @@ from statehold.processing._errors import (
     UnknownError,
 )
 from statehold.rows import RowStoreError, StoreFullError, StoreUnavailableError
-from statehold.sdk import HostError, SchemaError, StateholdError
+from statehold.sdk import FreedError, HostError, SchemaError, StateholdError
 from statehold.state import ExistsError, NotExistsError
 
 _INTERNAL: Final = "something went wrong inside the host; its log says what"
@@ -116,8 +117,9 @@ def _explained(error: Exception, what: str) -> ProcessingError:
         return UnknownError(text, qname=what)
     if isinstance(error, RecordError):
         return RequestError(text, qname=what)
-    if isinstance(error, HostError):
-        return _with_status(ProcessingError(text, qname=what), getattr(error, "status", 503))
+    if isinstance(error, (HostError, FreedError)):
+        status = 501 if isinstance(error, NotProvidedError) else 503
+        return _with_status(ProcessingError(text, qname=what), status)
     if isinstance(error, (CodeError, EventsError, StateholdError)):
         return _with_status(ExtensionError(text, qname=what), getattr(error, "status", 500))
     return ExtensionError(f"{what or 'it'} failed: {type(error).__name__}: {text}", qname=what)

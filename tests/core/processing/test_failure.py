@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from statehold.events import BrokenReferenceError, ConflictError, RecordMissingError, WorkspaceError
+from statehold.extensions import BusyError as NoEngineError
+from statehold.hosting import NotProvidedError
+from statehold.processing import ForbiddenError, LimitExceededError, failure
+from statehold.rows import StoreFullError
+from statehold.sdk import FreedError, HostError, Scope, StateholdError
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConflictError("x", table="t", record=1), 409),
+        (RecordMissingError("x", table="t"), 404),
+        (BrokenReferenceError("x", table="t"), 400),
+        (WorkspaceError("x", workspace=1), 404),
+        (NoEngineError("x", partition=0, kind=Scope.COMMANDS), 503),
+        (NotProvidedError("x", extension="sys.Y"), 501),
+        (StoreFullError("x"), 507),
+        (HostError("x"), 503),
+        (FreedError("x"), 503),
+        (StateholdError("x"), 500),
+        (ForbiddenError("x"), 403),
+        (LimitExceededError("x", limit="l", retry_after=3.0), 429),
+        (ValueError("x"), 500),
+    ],
+)
+def test_every_error_has_a_status(error, status):
+    assert failure(error).status == status
+
+
+def test_what_nobody_intended_is_not_told():
+    found = failure(ValueError("the password is 123"))
+    assert "123" not in found.message
+    assert found.to_json() == {"message": found.message, "status": 500}
+
+
+def test_an_error_is_told_with_what_programs_need():
+    told = failure(ForbiddenError("no", qname="shop.Sell", roles=["shop.Clerk"], fields=["Note"]))
+    assert told.to_json() == {
+        "message": "no",
+        "status": 403,
+        "qname": "shop.Sell",
+        "data": {"roles": ["shop.Clerk"], "fields": ["Note"]},
+    }

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from statehold.processing import ConflictError, ExtensionError, UnknownError
+from statehold.testing import FakeClock
+
+
+@pytest.fixture
+def clock():
+    return FakeClock(1_700_000_000.0)
+
+
+@pytest.fixture
+def timed(open_shop, clock):
+    return open_shop(runtime={"clock": clock}, host={"clock": clock}, workspaces=2)
+
+
+def status(shop, workspace=1):
+    (found,) = [one for one in shop.runtime.jobs("acme.shop") if one.workspace == workspace]
+    return found
+
+
+def turn(shop, clock, seconds):
+    """Turn the clock, and wait until the jobs that are due have run."""
+    clock.advance(seconds)
+    shop.runtime.tick()
+    while any(one.running for one in shop.runtime.jobs()):
+        shop.runtime.wait_for_projectors(timeout=0)
+
+
+def test_a_job_runs_when_it_is_due_in_each_workspace_of_the_app(timed, clock):
+    turn(timed, clock, 59)
+    assert timed.rows("Beats") == {}
+    turn(timed, clock, 1)
+    for workspace in (1, 2):
+        assert timed.rows("Beats", workspace)[1] == {"Zone": 1, "Number": 1, "At": 1_700_000_060, "Count": 1}
+    for _ in range(3):
+        turn(timed, clock, 60)
+    assert timed.rows("Beats")[1]["Count"] == 4
+    assert status(timed).due == 1_700_000_300
+    assert status(timed).last == 1_700_000_240
+
+
+def test_a_job_never_runs_twice_at_a_time_and_what_it_missed_is_reported(timed, clock, probe, quiet):
+    began, go = threading.Event(), threading.Event()
+
+    def slow(call):
+        if call.workspace == 1:
+            began.set()
+            go.wait(10)
+
+    probe.hooks["tick"] = slow
+    clock.advance(60)
+    timed.runtime.tick()
+    assert began.wait(10)
+    with pytest.raises(ConflictError, match=r"JOB shop\.Tick is running in workspace 1"):
+        timed.runtime.run_job("acme.shop", "shop.Tick")
+    for _ in range(3):
+        clock.advance(60)
+        timed.runtime.tick()
+    assert status(timed).running
+    del probe.hooks["tick"]
+    go.set()
+    turn(timed, clock, 0)
+    assert timed.rows("Beats")[1]["Count"] == 2
+    assert timed.rows("Beats")[1]["At"] == 1_700_000_240
+    assert status(timed).missed == 2
+
+
+def test_what_was_due_while_no_host_ran_is_made_up_for_once(timed, clock, quiet):
+    turn(timed, clock, 60)
+    timed.runtime.close()
+    clock.advance(330)
+    again = timed.__class__(timed.host, timed.runtime.__class__(timed.host, clock=clock))
+    turn(again, clock, 0)
+    assert again.rows("Beats")[1] == {"Zone": 1, "Number": 1, "At": 1_700_000_360, "Count": 2}
+    assert status(again).missed == 4
+    again.runtime.close()
+
+
+def test_a_job_that_fails_is_reported_and_waits_for_its_next_time(timed, clock, probe, quiet):
+    def fail(_):
+        raise ValueError("told to")
+
+    probe.hooks["tick"] = fail
+    turn(timed, clock, 60)
+    assert "told to" in status(timed).problem
+    assert timed.rows("Beats") == {}
+    del probe.hooks["tick"]
+    turn(timed, clock, 30)
+    assert timed.rows("Beats") == {}
+    turn(timed, clock, 30)
+    assert timed.rows("Beats")[1]["Count"] == 1
+    assert status(timed).problem == ""
+
+
+def test_a_job_can_be_run_by_hand(timed, probe):
+    timed.runtime.run_job("acme.shop", "shop.Tick", 2)
+    assert timed.rows("Beats", 2)[1]["Count"] == 1
+    assert timed.rows("Beats", 1) == {}
+
+    def fail(_):
+        raise ValueError("told to")
+
+    probe.hooks["tick"] = fail
+    with pytest.raises(ExtensionError, match="told to"):
+        timed.runtime.run_job("acme.shop", "shop.Tick")
+    for job, workspace in (("shop.Nope", 1), ("shop.Tick", 99)):
+        with pytest.raises(UnknownError, match="runs no job"):
+            timed.runtime.run_job("acme.shop", job, workspace)
+
+
+def test_a_version_with_another_schedule_goes_by_that(timed, clock, image):
+    turn(timed, clock, 60)
+    timed.host.deploy(image("2", workspaces=2, extensions="JOB Slow '@every 1h' INTENTS(Wire);", code=SLOW))
+    while len(timed.runtime.jobs()) < 4:
+        timed.runtime.wait_for_projectors(timeout=0.01)
+    assert {(one.job, one.workspace) for one in timed.runtime.jobs()} == {
+        (f"shop.{job}", workspace) for job in ("Tick", "Slow") for workspace in (1, 2)
+    }
+    turn(timed, clock, 60)
+    assert timed.rows("Beats")[1]["Count"] == 2
+
+
+SLOW = "\n\n@extension\ndef slow(call):\n    pass\n"

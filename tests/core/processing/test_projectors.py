@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from statehold.processing import UnknownError
+from statehold.rows import MemoryDriver
+from statehold.testing import FakeClock
+
+
+def lag(shop, projector="shop.CountAsync", partition=1):
+    (found,) = [
+        one
+        for one in shop.runtime.lags("acme.shop")
+        if one.projector == projector and one.partition == partition
+    ]
+    return found
+
+
+def test_every_event_has_its_effect_once(shop):
+    for number in range(250):
+        shop.sell(f"a{number % 7}", number)
+    assert shop.caught_up()
+    turnover = shop.rows("Turnover")
+    assert sum(row["Count"] for row in turnover.values()) == 250
+    assert sum(row["Sold"] for row in turnover.values()) == sum(range(250))
+    assert {one.events for one in shop.runtime.lags()} == {0}
+
+
+def test_a_projector_sees_what_it_bundled_for_earlier_events(shop, probe):
+    gate = threading.Event()
+    probe.hooks["count_async"] = lambda _: gate.wait(10)
+    for _ in range(20):
+        shop.sell()
+    assert lag(shop).events > 0
+    gate.set()
+    assert shop.caught_up()
+    assert shop.rows("Turnover")["pen"]["Count"] == 20
+
+
+def test_a_slow_projector_holds_up_neither_commands_nor_other_projectors(shop, probe):
+    began, go = threading.Event(), threading.Event()
+    probe.hooks["count_async"] = lambda _: (began.set(), go.wait(20))
+    shop.sell(mode="announce")
+    assert began.wait(10)
+    for _ in range(30):
+        shop.sell(mode="announce")
+    while len(probe.sent) < 31:
+        assert not go.wait(0.01)
+    assert lag(shop).events >= 30
+    assert not shop.runtime.wait_for_projectors(timeout=0.01)
+    go.set()
+    assert shop.caught_up()
+
+
+def test_one_that_fails_tries_the_same_event_again_later_each_time_longer(open_shop, probe, quiet):
+    clock = FakeClock()
+    shop = open_shop(runtime={"clock": clock})
+    failing = threading.Event()
+    failing.set()
+
+    def fail(call):
+        if failing.is_set() and call.event.argument.Amount == 3:
+            raise ValueError("no 3")
+
+    probe.hooks["count_async"] = fail
+    for amount in range(1, 6):
+        shop.sell(amount=amount)
+
+    def attempts(wanted):
+        while lag(shop).attempts < wanted:
+            shop.runtime.wait_for_projectors(timeout=0.01)
+        return lag(shop)
+
+    found = attempts(1)
+    assert "no 3" in found.problem
+    assert shop.rows("Turnover")["pen"]["Sold"] == 3  # 1 + 2: what was before it is written
+    pauses = []
+    for wanted in range(2, 6):
+        pause = 0
+        while lag(shop).attempts < wanted:
+            clock.advance(0.1)
+            pause += 1
+            shop.runtime.tick()
+            shop.runtime.wait_for_projectors(timeout=0.05)
+        pauses.append(pause)
+    assert pauses == sorted(pauses)
+    assert pauses[-1] > pauses[0]
+    assert lag(shop, "shop.Announce").events == 0
+    failing.clear()
+    clock.advance(180)
+    shop.runtime.tick()
+    assert shop.caught_up()
+    assert shop.rows("Turnover")["pen"]["Sold"] == 15
+    assert (lag(shop).problem, lag(shop).attempts) == ("", 0)
+
+
+def test_lag_is_told_in_events_and_seconds(open_shop, probe, quiet):
+    clock = FakeClock()
+    shop = open_shop(runtime={"clock": clock}, host={"clock": clock})
+    shop.sell()
+    assert shop.caught_up()
+
+    def fail(_):
+        raise ValueError("told to")
+
+    probe.hooks["count_async"] = fail
+    shop.sell()
+    clock.advance(30)
+    shop.sell()
+    while not lag(shop).problem:
+        shop.runtime.wait_for_projectors(timeout=0.01)
+    found = lag(shop)
+    assert (found.events, found.seconds) == (2, 30.0)
+
+
+def test_a_host_that_comes_back_goes_on_where_the_last_one_was(open_shop, probe):
+    shop = open_shop()
+    for _ in range(10):
+        shop.sell()
+    assert shop.caught_up()
+    shop.runtime.close()
+    seen = []
+    probe.hooks["count_async"] = lambda call: seen.append(call.event.wlog_offset)
+    again = shop.__class__(shop.host, shop.runtime.__class__(shop.host))
+    again.sell()
+    assert again.caught_up()
+    assert len(seen) == 1
+    assert again.rows("Turnover")["pen"]["Count"] == 11
+    again.runtime.close()
+
+
+def test_versions_are_replaced_while_projectors_run_and_no_event_is_lost(shop, image):
+    stop, sold = threading.Event(), [0]
+
+    def client():
+        while not stop.is_set():
+            shop.sell()
+            sold[0] += 1
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    for version in ("2", "3"):
+        shop.host.deploy(image(version))
+    stop.set()
+    thread.join(20)
+    assert shop.caught_up()
+    assert shop.rows("Turnover")["pen"]["Count"] == sold[0]
+
+
+def test_a_projector_that_is_new_in_a_version_begins_with_the_first_event(shop, image):
+    for _ in range(5):
+        shop.sell()
+    extensions = "PROJECTOR Late AFTER INSERT ON Sale STATE(sys.View(Totals)) INTENTS(sys.View(Totals));"
+    view = "VIEW Totals (Zone int32 NOT NULL, Article text(40) NOT NULL, Sold int64, Count int64,"
+    code = "\n\n@extension\ndef late(call):\n    count(call, call.View.Totals)\n"
+    shop.host.deploy(
+        image(
+            "2",
+            extensions=extensions,
+            access=f"{view} PRIMARY KEY ((Zone), Article)) AS RESULT OF Late;",
+            code=code,
+        )
+    )
+    shop.sell()
+    while not any(one.projector == "shop.Late" for one in shop.runtime.lags()):
+        shop.runtime.wait_for_projectors(timeout=0.01)
+    assert shop.caught_up()
+    assert shop.rows("Totals")["pen"]["Count"] == 6
+
+
+def test_one_that_failed_is_tried_at_once_by_another_version(open_shop, image, probe, quiet):
+    shop = open_shop(runtime={"clock": FakeClock()})
+
+    def fail(_):
+        raise ValueError("told to")
+
+    probe.hooks["count_async"] = fail
+    shop.sell()
+    while not lag(shop).problem:
+        shop.runtime.wait_for_projectors(timeout=0.01)
+    del probe.hooks["count_async"]
+    shop.host.deploy(image("2"))
+    assert shop.caught_up()
+    assert shop.rows("Turnover")["pen"]["Count"] == 1
+
+
+def test_without_background_no_projector_runs(open_shop):
+    shop = open_shop(runtime={"background": False})
+    shop.sell()
+    assert shop.runtime.lags() == ()
+    assert shop.rows("Stock")["pen"]["Count"] == 1
+    assert shop.rows("Turnover") == {}
+
+
+def test_a_full_bundle_is_written_before_the_end_of_the_log(open_shop, probe):
+    rows, writes = MemoryDriver(), []
+    shop = open_shop(rows=rows, runtime={"settings": {"bundle": 10, "bundle_seconds": 60.0}})
+    gate = threading.Event()
+    probe.hooks["count_async"] = lambda call: gate.wait(10)
+    for number in range(35):
+        shop.sell(f"a{number}")
+    store = shop.host.app("acme.shop").data.store
+    before = store.write
+
+    def write(changes):
+        writes.append(sum(change.partition[:2] == ("view", "shop.Turnover") for change in changes))
+        return before(changes)
+
+    store.write = write
+    gate.set()
+    assert shop.caught_up()
+    assert [count for count in writes if count] == [10, 10, 10, 5]
+
+
+def test_an_app_that_is_taken_away_stops_and_comes_back(shop, image):
+    shop.sell()
+    shop.host.undeploy("acme.shop")
+    with pytest.raises(UnknownError, match=r"acme\.shop"):
+        shop.sell()
+    shop.host.deploy(image("2"))
+    assert shop.sell().result.Total == 2
+    assert shop.caught_up()
+    assert shop.rows("Turnover")["pen"]["Count"] == 2
