@@ -4,7 +4,8 @@ from statehold.sdk import DataType, Field
 from statehold.testing import StorageConformance
 from statehold_dataset import provider
 
-EVERY_TYPE = [Field(f"The_{kind}", kind) for kind in DataType]
+# All but objects, which no declaration can write.
+EVERY_TYPE = [Field(f"The_{kind}", kind) for kind in DataType if kind is not DataType.OBJECT]
 
 
 class TestTable(StorageConformance):
