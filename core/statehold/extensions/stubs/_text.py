@@ -21,6 +21,8 @@ _UNITS = {
     DataType.TIMESTAMP: ", in milliseconds since 1970",
     DataType.REF: ", the id of a record",
 }
+#: What a record has as soon as there is one, and needs not be given for a new one.
+_OF_EVERY_RECORD = ("sys.ID", "sys.QName")
 _INDENT = "    "
 
 
@@ -29,7 +31,8 @@ def type_of(field: Field) -> str:
     plain = _TYPES.get(field.type, "int")
     if field.repeated:
         return f"tuple[{plain}, ...]"
-    return plain if field.required or plain == "Any" else f"{plain} | None"
+    is_there = field.required or field.name in _OF_EVERY_RECORD
+    return plain if is_there or plain == "Any" else f"{plain} | None"
 
 
 def accepted(field: Field) -> str:

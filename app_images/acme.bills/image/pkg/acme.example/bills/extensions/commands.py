@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bills.extensions.money import due, rate
-from bills.extensions.tables import floor, serves
+from bills.extensions.tables import floor, serves, waiter
 
 from statehold.sdk import extension
 
+if TYPE_CHECKING:
+    from bills.extensions.calls import AddDish, OpenBill, PayBill, RememberGuest, SetPoint
+
 
 @extension
-def open_bill(call):
+def open_bill(call: OpenBill) -> None:
     """Open a bill for guests who sat down."""
-    number, waiter = call.arg.TableNumber, call.principal.name
+    number = call.arg.TableNumber
     seats = call.View.FloorPlan.get(Floor=floor(number), TableNumber=number)
     if seats is not None and seats.Bill is not None:
         call.respond(409, f"table {number} has an open bill")
     elif serves(call, number):
-        call.TableLocks.insert(TableNumber=number, Waiter=waiter)
+        call.TableLocks.insert(TableNumber=number, Waiter=waiter(call))
         # 1 stands for the id that the bill will get; the answer tells it under newIDs.
-        call.Record.Bill.insert(sys_ID=1, TableNumber=number, Waiter=waiter, Total=0)
+        call.Record.Bill.insert(sys_ID=1, TableNumber=number, Waiter=waiter(call), Total=0)
 
 
 @extension
-def add_dish(call):
+def add_dish(call: AddDish) -> None:
     """Put a dish of the menu on a bill."""
     bill = call.Record.Bill.must_get(ID=call.arg.Bill)
     found = call.Uniq.Dish.get(Code=call.arg.Dish)
@@ -42,11 +47,12 @@ def add_dish(call):
 
 
 @extension
-def pay_bill(call):
+def pay_bill(call: PayBill) -> dict[str, object] | None:
     """Take the guests' money, and free their table."""
     bill = call.Record.Bill.must_get(ID=call.arg.Bill)
     if bill.PaidIn is not None:
-        return call.respond(409, f"bill {bill.sys_ID} is paid")
+        call.respond(409, f"bill {bill.sys_ID} is paid")
+        return None
     per_euro = rate(call, call.arg.Currency)
     if per_euro is None or not serves(call, bill.TableNumber):
         return None
@@ -57,12 +63,12 @@ def pay_bill(call):
 
 
 @extension
-def remember_guest(call):
+def remember_guest(call: RememberGuest) -> None:
     """Note what a guest likes; without a word, forget it."""
     call.Guests.insert(Name=call.unlogged.Name, Likes=call.unlogged.Likes)
 
 
 @extension
-def set_point(call):
-    """Set the oven."""
+def set_point(call: SetPoint) -> None:
+    """Set a point of a device, such as the heat of the oven."""
     call.Scada.insert(Device=call.arg.Device, Point=call.arg.Point, Reading=call.arg.Reading)

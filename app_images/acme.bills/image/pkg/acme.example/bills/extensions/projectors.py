@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from bills.extensions.tables import floor
 
 from statehold.sdk import extension
 
+if TYPE_CHECKING:
+    from bills.extensions.calls import CountTurnover, ReportRefusals, SeatGuests
+
 
 @extension
-def seat_guests(call):
+def seat_guests(call: SeatGuests) -> None:
     """Keep the floor plan: who sits where, and what they have to pay so far."""
     for cud in call.event.cuds:
         if cud.table == "bills.Bill":
@@ -21,18 +25,18 @@ def seat_guests(call):
 
 
 @extension
-def count_turnover(call):
+def count_turnover(call: CountTurnover) -> None:
     """Add a bill that was paid to the turnover of its day."""
     bill = call.Record.Bill.must_get(ID=call.event.argument.Bill)
     at = datetime.fromtimestamp(call.event.registered_at / 1000, UTC)
     key = call.View.Turnover.key(Year=at.year, Month=at.month, Day=at.day)
     day = call.View.Turnover.get(key)
     bills, total = (0, 0) if day is None else (day.Bills, day.Total)
-    call.View.Turnover.insert(key, Bills=bills + 1, Total=total + bill.Paid)
+    call.View.Turnover.insert(key, Bills=bills + 1, Total=total + (bill.Paid or 0))
 
 
 @extension
-def report_refusals(call):
+def report_refusals(call: ReportRefusals) -> None:
     """Tell the log why guests could not pay."""
     if call.event.error is not None:
         call.log.warning("a payment failed: %s", call.event.error.message)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from bills.extensions.money import due, rate
 
-from statehold.sdk import extension
+from statehold.sdk import Value, extension
+
+if TYPE_CHECKING:
+    from bills.extensions.calls import AmountDue, Earnings, GuestBook, Kitchen
 
 
 @extension
-def amount_due(call):
+def amount_due(call: AmountDue) -> dict[str, object] | None:
     """Say what a bill comes to."""
     bill = call.Record.Bill.must_get(ID=call.arg.Bill)
     per_euro = rate(call, call.arg.Currency)
@@ -18,7 +24,7 @@ def amount_due(call):
 
 
 @extension
-def earnings(call):
+def earnings(call: Earnings) -> Iterator[dict[str, object]]:
     """Give what was earned on each day of a year, in any currency."""
     per_euro = rate(call, call.arg.Currency)
     if per_euro is None:
@@ -30,7 +36,7 @@ def earnings(call):
 
 
 @extension
-def guest_book(call):
+def guest_book(call: GuestBook) -> Iterator[dict[str, object]]:
     """Give all guests of whom something is known, by name."""
     for key, guest in call.Guests.read():
         if guest.Likes is not None:
@@ -38,6 +44,6 @@ def guest_book(call):
 
 
 @extension
-def kitchen(call):
+def kitchen(call: Kitchen) -> Value | None:
     """Read a point of a device."""
     return call.Scada.get(Device=call.arg.Device, Point=call.arg.Point)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bills.extensions.calls import AmountDue, Earnings, PayBill
+
 #: In percent.
 SERVICE = 10
 
 
-def due(dishes):
+def due(dishes: int) -> int:
     """Return what guests pay who ate for so much: that, and the service."""
     return dishes + dishes * SERVICE // 100
 
 
-def rate(call, currency):
+def rate(call: AmountDue | Earnings | PayBill, currency: str) -> float | None:
     """Return what a euro is in a currency; if the bank does not know, the request is answered with that."""
     if currency == "EUR":
         return 1.0
