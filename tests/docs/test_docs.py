@@ -86,6 +86,7 @@ def test_the_documents_for_machines_have_what_the_page_says(tmp_path, monkeypatc
     runs = {
         "new plugin": ["a"],
         "new app": ["a.b"],
+        "stubs": ["acme.hello"],
         "check": ["acme.hello"],
         "build": ["acme.hello"],
         "inspect": ["acme.hello"],
