@@ -9,6 +9,8 @@ import msgspec
 from statehold.processing import RequestError
 
 CONSTRAINTS: Final = frozenset({"order", "limit", "skip", "include", "keys", "where"})
+#: What JSON has to be escaped for.
+_COMMON: Final = tuple((b"%%%02X" % char, bytes((char,))) for char in b'"{}:,[] ')
 _QUERY: Final = CONSTRAINTS | {"args"}
 
 _decode = msgspec.json.Decoder().decode
@@ -69,7 +71,13 @@ def constraints(query: bytes) -> Mapping[str, str]:
 def _text(raw: bytes) -> bytes:
     if b"+" in raw:
         raw = raw.replace(b"+", b" ")
-    return unquote_to_bytes(raw) if b"%" in raw else raw
+    if b"%" not in raw:
+        return raw
+    text = raw
+    for escape, plain in _COMMON:
+        text = text.replace(escape, plain)
+    # What they make is no part of another escape; where one is left, all are taken one by one.
+    return unquote_to_bytes(raw) if b"%" in text else text
 
 
 def _argument(text: bytes) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Pool:
         self._workers: list[_Worker] = []
         self._idle: list[_Worker] = []
         self._awake = 0
+        self._calling = False
         self._finished = 0
         self._seen = 0
         self._closed = False
@@ -88,8 +89,11 @@ class Pool:
         wait = self.waits.open(waiting)
         # First the call, then the look who is awake; a worker does it the other way round.
         self._calls.append((wait, call, arguments))
-        if not self._awake:
-            self._wake(at_most=0)
+        if not self._awake and not self._calling:
+            # Not at once: a thread that wakes up takes turns with the loop, call by call, where it could have
+            # all those that have come in together.
+            self._calling = True
+            asyncio.get_running_loop().call_soon(self._call)
 
     def run(self, work: Callable[[], None]) -> None:
         """Run *work*, which may block for long, on a thread of its own while there is one; on any thread."""
@@ -120,6 +124,10 @@ class Pool:
         for worker in self._workers:
             worker.thread.join(max(0.0, until - time.monotonic()))
         return not any(worker.thread.is_alive() for worker in self._workers)
+
+    def _call(self) -> None:
+        self._calling = False
+        self._wake(at_most=0)
 
     def _wake(self, *, at_most: int) -> None:
         """Wake another thread, unless more than *at_most* are awake."""

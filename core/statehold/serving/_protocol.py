@@ -41,6 +41,8 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._head = 0
         self._body = 0
+        self._resting: asyncio.TimerHandle | None = None
+        self._rested = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -50,6 +52,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm()
+        if self._resting is not None:
+            self._resting.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -63,7 +67,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._began = self._in_head = True
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -71,8 +77,14 @@ class Connection(HttpToolsProtocol):
         self._disarm()
         cycle: Any = self.cycle  # None before the first request, whatever its type says.
         idle = cycle is None or cycle.response_complete
-        if self.shortcut is None or not idle or not self.shortcut.take(self):
-            super().on_headers_complete()
+        if self.shortcut is not None and idle and self.shortcut.take(self):
+            return
+        # Only for ASGI a scope is made, with what has been read in it.
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._body += len(body)
@@ -83,6 +95,28 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._disarm()
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        # One timer for all the rests of a connection: most are short.
+        self._rested = self.loop.time()
+        if self._resting is None:
+            self._resting = self.loop.call_later(self.limits.idle_seconds, self._rest)
+
+    def _rest(self) -> None:
+        self._resting = None
+        cycle: Any = self.cycle
+        left = self._rested + self.limits.idle_seconds - self.loop.time()
+        if left > 0 or self._began or not (cycle is None or cycle.response_complete):
+            self._resting = self.loop.call_later(max(left, 1.0), self._rest)
+        else:
+            self.transport.close()
 
     def _arm(self) -> None:
         seconds = self.limits.head_seconds if self._in_head else self.limits.body_seconds

@@ -17,7 +17,10 @@ from statehold.serving._protocol import Connection
 from statehold.serving._results import Results
 from statehold.serving._stream import Stream
 
-_BODY: Final = (b"content-length", b"transfer-encoding", b"expect", b"upgrade")
+_BODY: Final = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+_REMEMBERED: Final = 10_000
+#: All that is asked of a scope while an answer is written.
+_GET: Final[Any] = {"type": "http", "method": "GET"}
 
 
 class QueryShortcut:
@@ -30,6 +33,7 @@ class QueryShortcut:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._calls = Calls()
+        self._known: dict[bytes, Call] = {}
         self._default: list[tuple[bytes, bytes]] | None = None
         self._head = b""
 
@@ -37,19 +41,19 @@ class QueryShortcut:
         """Return whether this answers the request whose head *connection* has just read."""
         path, _, query = connection.url.partition(b"?")
         call = self._find(path)
-        parser = connection.parser
-        if (
-            call is None
-            or parser.get_method() != b"GET"
-            or parser.get_http_version() != "1.1"
-            or connection.flow.write_paused
-            or any(name in _BODY for name, _ in connection.headers)
-        ):
+        if call is None or connection.flow.write_paused:
             return False
+        parser = connection.parser
+        if parser.get_method() != b"GET" or parser.get_http_version() != "1.1":
+            return False
+        headers = connection.headers
+        for name, _ in headers:
+            if name in _BODY:
+                return False
         answering = _Answering(connection, self, keep_alive=parser.should_keep_alive())
         connection.cycle = answering  # type: ignore[assignment]
         try:
-            request = self._desk.request_of(connection.headers, connection.client, call.app, call.workspace)
+            request = self._desk.request_of(headers, connection.client, call.app, call.workspace)
             args, constraints = query_parameters(query)
             self._ask(answering, request, call.name, args, constraints)
         except Exception as error:  # noqa: BLE001 - every error is an answer
@@ -69,14 +73,18 @@ class QueryShortcut:
         return self._head
 
     def _find(self, path: bytes) -> Call | None:
+        call = self._known.get(path)
         # An escaped path may be one of these, too; it goes the long way.
-        if b"/queries/" not in path or b"%" in path:
-            return None
-        try:
-            call = self._calls.find(path.decode("ascii"))
-        except (HttpError, UnicodeDecodeError):
-            return None
-        return None if call is None or call.command else call
+        if call is None and b"/queries/" in path and b"%" not in path:
+            try:
+                found = self._calls.find(path.decode("ascii"))
+            except (HttpError, UnicodeDecodeError):
+                return None
+            if found is not None and not found.command:
+                if len(self._known) >= _REMEMBERED:
+                    self._known.clear()
+                call = self._known[path] = found
+        return call
 
     def _ask(
         self,
@@ -177,7 +185,7 @@ class _Answering:
             await stream.send(receive, send)
 
         cycle = RequestResponseCycle(
-            scope={**connection.scope, "method": "GET"},
+            scope=_GET,
             transport=connection.transport,
             flow=connection.flow,
             logger=connection.logger,

@@ -181,6 +181,8 @@ def test_a_resting_thread_holds_nothing_of_what_it_ran():
 def test_a_pool_that_is_closed_ends_its_threads_and_takes_nothing(gate):
     async def main():
         stuck = calls.submit(gate.wait)
+        while not calls.busy:
+            await asyncio.sleep(0)
         assert not calls.close(0.05)
         with pytest.raises(BusyError):
             calls.submit(lambda: None)
