@@ -13,9 +13,10 @@ import termios
 import pytest
 from click.shell_completion import ShellComplete
 
-from statehold.cli import run
+from statehold.cli import _image_matrix, run
 from statehold.cli._group import cli
 from statehold.hosting import Host
+from statehold.loading import Catalog, installed
 
 _KEY = '{"Language": "en"}'
 
@@ -257,7 +258,10 @@ def _states(machine):
     return {version["version"]: version["state"] for version in app["versions"]}
 
 
-def test_the_matrix_marks_what_this_host_does_not_provide(statehold, samples):
+def test_the_matrix_marks_what_this_host_does_not_provide(statehold, samples, monkeypatch):
+    whole = installed()
+    less = Catalog(storages=[one for one in whole.storages if one.name != "Event"], hooks=whole.hooks)
+    monkeypatch.setattr(_image_matrix, "installed", lambda: less)
     shown = statehold("matrix", samples / "acme.hello", "--all")
     assert "(sys.Event) " in shown
     assert "\nsys.Http " in shown
