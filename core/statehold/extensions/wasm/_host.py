@@ -45,7 +45,9 @@ class Host:
         self._builders: list[KeyBuilder] = []
         self._keys: list[Key | None] = []
         self._values: list[Any] = []
-        self._intents: list[ValueBuilder] = []
+        self._intents: list[ValueBuilder | None] = []
+        #: Of the results of a query, the one that has not been sent yet.
+        self._unsent = -1
         self._reading = 0
         self._left = 0
         self._nothing = Targets((), packages)
@@ -57,6 +59,7 @@ class Host:
         self._targets = targets
         self._left = self._limits.copied_bytes
         self._reading = 0
+        self._unsent = -1
         self.asked = False
 
     def end(self) -> None:
@@ -102,7 +105,7 @@ class Host:
         if target is None:
             self._refuse(*names)
         self._builders.append(KeyBuilder(target))
-        return self._handle(self._builders, "key builders")
+        return self._handle(self._builders, "key builders", self._limits.keys)
 
     def _get_value(self, handle: int) -> int:
         builder, key = self._key(handle)
@@ -117,14 +120,14 @@ class Host:
                 key=key,
             )
         self._values.append(value)
-        return self._handle(self._values, "values")
+        return self._handle(self._values, "values", self._limits.values)
 
     def _query_value(self, handle: int) -> int:
         value = self._get(self._key(handle)[1])
         if value is None:
             return _ABSENT
         self._values.append(value)
-        return self._handle(self._values, "values")
+        return self._handle(self._values, "values", self._limits.values)
 
     def _get(self, key: Key) -> Value | None:
         self.asked = True
@@ -141,9 +144,9 @@ class Host:
         if self._reading >= _DEEPEST_READ:
             raise GuestError(f"it reads inside of reads, more than {_DEEPEST_READ} deep")
         self._keys.append(None)
-        key_handle = self._handle(self._keys, "keys")
+        key_handle = self._handle(self._keys, "keys", self._limits.keys)
         self._values.append(None)
-        value_handle = self._handle(self._values, "values")
+        value_handle = self._handle(self._values, "values", self._limits.values)
         self._reading += 1
         guest, time = self.guest, self.guest.time
         before = time.ticks
@@ -164,15 +167,28 @@ class Host:
             guest.forgive(before)
 
     def _new_value(self, handle: int) -> int:
+        key = self._key(handle)[1]
         self.asked = True
-        self._intents.append(self._state.new_value(self._key(handle)[1]))
-        return len(self._intents) - 1
+        time = self.guest.time
+        before = time.ticks
+        self._intents.append(self._state.new_value(key))
+        if time.ticks != before:
+            # The result before this one was sent, and who gets it was slow.
+            self.guest.forgive(before)
+        made = self._handle(self._intents, "intents", self._limits.keys)
+        slot = self._state.uses.of_key.get(type(key))
+        if slot is not None and slot.streamed:
+            if self._unsent >= 0:
+                self._intents[self._unsent] = None
+            self._unsent = made
+        return made
 
     def _update_value(self, handle: int, existing: int) -> int:
-        self.asked = True
         value = self._of(self._values, existing, "value")
-        self._intents.append(self._state.update_value(self._key(handle)[1], value))
-        return len(self._intents) - 1
+        key = self._key(handle)[1]
+        self.asked = True
+        self._intents.append(self._state.update_value(key, value))
+        return self._handle(self._intents, "intents", self._limits.keys)
 
     # Reading
 
@@ -211,7 +227,7 @@ class Host:
             self._values.append(nested(value))
         except MismatchError as error:
             raise mismatch(row, name.decode(), value, str(error)) from None
-        return self._handle(self._values, "values")
+        return self._handle(self._values, "values", self._limits.values)
 
     def _value_at(self, handle: int, index: int) -> int:
         row = self._of(self._values, handle, "value")
@@ -220,7 +236,7 @@ class Host:
             self._values.append(nested(value))
         except MismatchError as error:
             raise mismatch(row, f"[{index}]", value, str(error)) from None
-        return self._handle(self._values, "values")
+        return self._handle(self._values, "values", self._limits.values)
 
     def _length(self, handle: int) -> int:
         row = self._of(self._values, handle, "value")
@@ -232,10 +248,13 @@ class Host:
 
     def _put(self, handle: int, kind: int, name: int, name_size: int, value: object) -> None:
         text = decoded(self._name(name, name_size))
-        if kind:
-            self._of(self._intents, handle, "intent").put(**{text: value})
-        else:
+        if not kind:
             self._of(self._builders, handle, "key builder").put(text, value)
+            return
+        intent = self._of(self._intents, handle, "intent")
+        if intent is None:
+            raise GuestError(f"it puts {text} into a result after it has made the next one")
+        intent.put(**{text: value})
 
     def _put_bool(self, handle: int, kind: int, name: int, name_size: int, value: int) -> None:
         self._put(handle, kind, name, name_size, value != 0)
@@ -281,11 +300,11 @@ class Host:
             self._bad(what, handle, things)
         return things[handle]
 
-    def _handle(self, things: list[Any], what: str) -> int:
-        handle = len(things) - 1
-        if handle >= self._limits.handles:
-            raise GuestError(f"it holds more than {self._limits.handles} {what} in one call")
-        return handle
+    @staticmethod
+    def _handle(things: list[Any], what: str, most: int) -> int:
+        if len(things) > most:
+            raise GuestError(f"it makes more than {most} {what} in one call")
+        return len(things) - 1
 
     def _bad(self, what: str, handle: int, things: list[Any]) -> NoReturn:
         raise GuestError(f"it gave {handle} for a {what}, and has {len(things)} of them, counted from 0")

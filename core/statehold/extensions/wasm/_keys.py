@@ -13,6 +13,7 @@ from statehold.state import Rows
 
 #: How often one key may have a field that holds many values, such as the receivers of a mail.
 _MOST_REPEATED: Final = 1000
+_NO_FIELDS: Final[dict[str, Any]] = {}
 
 
 @attrs.frozen(eq=False)
@@ -76,10 +77,13 @@ class KeyBuilder:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.fields: dict[str, Any] = {}
+        # Most keys of a query that returns many results have no fields.
+        self.fields: dict[str, Any] = _NO_FIELDS
 
     def put(self, name: str, value: object) -> None:
         """Set a field; one that holds many values gets one more."""
+        if not self.fields:
+            self.fields = {}
         if name not in self.target.repeated:
             self.fields[name] = value
             return

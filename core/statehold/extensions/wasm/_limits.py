@@ -23,7 +23,8 @@ class WasmLimits:
         seconds: how long a call may compute, by kind; what storages take of its time is not counted.
         start_seconds: how long its start may take.
         name_bytes: how long the name of a storage, an entity or a field may be.
-        handles: how many keys, and how many values, one call may hold.
+        keys: how many keys, and how many intents, one call may make.
+        values: how many values one call may read by GET, or inside of other values.
         copied_bytes: how many bytes of texts and bytes one call may put into keys and intents.
         stdout: how many bytes of what it prints in one call are kept.
 
@@ -34,7 +35,8 @@ class WasmLimits:
     seconds: Mapping[Scope, float] = _SECONDS
     start_seconds: float = 5.0
     name_bytes: int = 1024
-    handles: int = 100_000
+    keys: int = 1_000_000
+    values: int = 100_000
     copied_bytes: int = 64 * 1024 * 1024
     stdout: int = 1024
 

@@ -20,7 +20,7 @@ from statehold.images import open_image
 from statehold.loading import installed
 from statehold.sdk import CallContext, Field, Intent, Key, Scope, ScopeError, Value, merge
 from statehold.state import Rows, Slot, State, Uses, compile_rows, compile_slot
-from statehold_vsql import compile_app
+from statehold_vsql import ExtensionKind, compile_app
 from statehold_vsql.appdef import AppDef
 
 PACKAGE = "acme.example/t"
@@ -79,6 +79,7 @@ class Memory:
 
     def __init__(self) -> None:
         self.rows: dict[Key, Value] = {}
+        self.applied: list[Value] = []
         self.closed = 0
         self.slow: Callable[[], None] = lambda: None
 
@@ -106,7 +107,9 @@ class Memory:
     def validate(self, items: Sequence[Intent]) -> None: ...
 
     def apply_batch(self, items: Sequence[Intent]) -> None:
+        self.slow()
         self.rows |= {item.key: item.value for item in items}
+        self.applied += [item.value for item in items]
 
     def free(self) -> None: ...
 
@@ -285,6 +288,7 @@ def _slots(
                 if extension.kind.scope in scopes and operation.is_intent in kinds
             },
             entity=entity,
+            streamed=storage == "sys.Result" and extension.kind is ExtensionKind.QUERY,
             refuse=lambda operation, storage=storage: ScopeError(
                 f"{name} may not {operation} {storage}",
                 storage=storage,

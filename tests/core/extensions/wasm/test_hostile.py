@@ -135,22 +135,35 @@ def test_a_guest_that_reads_and_computes_without_end_is_stopped(stage, wat):
     assert stage.memory["t.Things"].closed == 1
 
 
+SOME_WORK = """(func $some_work (local $n i32) (loop $again
+    (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000)))))"""
+
+
+def longer_than_a_call_may_compute(engine):
+    """Wait, by the clock that the time of calls is told by."""
+    until = engine._time.ticks + 20
+    while engine._time.ticks < until:
+        threading.Event().wait(0.01)
+
+
 def test_the_time_that_storages_take_is_not_the_guest_s(stage, wat):
     stage.put("t.Things", None, {"Id": 1}, Text="x")
     guest = wat()
     guest.add("Do", guest.key("t.Things", Id=1) + GET + "(call $some_work)")
-    guest.parts.append("""(func $some_work (local $n i32) (loop $again
-        (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 1000)))))""")
+    guest.parts.append(SOME_WORK)
     engine = stage.load(guest, limits=SHORT)
-
-    def wait():
-        # Longer than a call may compute, by the clock that its time is told by.
-        until = engine._time.ticks + 20
-        while engine._time.ticks < until:
-            threading.Event().wait(0.01)
-
-    stage.memory["t.Things"].slow = wait
+    stage.memory["t.Things"].slow = lambda: longer_than_a_call_may_compute(engine)
     stage.run(engine)
+
+
+def test_the_time_that_those_take_who_get_the_results_is_not_the_guest_s(stage, wat):
+    guest = wat()
+    result = guest.key("sys.Result") + "(drop (call $hostNewValue (local.get $k)))"
+    guest.add("Ask", result + result + "(call $some_work)")
+    guest.parts.append(SOME_WORK)
+    engine = stage.load(guest, limits=SHORT)
+    stage.memory["sys.Result"].slow = lambda: longer_than_a_call_may_compute(engine)
+    stage.run(engine, "t.Ask")
 
 
 def test_memory_does_not_grow_over_its_limit(stage, wat):
@@ -240,14 +253,14 @@ def test_a_write_of_very_many_pieces_is_refused_without_looking_at_them(stage, w
 def test_handles_are_limited(stage, wat):
     guest = wat()
     body = f"(loop $again {guest.key('t.Things', Id=1)} (br $again))"
-    refuses(stage, body, "more than 1000 key builders in one call", guest, limits=WasmLimits(handles=1000))
+    refuses(stage, body, "more than 1000 key builders in one call", guest, limits=WasmLimits(keys=1000))
 
 
 def test_values_are_limited(stage, wat):
     stage.put("t.Things", None, {"Id": 1}, Text="x")
     guest = wat()
     body = f"{guest.key('t.Things', Id=1)} (loop $again {GET} (br $again))"
-    refuses(stage, body, "more than 1000 values in one call", guest, limits=WasmLimits(handles=1000))
+    refuses(stage, body, "more than 1000 values in one call", guest, limits=WasmLimits(values=1000))
 
 
 def test_texts_that_are_put_are_limited_together(stage, wat):

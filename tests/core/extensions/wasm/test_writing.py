@@ -172,3 +172,37 @@ def test_a_package_that_the_app_does_not_have_is_refused_by_name(stage, wat):
     guest = wat()
     with pytest.raises(ExtensionError, match=r"acme.example/other.*does not have"):
         stage.does(guest.key("sys.View", "acme.example/other.Seen"), guest)
+
+
+def test_each_result_of_a_query_is_sent_when_the_next_one_is_made(stage, wat):
+    guest = wat()
+    result = guest.key("sys.Result") + NEW
+    guest.add("Ask", result + put("String", "Text", "{a}") + result + put("String", "Text", "{b}"))
+    state = stage.run(stage.load(guest), "t.Ask")
+    assert [value.Text for value in stage.memory["sys.Result"].applied] == ["a"]
+    assert [intent.value.Text for _, intent in state.intents()] == ["b"]
+
+
+def test_a_result_that_was_sent_takes_nothing_more(stage, wat):
+    guest = wat()
+    result = guest.key("sys.Result") + NEW
+    again = result + "(local.set $v (local.get $i))" + result + "(local.set $i (local.get $v))"
+    guest.add("Ask", again + put("String", "Text", "{a}"))
+    with pytest.raises(ExtensionError, match="puts Text into a result after it has made the next one"):
+        stage.run(stage.load(guest), "t.Ask")
+
+
+def test_a_query_holds_only_the_result_that_was_not_sent_yet(stage, wat):
+    guest = wat()
+    guest.add("Ask", guest.key("sys.Result") + NEW * 100)
+    engine = stage.load(guest)
+    session = engine._session(engine._modules[0])
+    engine._session = lambda _: session
+    held = []
+
+    def look():
+        held.append(sum(each is not None for each in session._host._intents))
+
+    stage.memory["sys.Result"].slow = look
+    stage.run(engine, "t.Ask")
+    assert set(held) == {1}
