@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,6 +17,7 @@ from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
 from statehold.hosting._folders import Folders
+from statehold.hosting._listeners import Listeners
 from statehold.hosting._listing import list_apps
 from statehold.hosting._lock import FolderLock
 from statehold.hosting._matrix import Matrix
@@ -108,7 +108,7 @@ class Host:
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
         self._deployer = Deployer(self._settings, self._registry, preparer, self._retirer)
         self._apps: dict[str, App] = {}
-        self._listeners: tuple[Callable[[App], None], ...] = ()
+        self._listeners = Listeners()
         self._making = threading.Lock()
         self._failures: dict[tuple[str, str], str] = {}
         self._warnings: deque[str] = deque(maxlen=_REMEMBERED)
@@ -248,9 +248,7 @@ class Host:
 
         It is called on the thread that deploys, and must return at once.
         """
-        with self._making:
-            self._listeners = (*self._listeners, listener)
-        return partial(self._forget_listener, listener)
+        return self._listeners.add(listener)
 
     def federate(self, federation: FederationHost) -> None:
         """Let storages call other apps, and those of this host, as *federation* says."""
@@ -366,17 +364,9 @@ class Host:
             app = self._apps.get(name)
             if app is None:
                 keeper = DataKeeper(name, self._rows, self._settings.logger)
-                app = self._apps[name] = App(name, keeper, swapped=self._tell)
+                app = self._apps[name] = App(name, keeper, swapped=self._listeners.tell)
                 self._sweeper.add(keeper)
             return app
-
-    def _tell(self, app: App) -> None:
-        for listener in self._listeners:
-            listener(app)
-
-    def _forget_listener(self, listener: Callable[[App], None]) -> None:
-        with self._making:
-            self._listeners = tuple(known for known in self._listeners if known != listener)
 
     def _after_freed(self, report: FreeReport) -> None:
         self._warnings.extend(report.problems)

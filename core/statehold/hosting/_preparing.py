@@ -1,31 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Final
+from collections.abc import Callable
 
 import attrs
 
-from statehold.events import Schemas, entities_of, entity_rows
-from statehold.hosting._access import Access, check_use
 from statehold.hosting._engines import engine_context, warn_of_missing
-from statehold.hosting._narrowing import Scopes, narrow
-from statehold.hosting._nearest import nearest
-from statehold.hosting._ordering import opening_order
-from statehold.hosting._plan import Plan, PlannedStorage
+from statehold.hosting._plan import Plan
+from statehold.hosting._planning import Planning
 from statehold.hosting._plugins import VersionPlugins
 from statehold.hosting._settings import HostSettings
-from statehold.hosting._uses import NamedUse, named_uses, plan_uses
-from statehold.images import AppImage, Isolation, StorageSettings, Values, resolve_values, storage_config
-from statehold.loading import Catalog, PluginFiles, check_provider
-from statehold.sdk import CompileError, DeployError, DescriptorError, Provider, StateholdError
-from statehold.state import compile_rows
-from statehold_vsql import Field, Severity, StorageEngine
-from statehold_vsql.appdef import ANY, AppDef, QName, StorageDef
+from statehold.images import AppImage
+from statehold.loading import Catalog, PluginFiles
+from statehold.sdk import CompileError, DeployError
+from statehold_vsql import Severity, StorageEngine
+from statehold_vsql.appdef import AppDef
 
 Progress = Callable[[str], None]
-
-#: The result of an extension that may return anything.
-_ANYTHING: Final = (Field("Value", "object"),)
 
 
 class Preparer:
@@ -62,7 +52,7 @@ class Preparer:
         appdef, warnings = self._compile(image)
         progress("load the plugins")
         plugins = VersionPlugins(image, self._catalog, self._files)
-        work = _Preparation(image, appdef, self._catalog, plugins, self._settings)
+        work = Planning(image, appdef, self._catalog, plugins, self._settings)
         try:
             return work.plan(warnings), work.problems
         except BaseException:
@@ -73,7 +63,7 @@ class Preparer:
         try:
             plan.plugins.open_engines(engine_context(plan, image))
         except DeployError as error:
-            problems += error.problems
+            problems += error.problems or [error.message]
         if problems:
             raise _failed(image, problems)
         missing = plan.plugins.engines.missing
@@ -107,199 +97,3 @@ def _failed(image: AppImage, problems: list[str]) -> DeployError:
         f"{image.app} {image.version} cannot be deployed: {listed}",
         problems=known,
     )
-
-
-@attrs.define
-class _Preparation:
-    """One image on its way to a plan; what is wrong with it gathers in `problems`."""
-
-    image: AppImage
-    appdef: AppDef
-    catalog: Catalog
-    plugins: VersionPlugins
-    settings: HostSettings
-    problems: list[str] = attrs.field(factory=list, init=False)
-    unresolved: bool = attrs.field(default=False, init=False)
-
-    def plan(self, warnings: tuple[str, ...]) -> Plan:
-        self._check_names()
-        values = self._values()
-        announced = self.catalog.announced()
-        providers: dict[QName, Provider] = {}
-        accesses: dict[str, Access] = {}
-        for definition in self.appdef.storages.values():
-            if definition.engine is StorageEngine.BUILTIN and definition.provider in announced:
-                contract = announced[definition.provider]
-                accesses[str(definition.name)] = Access(
-                    definition=definition,
-                    declared=definition.operations or contract.operations,
-                    permitted=self._narrowed(definition, definition.operations or contract.operations),
-                    provided=False,
-                )
-                continue
-            provider = self._provider(definition)
-            if provider is not None:
-                providers[definition.name] = provider
-                declared = definition.operations if definition.operations is not None else provider.operations
-                accesses[str(definition.name)] = Access(
-                    definition=definition, declared=declared, permitted=self._narrowed(definition, declared)
-                )
-        unprovided = self._check_uses(accesses, providers)
-        schemas = Schemas(self.appdef)
-        self.problems += schemas.check()
-        named = {
-            extension.name: named_uses(extension)
-            for extension in self.appdef.extensions.values()
-            if extension.kind.scope is not None
-        }
-        entities = _entities_of(named.values())
-        planned = {
-            str(name): self._storage(name, provider, values, schemas, entities.get(name, ()))
-            for name, provider in providers.items()
-        }
-        order, problems = opening_order(
-            {str(name): provider.requires for name, provider in providers.items()}
-        )
-        self.problems += problems
-        return Plan(
-            app=self.image.app,
-            version=self.image.version,
-            digest=self.image.digest,
-            appdef=self.appdef,
-            schemas=schemas,
-            num_parts=self.image.descriptor.num_parts,
-            num_app_workspaces=self.image.descriptor.num_app_workspaces,
-            storages=tuple(
-                attrs.evolve(storage, requires=requires)
-                for name, requires in order.items()
-                if (storage := planned[name]) is not None
-            ),
-            accesses=accesses,
-            uses={
-                str(name): plan_uses(self.appdef.extensions[name], uses, accesses, planned)
-                for name, uses in named.items()
-            },
-            plugins=self.plugins,
-            redactor=values.redactor(),
-            warnings=(*warnings, *unprovided),
-        )
-
-    def _check_names(self) -> None:
-        known = [str(name) for name in self.appdef.storages]
-        for name, settings in self.image.descriptor.storages.items():
-            where = f"descriptor.json: Storages.{name}"
-            if name not in known:
-                self.problems.append(f"{where}: the app has no such storage. {nearest(name, known)}")
-            if settings.isolation not in (None, Isolation.INPROCESS):
-                self.problems.append(
-                    f"{where}.isolation: this host runs {Isolation.INPROCESS} only yet, not "
-                    f"{settings.isolation}. Take it out, or write {Isolation.INPROCESS}"
-                )
-            if settings.limits:
-                self.problems.append(
-                    f"{where}.limits: nothing limits a storage that runs {Isolation.INPROCESS}, and this "
-                    f"host runs no other yet: {', '.join(settings.limits)} would be ignored. Take it out"
-                )
-
-    def _values(self) -> Values:
-        try:
-            return resolve_values(
-                self.appdef.parameters,
-                self.image.descriptor,
-                secrets_folder=self.settings.secrets_folder,
-                environ=self.settings.environ,
-            )
-        except DescriptorError as error:
-            self.problems += error.problems
-            self.unresolved = True
-            return Values(parameters={}, secrets={})
-
-    def _settings_of(self, name: QName) -> StorageSettings:
-        return self.image.descriptor.storages.get(str(name), StorageSettings())
-
-    def _provider(self, definition: StorageDef) -> Provider | None:
-        try:
-            found = self.plugins.resolve(definition, self._settings_of(definition.name).version)
-        except StateholdError as error:
-            self.problems.append(str(error))
-            return None
-        self.problems += map(str, check_provider(definition, found.provider))
-        return found.provider
-
-    def _narrowed(self, definition: StorageDef, declared: Scopes) -> Scopes:
-        permitted, problems = narrow(
-            str(definition.name), declared, self._settings_of(definition.name).scopes
-        )
-        self.problems += problems
-        return permitted
-
-    def _check_uses(
-        self, accesses: Mapping[str, Access], providers: Mapping[QName, Provider]
-    ) -> tuple[str, ...]:
-        warnings = []
-        for extension in self.appdef.extensions.values():
-            scope = extension.kind.scope
-            for storage in dict.fromkeys(use.storage for use in (*extension.state, *extension.intents)):
-                access = accesses.get(str(storage))
-                if scope is None or access is None:
-                    continue
-                if access.provided:
-                    sync = providers[storage].sync_projector
-                    self.problems += check_use(extension, scope, access, sync_projector=sync)
-                else:
-                    warnings.append(
-                        f"{extension.position}: {extension.kind} {extension.name} uses {storage}, which this "
-                        "host does not provide: every operation on it will raise an error"
-                    )
-        return tuple(warnings)
-
-    def _storage(
-        self,
-        name: QName,
-        provider: Provider,
-        values: Values,
-        schemas: Schemas,
-        entities: Collection[QName],
-    ) -> PlannedStorage | None:
-        definition = self.appdef.storages[name]
-        try:
-            shapes = [schemas[entity] for entity in entities if entity != ANY]
-            rows_of = {shape: entity_rows(provider, shape) for shape in shapes}
-            return PlannedStorage(
-                name=str(name),
-                provider=provider,
-                requires=(),
-                rows=compile_rows(
-                    str(name),
-                    _fields(definition.key, provider.key, provider.default_key),
-                    _fields(definition.value, provider.value, provider.default_value),
-                ),
-                entities=entities_of(rows_of),
-                rows_of={
-                    **{shape.name: rows for shape, rows in rows_of.items()},
-                    **({str(ANY): compile_rows(str(name), (), _ANYTHING)} if ANY in entities else {}),
-                },
-                # Of a missing value one hears once, not again from every config that takes it.
-                config=None if self.unresolved else storage_config(definition, provider.config, values),
-                secrets=values.secrets_of(name.package),
-                allowances=self._settings_of(name).allow,
-            )
-        except DescriptorError as error:
-            self.problems += error.problems
-        except StateholdError as error:
-            self.problems.append(str(error))
-        return None
-
-
-def _entities_of(named: Iterable[Iterable[NamedUse]]) -> Mapping[QName, Collection[QName]]:
-    """Return the entities that each storage is used with, each once, in the order of their use."""
-    found: dict[QName, dict[QName, None]] = {}
-    for uses in named:
-        for use in uses:
-            if use.entity is not None:
-                found.setdefault(use.storage, {})[use.entity] = None
-    return found
-
-
-def _fields(*choices: tuple[Field, ...] | None) -> tuple[Field, ...]:
-    return next((fields for fields in choices if fields is not None), ())
