@@ -68,11 +68,6 @@ class Share:
                 if self._background:
                     self._refresh_jobs(parts)
 
-    def last_offset(self, number: int) -> int:
-        """Return the offset of the last event in the log of a partition; while nobody else appends to it."""
-        with self.data.writing[number]:
-            return self.data.partitions[number].next_offset() - 1
-
     def read_job(self, name: str, workspace: int) -> float | None:
         """Return when a job was due last, in seconds since 1970; None for never."""
         row = self.data.store.get(*job_row(name, workspace))

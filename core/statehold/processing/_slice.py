@@ -41,7 +41,7 @@ class Slice:
         self.app = share.app.name
         self.number = number
         self.where = f"partition {number} of {self.app}"
-        self.head = share.last_offset(number)
+        self.head = share.data.partitions[number].last_offset()
         self.projectors: dict[str, Projector] = {}
         self.outbox = Outbox(self.where, kit.logger, failed=self._outbox_failed)
         self._lock = threading.Lock()
