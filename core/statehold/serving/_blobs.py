@@ -108,7 +108,7 @@ class Blobs:
             raise
         answer = await self._set(place, blob, store)
         if before:
-            self._desk.commands.run(lambda: _remove(store, _rows(place, before)))
+            await submit(_remove, store, _rows(place, before))
         return json_response({**answer.to_json(), "blobID": blob, "size": size})
 
     async def _set(self, place: _Place, blob: int, store: RowStore) -> CommandAnswer:

@@ -55,6 +55,7 @@ WORKSPACE CafeWS (
       STATE(sys.View(Sold)) INTENTS(sys.Record(Bill), sys.Response) RETURNS OrderResult;
     COMMAND File(Paper);
     COMMAND Fail;
+    COMMAND Print;
     QUERY Count(Numbers) RETURNS Number;
     QUERY Echo(Everything) RETURNS Everything;
     QUERY Served(OrderParams) STATE(sys.View(Sold)) RETURNS OrderResult;
@@ -69,16 +70,17 @@ WORKSPACE CafeWS (
   GRANT EXECUTE ON QUERY Count TO Waiter;
   GRANT SELECT(Code, Price) ON TABLE Dish TO Waiter;
   GRANT SELECT ON VIEW Sold TO Waiter;
+  GRANT EXECUTE ON COMMAND Print TO Waiter;
 
   ROLE Cook;
   GRANT ALL ON TABLE Dish TO Cook;
 
   RATE Twice 2 PER HOUR PER WORKSPACE;
-  LIMIT FailLimit EXECUTE ON COMMAND Fail WITH RATE Twice;
+  LIMIT PrintLimit EXECUTE ON COMMAND Print WITH RATE Twice;
 );
 """
 
-CODE = '''
+CODE = """
 from __future__ import annotations
 
 from statehold.sdk import extension
@@ -95,6 +97,11 @@ def order(call):
 
 @extension
 def file(call):
+    pass
+
+
+@extension
+def print_(call):
     pass
 
 
@@ -136,7 +143,7 @@ def count_sold(call):
 @extension
 def count_later(call):
     _count(call, call.View.Later)
-'''
+"""
 
 
 def cafe(folder: Path, version: str = "1", *, code: str = CODE, partitions: int = 2) -> Path:

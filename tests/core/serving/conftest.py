@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
 import httpx
 import pytest
 
-from statehold.processing import SYSTEM, CommandAnswer, Lag, NewWorkspace, Request
+from statehold.hosting import Host
+from statehold.processing import SYSTEM, CommandAnswer, Lag, NewWorkspace, Request, Runtime
 from statehold.sdk import HostError, Principal
-from statehold.serving import Counting, Limits, Server, Tokens
+from statehold.serving import Counting, Federation, Limits, Server, Tokens
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from cafe import APP, cafe
 
 KEY = b"k" * 32
 
@@ -180,3 +187,67 @@ def gate() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+class Cafe:
+    """A server with the app of `cafe.py`, and somebody who may do everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.counting = Counting()
+        self.tokens = Tokens(KEY)
+        self.host = Host(folder / "data", environ={})
+        self.host.deploy(cafe(folder))
+        self.runtime = Runtime(self.host, meter=self.counting)
+        self.server = Server(
+            self.host, self.runtime, tokens=self.tokens, data_folder=folder, meter=self.counting
+        )
+        self.federation = Federation(self.tokens)
+        self.federation.serve_at(self.server.url)
+        self.host.federate(self.federation)
+        self.server.__enter__()
+        self._clients: list[httpx.Client] = []
+        self.system = self.client(SYSTEM, app="*")
+        self.workspace = self.make_workspace()
+
+    def client(self, principal: Principal | None = None, *, app: str = APP) -> httpx.Client:
+        """Return a client of somebody, by default of nobody."""
+        headers = {}
+        if principal is not None:
+            headers["Authorization"] = f"Bearer {self.tokens.issue(principal, app=app, lifetime=3600)}"
+        self._clients.append(httpx.Client(base_url=self.server.url, headers=headers, timeout=20))
+        return self._clients[-1]
+
+    def of(self, *roles: str) -> httpx.Client:
+        """Return a client of somebody with roles in the workspace."""
+        return self.client(Principal(name="ann", kind=1, roles={self.workspace: frozenset(roles)}))
+
+    def make_workspace(self) -> int:
+        """Make another workspace and return its id."""
+        made = self.system.post(
+            "/api/v2/apps/acme/cafe/workspaces",
+            json={"kind": "cafe.CafeWS", "name": "Chez Ann", "owner": 1, "data": {"City": "Paris"}},
+        )
+        assert made.status_code == 201, made.text
+        workspace: int = made.json()["workspace"]
+        return workspace
+
+    def at(self, path: str, workspace: int | None = None) -> str:
+        """Return the path of something in the workspace."""
+        return f"/api/v2/apps/acme/cafe/workspaces/{workspace or self.workspace}/{path}"
+
+    def close(self) -> None:
+        """Close all of it."""
+        for client in self._clients:
+            client.close()
+        self.server.stop()
+        self.runtime.close()
+        self.host.close()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[Cafe]:
+    """A server of the app of `cafe.py`, for all tests of a module."""
+    found = Cafe(tmp_path_factory.mktemp("cafe"))
+    yield found
+    found.close()
