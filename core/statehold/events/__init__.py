@@ -13,6 +13,7 @@ from statehold.events._errors import (
     WorkspaceError,
 )
 from statehold.events._event import ERROR_EVENT, Cud, Event, EventError
+from statehold.events._indexing import index_uniques
 from statehold.events._partition import PartitionData
 from statehold.events._reader import Reader
 from statehold.events._replay import replay
@@ -55,5 +56,6 @@ __all__ = [
     "ensure_app_workspaces",
     "entities_of",
     "entity_rows",
+    "index_uniques",
     "replay",
 ]

@@ -11,13 +11,12 @@ from statehold.events._errors import LogError
 from statehold.events._event import Cud, Event, EventError
 from statehold.events._shape import decode
 from statehold.events._table import TableShape
-from statehold.sdk import Value
+from statehold.sdk import SchemaError, Value
 
 if TYPE_CHECKING:
     from statehold.events._schemas import Schemas
 
 _NONE: Final = msgspec.Raw(b"\xc0")
-_PLACE: Final = msgspec.msgpack.Decoder(tuple[int, int]).decode
 
 
 class _StoredCud(msgspec.Struct, array_like=True):
@@ -51,23 +50,37 @@ _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 def encode_event(event: Event, fields: Sequence[object]) -> bytes:
     """Return an event as bytes; *fields* has what each of its cuds sets, as a map or encoded."""
     # The encoder takes the argument and the maps as they are: only a reader wants them raw.
-    return _encode(
-        _Stored(
-            event.workspace,
-            event.wlog_offset,
-            event.name,
-            event.registered_at,
-            event.argument_name,
-            event.argument,  # type: ignore[arg-type]
-            [
-                _StoredCud(cud.table, cud.id, cud.is_new, one)  # type: ignore[arg-type]
-                for cud, one in zip(event.cuds, fields, strict=True)
-            ],
-            event.error,
-            event.synced_at,
-            event.device,
-            event.synced,
-        )
+    stored = _Stored(
+        event.workspace,
+        event.wlog_offset,
+        event.name,
+        event.registered_at,
+        event.argument_name,
+        event.argument,  # type: ignore[arg-type]
+        [
+            _StoredCud(cud.table, cud.id, cud.is_new, one)  # type: ignore[arg-type]
+            for cud, one in zip(event.cuds, fields, strict=True)
+        ],
+        event.error,
+        event.synced_at,
+        event.device,
+        event.synced,
+    )
+    try:
+        return _encode(stored)
+    except (OverflowError, TypeError, UnicodeEncodeError) as error:
+        # Nothing else of an event is of no declared type.
+        raise unfit_argument(event.name, "what JSON can say, in ints of 64 bits", str(error)) from error
+
+
+def unfit_argument(command: str, expected: str, got: str) -> SchemaError:
+    """Return the error for an argument of any type that cannot be stored."""
+    return SchemaError(
+        f"{command}: argument: expected {expected}, got {got}",
+        storage=command,
+        field="",
+        expected=expected,
+        got=got,
     )
 
 
@@ -101,14 +114,10 @@ def decode_event(schemas: Schemas, offset: int, data: bytes) -> Event:
     )
 
 
-def encode_place(partition: int, offset: int) -> bytes:
-    """Return where an event stands, as the log of its workspace has it."""
-    return _encode((partition, offset))
-
-
-def decode_place(data: bytes) -> tuple[int, int]:
-    """Return partition and offset of an event."""
-    return _PLACE(data)
+def records_of(data: bytes) -> list[tuple[int, int, str]]:
+    """Return workspace, id and table of each record that an event has made or changed."""
+    stored = _decode(data)
+    return [(stored.workspace, cud.id, cud.table) for cud in stored.cuds]
 
 
 def _decode_argument(schemas: Schemas, stored: _Stored) -> Any:

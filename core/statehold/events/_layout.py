@@ -3,11 +3,12 @@
 | partition columns | clustering columns | value |
 |---|---|---|
 | "plog", partition | offset | the event |
-| "wlog", workspace | offset | partition and offset of the event there |
+| "wlog", workspace | number of a block of 32 offsets | partition, and offsets there of its events |
 | "rec", workspace | id | the record, a map by field name |
 | "docs", workspace, table | id | empty; records of CDoc tables |
 | "kids", workspace | parent, container, id | empty |
 | "uniq", workspace, table, fields | values, by name of the field | the record's id |
+| "indexed", partition | | which uniques have the rows of all records |
 | "view", name, workspace, partition key | clustering columns of the view | its values, a map by field name |
 | "proj", partition | name of the projector | the offset up to which it has come |
 | "outbox", partition | number | what is still to be done |
@@ -25,6 +26,7 @@ RECORDS: Final = "rec"
 DOCS: Final = "docs"
 KIDS: Final = "kids"
 UNIQUES: Final = "uniq"
+INDEXED: Final = "indexed"
 VIEW: Final = "view"
 PROJECTORS: Final = "proj"
 OUTBOX: Final = "outbox"
@@ -32,6 +34,8 @@ META: Final = ("meta",)
 SINGLETONS: Final = ("singletons",)
 WORKSPACE: Final = ("workspace",)
 
+#: The table of which each workspace has one record, that says what it is.
+DESCRIPTOR: Final = "sys.WorkspaceDescriptor"
 #: What a new record may be called within one event.
 MAX_RAW_ID: Final = 65_535
 #: The id of `sys.WorkspaceDescriptor` in every workspace; those of other singletons follow.

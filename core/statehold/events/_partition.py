@@ -1,21 +1,45 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from statehold.events import _layout as layout
 from statehold.events._errors import LogError
+from statehold.events._indexing import take_over
+from statehold.events._places import BLOCK, begun, count, extended
 from statehold.events._reader import Reader
 from statehold.events._shape import decode
 from statehold.events._singletons import Singletons
 from statehold.events._unit import Unit
-from statehold.rows import Change, Columns, RowStore
+from statehold.rows import Change, Columns, Row, RowStore
 
 if TYPE_CHECKING:
     from statehold.events._schemas import Schemas
 
 #: How many workspaces are kept in mind.
 _KEPT: Final = 10_000
+
+
+class Mark(NamedTuple):
+    """Where a workspace goes on.
+
+    Attributes:
+        offset: the offset in its log of its next event.
+        next_id: the id of its next record.
+        block: the row of its log that tells of its last events.
+
+    """
+
+    offset: int
+    next_id: int
+    block: bytes
+
+    def after(self, offset: int, next_id: int) -> Mark:
+        """Return where it goes on after an event with an offset in the log of the partition."""
+        block = self.block
+        if count(block) == BLOCK:
+            block = block[: len(begun(0))]
+        return Mark(self.offset + 1, next_id, extended(block, offset))
 
 
 class PartitionData:
@@ -38,7 +62,8 @@ class PartitionData:
         self.kinds: dict[int, str] = {}
         self.singletons = Singletons(store)
         self._next: int | None = None
-        self._marks: dict[int, tuple[int, int]] = {}
+        self._marks: dict[int, Mark] = {}
+        self._indexed: Schemas | None = None
 
     def reader(self, schemas: Schemas) -> Reader:
         """Return what reads the partition as a version sees it; any number of calls may share it."""
@@ -48,22 +73,37 @@ class PartitionData:
         """Return a unit of work: to be committed, or forgotten, and then nothing has happened."""
         return Unit(self, schemas)
 
-    def next_offset(self) -> int:
-        """Return the offset in the log of the partition that the next event will have."""
+    def next_offset(self, schemas: Schemas) -> int:
+        """Return the offset in the log of the partition that the next event will have.
+
+        It is of the version of *schemas*: the uniques that this has and the one before had not are caught up.
+        """
         if self._next is None:
-            self._next = self._last((layout.PLOG, self.number), 0) + 1
+            self._next = self.last_offset() + 1
+        if self._indexed is not schemas:
+            take_over(self, schemas, self._next - 1)
+            self._indexed = schemas
         return self._next
 
-    def marks(self, workspace: int) -> tuple[int, int]:
-        """Return the offset in the log of a workspace of its next event, and the id of its next record."""
-        marks = self._marks.get(workspace)
-        if marks is None:
-            marks = (
-                self._last((layout.WLOG, workspace), 0) + 1,
-                max(self._last((layout.RECORDS, workspace), 0) + 1, layout.FIRST_ID),
-            )
-            self._keep(self._marks, workspace, marks)
-        return marks
+    def last_offset(self) -> int:
+        """Return the offset of the last event in the log of the partition, 0 if there is none."""
+        row = self._last((layout.PLOG, self.number))
+        return 0 if row is None else row.clustering[0]  # type: ignore[return-value]
+
+    def mark(self, workspace: int) -> Mark:
+        """Return where a workspace goes on."""
+        mark = self._marks.get(workspace)
+        if mark is None:
+            last: Any = self._last((layout.RECORDS, workspace))
+            next_id = layout.FIRST_ID if last is None else max(last.clustering[0] + 1, layout.FIRST_ID)
+            row = self._last((layout.WLOG, workspace))
+            if row is None:
+                mark = Mark(1, next_id, begun(self.number))
+            else:
+                full: int = row.clustering[0] * BLOCK  # type: ignore[assignment, operator]
+                mark = Mark(full + count(row.value) + 1, next_id, row.value)
+            self._keep(self._marks, workspace, mark)
+        return mark
 
     def kind(self, workspace: int) -> str | None:
         """Return the qualified name of the kind of a workspace, None if the store has no such workspace."""
@@ -75,7 +115,7 @@ class PartitionData:
                 self._keep(self.kinds, workspace, kind)
         return kind
 
-    def write(self, changes: Sequence[Change], next_offset: int, marks: dict[int, tuple[int, int]]) -> None:
+    def write(self, changes: Sequence[Change], next_offset: int, marks: dict[int, Mark]) -> None:
         """Write what a unit has appended, and go on from there.
 
         After a failure the ends of the logs are read from the store again.
@@ -103,11 +143,10 @@ class PartitionData:
         """Forget where the logs end and which ids are taken: the store is asked again."""
         self._next = None
         self._marks = {}
+        self._indexed = None
 
-    def _last(self, partition: Columns, none: int) -> int:
-        for row in self.store.read(partition, limit=1, reverse=True):
-            return row.clustering[0]  # type: ignore[return-value]
-        return none
+    def _last(self, partition: Columns) -> Row | None:
+        return next(self.store.read(partition, limit=1, reverse=True), None)
 
     @staticmethod
     def _keep(kept: dict[int, Any], workspace: int, value: object) -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from statehold.events import _layout as layout
-from statehold.events._codec import decode_event, decode_place
+from statehold.events._codec import decode_event
 from statehold.events._errors import WorkspaceError
 from statehold.events._event import Event
+from statehold.events._places import BLOCK, places
 from statehold.events._shape import decode
 from statehold.events._table import TableShape
+from statehold.events._uniques import holder
 from statehold.rows import Columns, Row, RowKey
 from statehold.sdk import Key, SchemaError, Value
 from statehold.sdk import fields as fields_of
@@ -143,9 +145,8 @@ class Reader:
         names = tuple(sorted(fields))
         for unique in shape.uniques:
             if unique.fields == names:
-                values = unique.values_of(fields)
-                row = None if values is None else self.get(*unique.key(workspace, values))
-                return None if row is None else decode(row)
+                values = unique.given(fields)
+                return None if values is None else holder(self, workspace, unique, values)
         known = " or ".join(f"({', '.join(unique.fields)})" for unique in shape.uniques)
         raise SchemaError(
             f"{shape.name}: ({', '.join(names)}) are not the fields of a UNIQUE",
@@ -247,13 +248,15 @@ class Reader:
 
     def event(self, workspace: int, offset: int) -> Event | None:
         """Return the event at an offset of the log of a workspace, None if it does not go so far."""
-        row = self.get((layout.WLOG, workspace), (offset,))
-        return None if row is None else self._events([row])[0]
+        return next(self.events(workspace, offset, 1), None) if offset > 0 else None
 
     def events(self, workspace: int, start: int = 1, limit: int | None = None) -> Iterator[Event]:
         """Yield up to *limit* events of the log of a workspace, from offset *start* on."""
-        rows = self.read((layout.WLOG, workspace), (start,), limit=limit)
-        while piece := [row.value for row in islice(rows, _PIECE)]:
+        block, place = divmod(max(start, 1) - 1, BLOCK)
+        rows = self.read((layout.WLOG, workspace), (block,))
+        found = islice(chain.from_iterable(places(row.value) for row in rows), place, None)
+        left = islice(found, limit)
+        while piece := list(islice(left, _PIECE)):
             yield from self._events(piece)
 
     def plog(self, start: int = 1, limit: int | None = None) -> Iterator[Event]:
@@ -271,8 +274,7 @@ class Reader:
         rows = self.read((layout.OUTBOX, self.data.number))
         return ((row.clustering[0], row.value) for row in rows)  # type: ignore[misc]
 
-    def _events(self, places: Iterable[bytes]) -> list[Event]:
-        found = [decode_place(place) for place in places]
+    def _events(self, found: Sequence[tuple[int, int]]) -> list[Event]:
         rows = self.get_many([((layout.PLOG, partition), (offset,)) for partition, offset in found])
         return [
             decode_event(self.schemas, offset, row or b"")

@@ -8,6 +8,7 @@ import msgspec
 
 from statehold.events._shape import Shape
 from statehold.events._table import TableShape
+from statehold.events._uniques import Unique
 from statehold.events._view import ViewShape
 from statehold.sdk import SchemaError, Value
 from statehold_vsql.appdef import AppDef, QName, TableDef, WorkspaceDef
@@ -131,6 +132,11 @@ class Schemas:
     def tables(self) -> Mapping[str, TableShape]:
         """All tables that can hold records."""
         return {str(name): self[name] for name, table in self.appdef.tables.items() if not table.abstract}
+
+    @cached_property
+    def uniques(self) -> Mapping[str, Unique]:
+        """All uniques of tables that can hold records, by name."""
+        return {unique.name: unique for table in self.tables.values() for unique in table.uniques}
 
     def _compile(self, name: str) -> Shape:
         definition = self._definitions[name]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import attrs
 import msgspec
 
+from statehold.events._anything import MAX_DEPTH, is_deep
 from statehold.events._patterns import compile_pattern
 from statehold.sdk import DataType, Entity, Field, SchemaError, Value
 from statehold.state import Rows, compile_rows
@@ -37,7 +38,7 @@ class Shape:
         rows: the constructors of its keys and values.
         tree: the constructors of its values with all that is nested in them; `rows` where nothing is, and
             for types.
-        verifiable: the fields whose values the writer has to prove (VERIFIABLE).
+        verifiable: the fields that a request does not set, only an extension that has seen a proof.
 
     """
 
@@ -66,6 +67,7 @@ class Shape:
         if nested and not is_type:
             self.tree = compile_rows(self.name, (), [*plain, *nested])
         self._bytes = tuple(field.name for field in fields if field.field.type is DataType.BYTES)
+        self._is_plain = not (self._bytes or self.verifiable or containers)
         self._defaults = self._fixed_defaults(fields)
         self._patterns: list[tuple[str, str, Callable[[Any], object]]] = [
             (field.name, field.pattern, compile_pattern(field.pattern, entity=self.name, field=field.name))
@@ -103,28 +105,15 @@ class Shape:
             SchemaError: something does not fit; `field` says where, such as `Lines[2].Price`.
 
         """
-        if type(given) is not dict:
-            raise self._refusal("", "an object", given)
-        if not self._bytes and not self._containers:
-            return self._complete(self.tree.value(**given))
-        fields = dict(given)
-        for name in self._bytes:
-            if fields.get(name) is not None:
-                fields[name] = self._bytes_from_json(name, fields[name])
-        for name, shape in self.containers.items():
-            if fields.get(name) is not None:
-                fields[name] = self._each(name, fields[name], shape.from_json)
-        return self._complete(self.tree.value(**fields))
+        if self._is_recursive and is_deep(given):
+            raise self._refusal("", f"at most {MAX_DEPTH} levels", "more")
+        return self._from_json(given)
 
     def changes_from_json(self, given: Mapping[str, Any]) -> dict[str, object]:
         """Return the fields of a change that a JSON object says, by attribute, None for those to clear."""
         if type(given) is not dict:
             raise self._refusal("", "an object", given)
-        fields = dict(given)
-        for name in self._bytes:
-            if fields.get(name) is not None:
-                fields[name] = self._bytes_from_json(name, fields[name])
-        return self.check_changes(self.rows.changes(fields))
+        return self.check_changes(self.rows.changes(self._plain(given)))
 
     def to_json(self, value: Value) -> dict[str, Any]:
         """Return a value as a JSON object; `msgspec.json.encode(value)` writes the same at once."""
@@ -183,6 +172,46 @@ class Shape:
         elif not isinstance(value, (self.tree.Value, self.rows.Value)):
             raise self._refusal("", f"a value of {self.name}", value)
         return self.check(value)
+
+    def _from_json(self, given: Mapping[str, Any]) -> Value:
+        if type(given) is not dict:
+            raise self._refusal("", "an object", given)
+        if not self._is_plain:
+            given = self._plain(given)
+            for name, shape in self.containers.items():
+                if given.get(name) is not None:
+                    given[name] = self._each(name, given[name], shape._from_json)  # noqa: SLF001 - of its own kind
+        return self._complete(self.tree.value(**given))
+
+    def _plain(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a copy of a JSON object with bytes as bytes, and none that would have to be proven."""
+        fields = dict(given)
+        for name in self._bytes:
+            if fields.get(name) is not None:
+                fields[name] = self._bytes_from_json(name, fields[name])
+        for name in self.verifiable:
+            if fields.get(name) is not None:
+                raise self._refusal(
+                    name,
+                    "no value from a request (the field is VERIFIABLE)",
+                    fields[name],
+                    hint="an extension of the app sets it, once it has seen a proof",
+                )
+        return fields
+
+    @cached_property
+    def _is_recursive(self) -> bool:
+        """Whether a value may have one of its own shape within it."""
+        seen: set[str] = set()
+        waiting = list(self.containers.values())
+        while waiting:
+            shape = waiting.pop()
+            if shape is self:
+                return True
+            if shape.name not in seen:
+                seen.add(shape.name)
+                waiting += shape.containers.values()
+        return False
 
     def _complete(self, value: Value) -> Value:
         """Return *value* with its defaults, having held its own fields against their CHECKs."""
@@ -243,7 +272,7 @@ class Shape:
     def _mismatch(self, name: str, pattern: str, text: object) -> SchemaError:
         return self._refusal(name, f"text that matches {pattern!r}", text)
 
-    def _refusal(self, field: str, expected: str, got: object) -> SchemaError:
+    def _refusal(self, field: str, expected: str, got: object, *, hint: str = "") -> SchemaError:
         where = f"field {field}: " if field else ""
         return SchemaError(
             f"{self.name}: {where}expected {expected}, got {got!r:.80}",
@@ -251,6 +280,7 @@ class Shape:
             field=field,
             expected=expected,
             got=got,
+            hint=hint,
         )
 
 

@@ -4,15 +4,13 @@ from statehold.events import _layout as layout
 from statehold.events._shape import decode, encode
 from statehold.rows import CompareAndSwap, PutIfAbsent, RowStore
 
-_DESCRIPTOR = "sys.WorkspaceDescriptor"
-
 
 class Singletons:
     """The ids of an app's singletons, the same in every workspace; given out once, kept for ever."""
 
     def __init__(self, store: RowStore) -> None:
         self._store = store
-        self._ids: dict[str, int] = {_DESCRIPTOR: layout.DESCRIPTOR_ID}
+        self._ids: dict[str, int] = {layout.DESCRIPTOR: layout.DESCRIPTOR_ID}
 
     def find(self, table: str) -> int | None:
         """Return the id of a table's singletons, None if there has been no such record yet."""

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from statehold.events._unit import Unit
 
 
-#: What of a record is never changed, by attribute.
-_FIXED: Final = frozenset(("sys_QName", "sys_ID", "sys_ParentID", "sys_Container"))
 #: What is called otherwise in a row than as an attribute, of what may be changed.
 _NAMES: Final = {"sys_IsActive": "sys.IsActive"}
 
@@ -46,7 +44,7 @@ def checked_changes(shape: TableShape, existing: Value, changes: Mapping[str, ob
     """Return what of *changes* is to be set in a record.
 
     Raises:
-        RecordError: the table's records cannot be changed, or a system field cannot.
+        RecordError: the table's records cannot be changed, or a field that is fixed cannot.
         SchemaError: a field that is NOT NULL is cleared, or does not match its CHECK.
 
     """
@@ -56,10 +54,11 @@ def checked_changes(shape: TableShape, existing: Value, changes: Mapping[str, ob
         )
     fields = {}
     for name, value in changes.items():
-        if name in _FIXED:
+        if name in shape.fixed:
             if value != getattr(existing, name):
                 raise RecordError(
-                    f"{shape.name}: {name.replace('_', '.')} of a record cannot be changed", table=shape.name
+                    f"{shape.name}: {name.replace('sys_', 'sys.')} of a record cannot be changed",
+                    table=shape.name,
                 )
         elif value is None and (name in shape.required or name == "sys_IsActive"):
             raise _required(shape, name, None)

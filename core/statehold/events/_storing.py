@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
 from statehold.events import _layout as layout
-from statehold.events._codec import encode_event, encode_place
-from statehold.events._errors import ConflictError, RecordMissingError
+from statehold.events._codec import encode_event
+from statehold.events._errors import RecordMissingError
 from statehold.events._event import Cud, Event
 from statehold.events._shape import decode, encode
 from statehold.events._table import TableShape
-from statehold.events._uniques import Unique
-from statehold.rows import Columns
+from statehold.events._uniques import hold, let_go
+from statehold.sdk import Value
 
 if TYPE_CHECKING:
     from statehold.events._unit import Unit
 
+#: The table of a record, and its fields by name before the event, None for a new one, and after it.
+_Held: TypeAlias = tuple[TableShape, Mapping[str, object] | None, Mapping[str, object] | Value]
+
 
 def store_event(unit: Unit, event: Event) -> None:
-    """Put the rows of an event and of its records into *unit*."""
-    workspace, number = event.workspace, unit.data.number
+    """Put the rows of an event and of its records into *unit*, but for its place in the workspace's log."""
+    workspace = event.workspace
     fields: list[object] = []
+    held: dict[int, _Held] = {}
     for cud in event.cuds:
         shape: TableShape = unit.schemas[cud.table]
         if cud.is_new:
             data = encode(cud.value)
             _store_new(unit, workspace, shape, cud, data)
             fields.append(msgspec.Raw(data))
+            if shape.uniques:
+                held[cud.id] = shape, None, cud.value
         else:
-            _store_changed(unit, workspace, shape, cud)
+            before, after = _store_changed(unit, workspace, shape, cud)
             fields.append(cud.changes)
-    unit.put((layout.PLOG, number), (event.offset,), encode_event(event, fields))
-    unit.put((layout.WLOG, workspace), (event.wlog_offset,), encode_place(number, event.offset))
+            if shape.uniques:
+                first = held[cud.id][1] if cud.id in held else before
+                held[cud.id] = shape, first, after
+    if held:
+        _store_uniques(unit, workspace, held)
+    unit.put((layout.PLOG, unit.data.number), (event.offset,), encode_event(event, fields))
 
 
 def _store_new(unit: Unit, workspace: int, shape: TableShape, cud: Cud, data: bytes) -> None:
@@ -43,46 +54,34 @@ def _store_new(unit: Unit, workspace: int, shape: TableShape, cud: Cud, data: by
         unit.put((layout.DOCS, workspace, shape.name), (cud.id,), b"")
     elif value.sys_ParentID is not None:
         unit.put((layout.KIDS, workspace), (value.sys_ParentID, value.sys_Container, cud.id), b"")
-    if value.sys_IsActive:
-        for unique in shape.uniques:
-            if (values := unique.values(value)) is not None:
-                _hold(unit, workspace, shape, unique, values, record=cud.id)
 
 
-def _store_changed(unit: Unit, workspace: int, shape: TableShape, cud: Cud) -> None:
+def _store_changed(
+    unit: Unit, workspace: int, shape: TableShape, cud: Cud
+) -> tuple[dict[str, object], dict[str, object]]:
+    """Put the row of a changed record, and return its fields before and after."""
     at = (layout.RECORDS, workspace), (cud.id,)
     row = unit.get(*at)
     if row is None:
         raise RecordMissingError(f"{shape.name}: there is no record {cud.id}", table=shape.name)
     # As a map, so that the fields of a later version of the app stay.
     before: dict[str, object] = decode(row)
-    after = {**before, **cud.changes}
-    unit.put(*at, encode({name: value for name, value in after.items() if value is not None}))
-    for unique in shape.uniques:
-        was = unique.values_of(before) if before["sys.IsActive"] else None
-        now = unique.values_of(after) if after["sys.IsActive"] else None
-        if was != now:
-            if was is not None:
-                unit.remove(*unique.key(workspace, was))
-            if now is not None:
-                _hold(unit, workspace, shape, unique, now, record=cud.id)
+    after = {name: value for name, value in {**before, **cud.changes}.items() if value is not None}
+    unit.put(*at, encode(after))
+    return before, after
 
 
-def _hold(
-    unit: Unit, workspace: int, shape: TableShape, unique: Unique, values: Columns, *, record: int
-) -> None:
-    """Let a record have unique values, unless another has them."""
-    partition, clustering = unique.key(workspace, values)
-    row = unit.get(partition, clustering)
-    if row is not None and decode(row) != record:
-        holder: int = decode(row)
-        shown = ", ".join(
-            f"{name} = {value!r:.60}" for name, value in zip(unique.fields, values, strict=True)
-        )
-        raise ConflictError(
-            f"{shape.name}: workspace {workspace} has a record with {shown} already, record {holder}",
-            table=shape.name,
-            record=holder,
-            fields=unique.fields,
-        )
-    unit.put(partition, clustering, encode(record))
+def _store_uniques(unit: Unit, workspace: int, held: Mapping[int, _Held]) -> None:
+    """Let records have their unique values: as the event leaves them, in whatever order it changed them."""
+    new = []
+    for record, (shape, before, after) in held.items():
+        for unique in shape.uniques:
+            was = None if before is None else unique.values_of(before)
+            now = unique.values(after) if isinstance(after, Value) else unique.values_of(after)
+            if was != now:
+                if was is not None:
+                    let_go(unit, workspace, unique, was, record=record)
+                if now is not None:
+                    new.append((unique, now, record))
+    for unique, values, record in new:
+        hold(unit, workspace, unique, values, record=record)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from statehold.events._layout import DESCRIPTOR
 from statehold.events._shape import Shape
 from statehold.events._uniques import Unique
 from statehold.sdk import DataType, Field
@@ -20,6 +21,7 @@ SYSTEM_FIELDS: Final = (
     Field("sys.IsActive", DataType.BOOL),
 )
 _KEY: Final = (Field("ID", DataType.REF), Field("IsSingleton", DataType.BOOL))
+_FIXED: Final = frozenset(("sys_QName", "sys_ID", "sys_ParentID", "sys_Container"))
 _ROOTS: Final = (TableKind.CDOC, TableKind.ODOC, TableKind.WDOC)
 _ABSTRACT: Final = {
     "C": ("sys.CRecord", "sys.CDoc"),
@@ -42,6 +44,7 @@ class TableShape(Shape):
         references: the `ref` fields, each with the tables that it may point to, empty for any.
         uniques: what occurs once in a workspace; those of the tables it inherits too.
         required: the fields that are never NULL.
+        fixed: what of a record is never changed, by attribute.
         lineage: the table, those it inherits, and the abstract tables of `sys` for its kind.
 
     """
@@ -69,6 +72,8 @@ class TableShape(Shape):
             if field.field.type is DataType.REF
         ]
         self.required = frozenset(field.name for field in definition.fields if field.field.required)
+        # All that a workspace has is held against its kind.
+        self.fixed = _FIXED | {"WSKind", "WSID"} if self.name == DESCRIPTOR else _FIXED
         fields = {tuple(sorted(fields)) for base in bases for fields in _uniques(base)}
         self.uniques: Sequence[Unique] = tuple(Unique(self.name, each) for each in sorted(fields))
         record, document = _ABSTRACT[definition.kind[0]]

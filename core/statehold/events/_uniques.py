@@ -3,35 +3,62 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from statehold.events import _layout as layout
-from statehold.rows import Columns, encode
-from statehold.sdk import Value
+from statehold.events._errors import ConflictError
+from statehold.events._shape import decode, encode
+from statehold.rows import Columns, RowKeyError
+from statehold.rows import encode as encode_key
+from statehold.sdk import SchemaError, Value
+
+if TYPE_CHECKING:
+    from statehold.events._pending import Pending
+    from statehold.events._reader import Reader
 
 #: Values with more text and bytes than this stand in the key as a digest.
 _LONGEST = 200
+_ACTIVE = "sys.IsActive"
 
 
 class Unique:
     """The fields of one UNIQUE, and where the row of their values stands.
 
     A record of which a field is NULL, or that is not active, is in nobody's way.
+
+    Attributes:
+        table: the qualified name of the table.
+        fields: the fields, sorted: a version that writes them in another order finds the same rows.
+        name: what it is known by over versions.
+
     """
 
-    __slots__ = ("_prefix", "_values", "fields")
+    __slots__ = ("_get", "_prefix", "fields", "name", "table")
 
     def __init__(self, table: str, fields: tuple[str, ...]) -> None:
-        # A version that writes them in another order finds the same rows.
+        self.table = table
         self.fields = tuple(sorted(fields))
-        self._values = attrgetter(*self.fields)
-        self._prefix = (table, ",".join(self.fields))
+        self._get = attrgetter(*self.fields)
+        joined = ",".join(self.fields)
+        self.name = f"{table}({joined})"
+        if len(self.name) > _LONGEST:
+            joined = hashlib.sha256(joined.encode()).hexdigest()
+        self._prefix = (table, joined)
 
     def values(self, value: Value) -> Columns | None:
-        """Return the values of the fields in *value*, None if one is NULL."""
-        found: Columns = self._values(value) if len(self.fields) > 1 else (self._values(value),)
+        """Return the unique values of a record, None if it has none: one is NULL, or it is not active."""
+        if not value.sys_IsActive:  # type: ignore[attr-defined]
+            return None
+        found: Columns = self._get(value) if len(self.fields) > 1 else (self._get(value),)
         return None if None in found else found
 
     def values_of(self, fields: Mapping[str, object]) -> Columns | None:
+        """Return the unique values of a record as a map by field name, None if it has none."""
+        if not fields[_ACTIVE]:
+            return None
+        return self.given(fields)
+
+    def given(self, fields: Mapping[str, object]) -> Columns | None:
         """Return the values of the fields in a map by name, None if one is NULL."""
         found: Columns = tuple([fields.get(name) for name in self.fields])  # type: ignore[misc]
         return None if None in found else found
@@ -40,5 +67,61 @@ class Unique:
         """Return the key of the row that says which record has *values*."""
         partition = (layout.UNIQUES, workspace, *self._prefix)
         if sum([len(value) for value in values if isinstance(value, (str, bytes))]) > _LONGEST:
-            values = (hashlib.sha256(encode(values)).digest(),)
+            values = (hashlib.sha256(encode_key(values)).digest(),)
         return partition, values
+
+    def shown(self, values: Columns) -> str:
+        """Return *values* for people."""
+        return ", ".join(f"{name} = {value!r:.60}" for name, value in zip(self.fields, values, strict=True))
+
+
+def holder(reader: Reader, workspace: int, unique: Unique, values: Columns) -> int | None:
+    """Return the id of the active record that has *values*, None if there is none.
+
+    Raises:
+        SchemaError: a value is no key.
+
+    """
+    try:
+        row = reader.get(*unique.key(workspace, values))
+    except RowKeyError as error:
+        raise SchemaError(
+            f"{unique.table}: {unique.shown(values)}: expected unique values that have an order: {error}",
+            storage=unique.table,
+            field=", ".join(unique.fields),
+            expected="values that have an order",
+            got=values,
+        ) from error
+    if row is None:
+        return None
+    record: int = decode(row)
+    # A version of the app without the UNIQUE may have changed the record, and left the row.
+    found = reader.get((layout.RECORDS, workspace), (record,))
+    return record if found is not None and unique.values_of(decode(found)) == values else None
+
+
+def hold(unit: Pending, workspace: int, unique: Unique, values: Columns, *, record: int) -> None:
+    """Let a record have unique values.
+
+    Raises:
+        ConflictError: another active record has them.
+
+    """
+    other = holder(unit, workspace, unique, values)
+    if other is not None and other != record:
+        raise ConflictError(
+            f"{unique.table}: workspace {workspace} has a record with {unique.shown(values)} already, "
+            f"record {other}",
+            table=unique.table,
+            record=other,
+            fields=unique.fields,
+        )
+    unit.put(*unique.key(workspace, values), encode(record))
+
+
+def let_go(unit: Pending, workspace: int, unique: Unique, values: Columns, *, record: int) -> None:
+    """Let a record no longer have unique values."""
+    key = unique.key(workspace, values)
+    row = unit.get(*key)
+    if row is not None and decode(row) == record:
+        unit.remove(*key)

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from statehold.events import _layout as layout
+from statehold.events._anything import MAX_DEPTH, is_deep
+from statehold.events._codec import unfit_argument
 from statehold.events._errors import LogError, RecordError, RecordMissingError
 from statehold.events._event import ERROR_EVENT, Event, EventError
 from statehold.events._pending import Pending
+from statehold.events._places import BLOCK
 from statehold.events._shape import encode
 from statehold.events._staged import Change, Insert, Resolver, checked_changes, stored_tree
 from statehold.events._storing import store_event
@@ -18,7 +21,7 @@ from statehold.sdk import fields as fields_of
 from statehold_vsql.appdef import TableKind
 
 if TYPE_CHECKING:
-    from statehold.events._partition import PartitionData
+    from statehold.events._partition import Mark, PartitionData
     from statehold.events._schemas import Schemas
 
 
@@ -43,7 +46,7 @@ class Unit(Pending):
         self.appended: list[Event] = []
         # Where the logs go on, and with which ids, after the events of this unit.
         self.next: int | None = None
-        self.marks: dict[int, tuple[int, int]] = {}
+        self.marks: dict[int, Mark] = {}
 
     # Nesting and commit
 
@@ -148,7 +151,7 @@ class Unit(Pending):
 
     def next_offset(self, workspace: int) -> int:
         """Return the offset in the log of a workspace that its next event will have."""
-        return self._mark(workspace)[0]
+        return self._mark(workspace).offset
 
     def append(
         self,
@@ -175,7 +178,7 @@ class Unit(Pending):
             ConflictError: the workspace has unique values or a singleton already.
             BrokenReferenceError: a `ref` or a parent is not there, or is of another table.
             RecordError: two records have one raw id, or a container is not one of the parent's.
-            SchemaError: a required field is NULL.
+            SchemaError: a required field is NULL, or an argument of any type cannot be stored.
 
         """
         staged = [] if error is not None else self.staged
@@ -188,14 +191,16 @@ class Unit(Pending):
                 document = shape
                 self.check(workspace, shape.name)
                 staged = [Insert(workspace, shape, shape.check(argument)), *staged]
-        wlog_offset, next_id = self._mark(workspace)
-        resolver = Resolver(self, workspace, next_id)
+        elif argument is not None and is_deep(argument):
+            raise unfit_argument(name, f"at most {MAX_DEPTH} levels", "more")
+        mark = self._mark(workspace)
+        resolver = Resolver(self, workspace, mark.next_id)
         cuds = resolver.cuds(staged)
         if document is not None and isinstance(argument, Value):
             argument = stored_tree(document, argument, iter(cuds))
         event = Event(
             offset=self._next_offset(),
-            wlog_offset=wlog_offset,
+            wlog_offset=mark.offset,
             workspace=workspace,
             name=name if error is None else ERROR_EVENT,
             registered_at=registered_at,
@@ -206,7 +211,7 @@ class Unit(Pending):
             new_ids=resolver.new_ids,
         )
         self.staged = []
-        self._go_on(event, resolver.next_id)
+        self._go_on(event, mark, resolver.next_id)
         return event
 
     def apply(self, event: Event) -> None:
@@ -216,8 +221,9 @@ class Unit(Pending):
             LogError: the event is not the next one.
 
         """
-        wlog_offset, next_id = self._mark(event.workspace)
-        expected = self._next_offset(), wlog_offset
+        mark = self._mark(event.workspace)
+        next_id = mark.next_id
+        expected = self._next_offset(), mark.offset
         if expected != (event.offset, event.wlog_offset):
             raise LogError(
                 f"expected an event of offsets {expected}, got one of {(event.offset, event.wlog_offset)}"
@@ -226,7 +232,7 @@ class Unit(Pending):
             if cud.is_new and self.schemas[cud.table].is_singleton:
                 self.data.singletons.take(cud.table, cud.id)
             next_id = max(next_id, cud.id + 1)
-        self._go_on(event, next_id)
+        self._go_on(event, mark, next_id)
 
     # Views
 
@@ -264,6 +270,10 @@ class Unit(Pending):
         shape = self.schemas.of(value)
         if not isinstance(shape, TableShape):
             raise RecordError(f"expected a record of a table, got a value of {shape.name}", table=shape.name)
+        if shape.definition.abstract:
+            raise RecordError(
+                f"{shape.name} is abstract: records are of tables that inherit it", table=shape.name
+            )
         return shape
 
     def _existing(self, workspace: int, record: int, shape: TableShape | None) -> Value:
@@ -279,13 +289,13 @@ class Unit(Pending):
         if fields := checked_changes(shape, existing, changes):
             self.staged.append(Change(workspace, shape, existing.sys_ID, fields))
 
-    def _mark(self, workspace: int) -> tuple[int, int]:
+    def _mark(self, workspace: int) -> Mark:
         unit: Unit | None = self
         while unit is not None:
             if workspace in unit.marks:
                 return unit.marks[workspace]
             unit = unit.around
-        return self.data.marks(workspace)
+        return self.data.mark(workspace)
 
     def _next_offset(self) -> int:
         unit: Unit | None = self
@@ -293,13 +303,15 @@ class Unit(Pending):
             if unit.next is not None:
                 return unit.next
             unit = unit.around
-        return self.data.next_offset()
+        return self.data.next_offset(self.schemas)
 
-    def _go_on(self, event: Event, next_id: int) -> None:
+    def _go_on(self, event: Event, mark: Mark, next_id: int) -> None:
         store_event(self, event)
         self.appended.append(event)
         self.next = event.offset + 1
-        self.marks[event.workspace] = event.wlog_offset + 1, next_id
+        workspace = event.workspace
+        self.marks[workspace] = after = mark.after(event.offset, next_id)
+        self.put((layout.WLOG, workspace), ((event.wlog_offset - 1) // BLOCK,), after.block)
 
     def _check_appended(self) -> None:
         if self.staged:

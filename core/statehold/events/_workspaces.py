@@ -14,7 +14,6 @@ from statehold.events._table import TableShape
 from statehold.events._unit import Unit
 from statehold.rows import CompareAndSwap, PutIfAbsent, RowStore
 
-_DESCRIPTOR: Final = "sys.WorkspaceDescriptor"
 _APP: Final = "sys.AppWorkspaceWS"
 _CREATED: Final = "sys.CreateWorkspace"
 
@@ -74,7 +73,7 @@ def create_workspace(
         raise WorkspaceError(f"workspace {workspace}: {kind} {what}", workspace=workspace, entity=kind)
     if unit.get((layout.RECORDS, workspace), (layout.DESCRIPTOR_ID,)) is not None:
         raise WorkspaceError(f"there is a workspace {workspace} already", workspace=workspace, entity=kind)
-    shape: TableShape = schemas[_DESCRIPTOR]
+    shape: TableShape = schemas[layout.DESCRIPTOR]
     facts = {
         "WSName": name,
         "WSKind": kind,

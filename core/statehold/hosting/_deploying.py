@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from statehold.events import ensure_app_workspaces
+from statehold.events import ensure_app_workspaces, index_uniques
 from statehold.hosting._app import App
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._opening import opened_partitions
@@ -60,6 +60,7 @@ class Deployer:
                     when_idle=self._retirer.free_soon,
                 )
                 plan.plugins.announce_opened()
+                _index_uniques(version, progress)
                 _make_workspaces(version, self._settings)
             undo.pop_all()
         self._retirer.add(version)
@@ -84,6 +85,23 @@ class Deployer:
         app.add(version)
         if entry.role is Role.CURRENT:
             app.swap(version)
+
+
+def _index_uniques(version: AppVersion, progress: Progress) -> None:
+    """Let the uniques that the version brings be true of all records there are.
+
+    Raises:
+        DeployError: they are not.
+
+    """
+    progress("index what is UNIQUE")
+    problems = index_uniques(version.data.partitions, version.schemas)
+    if problems:
+        raise DeployError(
+            f"{version.app} {version.name} declares UNIQUE what is not: " + "; ".join(problems),
+            problems=problems,
+            hint="Change or deactivate one of each two records, or drop the UNIQUE. What ran before goes on",
+        )
 
 
 def _make_workspaces(version: AppVersion, settings: HostSettings) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from statehold.events import ERROR_EVENT, EventError, LogError, PartitionData, RecordError
 from statehold.rows import MemoryDriver, StoreFullError, StoreUnavailableError
+from statehold.sdk import SchemaError
 
 
 @pytest.fixture
@@ -291,3 +292,39 @@ def test_offsets_stay_dense_whatever_fails(shop, history):
             events = list(reader.events(workspace))
             assert [event.registered_at for event in events] == times
             assert [event.wlog_offset for event in events] == list(range(1, len(times) + 1))
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [{"a": 10**30}, {"a": "\ud800"}, {"a": object()}, {"a": [{"b": -(2**64)}]}],
+    ids=["int", "surrogate", "object", "nested int"],
+)
+def test_an_argument_that_cannot_be_stored_is_refused(unit, ws, argument):
+    with pytest.raises(SchemaError, match=r"shop\.Other: argument: expected what JSON can say"):
+        unit.append("shop.Other", ws, registered_at=1, argument=argument)
+
+
+def test_an_argument_is_as_deep_as_can_be_read_everywhere(data, shop, ws, unit, append):
+    deep = {"a": 1}
+    for _ in range(99):
+        deep = {"a": deep}
+    event = append(ws, 1, argument=deep)
+    assert data.reader(shop).event(ws, event.wlog_offset).argument == deep
+    for argument in ({"a": deep}, {"a": [deep]}):
+        with pytest.raises(SchemaError, match="at most 100 levels"):
+            unit.append("shop.Other", ws, registered_at=1, argument=argument)
+
+
+def test_a_log_is_read_from_any_offset_by_who_opens_it_later(append, data, shop, ws):
+    for number in range(1, 71):
+        append(ws, number)
+        if number in (28, 29, 30, 31, 62):
+            data.forget()
+    reader = PartitionData(data.store, 0).reader(shop)
+    assert [event.wlog_offset for event in reader.events(ws)] == list(range(1, 72))
+    for start in (0, 1, 2, 31, 32, 33, 34, 64, 65, 70, 71, 72, 96, 97):
+        expected = list(range(max(start, 1), 72))
+        assert [event.wlog_offset for event in reader.events(ws, start)] == expected
+        assert [event.wlog_offset for event in reader.events(ws, start, 3)] == expected[:3]
+        found = reader.event(ws, start)
+        assert (None if found is None else found.wlog_offset) == (start if 1 <= start <= 71 else None)

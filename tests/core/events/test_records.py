@@ -10,6 +10,7 @@ from statehold.events import (
     RecordError,
     RecordMissingError,
     WorkspaceError,
+    create_workspace,
 )
 from statehold.sdk import SchemaError
 
@@ -301,3 +302,18 @@ def test_a_later_version_s_fields_survive_a_change_by_an_earlier_one(schemas_of,
     unit.commit()
     found = data.reader(new).record(ws, record)
     assert (found.A, found.B) == (3, 2)
+
+
+def test_an_abstract_table_has_no_records(schemas_of, data):
+    schemas = schemas_of("""
+        APPLICATION shop();
+        WORKSPACE W (
+            ABSTRACT TABLE Base INHERITS sys.CDoc (A int32);
+            TABLE T INHERITS Base (B int32);
+        );
+    """)
+    unit = data.begin(schemas)
+    create_workspace(unit, 5, kind="shop.W", name="w", registered_at=1)
+    unit.insert(5, schemas["shop.T"].from_json({"A": 1, "B": 2}))
+    with pytest.raises(RecordError, match=r"shop\.Base is abstract"):
+        unit.insert(5, schemas["shop.Base"].from_json({"A": 1}))

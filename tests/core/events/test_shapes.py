@@ -194,3 +194,40 @@ def test_an_entity_is_what_a_storage_needs(shop):
     )
     assert [field.name for field in entity.key] == ["ID", "IsSingleton"]
     assert [field.name for field in entity.value_fields][:2] == ["sys.QName", "sys.ID"]
+
+
+def test_a_request_does_not_set_what_has_to_be_proven(schemas_of):
+    schemas = schemas_of("""
+        APPLICATION shop();
+        WORKSPACE W (
+            TABLE T INHERITS sys.CDoc (
+                Mail text VERIFIABLE, Name text, Others TABLE O (Phone text VERIFIABLE)
+            );
+        );
+    """)
+    shape = schemas["shop.T"]
+    assert shape.from_json({"Name": "Ann", "Mail": None}).Mail is None
+    for request in ({"Mail": "ann@example.org"}, {"Others": [{"Phone": "1"}]}):
+        with pytest.raises(SchemaError, match="no value from a request"):
+            shape.from_json(request)
+    with pytest.raises(SchemaError, match="VERIFIABLE"):
+        shape.changes_from_json({"Mail": "ann@example.org"})
+    assert shape.changes_from_json({"Mail": None}) == {"Mail": None}
+    # An extension of the app may: it has seen the proof.
+    assert shape.rows.value(Mail="ann@example.org").Mail == "ann@example.org"
+
+
+def test_values_of_a_type_within_itself_are_not_endless(schemas_of):
+    schemas = schemas_of("""
+        APPLICATION shop();
+        WORKSPACE W (TYPE T (A int32, Inner Other); TYPE Other (Outer T););
+    """)
+    shape = schemas["shop.T"]
+    request = {"A": 1}
+    for _ in range(3):
+        request = {"Inner": [{"Outer": [request]}]}
+    assert json.loads(msgspec.json.encode(shape.from_json(request))) == request
+    for _ in range(5000):
+        request = {"Inner": [{"Outer": [request]}]}
+    with pytest.raises(SchemaError, match="expected at most 100 levels"):
+        shape.from_json(request)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from statehold.events import ConflictError, WorkspaceError
+from statehold.events import ConflictError, WorkspaceError, create_workspace
 from statehold.sdk import SchemaError
 
 
@@ -174,3 +176,67 @@ def test_a_version_that_orders_the_fields_otherwise_finds_the_same(schemas_of, s
     record = unit.append("shop.C", ws, registered_at=1).cuds[0].id
     unit.commit()
     assert data.reader(new).unique(ws, new["shop.T"], {"A": 1, "B": 2}) == record
+
+
+def test_one_event_may_exchange_values(add, change, data, shop, ws):
+    one, two = add(ws, "Bill", Number=1), add(ws, "Bill", Number=2)
+    unit = data.begin(shop)
+    unit.change(ws, one, {"Number": 2})
+    unit.change(ws, two, {"Number": 1})
+    unit.append("shop.Other", ws, registered_at=1)
+    unit.commit()
+    found = [data.reader(shop).unique(ws, shop["shop.Bill"], {"Number": number}) for number in (1, 2)]
+    assert found == [two, one]
+
+
+def test_one_event_may_take_what_it_frees_in_any_order(add, data, shop, ws):
+    old = add(ws, "Bill", Number=1)
+    unit = data.begin(shop)
+    unit.insert(ws, shop["shop.Bill"].from_json({"Number": 1}))
+    unit.change(ws, old, {"sys_IsActive": False})
+    event = unit.append("shop.Other", ws, registered_at=1)
+    unit.commit()
+    new = event.cuds[0].id
+    assert data.reader(shop).unique(ws, shop["shop.Bill"], {"Number": 1}) == new
+    with pytest.raises(ConflictError, match=f"record {new}"):
+        add(ws, "Bill", Number=1)
+
+
+def test_of_many_changes_of_one_record_the_last_counts(add, data, shop, ws):
+    record = add(ws, "Bill", Number=1)
+    unit = data.begin(shop)
+    for number in (2, 3):
+        unit.change(ws, record, {"Number": number})
+    unit.append("shop.Other", ws, registered_at=1)
+    unit.commit()
+    unique = data.reader(shop).unique
+    assert [unique(ws, shop["shop.Bill"], {"Number": number}) for number in (1, 2, 3)] == [None, None, record]
+
+
+def test_a_value_without_an_order_is_refused(schemas_of, data):
+    schemas = schemas_of("""
+        APPLICATION shop();
+        WORKSPACE W (TABLE T INHERITS sys.CDoc (Weight float64, UNIQUE (Weight)););
+    """)
+    unit = data.begin(schemas)
+    create_workspace(unit, 5, kind="shop.W", name="w", registered_at=1)
+    unit.insert(5, schemas["shop.T"].from_json({"Weight": math.nan}))
+    with pytest.raises(SchemaError, match="Weight = nan: expected unique values that have an order"):
+        unit.append("shop.C", 5, registered_at=1)
+
+
+def test_the_names_of_many_fields_fit_into_a_key(schemas_of, data):
+    fields = [f"{'F' * 240}{number}" for number in range(12)]
+    schemas = schemas_of(f"""
+        APPLICATION shop();
+        WORKSPACE W (TABLE T INHERITS sys.CDoc (
+            {", ".join(f"{name} int32" for name in fields)}, UNIQUE ({", ".join(fields)})
+        ););
+    """)
+    unit = data.begin(schemas)
+    create_workspace(unit, 5, kind="shop.W", name="w", registered_at=1)
+    values = dict.fromkeys(fields, 1)
+    unit.insert(5, schemas["shop.T"].from_json(values))
+    event = unit.append("shop.C", 5, registered_at=1)
+    unit.commit()
+    assert data.reader(schemas).unique(5, schemas["shop.T"], values) == event.cuds[0].id

@@ -9,6 +9,7 @@ import pytest
 
 from statehold.events import (
     PartitionData,
+    RecordError,
     WorkspaceError,
     allocate_workspace,
     create_workspace,
@@ -112,3 +113,12 @@ def test_workspaces_are_made_by_an_image_s_own_sys(store, data):
     assert result.appdef is not None, result.diagnostics
     assert ensure_app_workspaces([data], Schemas(result.appdef), 1, registered_at=1) == [1]
     assert data.kind(1) == "sys.AppWorkspaceWS"
+
+
+@pytest.mark.parametrize("field", ["WSKind", "WSID"])
+def test_what_a_workspace_is_does_not_change(data, shop, ws, field):
+    unit = data.begin(shop)
+    descriptor = unit.singleton(ws, shop["sys.WorkspaceDescriptor"])
+    unit.change(ws, descriptor.sys_ID, {"WSName": "other", field: getattr(descriptor, field)})
+    with pytest.raises(RecordError, match=f"{field} of a record cannot be changed"):
+        unit.change(ws, descriptor.sys_ID, {field: "shop.EmptyWS" if field == "WSKind" else 7})
