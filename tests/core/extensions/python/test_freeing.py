@@ -45,15 +45,19 @@ def pay_bill(call):
 """
 
 
+@pytest.fixture
 def marked():
-    return [
-        name
-        for name in [*sys.modules, *linecache.cache, *logging.Logger.manager.loggerDict]
-        if "bills" in name
-    ]
+    """Return what names the process knows of the app beside those that it knew before."""
+
+    def names():
+        known = [*sys.modules, *linecache.cache, *logging.Logger.manager.loggerDict]
+        return {name for name in known if "bills__plugin" in name or "acme.bills-1" in name}
+
+    before = names()
+    return lambda: names() - before
 
 
-def test_an_engine_that_ran_every_kind_leaves_nothing_behind(start):
+def test_an_engine_that_ran_every_kind_leaves_nothing_behind(start, marked):
     running = start(CODE)
     for name in ("bills.PayBill", "bills.Bill", "bills.RefreshRates"):
         running.intents(name)
@@ -61,19 +65,19 @@ def test_an_engine_that_ran_every_kind_leaves_nothing_behind(start):
         running.run("bills.CountTurnover")
     assert "raise ValueError" in "".join(traceback.format_exception(caught.value))
     del caught
-    assert any("bills__plugin" in name for name in marked())
+    assert marked()
     (report,) = running.engines.free()
     assert "bills.extensions.bills" in report.modules
     assert [str(survivor) for survivor in report.survivors] == []
-    assert [name for name in marked() if "plugin" in name or "acme.bills-1" in name] == []
+    assert not marked()
     assert running.engines.free() == [report]
 
 
-def test_an_engine_that_cannot_be_opened_leaves_nothing_behind(start):
+def test_an_engine_that_cannot_be_opened_leaves_nothing_behind(start, marked):
     for bad in ("raise ValueError", "from .nope import x", "x = ("):
         with pytest.raises(DeployError):
             start(CODE, code={"bad.py": bad})
-    assert [name for name in marked() if "__plugin" in name] == []
+    assert not marked()
 
 
 def test_what_does_not_die_is_told(start):
