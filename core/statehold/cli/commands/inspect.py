@@ -8,7 +8,7 @@ import click
 
 from statehold.cli._options import common
 from statehold.cli._output import Output
-from statehold.cli._text import printable, size
+from statehold.cli._text import plural, printable, size
 
 
 @click.command("inspect")
@@ -46,7 +46,7 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         if parts["wasm"]:
             lines.append(f"  wasm          {parts['wasm']}")
         if parts["extensions"]:
-            lines.append(f"  extensions    {len(parts['extensions'])} files")
+            lines.append(f"  extensions    {plural(len(parts['extensions']), 'file')}")
     for package, params in descriptor["PackageParams"].items():
         lines += [f"parameter {package}.{name} = {value}" for name, value in params.items()]
     for storage, settings in descriptor["Storages"].items():

@@ -10,7 +10,7 @@ from bills.extensions.tables import floor, serves, waiter
 from statehold.sdk import extension
 
 if TYPE_CHECKING:
-    from bills.extensions.calls import AddDish, OpenBill, PayBill, RememberGuest, SetPoint
+    from bills.extensions.calls import AddDish, OpenBill, PayBill, ReceiptDict, RememberGuest, SetPoint
 
 
 @extension
@@ -47,7 +47,7 @@ def add_dish(call: AddDish) -> None:
 
 
 @extension
-def pay_bill(call: PayBill) -> dict[str, object] | None:
+def pay_bill(call: PayBill) -> ReceiptDict | None:
     """Take the guests' money, and free their table."""
     bill = call.Record.Bill.must_get(ID=call.arg.Bill)
     if bill.PaidIn is not None:

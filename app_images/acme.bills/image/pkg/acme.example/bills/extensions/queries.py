@@ -10,11 +10,19 @@ from bills.extensions.money import due, rate
 from statehold.sdk import Value, extension
 
 if TYPE_CHECKING:
-    from bills.extensions.calls import AmountDue, Earnings, GuestBook, Kitchen
+    from bills.extensions.calls import (
+        AmountDue,
+        Earnings,
+        EarningsResultDict,
+        GuestBook,
+        GuestDict,
+        Kitchen,
+        ReceiptDict,
+    )
 
 
 @extension
-def amount_due(call: AmountDue) -> dict[str, object] | None:
+def amount_due(call: AmountDue) -> ReceiptDict | None:
     """Say what a bill comes to."""
     bill = call.Record.Bill.must_get(ID=call.arg.Bill)
     per_euro = rate(call, call.arg.Currency)
@@ -24,7 +32,7 @@ def amount_due(call: AmountDue) -> dict[str, object] | None:
 
 
 @extension
-def earnings(call: Earnings) -> Iterator[dict[str, object]]:
+def earnings(call: Earnings) -> Iterator[EarningsResultDict]:
     """Give what was earned on each day of a year, in any currency."""
     per_euro = rate(call, call.arg.Currency)
     if per_euro is None:
@@ -36,7 +44,7 @@ def earnings(call: Earnings) -> Iterator[dict[str, object]]:
 
 
 @extension
-def guest_book(call: GuestBook) -> Iterator[dict[str, object]]:
+def guest_book(call: GuestBook) -> Iterator[GuestDict]:
     """Give all guests of whom something is known, by name."""
     for key, guest in call.Guests.read():
         if guest.Likes is not None:
