@@ -348,10 +348,9 @@ def open_shop(tmp_path, image, probe):
     for shop in shops:
         shop.runtime.close()
         shop.host.close()
-        left = [one.name for one in threading.enumerate() if one not in shop.before]
-        assert not [
-            name for name in left if name.startswith(("statehold-lane", "statehold-w", "statehold-t"))
-        ]
+    left = [one.name for one in threading.enumerate() if shops and one not in shops[0].before]
+    ours = ("statehold-lane", "statehold-worker", "statehold-timer")
+    assert not [name for name in left if name.startswith(ours)]
 
 
 @pytest.fixture
