@@ -16,6 +16,7 @@ from statehold.processing._work import Bench, Done
 from statehold.rows import RowStoreError
 
 _Finished = tuple[Pending, Done]
+Wake = Callable[[Sequence[Pending]], None]
 
 
 class Batches:
@@ -48,12 +49,12 @@ class Batches:
         self._committed = committed
         self._logger = logger
 
-    def run(self, batch: list[Pending]) -> list[Pending]:
-        """Do a batch, finish each of its pieces, and return those left for the next one."""
+    def run(self, batch: list[Pending], wake: Wake) -> list[Pending]:
+        """Do a batch, finish each of its pieces and *wake* its caller; return those left for the next one."""
         try:
             borrowed = self._app.borrow(self._number)
             with borrowed as partition, partition.writing:
-                return self._run(batch, self._bench(partition, borrowed.version))
+                return self._run(batch, self._bench(partition, borrowed.version), wake)
         except BaseException as error:
             told: BaseException = error
             if isinstance(error, Exception):
@@ -64,11 +65,12 @@ class Batches:
             for pending in batch:
                 if not pending.is_done:
                     pending.finish(told)
+            wake([pending for pending in batch if not pending.is_linked])
             if not isinstance(error, Exception):
                 raise
             return []
 
-    def _run(self, batch: list[Pending], bench: Bench) -> list[Pending]:
+    def _run(self, batch: list[Pending], bench: Bench, wake: Wake) -> list[Pending]:
         unit = bench.partition.data.begin(bench.parts.schemas)
         finished: list[_Finished] = []
         failed: list[tuple[Pending, ProcessingError]] = []
@@ -88,9 +90,19 @@ class Batches:
             if done.states or time.perf_counter() > end:
                 left = batch[place + 1 :]
                 break
-        self._commit(bench, unit, finished)
         for pending, told in failed:
             pending.finish(told)
+        self._commit(bench, unit, finished)
+        for pending, done in finished:
+            # The last one alone may have states; the others do not wait for what it does.
+            if not pending.is_done and not done.states:
+                pending.finish(done.answer)
+        wake([pending for pending in batch if pending.is_done])
+        last = finished[-1:]
+        for pending, done in last:
+            if not pending.is_done:
+                self._settle(bench, pending, done)
+                wake([pending])
         return left
 
     def _log_failure(self, bench: Bench, unit: Unit, pending: Pending, error: ProcessingError) -> None:
@@ -111,12 +123,14 @@ class Batches:
                 pending.finish(explained(error, pending.work.name))
             return
         if events:
-            self._committed(bench.parts, events, len(finished), time.perf_counter() - began)
-        for pending, done in finished:
-            if done.states:
-                problem = bench.outbox.settle(
-                    bench.partition.data, done.outbox, done.states, bench.parts.schemas
-                )
-                if problem:
-                    done.answer = msgspec.structs.replace(done.answer, problem=problem)
-            pending.finish(done.answer)
+            try:
+                self._committed(bench.parts, events, len(finished), time.perf_counter() - began)
+            except Exception:
+                # What is committed is answered as that, whoever fails to hear of it.
+                self._logger.exception("a commit of %s could not be told", bench.app)
+
+    def _settle(self, bench: Bench, pending: Pending, done: Done) -> None:
+        """Do what is beyond the row store, and then answer."""
+        problem = bench.outbox.settle(bench.partition.data, done.outbox, done.states, bench.parts.schemas)
+        answer = msgspec.structs.replace(done.answer, problem=problem) if problem else done.answer
+        pending.finish(answer)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from statehold.processing._errors import BusyError, ClosedError
@@ -23,22 +23,24 @@ class Pending:
     Attributes:
         work: what is to be done.
         result: what came of it, an exception if it failed.
-        asked: when it was asked for, by `time.perf_counter`.
+        state: whether it waits, has begun, or is done.
+        is_left: whether nobody waits for it any more.
+        is_linked: whether it is going to be woken, and then has to wake the next.
+        next: who is to be woken by the one who waits for this.
 
     """
 
-    __slots__ = ("_then", "_turn", "asked", "result", "state", "work")
+    __slots__ = ("_then", "_turn", "is_left", "is_linked", "next", "result", "state", "work")
 
     def __init__(self, work: Any, then: Then | None = None) -> None:
         self.work = work
         self.result: Any = None
         self.state = _QUEUED
-        self.asked = time.perf_counter()
+        self.is_left = self.is_linked = False
+        self.next: Pending | None = None
         self._then = then
-        self._turn: threading.Lock | None = None
-        if then is None:
-            self._turn = threading.Lock()
-            self._turn.acquire()
+        self._turn = threading.Lock()
+        self._turn.acquire()
 
     @property
     def is_done(self) -> bool:
@@ -46,17 +48,27 @@ class Pending:
         return self.state == _DONE
 
     def finish(self, result: Any) -> None:
-        """Say what came of it, an exception if it failed, and let who waits for it go on."""
+        """Say what came of it, an exception if it failed; who waits for it goes on when it is woken."""
         self.result = result
         self.state = _DONE
         if self._then is not None:
             self._then(result)
-        elif self._turn is not None:
-            self._turn.release()
+
+    def wake(self) -> None:
+        """Let who waits for it go on."""
+        self._turn.release()
 
     def wait(self, timeout: float) -> bool:
         """Return whether it was done within so many seconds."""
-        return self._turn is None or self._turn.acquire(timeout=timeout)
+        return self._turn.acquire(timeout=timeout)
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether somebody sleeps until it is woken."""
+        return self._then is None
+
+
+Run = Callable[[list[Pending], Callable[[Sequence[Pending]], None]], list[Pending]]
 
 
 class Lane:
@@ -67,15 +79,14 @@ class Lane:
 
     Args:
         name: the partition, for messages.
-        run: does a batch, finishes each of its pieces, and returns those it left for the next one.
+        run: does a batch, finishes each of its pieces, gives those whose callers may go on to the function
+            that it is called with, and returns those it left for the next batch.
         start: runs something on a thread that may wait.
         most: how many pieces a batch has at most.
 
     """
 
-    def __init__(
-        self, name: str, run: Callable[[list[Pending]], list[Pending]], *, start: Start, most: int
-    ) -> None:
+    def __init__(self, name: str, run: Run, *, start: Start, most: int) -> None:
         self._name = name
         self._run = run
         self._start = start
@@ -106,8 +117,8 @@ class Lane:
                 self._queue.append(pending)
         if mine:
             self._lead(pending)
-        elif not pending.wait(timeout):
-            self._give_up(pending, timeout, what)
+        else:
+            self._wait(pending, timeout, what)
         if isinstance(pending.result, BaseException):
             raise pending.result
         return pending.result
@@ -132,7 +143,7 @@ class Lane:
     def _lead(self, pending: Pending) -> None:
         try:
             pending.state = _BEGUN
-            self._run([pending])
+            self._run([pending], self._wake)
         finally:
             with self._lock:
                 more = bool(self._queue)
@@ -156,7 +167,7 @@ class Lane:
                 batch = self._take()
             began = time.perf_counter()
             try:
-                left = self._run(batch)
+                left = self._run(batch, self._wake)
             except BaseException as error:
                 # Nobody may wait for ever, and nobody else would go on with the queue.
                 self._fail(batch, error)
@@ -164,8 +175,9 @@ class Lane:
             took = time.perf_counter() - began
             with self._lock:
                 for pending in reversed(left):
-                    pending.state = _QUEUED
-                    self._queue.appendleft(pending)
+                    if not pending.is_left:
+                        pending.state = _QUEUED
+                        self._queue.appendleft(pending)
                 self._expected = len(batch) + len(self._queue) - len(left)
 
     def _take(self) -> list[Pending]:
@@ -187,30 +199,60 @@ class Lane:
 
     def _fail(self, batch: list[Pending], error: BaseException) -> None:
         with self._lock:
-            rest = [*batch, *self._queue]
+            rest = [pending for pending in (*batch, *self._queue) if not pending.is_done]
             self._queue.clear()
             self._is_taken = False
             self._free.notify_all()
         for pending in rest:
-            if pending.state != _DONE:
-                pending.finish(error)
+            pending.finish(error)
+        self._wake(rest)
 
-    def _give_up(self, pending: Pending, timeout: float, what: str) -> None:
+    def _wake(self, finished: Sequence[Pending]) -> None:
+        """Let all who wait for what is finished go on.
+
+        Each wakes the next, so that they do not all crowd for the interpreter.
+        """
+        first: Pending | None = None
+        before: Pending | None = None
         with self._lock:
+            for pending in finished:
+                if pending.is_waited_for and not pending.is_left:
+                    pending.is_linked = True
+                    if before is None:
+                        first = pending
+                    else:
+                        before.next = pending
+                    before = pending
+        if first is not None:
+            first.wake()
+
+    def _wait(self, pending: Pending, timeout: float, what: str) -> None:
+        in_time = False
+        try:
+            in_time = pending.wait(timeout)
+        finally:
+            # Also after Ctrl-C: others may be waiting to be woken from here.
+            found = _DONE if in_time else self._leave(pending)
+            if pending.next is not None:
+                pending.next.wake()
+        if found != _DONE:
+            raise self._busy(timeout, what, unknown=found == _BEGUN)
+
+    def _leave(self, pending: Pending) -> int:
+        """Wait no more; return how far it had come."""
+        with self._lock:
+            pending.is_left = not pending.is_linked
             if pending.state == _QUEUED:
                 self._queue.remove(pending)
-                unknown = False
-            elif pending.state == _BEGUN:
-                unknown = True
-            else:
-                return
+            return pending.state
+
+    def _busy(self, timeout: float, what: str, *, unknown: bool) -> BusyError:
         more = "it had begun and may still be carried out" if unknown else "it has not happened"
-        raise BusyError(
+        hint = "Look whether it has happened before you try again" if unknown else "Try again"
+        return BusyError(
             f"{self._name} did not come to the end of {what} within {timeout:g} s: {more}",
             unknown=unknown,
-            hint="Something before it takes long. Look whether it has happened before you try again"
-            if unknown
-            else "Something before it takes long. Try again",
+            hint=f"Something before it takes long. {hint}",
         )
 
     def _refuse_when_closed(self) -> None:

@@ -16,7 +16,13 @@ class Runner:
         self.batches = []
         self.threads = []
 
-    def __call__(self, batch):
+    def __call__(self, batch, wake):
+        try:
+            return self.run(batch)
+        finally:
+            wake([pending for pending in batch if pending.is_done])
+
+    def run(self, batch):
         self.batches.append([pending.work for pending in batch])
         self.threads.append(threading.current_thread().name)
         for place, pending in enumerate(batch):
@@ -156,7 +162,7 @@ def test_many_clients_get_their_own_answers(lane):
 
 
 def test_a_defect_leaves_nobody_waiting():
-    def broken(batch):
+    def broken(batch, wake):
         raise SystemExit
 
     begun, told = [], []
