@@ -100,7 +100,7 @@ class Slice:
 
     def stop(self) -> None:
         """Let projectors end."""
-        for projector in self.projectors.values():
+        for projector in list(self.projectors.values()):
             projector.stop()
 
     def lags(self, parts: Parts) -> Iterator[Lag]:
@@ -130,7 +130,8 @@ class Slice:
         for event in events:
             if event.cuds and any(cud.table == "sys.WorkspaceDescriptor" for cud in event.cuds):
                 self._gate.forget_owner(event.workspace)
-        for projector in self.projectors.values():
+        # A version that is becoming current may bring others just now.
+        for projector in list(self.projectors.values()):
             self._wake(projector, parts, before, events)
 
     def _wake(self, projector: Projector, parts: Parts, before: int, events: Sequence[Event]) -> None:
