@@ -26,7 +26,11 @@ _BETWEEN: Final = (
     " AND (expires IS NULL OR expires > ?) ORDER BY clustering "
 )
 _READ: Final = {False: _BETWEEN + "ASC LIMIT ?", True: _BETWEEN + "DESC LIMIT ?"}
-_PUT: Final = "REPLACE INTO rows (partition, clustering, value, expires) VALUES (?, ?, ?, ?)"
+#: Changes the row where it is: REPLACE would take it out first.
+_PUT: Final = (
+    "INSERT INTO rows (partition, clustering, value, expires) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (partition, clustering) DO UPDATE SET value = excluded.value, expires = excluded.expires"
+)
 _DELETE: Final = "DELETE FROM rows WHERE partition = ? AND clustering = ?"
 _SWEEP: Final = (
     "DELETE FROM rows WHERE (partition, clustering) IN"

@@ -26,6 +26,10 @@ from statehold.rows._options import Durability
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"full": "FULL", "relaxed": "NORMAL"}
 _APPLICATION: Final = 0x53484C44  # "SHLD"
 _FORMAT: Final = 1
+#: How long the log becomes before it goes into the file: 16 MB.
+_LOG_PAGES: Final = 4000
+#: How much of the file the writer keeps in memory.
+_CACHE_KIB: Final = 16_000
 _SCHEMA: Final = f"""
 PRAGMA journal_mode = WAL;
 BEGIN;
@@ -119,7 +123,11 @@ def connect(path: Path, *, durability: Durability, patience: float, writes: bool
         )
         connection.execute(f"PRAGMA synchronous = {_SYNCHRONOUS[durability]}")
         check(path, connection)
-        if not writes:
+        if writes:
+            # A checkpoint writes each page once, however often the log has it, and all wait for it.
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        else:
             connection.execute("PRAGMA query_only = ON")
     except BaseException as error:
         if connection is not None:

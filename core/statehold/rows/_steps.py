@@ -31,6 +31,10 @@ class Step(NamedTuple):
     ttl: int | None
 
 
+#: Makes a named tuple in half the time.
+_NEW: Final = tuple.__new__
+
+
 def byte_key(partition: Columns, clustering: Columns) -> ByteKey:
     """Return both parts of a key as bytes that sort.
 
@@ -38,18 +42,18 @@ def byte_key(partition: Columns, clustering: Columns) -> ByteKey:
         RowKeyError: a column is of no type that a key may have, or the key is too long.
 
     """
-    return _key(encode(partition), clustering)
-
-
-def _key(partition: bytes, clustering: Columns) -> ByteKey:
-    key = partition, encode(clustering)
+    key = encode(partition), encode(clustering)
     if len(key[0]) + len(key[1]) > MAX_KEY:
-        raise RowKeyError(
-            f"expected a key of at most {MAX_KEY} bytes, got {len(key[0])} of partition and"
-            f" {len(key[1])} of clustering columns",
-            hint="use a digest of what is long",
-        )
+        raise _too_long(key)
     return key
+
+
+def _too_long(key: ByteKey) -> RowKeyError:
+    return RowKeyError(
+        f"expected a key of at most {MAX_KEY} bytes, got {len(key[0])} of partition and"
+        f" {len(key[1])} of clustering columns",
+        hint="use a digest of what is long",
+    )
 
 
 def steps(changes: Sequence[Change]) -> list[Step]:
@@ -62,7 +66,18 @@ def steps(changes: Sequence[Change]) -> list[Step]:
         if change.partition is not last:
             last = change.partition
             partition = encode(last)
-        batch.append(_step(change, _key(partition, change.clustering)))
+        clustering = encode(change.clustering)
+        key = partition, clustering
+        if len(partition) + len(clustering) > MAX_KEY:
+            raise _too_long(key)
+        if type(change) is Put and change.ttl is None:
+            # What most changes are, without a call.
+            value = change.value
+            if type(value) is not bytes or len(value) > MAX_VALUE:
+                _value(value)
+            batch.append(_NEW(Step, (key, UNSET, value, None)))
+        else:
+            batch.append(_step(change, key))
     return batch
 
 
@@ -116,12 +131,12 @@ def decide(
     """
     after: dict[ByteKey, Entry | None] = {}
     refused = []
-    for place, step in enumerate(batch):
-        if step.expected is not UNSET:
-            entry = after[step.key] if step.key in after else look(step.key)
+    for place, (key, expected, value, ttl) in enumerate(batch):
+        if expected is not UNSET:
+            entry = after[key] if key in after else look(key)
             there = None if entry is None or (entry[1] is not None and entry[1] <= now) else entry[0]
-            if there != step.expected:
+            if there != expected:
                 refused.append(place)
                 continue
-        after[step.key] = None if step.value is None else (step.value, expiry(now, step.ttl))
+        after[key] = None if value is None else (value, None if ttl is None else now + ttl)
     return after, tuple(refused)
