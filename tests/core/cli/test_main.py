@@ -20,6 +20,7 @@ def test_without_a_command_the_help_is_shown_in_sections(statehold):
         "Write:",
         "Images:",
         "Operate:",
+        "Run:",
         "More:",
     ]
     assert all(f"  {name} " in text for name in COMMANDS)

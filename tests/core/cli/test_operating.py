@@ -56,6 +56,26 @@ def test_a_row_is_there_in_the_next_command(machine):
     assert rows == [{"key": {"WSID": 1, "Language": "en"}, "value": {"Text": "Hello"}}]
 
 
+def test_a_view_is_read_by_name_and_changed_by_extensions_only(
+    statehold, machine, samples, data, monkeypatch
+):
+    del data
+    monkeypatch.setenv("STATEHOLD_SECRET_SCADA_PASSWORD", "x")
+    monkeypatch.setenv("STATEHOLD_SECRET_RATES_URL", "http://127.0.0.1:1/rates")
+    statehold("deploy", samples / "acme.bills")
+    view, key = ["call", "acme.bills", "sys.View(bills.Rates)"], '{"Bank": 1, "Currency": "USD"}'
+    read = machine(*view, "READ", "--scope", "QUERIES", "--key", '{"Bank": 1}', "--partition", 1)
+    assert read["rows"] == []
+    told = statehold(
+        *(*view, "INSERT", "--scope", "JOBS", "--key", key, "--value", '{"PerEuro": 1.1}', "--partition", 1),
+        code=1,
+    )
+    assert "sys.View(bills.Rates) is changed by commands, projectors and jobs only" in told
+    assert "sys.View(bills.Rates)" in statehold(
+        "call", "acme.bills", "sys.View", "READ", "--scope", "JOBS", code=1
+    )
+
+
 @pytest.mark.usefixtures("hello")
 def test_a_missing_row_is_no_error(machine, statehold):
     assert _call(machine, "GET", "--key", '{"Language": "xx"}')["rows"][0]["value"] is None
@@ -130,6 +150,7 @@ def test_the_workspace_is_no_field_of_a_key(statehold):
 
 
 def test_what_keeps_an_app_from_running_is_told_once(statehold, samples, data, monkeypatch):
+    monkeypatch.setenv("STATEHOLD_SECRET_RATES_URL", "http://bank.example/?key=42")
     monkeypatch.setenv("STATEHOLD_SECRET_SCADA_PASSWORD", "let me in")
     statehold("deploy", samples / "acme.bills")
     monkeypatch.delenv("STATEHOLD_SECRET_SCADA_PASSWORD")
@@ -302,6 +323,7 @@ def test_a_folder_that_cannot_be_written_is_an_error(statehold, tmp_path):
 def test_a_plugin_that_refuses_is_freed_all_the_same(statehold, samples, data, caplog):
     (data / "secrets").mkdir(parents=True)
     (data / "secrets" / "Scada_Password").write_text("let me in")
+    (data / "secrets" / "Rates_URL").write_text("http://bank.example/?key=42")
     statehold("deploy", samples / "acme.bills")
     key = '{"Device": "oven", "Point": "heat"}'
     arguments = ["call", "acme.bills", "bills.Scada", "INSERT", "--scope", "COMMANDS", "--key", key]
@@ -312,6 +334,7 @@ def test_a_plugin_that_refuses_is_freed_all_the_same(statehold, samples, data, c
 def test_verbose_shows_what_storages_log(statehold, samples, data):
     (data / "secrets").mkdir(parents=True)
     (data / "secrets" / "Scada_Password").write_text("let me in")
+    (data / "secrets" / "Rates_URL").write_text("http://bank.example/?key=42")
     text = statehold("deploy", samples / "acme.bills", "--verbose")
     assert "statehold.acme.bills.1.0.bills.Scada: reading the kitchens" in text
 
@@ -346,6 +369,7 @@ def test_no_error_of_a_storage_shows_a_secret(statehold, samples, data, tmp_path
     )
     (data / "secrets").mkdir(parents=True)
     (data / "secrets" / "Scada_Password").write_text("let me in")
+    (data / "secrets" / "Rates_URL").write_text("http://bank.example/?key=42")
     statehold("deploy", folder)
     key = '{"Device": "oven", "Point": "heat"}'
     arguments = ["call", "acme.bills", "bills.Scada", "GET", "--scope", "QUERIES", "--key", key]
