@@ -149,6 +149,25 @@ class State:
         """
         self._apply(Rank.ROWS)
 
+    def prepare(self) -> None:
+        """Do what `validate_intents` and `stage` do, in one walk over what is pending.
+
+        Nothing is staged where a storage does not validate. If one refuses, all intents are gone.
+        """
+        try:
+            built = self._built()
+            batches = self._batches(built)
+            for storage, items in batches:
+                storage.validate(items)
+            rows = [one for one in built if one[0].rank is Rank.ROWS]
+            for storage, items in batches if len(rows) == len(built) else self._batches(rows):
+                storage.apply_batch(items)
+        except BaseException:
+            self.clear_intents()
+            raise
+        for slot, _ in rows:
+            del self._pending[slot]
+
     def settle(self) -> None:
         """Apply all other intents, each storage's part all or none, effects last; after the commit.
 
@@ -161,12 +180,7 @@ class State:
 
         Nothing is applied where a storage does not validate; the intents are gone in any case.
         """
-        try:
-            self.validate_intents()
-        except BaseException:
-            self.clear_intents()
-            raise
-        self.stage()
+        self.prepare()
         if commit is not None:
             commit()
         self.settle()

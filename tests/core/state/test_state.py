@@ -269,6 +269,32 @@ def test_what_is_staged_is_only_what_stands_on_the_row_store_and_the_rest_waits_
     assert (bench.log, state.intents_count) == (["sys.Record apply 1", "t.A apply 1"], 0)
 
 
+def test_what_is_prepared_is_validated_and_staged(bench):
+    bench.add("t.A")
+    bench.add("sys.Record", entity="t.R", rank=Rank.ROWS)
+    state = bench.state()
+    state.prepare()
+    state.new_value(state.key("t.A", Id=1))
+    state.new_value(state.key("sys.Record", "t.R", Id=1))
+    state.prepare()
+    prepared = ["sys.Record validate 1", "t.A validate 1", "sys.Record apply 1"]
+    assert (bench.log, state.intents_count) == (prepared, 1)
+    state.settle()
+    assert (bench.log, state.intents_count) == ([*prepared, "t.A apply 1"], 0)
+
+
+@pytest.mark.parametrize("refusing", ["validate", "apply"])
+def test_a_refused_preparing_forgets_all_that_was_asked(bench, refusing):
+    bench.add("t.A")
+    bench.add("sys.Record", entity="t.R", rank=Rank.ROWS).refuses = refusing
+    state = bench.state()
+    state.new_value(state.key("t.A", Id=1))
+    state.new_value(state.key("sys.Record", "t.R", Id=1))
+    with pytest.raises(StorageError):
+        state.prepare()
+    assert state.intents_count == 0
+
+
 def test_a_refused_staging_forgets_all_that_was_asked(bench):
     bench.add("t.A")
     bench.add("sys.Record", entity="t.R", rank=Rank.ROWS).refuses = "apply"
