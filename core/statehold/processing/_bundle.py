@@ -133,8 +133,7 @@ class Bundle:
         call = msgspec.structs.replace(call, unit=unit)
         state = self._runner.state(call, limit=self._bench.settings.intents)
         self._runner.invoke(state, call)
-        state.validate_intents()
-        state.stage()
+        state.prepare()
         outbox, schemas = self._bench.outbox, self._bench.parts.schemas
         number = outbox.put(unit, [state])
         try:

@@ -71,8 +71,7 @@ class Command:
         runner = bench.partition.extension(name)
         state = runner.state(call)
         runner.invoke(state, call)
-        state.validate_intents()
-        state.stage()
+        state.prepare()
         if responses and responses[-1][0] != _OK:
             status, message = responses[-1]
             raise ResponseError(message or f"{name} answered with status {status}", status=status, qname=name)

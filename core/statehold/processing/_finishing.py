@@ -46,8 +46,7 @@ def _project(bench: Bench, unit: Unit, event: Event, projector: str) -> list[Sta
     try:
         state: State = runner.state(call)
         runner.invoke(state, call)
-        state.validate_intents()
-        state.stage()
+        state.prepare()
     except Exception as error:
         cause = explained(error, projector)
         found = ExtensionError(

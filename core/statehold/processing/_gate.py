@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final
 
-import attrs
+import msgspec
 
 from statehold.events import Reader, WorkspaceError
 from statehold.processing._errors import ForbiddenError, LimitExceededError, UnknownError
@@ -20,8 +20,7 @@ _DESCRIPTOR: Final = "sys.WorkspaceDescriptor"
 _KEPT: Final = 10_000
 
 
-@attrs.frozen(eq=False)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """Who has come in: with which roles, into a workspace of which kind."""
 
     request: Request

@@ -182,8 +182,7 @@ class Job:
         runner = bench.partition.extension(self.name)
         state = runner.state(call, limit=bench.settings.intents)
         runner.invoke(state, call)
-        state.validate_intents()
-        state.stage()
+        state.prepare()
         if is_due:
             # With what it has changed: when the host is killed before, this run is made up for.
             unit.put(*job_row(self.name, self.workspace), msgspec.msgpack.encode(due))

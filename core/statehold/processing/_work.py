@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import attrs
+import msgspec
 
 from statehold.events import Event, Reader, Unit
 from statehold.hosting import Partition
@@ -33,8 +34,7 @@ class Bench:
         return int(self.clock.now() * 1000)
 
 
-@attrs.define(eq=False)
-class Done:
+class Done(msgspec.Struct, eq=False):
     """What a piece of work has put into its unit, and what is to be done when that is committed.
 
     Attributes:
@@ -47,7 +47,7 @@ class Done:
 
     answer: CommandAnswer
     event: Event | None = None
-    states: list[State] = attrs.field(factory=list)
+    states: list[State] = []
     outbox: int | None = None
 
 
