@@ -528,7 +528,15 @@ def test_names_that_do_not_exist_are_told_with_the_nearest_one(host, kitchen):
 def test_progress_is_told_step_by_step(host, kitchen):
     steps = []
     host.deploy(kitchen("1", parts=2), progress=steps.append)
-    assert [step.split()[0] for step in steps] == ["verify", "compile", "load", "open", "open", "make"]
+    assert [step.split()[0] for step in steps] == [
+        "verify",
+        "compile",
+        "load",
+        "open",
+        "open",
+        "index",
+        "make",
+    ]
 
 
 def test_a_second_host_on_the_same_folder_is_refused(open_host, tmp_path):
