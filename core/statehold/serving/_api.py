@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from statehold.processing import CommandAnswer, Request
 from statehold.serving._answers import encode, send_error, send_json
 from statehold.serving._bodies import ClientGoneError, CommandBody, body, check_json, decode
 from statehold.serving._desk import Desk, header
-from statehold.serving._errors import HttpError
+from statehold.serving._errors import HttpError, stopping
 from statehold.serving._parameters import query_parameters
 from statehold.serving._paths import Call, Calls
 from statehold.serving._pool import Pool
@@ -32,6 +33,14 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI says it."""
+        try:
+            await self._serve(scope, receive, send)
+        except asyncio.CancelledError:
+            # The server stops, and has waited for long enough. An answer that has begun stays cut off.
+            with contextlib.suppress(RuntimeError):
+                await send_error(send, stopping())
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return

@@ -22,6 +22,16 @@ class HttpError(ProcessingError):
         self.headers = dict(headers or {})
 
 
+def stopping() -> HttpError:
+    """Return the error for a request that the server can no longer wait for."""
+    return HttpError(
+        503,
+        "the server stops, and the answer has taken too long",
+        headers={"Connection": "close", "Retry-After": "1"},
+        hint="What was begun may still have been carried out",
+    )
+
+
 class TokenError(ProcessingError):
     """A token is refused: who sent it is not known to be who it says."""
 

@@ -13,9 +13,11 @@ from starlette.types import ASGIApp
 
 from statehold.sdk import HostError
 from statehold.serving._limits import Limits
-from statehold.serving._protocol import Shortcut, protocol
+from statehold.serving._protocol import Connection, Shortcut, protocol
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+#: Seconds that the last answers have to be written.
+_LAST_WRITES: Final = 1.0
 
 
 class HttpServer:
@@ -152,6 +154,20 @@ class _Uvicorn(uvicorn.Server):
         self._loop, self._leaving = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
         self.when_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end for a while, and then end what has not."""
+        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            # Cancelled, and with an answer to write that says so.
+            await asyncio.wait(self.server_state.tasks, timeout=_LAST_WRITES)
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.end()
+        # A transport that is closed writes what it still has first.
+        end = asyncio.get_running_loop().time() + _LAST_WRITES
+        while self.server_state.connections and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.01)
 
     async def main_loop(self) -> None:
         """Serve; once a second there is something to do, such as a new date for the answers."""

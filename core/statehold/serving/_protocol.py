@@ -1,16 +1,28 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from statehold.serving._answers import encode, send_json
+from statehold.serving._errors import stopping
 from statehold.serving._limits import Limits
 
 #: Bytes of a body that must come in each period of `Limits.body_seconds`, if not all of it does.
 _PER_PERIOD: Final = 1_000_000
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A request that a shortcut answers."""
+
+    def done(self) -> bool:
+        """Return whether there is an answer."""
+
+    def set_exception(self, error: BaseException, /) -> None:
+        """Answer with an error."""
 
 
 class Shortcut(Protocol):
@@ -108,6 +120,13 @@ class Connection(HttpToolsProtocol):
         self._rested = self.loop.time()
         if self._resting is None:
             self._resting = self.loop.call_later(self.limits.idle_seconds, self._rest)
+
+    def end(self) -> None:
+        """Close the connection, and tell whoever still waits on it that the server stops."""
+        cycle: Any = self.cycle
+        if isinstance(cycle, Answering) and not cycle.done():
+            cycle.set_exception(stopping())
+        self.transport.close()
 
     def _rest(self) -> None:
         self._resting = None

@@ -171,6 +171,7 @@ def start(tmp_path, runtime, tokens, counting) -> Iterator[Callable[..., httpx.C
         opened.extend((server, client))
         return client
 
+    start.stop = lambda: [one.stop() for one in opened if isinstance(one, Server)]
     yield start
     for one in reversed(opened):
         one.close() if isinstance(one, httpx.Client) else one.stop()

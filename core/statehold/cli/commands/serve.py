@@ -39,6 +39,13 @@ Example:
 @click.option(
     "--tracing", is_flag=True, help="Send OpenTelemetry spans, as OTEL_... in the environment says."
 )
+@click.option(
+    "--drain",
+    type=click.FloatRange(min=1),
+    default=10.0,
+    show_default=True,
+    help="Seconds that requests in flight have when it is stopped.",
+)
 @host_command
 def command(
     out: Output,
@@ -49,14 +56,22 @@ def command(
     behind_proxy: bool,
     others: tuple[str, ...],
     tracing: bool,
+    drain: float,
 ) -> None:
     """Serve every app over HTTP, and run its projectors and jobs.
 
     Until SIGTERM or Ctrl-C: then it takes no further request, and ends with code 0 when those in flight are
     answered. /health, /ready and /metrics are for machines; docs/http-api.md has the rest.
     """
-    from statehold.processing import Runtime  # noqa: PLC0415
-    from statehold.serving import Counting, Federation, Server, Tokens, TracedMeter  # noqa: PLC0415
+    from statehold.processing import Runtime, Settings  # noqa: PLC0415
+    from statehold.serving import (  # noqa: PLC0415
+        Counting,
+        Federation,
+        Limits,
+        Server,
+        Tokens,
+        TracedMeter,
+    )
 
     known = _others(others)
     tokens = Tokens.open(options.data)
@@ -65,13 +80,14 @@ def command(
     with options.open(out, apps=None) as host, _tracer(on=tracing) as tracer:
         host.federate(federation)
         meter = counting if tracer is None else TracedMeter(counting, tracer)
-        with Runtime(host, meter=meter) as runtime:
+        with Runtime(host, meter=meter, settings=Settings(drain=drain)) as runtime:
             server = Server(
                 host,
                 runtime,
                 tokens=tokens,
                 data_folder=options.data,
                 meter=counting,
+                limits=Limits(drain_seconds=drain),
                 address=address,
                 port=port,
                 behind_proxy=behind_proxy,
