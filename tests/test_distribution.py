@@ -55,7 +55,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_demo_runs_from_the_wheel(environment: Path) -> None:
-    assert "9. Remove it" in _run(environment / "venv/bin/statehold", "demo", cwd=environment)
+    assert "9. Stop and remove it" in _run(environment / "venv/bin/statehold", "demo", cwd=environment)
 
 
 def test_the_kit_and_the_scaffold_come_with_the_wheel(environment: Path) -> None:

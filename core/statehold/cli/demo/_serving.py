@@ -1,61 +1,71 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import attrs
 
 from statehold.cli.demo._client import Client
+from statehold.cli.demo._deploying import DATA
 from statehold.cli.demo._teller import Teller
 from statehold.hosting import Host
 from statehold.processing import Runtime
 from statehold.serving import Server, Tokens
 
 APP = "acme.bills"
+_WORKSPACE = 65537
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Restaurant:
-    """The application at work: its host, runtime and server, and the workspace of a restaurant."""
+    """The application at work: its host, runtime and server, and who works in its restaurant.
+
+    Attributes:
+        here: the path of the restaurant's workspace, below that of the app.
+        ada: a waiter.
+        max: the manager.
+        stop: ends server and runtime.
+
+    """
 
     host: Host
     runtime: Runtime
     server: Server
-    workspace: int
-
-    @property
-    def here(self) -> str:
-        """The path of the workspace, below that of the app."""
-        return f"workspaces/{self.workspace}"
+    here: str
+    ada: Client
+    max: Client
+    stop: ExitStack
 
 
-def serve(teller: Teller, stack: ExitStack, bank: str) -> Restaurant:
-    """Deploy version 1, serve it until *stack* ends, and make a workspace."""
+def serve(teller: Teller, stack: ExitStack, host: Host) -> Restaurant:
+    """Make a workspace, and serve it until it is stopped or *stack* ends."""
     teller.step(
-        "Deploy and serve",
-        """The kitchen's devices want a password, and the bank's address has a key in it. Secrets are never in
-        an image: the operator gives them, and a deploy without them is refused, with nothing changed.""",
+        "Commands, over HTTP",
+        """What belongs to one customer is in a workspace. This one is a restaurant: Ada is a waiter there,
+        Max manages it. A token says who somebody is and in which role.""",
     )
-    teller.run("statehold deploy acme.bills-1.shi", code=1, says="Scada_Password")
-    secrets = Path(".statehold/secrets")
-    secrets.mkdir(parents=True, exist_ok=True)
-    for name, value in (("Scada_Password", "let me in"), ("Rates_URL", bank)):
-        teller.show(f"echo '{value}' > {secrets}/bills.{name}")
-        (secrets / f"bills.{name}").write_text(f"{value}\n", encoding="utf-8")
-    host = teller.host = stack.enter_context(Host(Path(".statehold"), secrets_folder=secrets, apps=()))
-    teller.run("statehold deploy acme.bills-1.shi", says="acme.bills 1 is current")
-    runtime = stack.enter_context(Runtime(host))
-    data = Path(".statehold")
-    server = stack.enter_context(Server(host, runtime, tokens=Tokens.open(data), data_folder=data))
-    teller.show("statehold serve --port 0")
+    made = f"is workspace {_WORKSPACE}"
+    teller.run("statehold workspace make acme.bills bills.RestaurantWS 'Da Ada'", says=made)
+    serving = stack.enter_context(ExitStack())
+    runtime = serving.enter_context(Runtime(host))
+    server = serving.enter_context(Server(host, runtime, tokens=Tokens.open(DATA), data_folder=DATA))
+    teller.show("statehold serve --port 0 &")
     teller.note(f"1 app at {server.url}")
-    workspace = {"kind": "bills.RestaurantWS", "name": "Da Ada"}
-    with person(teller, server, "operator", "sys.System") as operator:
-        made = teller.ask(operator, "POST", "workspaces", workspace, status=201)
-    return Restaurant(host=host, runtime=runtime, server=server, workspace=made["workspace"])
+    ada, max_ = (
+        serving.enter_context(_person(teller, server, name, role))
+        for name, role in (("ada", "Waiter"), ("max", "Manager"))
+    )
+    return Restaurant(
+        host=host,
+        runtime=runtime,
+        server=server,
+        here=f"workspaces/{_WORKSPACE}",
+        ada=ada,
+        max=max_,
+        stop=serving,
+    )
 
 
-def person(teller: Teller, server: Server, name: str, role: str) -> Client:
+def _person(teller: Teller, server: Server, name: str, role: str) -> Client:
     """Give somebody a token."""
-    token = teller.run(f"statehold token {APP} --name {name} --role {role}", brief=True)
+    token = teller.run(f"statehold token {APP} --name {name} --role bills.{role}@{_WORKSPACE}", brief=True)
     return Client(name, url=server.url, app=APP, token=token.strip())

@@ -6,13 +6,14 @@ from contextlib import ExitStack, chdir
 from tempfile import TemporaryDirectory
 
 from statehold.cli._output import Output
+from statehold.cli.demo._deploying import deny, deploy
 from statehold.cli.demo._packing import check, pack
 from statehold.cli.demo._rates import RatesServer
 from statehold.cli.demo._samples import sample
 from statehold.cli.demo._serving import serve
 from statehold.cli.demo._teller import Teller
 from statehold.cli.demo._upgrading import remove, upgrade
-from statehold.cli.demo._working import deny, introduce, pay, run_job, work
+from statehold.cli.demo._working import pay, run_job, work
 
 
 def tell(out: Output) -> None:
@@ -29,13 +30,13 @@ def tell(out: Output) -> None:
         _begin(teller)
         check(teller)
         pack(teller)
-        place = serve(teller, stack, bank.url)
-        ada, max_ = introduce(teller, place, stack)
-        bill = work(teller, place, ada, max_)
-        run_job(teller, place, ada, bill)
-        pay(teller, place, ada, max_, bill)
-        deny(teller, place, ada)
-        upgrade(teller, place, ada)
+        host = deploy(teller, stack, bank.url)
+        deny(teller)
+        place = serve(teller, stack, host)
+        bill = work(teller, place)
+        run_job(teller, place, bill)
+        pay(teller, place, bill)
+        upgrade(teller, place)
         remove(teller, place)
     seconds = time.monotonic() - started
     _end(teller, seconds)
