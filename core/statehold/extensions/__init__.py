@@ -5,15 +5,15 @@ from __future__ import annotations
 from statehold.extensions._compare import compare
 from statehold.extensions._engine import Engine, EngineContext, Use
 from statehold.extensions._engines import Engines, open_engines
-from statehold.extensions._errors import BusyError, ExtensionError
+from statehold.extensions._errors import CodeError, NoEngineError
 from statehold.extensions._pools import Pool, Pools
 
 __all__ = [
-    "BusyError",
+    "CodeError",
     "Engine",
     "EngineContext",
     "Engines",
-    "ExtensionError",
+    "NoEngineError",
     "Pool",
     "Pools",
     "Use",

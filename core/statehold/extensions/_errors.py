@@ -3,8 +3,10 @@ from __future__ import annotations
 from statehold.sdk import Scope, StateholdError
 
 
-class ExtensionError(StateholdError):
-    """An extension failed: it raised, trapped, returned what it may not, or ran too long.
+class CodeError(StateholdError):
+    """The code of an extension failed: it raised, trapped, returned what it may not, or ran too long.
+
+    A request that it fails is answered with `statehold.processing.ExtensionError`, whose cause it is.
 
     Attributes:
         extension: its qualified name.
@@ -18,8 +20,10 @@ class ExtensionError(StateholdError):
         self.place = place
 
 
-class BusyError(StateholdError):
+class NoEngineError(StateholdError):
     """Every engine of a kind was busy for as long as a call waits for one; it may be tried again.
+
+    A request that has none is answered with `statehold.processing.BusyError`.
 
     Attributes:
         partition: the partition's number.

@@ -3,7 +3,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 
-from statehold.extensions._errors import ExtensionError
+from statehold.extensions._errors import CodeError
 
 #: Turns the file name of a traceback into a path in the image, None for a file of others.
 File = Callable[[str], str | None]
@@ -20,7 +20,7 @@ def failure(
     extension: str,
     redact: Callable[[str], str],
     file: File = _no_file,
-) -> ExtensionError:
+) -> CodeError:
     """Return the error that says which extension raised what, and where, and shows no secret of the app.
 
     Its cause is *error*, unless its traceback shows a secret: then a note has that traceback without it.
@@ -28,7 +28,7 @@ def failure(
     place = place_of(error, file)
     text = str(error).strip()
     said = f"{type(error).__name__}{f': {text}' if text else ''}"
-    made = ExtensionError(
+    made = CodeError(
         redact(f"{who} raised {said}{f' at {place}' if place else ''}"), extension=extension, place=place
     )
     shown = "".join(traceback.format_exception(error))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Generic, TypeVar
 
-from statehold.extensions._errors import BusyError
+from statehold.extensions._errors import NoEngineError
 from statehold.sdk import Scope
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class Pool(Generic[T]):
     """
 
     def __init__(
-        self, make: Callable[[], T], size: int, *, patience: float, busy: Callable[[], BusyError]
+        self, make: Callable[[], T], size: int, *, patience: float, busy: Callable[[], NoEngineError]
     ) -> None:
         self.size = size
         self._make = make
@@ -50,7 +50,7 @@ class Pool(Generic[T]):
         """Return one that is free, the last one used first, or wait for it.
 
         Raises:
-            BusyError: none got free in time.
+            NoEngineError: none got free in time.
 
         """
         # Reading and popping are atomic, and who comes later does not overtake those that wait.
@@ -151,8 +151,8 @@ class Pools(Generic[T]):
         return [item for pool in self._pools.values() for item in pool.close()]
 
 
-def _busy(what: str, partition: int, kind: Scope, size: int, patience: float) -> BusyError:
-    return BusyError(
+def _busy(what: str, partition: int, kind: Scope, size: int, patience: float) -> NoEngineError:
+    return NoEngineError(
         f"{what}: all {size} for {kind} in partition {partition} were busy for {patience:g} s",
         partition=partition,
         kind=kind,

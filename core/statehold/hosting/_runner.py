@@ -58,8 +58,8 @@ class Runner:
 
         Raises:
             NotProvidedError: this host does not have its code.
-            BusyError: no engine got free in time.
-            ExtensionError: it failed.
+            NoEngineError: no engine got free in time.
+            CodeError: it failed.
             StateholdError: what storages raised, as it was.
             FreedError: the version has been freed.
 

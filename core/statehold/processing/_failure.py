@@ -8,8 +8,7 @@ import attrs
 
 from statehold.events import ConflictError as RecordConflictError
 from statehold.events import EventsError, RecordError, RecordMissingError, WorkspaceError
-from statehold.extensions import BusyError as NoEngineError
-from statehold.extensions import ExtensionError as CodeError
+from statehold.extensions import CodeError, NoEngineError
 from statehold.hosting import NotProvidedError
 from statehold.processing._errors import (
     BusyError,

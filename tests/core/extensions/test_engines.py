@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from statehold.extensions import ExtensionError, compare, open_engines
+from statehold.extensions import CodeError, compare, open_engines
 from statehold.sdk import CallContext, DeployError, Scope, StateholdError
 from statehold.state import State
 from statehold_vsql import ExtensionEngine
@@ -51,7 +51,7 @@ def test_what_a_builtin_function_raises_is_an_error_of_the_extension(make, error
     stage = make(**BUILTIN)
     engines = open_engines(stage.context(functions={**BUILTINS, "bills.PayBill": fail}))
     state = stage.state("bills.PayBill")
-    with pytest.raises(ExtensionError, match=r"COMMAND bills.PayBill raised (ZeroDiv|SystemExit)") as caught:
+    with pytest.raises(CodeError, match=r"COMMAND bills.PayBill raised (ZeroDiv|SystemExit)") as caught:
         engines.of["bills.PayBill"].invoke(
             "bills.PayBill", state, state.call, partition=0, kind=Scope.COMMANDS
         )

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from statehold.extensions import BusyError, Pool, Pools
+from statehold.extensions import NoEngineError, Pool, Pools
 from statehold.sdk import Scope
 
 PATIENT = 30.0
@@ -19,8 +19,8 @@ def make_pool(size: int, *, patience: float = PATIENT) -> tuple[Pool[int], list[
         made.append(len(made))
         return made[-1]
 
-    def busy() -> BusyError:
-        return BusyError("busy", partition=0, kind=Scope.QUERIES)
+    def busy() -> NoEngineError:
+        return NoEngineError("busy", partition=0, kind=Scope.QUERIES)
 
     return Pool(make, size, patience=patience, busy=busy), made
 
@@ -51,7 +51,7 @@ def test_the_last_one_used_is_the_first_to_be_used_again():
 def test_when_all_are_busy_the_wait_ends_with_an_error_and_nothing_is_lost():
     pool, made = make_pool(1, patience=0.01)
     taken = pool.take()
-    with pytest.raises(BusyError):
+    with pytest.raises(NoEngineError):
         pool.take()
     assert pool.waiting == 0
     pool.give(taken)
@@ -94,7 +94,7 @@ def test_an_engine_that_cannot_be_made_takes_no_place():
             raise OSError("no memory")
         return "engine"
 
-    pool = Pool(make, 1, patience=PATIENT, busy=lambda: BusyError("", partition=0, kind=Scope.JOBS))
+    pool = Pool(make, 1, patience=PATIENT, busy=lambda: NoEngineError("", partition=0, kind=Scope.JOBS))
     with pytest.raises(OSError, match="no memory"):
         pool.take()
     assert pool.take() == "engine"
@@ -133,7 +133,7 @@ def test_there_is_a_pool_per_partition_and_kind_and_the_error_says_which():
     )
     assert pools[1, Scope.QUERIES].take() == (1, Scope.QUERIES)
     pools[0, Scope.COMMANDS].take()
-    with pytest.raises(BusyError) as caught:
+    with pytest.raises(NoEngineError) as caught:
         pools[0, Scope.COMMANDS].take()
     assert (caught.value.partition, caught.value.kind) == (0, Scope.COMMANDS)
     assert str(caught.value) == (

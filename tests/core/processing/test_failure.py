@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from statehold.events import BrokenReferenceError, ConflictError, RecordMissingError, WorkspaceError
-from statehold.extensions import BusyError as NoEngineError
+from statehold.extensions import NoEngineError
 from statehold.hosting import NotProvidedError
 from statehold.processing import ForbiddenError, LimitExceededError, failure
 from statehold.rows import StoreFullError

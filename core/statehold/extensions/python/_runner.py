@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from statehold.extensions._engine import EngineContext, Use
-from statehold.extensions._errors import ExtensionError
+from statehold.extensions._errors import CodeError
 from statehold.extensions._failure import File, failure, place_of
 from statehold.extensions.python._compile import compile_call
 from statehold.sdk import StateholdError, Value, fields
@@ -51,14 +51,14 @@ def _giver(extension: ExtensionDef, result: Use | None) -> Callable[[State, Any]
     who = f"{extension.kind} {extension.name}"
     many = extension.kind is ExtensionKind.QUERY
 
-    def refuse(returned: object) -> ExtensionError:
+    def refuse(returned: object) -> CodeError:
         if result is None:
             expected, hint = "nothing, because it has no RETURNS", "Declare RETURNS, or return nothing"
         else:
             each = "a dict or a value, or many of them" if many else "a dict or a value"
             expected, hint = f"{each} with the fields of {extension.returns}", ""
         got = f"{type(returned).__name__} {returned!r:.60}"
-        return ExtensionError(
+        return CodeError(
             f"{who} returned what it may not: expected {expected}, got {got}",
             extension=str(extension.name),
             hint=hint,

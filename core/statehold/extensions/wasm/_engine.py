@@ -8,14 +8,15 @@ import wasmtime
 
 from statehold.extensions._compare import compare, declared
 from statehold.extensions._engine import EngineContext
-from statehold.extensions._errors import ExtensionError
+from statehold.extensions._errors import CodeError
 from statehold.extensions._failure import failure
 from statehold.extensions._pools import Pools
+from statehold.extensions.wasm._aside import aside
 from statehold.extensions.wasm._errors import ExhaustedError, GuestError
 from statehold.extensions.wasm._keys import Targets
 from statehold.extensions.wasm._limits import WasmLimits
 from statehold.extensions.wasm._module import Module, load_module, new_engine
-from statehold.extensions.wasm._native import address, native
+from statehold.extensions.wasm._native import check_wasmtime
 from statehold.extensions.wasm._packages import Packages
 from statehold.extensions.wasm._session import Session
 from statehold.extensions.wasm._ticker import Ticker
@@ -54,18 +55,15 @@ class WasmEngine:
         engine: wasmtime.Engine,
         modules: Sequence[Module],
         extensions: dict[str, _Extension],
-        limits: WasmLimits,
     ) -> None:
         self._extensions = extensions
         self._engine = engine
         self._modules = modules
-        self._limits = limits
         self._logger = context.logger
         self._redact = context.redact
         self._packages = Packages(context.appdef.packages)
         self._fields = Fields()
-        tick, engine_at = native().increment_epoch, address(engine.ptr())
-        self._time = Ticker(lambda: tick(engine_at))
+        self._time = Ticker(engine.increment_epoch)
         self._pools: Pools[_Instances] = Pools(
             lambda _partition, _kind: {},
             what=f"WASM engines of {context.app} {context.version}",
@@ -85,8 +83,8 @@ class WasmEngine:
         pool = self._pools[partition, kind]
         instances = pool.take()
         try:
-            if not self._run(instances, extension, name, state, kind, last=False):
-                self._run(instances, extension, name, state, kind, last=True)
+            if not aside(lambda: self._run(instances, extension, name, state, kind, last=False)):
+                aside(lambda: self._run(instances, extension, name, state, kind, last=True))
         finally:
             pool.give(instances)
 
@@ -108,7 +106,7 @@ class WasmEngine:
         problems = []
         for module in self._modules:
             try:
-                self._session(module).close()
+                aside(lambda: self._session(module)).close()  # noqa: B023 - called at once
             except GuestError as error:
                 problems.append(self._redact(f"{module.path}: it does not start: {_sentence(error)}"))
         return problems
@@ -129,13 +127,14 @@ class WasmEngine:
         try:
             if session is None:
                 session = instances[path] = self._session(extension.module)
-            session.run(extension.export, state, extension.targets, self._limits.seconds[kind])
+            session.run(extension.export, state, extension.targets, extension.module.limits.seconds[kind])
         except BaseException as error:
+            self._tell(extension, session)
             self._drop(instances, path)
             if isinstance(error, ExhaustedError) and session is not None and not last and not session.asked:
                 return False
             if isinstance(error, GuestError):
-                raise ExtensionError(
+                raise CodeError(
                     self._redact(f"{extension.who} failed: {error}"),
                     extension=name,
                     place=path,
@@ -145,11 +144,14 @@ class WasmEngine:
                 raise
             failed = failure(extension.who, error, extension=name, redact=self._redact)
             raise failed from failed.__cause__
-        if session.printed:
-            self._logger.debug("%s printed: %s", extension.who, self._redact(session.printed))
+        self._tell(extension, session)
         if session.is_worn:
             self._drop(instances, path)
         return True
+
+    def _tell(self, extension: _Extension, session: Session | None) -> None:
+        if session is not None and session.printed:
+            self._logger.debug("%s printed: %s", extension.who, self._redact(session.printed))
 
     def _session(self, module: Module) -> Session:
         return Session(
@@ -157,7 +159,6 @@ class WasmEngine:
             module,
             packages=self._packages,
             fields=self._fields,
-            limits=self._limits,
             time=self._time,
         )
 
@@ -173,8 +174,10 @@ def open_wasm(context: EngineContext, *, limits: WasmLimits = _LIMITS) -> WasmEn
 
     Raises:
         DeployError: with one line in `problems` for everything that does not match or does not work.
+        StateholdError: the wasmtime that is installed is another one than the host is made for.
 
     """
+    check_wasmtime()
     engine = new_engine()
     packages = Packages(context.appdef.packages)
     locals_ = {path: local for local, path in context.appdef.packages.items()}
@@ -184,12 +187,14 @@ def open_wasm(context: EngineContext, *, limits: WasmLimits = _LIMITS) -> WasmEn
     for package, path in context.image.wasm.items():
         if package not in locals_:
             continue
-        module, found = load_module(engine, path, context.image.read(path), limits)
+        local = locals_[package]
+        own = limits.set_by(context.settings.get(local))
+        module, found = load_module(engine, path, context.image.read(path), own)
         problems += found
         if module is None:
-            unusable.add(locals_[package])
+            unusable.add(local)
         else:
-            modules[locals_[package]] = module
+            modules[local] = module
     exports = {
         f"{local}.{name}": module.path for local, module in modules.items() for name in module.extensions
     }
@@ -207,7 +212,7 @@ def open_wasm(context: EngineContext, *, limits: WasmLimits = _LIMITS) -> WasmEn
         for name, extension in wanted.items()
         if name in exports
     }
-    made = WasmEngine(context, engine, list(modules.values()), extensions, limits)
+    made = WasmEngine(context, engine, list(modules.values()), extensions)
     try:
         problems += made.try_out()
     except BaseException:

@@ -4,7 +4,7 @@ from wasmtime import TrapCode
 
 
 class GuestError(Exception):
-    """The guest broke the ABI or a limit, trapped, or ended itself; becomes an ExtensionError.
+    """The guest broke the ABI or a limit, trapped, or ended itself; becomes a CodeError.
 
     `hint` says how to mend it.
     """

@@ -9,7 +9,7 @@ import traceback
 
 import pytest
 
-from statehold.extensions import ExtensionError
+from statehold.extensions import CodeError
 from statehold.sdk import DeployError
 
 CODE = """
@@ -61,7 +61,7 @@ def test_an_engine_that_ran_every_kind_leaves_nothing_behind(start, marked):
     running = start(CODE)
     for name in ("bills.PayBill", "bills.Bill", "bills.RefreshRates"):
         running.intents(name)
-    with pytest.raises(ExtensionError) as caught:
+    with pytest.raises(CodeError) as caught:
         running.run("bills.CountTurnover")
     assert "raise ValueError" in "".join(traceback.format_exception(caught.value))
     del caught

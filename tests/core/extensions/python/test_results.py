@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from statehold.extensions import ExtensionError
+from statehold.extensions import CodeError
 from statehold.sdk import SchemaError, Scope
 
 OTHERS = """
@@ -98,14 +98,14 @@ def test_a_required_field_that_is_missing_in_a_result_is_told(start):
     ],
 )
 def test_anything_else_is_refused(start, code, body, name, problem):
-    with pytest.raises(ExtensionError, match=problem):
+    with pytest.raises(CodeError, match=problem):
         results(start, code, body, name)
 
 
 def test_what_has_no_returns_may_return_nothing(start):
     running = start(COMMAND.replace("return None", "return 1").format(body="..."))
     with pytest.raises(
-        ExtensionError,
+        CodeError,
         match=r"PROJECTOR bills.CountTurnover returned .*: expected nothing, because it has no RETURNS",
     ):
         running.run("bills.CountTurnover", kind=Scope.PROJECTORS)

@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from statehold.extensions import BusyError, ExtensionError
+from statehold.extensions import CodeError, NoEngineError
 from statehold.sdk import SchemaError, Scope, StateholdError
 
 EXTENSIONS = "image/pkg/acme.example/bills/extensions"
@@ -33,7 +33,7 @@ def run(start, body, **more):
 
 
 def failed(start, body, **more):
-    with pytest.raises(ExtensionError) as caught:
+    with pytest.raises(CodeError) as caught:
         run(start, body, **more)
     return caught.value
 
@@ -102,7 +102,7 @@ def test_what_a_query_raises_between_its_results_is_an_error_of_the_extension(st
         "@extension\ndef pay_bill(call): ...\n@extension\ndef count_turnover(call): ...\n"
         "@extension\ndef bill(call):\n  yield {'Total': 1}\n  yield {'Total': 1 // 0}\n"
     )
-    with pytest.raises(ExtensionError, match=r"ZeroDivisionError.*bills.py:9"):
+    with pytest.raises(CodeError, match=r"ZeroDivisionError.*bills.py:9"):
         running.run("bills.Bill", kind=Scope.QUERIES)
 
 
@@ -113,7 +113,9 @@ def test_more_calls_than_engines_wait_and_are_refused_in_the_end(start):
     engine = running.engines.of["bills.Bill"]
     module = engine._code.import_module("bills.extensions.bills")
     assert module.inside.wait(30)
-    with pytest.raises(BusyError, match=r"PYTHON engines of acme.bills 1: all 1 for QUERIES in partition 1"):
+    with pytest.raises(
+        NoEngineError, match=r"PYTHON engines of acme.bills 1: all 1 for QUERIES in partition 1"
+    ):
         running.run("bills.Bill", kind=Scope.QUERIES)
     running.run("bills.PayBill", kind=Scope.COMMANDS)
     module.go.set()

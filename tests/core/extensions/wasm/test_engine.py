@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from statehold.extensions import BusyError, ExtensionError
+from statehold.extensions import CodeError, NoEngineError
 from statehold.extensions.wasm import WasmLimits, open_wasm
 from statehold.sdk import DeployError, Scope, StorageError
 
@@ -100,7 +100,7 @@ def test_what_a_read_raises_comes_through_as_it_was(stage, wat):
 def test_a_defect_of_a_storage_says_which_extension_met_it(stage, wat):
     stage.memory["t.Things"].slow = lambda: 1 / 0
     guest = wat()
-    with pytest.raises(ExtensionError, match=r"COMMAND t\.Do raised ZeroDivisionError") as caught:
+    with pytest.raises(CodeError, match=r"COMMAND t\.Do raised ZeroDivisionError") as caught:
         stage.does(guest.key("t.Things", Id=1) + "(drop (call $hostGetValue (local.get $k)))", guest)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
@@ -129,7 +129,7 @@ def _printing(guest, text):
 def test_a_panic_is_told_in_the_guest_s_own_words(stage, wat):
     guest = wat()
     code = _printing(guest, "panic: goodbye, world\ngoroutine 1\n")
-    with pytest.raises(ExtensionError, match=r"^COMMAND t\.Do failed: panic: goodbye, world$") as caught:
+    with pytest.raises(CodeError, match=r"^COMMAND t\.Do failed: panic: goodbye, world$") as caught:
         stage.does(code + "(unreachable)", guest)
     assert caught.value.place == "image/pkg/acme.example/t/t.wasm"
 
@@ -140,7 +140,7 @@ def test_what_was_printed_in_an_earlier_call_is_not_taken_for_a_panic(stage, wat
     guest.add("Do", "(unreachable)")
     engine = stage.load(guest)
     stage.run(engine, "t.Ask")
-    with pytest.raises(ExtensionError, match="it trapped"):
+    with pytest.raises(CodeError, match="it trapped"):
         stage.run(engine)
 
 
@@ -158,7 +158,7 @@ def test_secrets_of_the_app_are_taken_out_of_what_is_told(stage, wat):
     code = _printing(guest, "panic: the password is sesame\n")
     guest.add("Do", code + "(unreachable)")
     engine = stage.load(guest, redact=lambda text: text.replace("sesame", "***"))
-    with pytest.raises(ExtensionError, match=r"the password is \*\*\*$"):
+    with pytest.raises(CodeError, match=r"the password is \*\*\*$"):
         stage.run(engine)
 
 
@@ -191,7 +191,7 @@ def test_a_call_that_ran_out_of_memory_is_not_repeated_after_it_has_used_its_sta
     )
     stage.run(engine)
     stage.run(engine)
-    with pytest.raises(ExtensionError, match=r"out of memory.*256 pages"):
+    with pytest.raises(CodeError, match=r"out of memory.*256 pages"):
         stage.run(engine)
     stage.run(engine)
 
@@ -202,7 +202,7 @@ def test_a_call_that_needs_more_memory_than_there_is_fails_after_one_more_try(st
     engine = stage.load(guest_that_never_has_enough(guest))
     session = engine._session
     engine._session = lambda module: starts.append(module) or session(module)
-    with pytest.raises(ExtensionError, match="out of memory"):
+    with pytest.raises(CodeError, match="out of memory"):
         stage.run(engine)
     assert len(starts) == 2
 
@@ -234,7 +234,7 @@ def test_a_call_waits_for_an_instance_only_so_long(stage, wat):
         assert inside.wait(60)
         try:
             with pytest.raises(
-                BusyError, match=r"WASM engines of acme\.t 1: all 1 for COMMANDS in partition 0"
+                NoEngineError, match=r"WASM engines of acme\.t 1: all 1 for COMMANDS in partition 0"
             ):
                 stage.run(engine)
         finally:
@@ -257,7 +257,7 @@ def test_the_errors_of_many_threads_are_not_mixed_up(stage, wat):
 
     with ThreadPoolExecutor(4) as pool:
         found = set(pool.map(fails, ["t.Do", "t.Ask"] * 100))
-    assert found == {("t.Do", "ScopeError"), ("t.Ask", "ExtensionError")}
+    assert found == {("t.Do", "ScopeError"), ("t.Ask", "CodeError")}
 
 
 def test_guests_compute_at_the_same_time(stage, wat):
@@ -349,7 +349,7 @@ def test_memory_does_not_grow_with_instances_that_fail(stage, wat):
 
     def rounds(number):
         for _ in range(number):
-            with pytest.raises(ExtensionError):
+            with pytest.raises(CodeError):
                 stage.run(engine)
         gc.collect()
         return _resident()

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from statehold.extensions import ExtensionError
+from statehold.extensions import CodeError
 from statehold.extensions.wasm import WasmLimits
 from statehold.extensions.wasm._abi import IMPORTS
 from statehold.extensions.wasm._wasi import FUNCTIONS
@@ -26,7 +26,7 @@ def refuses(stage, body, match, guest, *, limits=None):
     """Run a command that does harm, expect its error, and see that the engine works on."""
     guest.add("Do", body)
     engine = stage.load(guest, limits=limits)
-    with pytest.raises(ExtensionError, match=match) as caught:
+    with pytest.raises(CodeError, match=match) as caught:
         stage.run(engine)
     assert caught.value.extension == "t.Do"
     stage.run(engine, "t.Ask")
@@ -102,7 +102,7 @@ def test_handles_of_one_call_mean_nothing_in_the_next(stage, wat):
     guest.add("Do", guest.key("t.Things", Id=1))
     engine = stage.load(guest)
     stage.run(engine)
-    with pytest.raises(ExtensionError, match="gave 0 for a key builder"):
+    with pytest.raises(CodeError, match="gave 0 for a key builder"):
         stage.run(engine, "t.Ask")
 
 
@@ -233,7 +233,7 @@ def test_what_is_printed_without_end_is_cut(stage, wat):
           (br $again))"""
     guest.add("Do", printing)
     engine = stage.load(guest, limits=SHORT)
-    with pytest.raises(ExtensionError, match="computed for more"):
+    with pytest.raises(CodeError, match="computed for more"):
         stage.run(engine)
 
 

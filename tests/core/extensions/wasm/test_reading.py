@@ -3,7 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from statehold.extensions import ExtensionError
+from statehold.extensions import CodeError
 from statehold.sdk import SchemaError, ScopeError
 from statehold.state import NotExistsError
 
@@ -322,7 +322,7 @@ def test_a_read_inside_of_a_read_has_rows_of_its_own(stage, reader):
 
 def test_a_read_that_the_guest_traps_in_is_closed(stage, reader):
     engine = stage.load(reader(lambda _: "(unreachable)"))
-    with pytest.raises(ExtensionError, match="unreachable"):
+    with pytest.raises(CodeError, match="unreachable"):
         stage.run(engine)
     assert stage.memory["t.Things"].closed == 1
 
@@ -334,7 +334,7 @@ def test_a_row_of_a_read_is_gone_when_the_read_has_ended(stage, reader):
     guest.parts[0] = (
         body[: body.rindex(")")] + f"(drop (call $hostValueAsInt64 (global.get $kept) {guest.text('Big')})))"
     )
-    with pytest.raises(ExtensionError, match="after the READ has gone on"):
+    with pytest.raises(CodeError, match="after the READ has gone on"):
         stage.run(stage.load(guest))
 
 

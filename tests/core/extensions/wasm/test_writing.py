@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from statehold.extensions import ExtensionError
+from statehold.extensions import CodeError
 from statehold.sdk import SchemaError
 from statehold.state import UnknownStorageError
 
@@ -170,7 +170,7 @@ def test_a_storage_that_the_extension_does_not_use_is_refused_by_name(stage, wat
 
 def test_a_package_that_the_app_does_not_have_is_refused_by_name(stage, wat):
     guest = wat()
-    with pytest.raises(ExtensionError, match=r"acme.example/other.*does not have"):
+    with pytest.raises(CodeError, match=r"acme.example/other.*does not have"):
         stage.does(guest.key("sys.View", "acme.example/other.Seen"), guest)
 
 
@@ -188,7 +188,7 @@ def test_a_result_that_was_sent_takes_nothing_more(stage, wat):
     result = guest.key("sys.Result") + NEW
     again = result + "(local.set $v (local.get $i))" + result + "(local.set $i (local.get $v))"
     guest.add("Ask", again + put("String", "Text", "{a}"))
-    with pytest.raises(ExtensionError, match="puts Text into a result after it has made the next one"):
+    with pytest.raises(CodeError, match="puts Text into a result after it has made the next one"):
         stage.run(stage.load(guest), "t.Ask")
 
 
