@@ -109,6 +109,7 @@ class Bundle:
             unit=self._reader,
             event=event,
             offset=event.wlog_offset,
+            time=event.registered_at / 1000,
         )
         self._call = call
         if self._one_by_one:

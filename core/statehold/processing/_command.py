@@ -55,6 +55,7 @@ class Command:
         workspace = request.workspace
         results: list[Value] = []
         responses: list[tuple[int, str]] = []
+        now = bench.now()
         call = CallContext(
             scope=Scope.COMMANDS,
             workspace=workspace,
@@ -67,6 +68,7 @@ class Command:
             principal=request.principal,
             result=results.append,
             response=lambda status, message: responses.append((status, message)),
+            time=now / 1000,
         )
         runner = bench.partition.extension(name)
         state = runner.state(call)
@@ -75,7 +77,7 @@ class Command:
         if responses and responses[-1][0] != _OK:
             status, message = responses[-1]
             raise ResponseError(message or f"{name} answered with status {status}", status=status, qname=name)
-        event = unit.append(name, workspace, registered_at=bench.now(), argument=argument)
+        event = unit.append(name, workspace, registered_at=now, argument=argument)
         answer = CommandAnswer(
             offset=event.wlog_offset,
             new_ids=event.new_ids,

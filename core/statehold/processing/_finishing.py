@@ -42,6 +42,7 @@ def _project(bench: Bench, unit: Unit, event: Event, projector: str) -> list[Sta
         unit=unit,
         event=event,
         offset=event.wlog_offset,
+        time=event.registered_at / 1000,
     )
     try:
         state: State = runner.state(call)

@@ -94,6 +94,7 @@ def run_query(
         principal=request.principal,
         result=take,
         response=lambda status, message: responses.append((status, message)),
+        time=bench.clock.now(),
     )
     runner = bench.partition.extension(name)
     state = runner.state(call)

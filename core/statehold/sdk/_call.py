@@ -50,7 +50,8 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
         principal: who makes the request.
         result: takes what a command or query returns, once for each INSERT into Result.
         response: takes status and message for the answer.
-        time: when a job was due, in seconds since 1970.
+        time: when the call is, in seconds since 1970, by the clock of the host: of a command or query when
+            it began, of a projector when its event was registered, of a job when it was due.
 
     """
 

@@ -68,8 +68,10 @@ class Call(Namespace):
 
     **What it was called with.** `arg` is the argument of a command or query, with one attribute per field and
     nested records as tuples; `unlogged` the argument that is not written to the log. `event` is what a
-    projector was called for. `workspace` is where it runs, `principal` who asks, `time` when a job was due,
-    `offset` the place of the event in the workspace's log. What a kind of call does not have is None.
+    projector was called for. `workspace` is where it runs, `principal` who asks, `offset` the place of the
+    event in the workspace's log. What a kind of call does not have is None. `time` is when the call is, in
+    seconds since 1970 by the clock of the host, which stands still in a test: of a command or query when it
+    began, of a projector when its event was registered, of a job when it was due.
 
     **Storages** are attributes, under the names that the declaration uses: `call.Bills`, `call.Http`. A
     storage of tables or views has an attribute for each of them: `call.View.Turnover`, `call.Record.Bill`.
@@ -133,5 +135,5 @@ class Call(Namespace):
 
     @property
     def time(self) -> float:
-        """When the job was due, in seconds since 1970."""
+        """When the call is, in seconds since 1970: a projector's is its event's, a job's when it was due."""
         return self._state.call.time

@@ -125,7 +125,7 @@ class _Module:
         return lines
 
     def _parts(self, extension: ExtensionDef) -> list[str]:
-        parts = ["    workspace: int"]
+        parts = ["    workspace: int", "    time: float"]
         if extension.kind in (ExtensionKind.COMMAND, ExtensionKind.QUERY):
             parts += [f"    arg: {self._argument(extension.parameter)}", "    principal: Principal | None"]
         if extension.kind is ExtensionKind.COMMAND:
@@ -134,8 +134,6 @@ class _Module:
                 parts.append(f"    unlogged: {self._argument(extension.unlogged)}")
         if extension.kind is ExtensionKind.PROJECTOR:
             parts += [f"    event: {self._event(extension)}", "    offset: int"]
-        if extension.kind is ExtensionKind.JOB:
-            parts.append("    time: float")
         if extension.returns is not None and extension.returns != ANY:
             self._result(self._schemas[extension.returns])
         return parts

@@ -71,7 +71,7 @@ class Stage(Given):
             function: the function to run in place of the one in the project's code.
 
         Raises:
-            ExtensionError: it failed.
+            CodeError: it failed.
             StateholdError: what a host would raise: for a storage that is not declared, a field that does
                 not fit, a unique value that is there already.
 
@@ -92,6 +92,7 @@ class Stage(Given):
             principal=principal or self.principal,
             result=answers.results.append,
             response=answers.respond,
+            time=self.clock.now(),
         )
         state, run = self._run(definition, call, answers, function)
         state.validate_intents()
@@ -129,6 +130,7 @@ class Stage(Given):
             principal=principal or self.principal,
             result=answers.results.append,
             response=answers.respond,
+            time=self.clock.now(),
         )
         state, run = self._run(definition, call, answers, function)
         state.apply_intents()
@@ -137,7 +139,14 @@ class Stage(Given):
     def projector(self, name: str, event: Event, /, *, function: Function | None = None) -> Run:
         """Run a projector for an event, such as `event` or `commit` of a command returned."""
         definition = self._places.extension(name, ExtensionKind.PROJECTOR)
-        return self._work(definition, event.workspace, function, event=event, offset=event.wlog_offset)
+        return self._work(
+            definition,
+            event.workspace,
+            function,
+            event=event,
+            offset=event.wlog_offset,
+            time=event.registered_at / 1000,
+        )
 
     def job(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from statehold.events import ConflictError
-from statehold.extensions import ExtensionError
+from statehold.extensions import CodeError
 from statehold.sdk import Principal, SchemaError, ScopeError, StateholdError, StorageError
 from statehold.state import NotExistsError, UnknownStorageError
 from statehold.testing.extensions import HttpRequest, Insert, Project, Update
@@ -157,7 +157,7 @@ def test_one_function_can_be_run_in_place_of_the_project_s(app):
         (lambda call: call.View.Rates, UnknownStorageError),
         (lambda call: call.Http.read(Url="x"), UnknownStorageError),
         (lambda call: call.Stock.get(Shelf="tea"), SchemaError),
-        (lambda call: 1 / 0, ExtensionError),
+        (lambda call: 1 / 0, CodeError),
         (lambda call: {"Lft": 1}, SchemaError),
     ],
 )
@@ -230,3 +230,16 @@ def test_a_project_that_could_not_be_deployed_is_refused(folder, tmp_path):
     (package / "shop.vsql").write_text("APPLICATION shop();")
     with pytest.raises(StateholdError, match=r"Storages.shop.Nope: the app has no such storage"):
         Project(tmp_path / "acme.shop")
+
+
+def test_the_time_of_a_call_is_that_of_the_clock_and_of_a_projector_that_of_its_event(app):
+    app.clock.time = 1_700_000_000.0
+    seen = []
+    sale = app.event("Sell", {**TEA, "Amount": 1})
+    app.clock.advance(60)
+    see = lambda call: seen.append(call.time)  # noqa: E731 - shorter so
+    app.command("Sell", {**TEA, "Amount": 1}, function=see)
+    app.query("Find", {**TEA, "Amount": 1}, function=see)
+    app.projector("Count", sale, function=see)
+    app.job("Fetch", function=see)
+    assert seen == [1_700_000_060.0, 1_700_000_060.0, 1_700_000_000.0, 1_700_000_060.0]

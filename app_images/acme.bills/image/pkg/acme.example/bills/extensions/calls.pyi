@@ -27,6 +27,7 @@ class RefreshRates:
 class OpenBill:
     """COMMAND bills.OpenBill(bills.OpenBillParams)"""
     workspace: int
+    time: float
     arg: OpenBillParams
     principal: Principal | None
     offset: int
@@ -39,6 +40,7 @@ class OpenBill:
 class AddDish:
     """COMMAND bills.AddDish(bills.AddDishParams)"""
     workspace: int
+    time: float
     arg: AddDishParams
     principal: Principal | None
     offset: int
@@ -51,6 +53,7 @@ class AddDish:
 class PayBill:
     """COMMAND bills.PayBill(bills.BillParams) RETURNS bills.Receipt"""
     workspace: int
+    time: float
     arg: BillParams
     principal: Principal | None
     offset: int
@@ -64,6 +67,7 @@ class PayBill:
 class RememberGuest:
     """COMMAND bills.RememberGuest(UNLOGGED bills.Guest)"""
     workspace: int
+    time: float
     arg: None
     principal: Principal | None
     offset: int
@@ -73,6 +77,7 @@ class RememberGuest:
 class SetPoint:
     """COMMAND bills.SetPoint(bills.SetPointParams)"""
     workspace: int
+    time: float
     arg: SetPointParams
     principal: Principal | None
     offset: int
@@ -81,6 +86,7 @@ class SetPoint:
 class AmountDue:
     """QUERY bills.AmountDue(bills.BillParams) RETURNS bills.Receipt"""
     workspace: int
+    time: float
     arg: BillParams
     principal: Principal | None
     Record: AmountDue_Record
@@ -94,6 +100,7 @@ class AmountDue:
 class Earnings:
     """QUERY bills.Earnings(bills.EarningsParams) RETURNS bills.EarningsResult"""
     workspace: int
+    time: float
     arg: EarningsParams
     principal: Principal | None
     View: Earnings_View
@@ -106,6 +113,7 @@ class Earnings:
 class GuestBook:
     """QUERY bills.GuestBook() RETURNS bills.Guest"""
     workspace: int
+    time: float
     arg: None
     principal: Principal | None
     Guests: Guests_READ
@@ -118,6 +126,7 @@ class GuestBook:
 class Kitchen:
     """QUERY bills.Kitchen(bills.PointParams) RETURNS bills.PointResult"""
     workspace: int
+    time: float
     arg: PointParams
     principal: Principal | None
     Scada: Scada_GET
@@ -133,6 +142,7 @@ class SeatGuests:
     PROJECTOR bills.SeatGuests
     """
     workspace: int
+    time: float
     event: SeatGuestsEvent
     offset: int
     Record: SeatGuests_Record
@@ -144,6 +154,7 @@ class CountTurnover:
     PROJECTOR bills.CountTurnover
     """
     workspace: int
+    time: float
     event: CountTurnoverEvent
     offset: int
     Record: CountTurnover_Record
@@ -155,6 +166,7 @@ class ReportRefusals:
     PROJECTOR bills.ReportRefusals
     """
     workspace: int
+    time: float
     event: ReportRefusalsEvent
     offset: int
     Logger: Logger_INSERT
