@@ -2,15 +2,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import attrs
-import msgspec
 
 from statehold.sdk import UNSET, FederationHost, Key, StorageContext, StorageError
 from statehold_sys._federation._codes import expected_codes
 from statehold_sys._federation._config import FederationConfig
+from statehold_sys._federation._json import json_object
 from statehold_sys._network import AddressPolicy, Deadline
 from statehold_sys._web import LazyClient
 
@@ -121,10 +121,7 @@ def text(key: Key, field: str) -> str:
 
 def _why(body: bytes, token: str) -> str:
     # What the API says of an error stands in `message`; a proxy in between may say anything.
-    found = body.decode(errors="replace")
-    with suppress(msgspec.DecodeError):
-        decoded = msgspec.json.decode(body)
-        if isinstance(decoded, dict) and isinstance(decoded.get("message"), str):
-            found = decoded["message"]
+    said = (json_object(body) or {}).get("message")
+    found = said if isinstance(said, str) else body.decode(errors="replace")
     found = " ".join(found.split()).replace(token, "***")
     return f": {found if len(found) <= _SHOWN else found[:_SHOWN] + '...'}" if found else ""

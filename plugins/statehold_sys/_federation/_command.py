@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Final
 
 import attrs
-import msgspec
 
 from statehold.sdk import Key, StorageContext, StorageError, Value
 from statehold_sys._federation._caller import Caller, text
+from statehold_sys._federation._json import json_object
+
+_MAX_ID: Final = 2**63 - 1
 
 
 @attrs.frozen(eq=False, kw_only=True)
@@ -35,13 +37,15 @@ class FederationCommand:
             status, content = answer.status, answer.body()
         if not 200 <= status <= 299:
             # Expected, but no success: what it says is all there is.
-            return self._value(StatusCode=status, NewIDs={}, Result=_object(content))
-        told = _object(content)
+            return self._value(StatusCode=status, NewIDs={}, Result=json_object(content))
+        told = json_object(content)
         if told is None and content:
             raise self._unreadable(command, "the answer is no JSON object")
         told = told or {}
         ids, result = told.get("newIDs") or {}, told.get("result")
-        if not isinstance(ids, dict) or not all(type(one) is int for one in ids.values()):
+        if not isinstance(ids, dict) or not all(
+            type(one) is int and 0 < one <= _MAX_ID for one in ids.values()
+        ):
             raise self._unreadable(command, "newIDs is no object of ids")
         if not isinstance(result, (dict, list, type(None))):
             raise self._unreadable(command, "result is no object")
@@ -53,11 +57,3 @@ class FederationCommand:
 
     def _unreadable(self, command: str, why: str) -> StorageError:
         return StorageError(f"{self._caller.name}: command {command} was executed, but {why}")
-
-
-def _object(body: bytes) -> Mapping[str, Any] | None:
-    try:
-        found = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -39,9 +39,8 @@ def resolve(host: str, port: int, deadline: Deadline) -> list[Address]:
     if not done.wait(deadline.left()):
         raise deadline.passed()
     if failure or not answer:
-        raise OSError(f"no address for {host!r}{f': {failure[0]}' if failure else ''}") from (*failure, None)[
-            0
-        ]
+        why = f": {failure[0]}" if failure else ""
+        raise OSError(f"no address for {host!r:.80}{why}") from (*failure, None)[0]
     return answer
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ _FAILURES: Final = (
     httpcore.UnsupportedProtocol,
     UnicodeError,
 )
+
+_SHOWN: Final = 300
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -135,7 +138,11 @@ class Answer:
 
     def body(self) -> bytes:
         """Return the body; StorageError if it breaks off, is too large or too late."""
-        return b"".join(self.pieces())
+        # Not a list of pieces: of a body that comes byte by byte it would be many times as large.
+        whole = io.BytesIO()
+        for piece in self.pieces():
+            whole.write(piece)
+        return whole.getvalue()
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the body as it arrives; the time that the caller takes between pieces does not count."""
@@ -169,7 +176,8 @@ def _shown(url: str) -> str:
     except (httpx.InvalidURL, UnicodeError):
         return "an invalid URL"
     port = "" if parsed.port is None else f":{parsed.port}"
-    return f"{parsed.scheme}://{host}{port}{parsed.path}"
+    whole = f"{parsed.scheme}://{host}{port}{parsed.path}"
+    return whole if len(whole) <= _SHOWN else f"{whole[:_SHOWN]}..."
 
 
 def _reason(error: Exception, deadline: Deadline) -> str:

@@ -171,6 +171,9 @@ def test_nothing_in_a_key_changes_the_request(key: dict[str, str], named: str) -
         ({"newIDs": [1]}, "newIDs"),
         ({"newIDs": {"1": "x"}}, "newIDs"),
         ({"newIDs": {"1": True}}, "newIDs"),
+        ({"newIDs": {"1": 0}}, "newIDs"),
+        ({"newIDs": {"1": 2**63}}, "newIDs"),
+        (b'{"result": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "no JSON object"),
         ({"result": 5}, "result"),
         ({"result": "text"}, "result"),
     ],
@@ -180,6 +183,15 @@ def test_an_answer_that_is_none_of_the_api_is_an_error_that_says_that_the_comman
 ) -> None:
     """So that nobody executes it twice."""
     with served(saying(body)) as opened, pytest.raises(StorageError, match=f"was executed, but .*{told}"):
+        execute(opened)
+
+
+def test_a_failure_that_is_nested_too_deeply_is_told_as_it_came() -> None:
+    """Rather than ending in the decoder."""
+    with (
+        served(saying(b"[" * 100_000, status=500)) as opened,
+        pytest.raises(StorageError, match=r"got 500: \[{300}\.\.\."),
+    ):
         execute(opened)
 
 

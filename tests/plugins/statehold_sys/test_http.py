@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import itertools
 import socket
 import ssl
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -346,6 +348,39 @@ def test_a_body_larger_than_the_limit_is_not_read(announced: bool) -> None:
     assert next(sent) < 900
 
 
+def test_a_compressed_body_stays_compressed() -> None:
+    """It may be a bomb; what it is, is said by its header."""
+    bomb = gzip.compress(bytes(10_000_000))
+    headers = [("Content-Encoding", "gzip")]
+    with (
+        http_server(lambda request: reply(request, bomb, headers=headers)) as port,
+        open_storage(provider, allowances=LOCAL, config={"MaxBodyBytes": len(bomb)}) as opened,
+    ):
+        answer = fetch(opened, Url=f"http://127.0.0.1:{port}/")
+    assert answer.Body == bomb
+    assert "Content-Encoding: gzip" in answer.Header
+
+
+def test_a_body_that_comes_byte_by_byte_takes_no_more_memory_than_it_has() -> None:
+    """Not an object for each of its pieces."""
+
+    def talk(peer: socket.socket) -> None:
+        peer.recv(65536)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        peer.sendall(b"2\r\nab\r\n" * 20_000 + b"0\r\n\r\n")
+
+    with raw_server(talk) as port, open_storage(provider, allowances=LOCAL) as opened:
+        fetch(opened, Url=f"http://127.0.0.1:{port}/")
+        tracemalloc.start()
+        try:
+            body = fetch(opened, Url=f"http://127.0.0.1:{port}/").Body
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert body == b"ab" * 20_000
+    assert peak < 600_000
+
+
 def test_a_body_of_exactly_the_limit_is_read() -> None:
     """The limit itself is still allowed."""
     with (
@@ -420,6 +455,14 @@ def test_neither_credentials_nor_queries_are_shown_in_errors(http: OpenStorage) 
     with pytest.raises(StorageError) as caught:
         fetch(http, Url="http://user:hunter2@10.0.0.1/?token=hunter3", Header=["Authorization: hunter4"])
     assert "hunter" not in str(caught.value)
+
+
+def test_a_long_url_is_not_shown_whole(http: OpenStorage) -> None:
+    """Nor the name of the server in it: logs have better things to hold."""
+    for url in (f"http://{'9' * 60_000}/", f"http://127.0.0.1:1/{'x' * 60_000}"):
+        with pytest.raises(StorageError) as caught:
+            fetch(http, Url=url)
+        assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(
