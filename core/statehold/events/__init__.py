@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statehold.events._cache import RowCache
 from statehold.events._entities import entities_of, entity_rows
 from statehold.events._errors import (
     BrokenReferenceError,
@@ -43,6 +44,7 @@ __all__ = [
     "Reader",
     "RecordError",
     "RecordMissingError",
+    "RowCache",
     "Schemas",
     "Shape",
     "TableShape",

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from statehold.events import _layout as layout
+from statehold.events._cache import Changed, RowCache
 from statehold.events._errors import LogError
 from statehold.events._indexing import take_over
 from statehold.events._places import BLOCK, begun, count, extended
@@ -11,7 +12,7 @@ from statehold.events._reader import Reader
 from statehold.events._shape import decode
 from statehold.events._singletons import Singletons
 from statehold.events._unit import Unit
-from statehold.rows import Change, Columns, Row, RowStore
+from statehold.rows import Change, Columns, Outcome, Row, RowStore
 
 if TYPE_CHECKING:
     from statehold.events._schemas import Schemas
@@ -49,16 +50,22 @@ class PartitionData:
     in mind. So one unit at a time may append to a partition, from `begin` to `commit`. Units that only write
     views and offsets may be under way beside it, on other threads, and any number of readers.
 
+    With a cache, which all partitions of the store share, rows that were written or read a short while ago
+    are not asked of the store.
+
     Attributes:
         store: the row store of the app; who opened it closes it.
         number: the number of the partition, from 0.
+        get: returns the value of a row, None if it is not there, from the cache or the store.
         kinds: the kinds of the workspaces that are known, by workspace.
 
     """
 
-    def __init__(self, store: RowStore, number: int) -> None:
+    def __init__(self, store: RowStore, number: int, cache: RowCache | None = None) -> None:
         self.store = store
         self.number = number
+        self.get: Callable[[Columns, Columns], bytes | None] = store.get if cache is None else cache.get
+        self._cache = cache
         self.kinds: dict[int, str] = {}
         self.singletons = Singletons(store)
         self._next: int | None = None
@@ -83,6 +90,9 @@ class PartitionData:
         if self._indexed is not schemas:
             take_over(self, schemas, self._next - 1)
             self._indexed = schemas
+            if self._cache is not None:
+                # A key may be of other types in this version, and equal all the same: 1 and 1.0.
+                self._cache.clear()
         return self._next
 
     def last_offset(self) -> int:
@@ -115,7 +125,13 @@ class PartitionData:
                 self._keep(self.kinds, workspace, kind)
         return kind
 
-    def write(self, changes: Sequence[Change], next_offset: int, marks: dict[int, Mark]) -> None:
+    def write(self, changes: Sequence[Change], changed: Changed) -> Outcome:
+        """Write *changes*; *changed* has the rows as they then are."""
+        return self.store.write(changes) if self._cache is None else self._cache.write(changes, changed)
+
+    def append(
+        self, changes: Sequence[Change], changed: Changed, next_offset: int, marks: dict[int, Mark]
+    ) -> None:
         """Write what a unit has appended, and go on from there.
 
         After a failure the ends of the logs are read from the store again.
@@ -125,7 +141,7 @@ class PartitionData:
 
         """
         try:
-            outcome = self.store.write(changes)
+            outcome = self.write(changes, changed)
         except BaseException:
             self.forget()
             raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from statehold.events._merge import merged
 from statehold.events._reader import Reader
 from statehold.rows import Columns, Row, RowKey
+from statehold.sdk import UNSET, UnsetType
 
 if TYPE_CHECKING:
     from statehold.events._partition import PartitionData
@@ -37,21 +38,15 @@ class Pending(Reader):
             if rows is not None and clustering in rows:
                 return rows[clustering]
             pending = pending.around
-        return self.data.store.get(partition, clustering)
+        return self.data.get(partition, clustering)
 
     def get_many(self, keys: Sequence[RowKey]) -> list[bytes | None]:
         """Return the values of many rows, in the order of *keys*."""
-        changes = [self._changes(partition) for partition, _ in keys]
-        stored = [
-            key
-            for key, changed in zip(keys, changes, strict=True)
-            if changed is None or key[1] not in changed
-        ]
-        found = iter(self.data.store.get_many(stored))
-        return [
-            next(found) if changed is None or key[1] not in changed else changed[key[1]]
-            for key, changed in zip(keys, changes, strict=True)
-        ]
+        found = [self._pending(*key) for key in keys]
+        stored = iter(
+            self.data.store.get_many([key for key, value in zip(keys, found, strict=True) if value is UNSET])
+        )
+        return [next(stored) if value is UNSET else value for value in found]
 
     def read(
         self,
@@ -68,8 +63,10 @@ class Pending(Reader):
         read = self.data.store.read
         if changes is None:
             return read(partition, start, stop, prefix=prefix, limit=limit, reverse=reverse)
+        # The changes hide as many rows at most as there are changes.
+        most = None if limit is None else limit + len(changes)
         rows = merged(
-            read(partition, start, stop, prefix=prefix, reverse=reverse),
+            read(partition, start, stop, prefix=prefix, limit=most, reverse=reverse),
             changes,
             start=start,
             stop=stop,
@@ -98,6 +95,16 @@ class Pending(Reader):
                 self.changed[partition] = rows
             else:
                 own.update(rows)
+
+    def _pending(self, partition: Columns, clustering: Columns) -> bytes | UnsetType | None:
+        """Return the value of a row that is not in the store yet, UNSET if it has not changed."""
+        pending: Pending | None = self
+        while pending is not None:
+            rows = pending.changed.get(partition)
+            if rows is not None and clustering in rows:
+                return rows[clustering]
+            pending = pending.around
+        return UNSET
 
     def _changes(self, partition: Columns) -> Mapping[Columns, bytes | None] | None:
         """Return all changes of a partition that are not in the store yet, None for none."""

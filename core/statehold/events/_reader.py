@@ -46,7 +46,7 @@ class Reader:
 
     def get(self, partition: Columns, clustering: Columns) -> bytes | None:
         """Return the value of a row, None if it is not there."""
-        return self.data.store.get(partition, clustering)
+        return self.data.get(partition, clustering)
 
     def get_many(self, keys: Sequence[RowKey]) -> list[bytes | None]:
         """Return the values of many rows, in the order of *keys*."""

@@ -90,9 +90,9 @@ class Unit(Pending):
                 else:
                     changes.append(Put(partition, clustering, value))
         if self.next is None:
-            self.data.store.write(changes)
+            self.data.write(changes, self.changed)
         else:
-            self.data.write(changes, self.next, self.marks)
+            self.data.append(changes, self.changed, self.next, self.marks)
         return tuple(self.appended)
 
     # Records

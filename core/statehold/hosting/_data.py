@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from statehold.events import PartitionData
+from statehold.events import PartitionData, RowCache
 from statehold.rows import PutIfAbsent, RowDriver, RowStore, StoreMissingError
 from statehold.sdk import DeployError, HostError
 
@@ -95,9 +95,10 @@ class DataKeeper:
             self._close(store)
             raise
         numbers = range(partitions)
+        cache = RowCache(store)
         return AppData(
             store,
-            tuple(PartitionData(store, number) for number in numbers),
+            tuple(PartitionData(store, number, cache) for number in numbers),
             tuple(threading.Lock() for _ in numbers),
         )
 

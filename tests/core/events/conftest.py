@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from statehold.events import PartitionData, Schemas, Unit, allocate_workspace, create_workspace
+from statehold.events import PartitionData, RowCache, Schemas, Unit, allocate_workspace, create_workspace
 from statehold.rows import MemoryDriver, RowDriver, RowStore, SqliteDriver
 from statehold_vsql import compile_app
 
@@ -110,7 +110,7 @@ def store(driver: RowDriver) -> RowStore:
 
 @pytest.fixture
 def data(store: RowStore) -> PartitionData:
-    return PartitionData(store, 0)
+    return PartitionData(store, 0, RowCache(store))
 
 
 @pytest.fixture
