@@ -8,13 +8,14 @@ import threading
 import timeit
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks._disk import append_and_sync
 from benchmarks._measure import Row, against
 from statehold.hosting import Host
 from statehold.images import build_image
-from statehold.processing import SYSTEM, Request, Runtime
+from statehold.processing import SYSTEM, CommandAnswer, Request, Runtime
 
 COMMANDS = 320
 
@@ -65,29 +66,14 @@ def running(folder: Path) -> Iterator[Runtime]:
 def _commands(runtime: Runtime, folder: Path, *, clients: int, bar: float) -> Row:
     request = Request(app="acme.bench", workspace=1, principal=SYSTEM)
     each = COMMANDS if clients == 1 else COMMANDS * 4 // clients
-    total = clients * each
-
-    def commands() -> float:
-        """Return the seconds per command of so many threads, each with one command after the other."""
-        begin = threading.Barrier(clients + 1)
-
-        def client(number: int) -> None:
-            begin.wait()
-            for turn in range(each):
-                runtime.command(request, "bench.Sell", {"Article": f"article {number}", "Amount": turn})
-
-        threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
-        for thread in threads:
-            thread.start()
-        begin.wait()
-        start = timeit.default_timer()
-        for thread in threads:
-            thread.join()
-        return (timeit.default_timer() - start) / total
-
+    run = (
+        partial(_one, runtime, request, each)
+        if clients == 1
+        else partial(_many, runtime, request, clients, each)
+    )
     return against(
         f"durable commands per second, {clients} client{'s' * (clients > 1)}",
-        commands,
+        lambda: run() / (clients * each),
         lambda: append_and_sync(folder / "floor", times=COMMANDS),
         limit_name="block at the end of a log and fdatasync",
         bar=bar,
@@ -95,3 +81,39 @@ def _commands(runtime: Runtime, folder: Path, *, clients: int, bar: float) -> Ro
         sense=">=",
         rate=True,
     )
+
+
+def _one(runtime: Runtime, request: Request, each: int) -> float:
+    """Return the seconds of so many commands, one after the other."""
+    start = timeit.default_timer()
+    for turn in range(each):
+        runtime.command(request, "bench.Sell", {"Article": "article", "Amount": turn})
+    return timeit.default_timer() - start
+
+
+def _many(runtime: Runtime, request: Request, clients: int, each: int) -> float:
+    """Return the seconds in which each client runs so many commands, the next when one is answered.
+
+    They ask as the HTTP server does for its connections: nobody has a thread of its own.
+    """
+    left = [each] * clients
+    done = threading.Semaphore(0)
+
+    def ask(client: int) -> None:
+        left[client] -= 1
+        args = {"Article": f"article {client}", "Amount": left[client]}
+        runtime.submit(request, "bench.Sell", args, then=partial(answered, client))
+
+    def answered(client: int, answer: CommandAnswer | Exception) -> None:
+        assert not isinstance(answer, Exception), answer
+        if left[client]:
+            ask(client)
+        else:
+            done.release()
+
+    start = timeit.default_timer()
+    for client in range(clients):
+        ask(client)
+    for _ in range(clients):
+        done.acquire()
+    return timeit.default_timer() - start

@@ -178,7 +178,8 @@ class Lane:
                     if not pending.is_left:
                         pending.state = _QUEUED
                         self._queue.appendleft(pending)
-                self._expected = len(batch) + len(self._queue) - len(left)
+                # Who was told by a call has come back by now, if he comes back at all.
+                self._expected = len(self._queue) + sum(one.is_linked for one in batch)
 
     def _take(self) -> list[Pending]:
         if len(self._queue) <= self._most:
