@@ -8,8 +8,8 @@ from typing import Final, TypeAlias
 from statehold.events import _layout as layout
 from statehold.rows import Change, Columns, Outcome, RowKey, RowStore
 
-#: The rows that are asked for one by one, and again and again.
-_KINDS: Final = frozenset((layout.RECORDS, layout.UNIQUES, layout.VIEW))
+#: The rows that are asked for again and again; of uniques it is asked whether there is none.
+_KINDS: Final = frozenset((layout.RECORDS, layout.VIEW))
 #: How many rows are kept, and how long the value of one may be, in bytes.
 _MOST: Final = 20_000
 _LONGEST: Final = 2_000
@@ -30,7 +30,7 @@ _SEVERAL: Final = _Writing()
 
 
 class RowCache:
-    """Rows of records, uniques and views as they were last committed, for all partitions of one store.
+    """Rows of records and views as they were last committed, for all partitions of one store.
 
     All who write such rows go through `write`. While a row is being written it is read from the store, so
     what was seen in the store is never taken back. What was not written or read for long goes first.

@@ -11,7 +11,7 @@ from statehold.events._errors import LogError
 from statehold.events._event import Cud, Event, EventError
 from statehold.events._shape import decode
 from statehold.events._table import TableShape
-from statehold.sdk import SchemaError, Value
+from statehold.sdk import Value
 
 if TYPE_CHECKING:
     from statehold.events._schemas import Schemas
@@ -50,37 +50,23 @@ _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 def encode_event(event: Event, fields: Sequence[object]) -> bytes:
     """Return an event as bytes; *fields* has what each of its cuds sets, as a map or encoded."""
     # The encoder takes the argument and the maps as they are: only a reader wants them raw.
-    stored = _Stored(
-        event.workspace,
-        event.wlog_offset,
-        event.name,
-        event.registered_at,
-        event.argument_name,
-        event.argument,  # type: ignore[arg-type]
-        [
-            _StoredCud(cud.table, cud.id, cud.is_new, one)  # type: ignore[arg-type]
-            for cud, one in zip(event.cuds, fields, strict=True)
-        ],
-        event.error,
-        event.synced_at,
-        event.device,
-        event.synced,
-    )
-    try:
-        return _encode(stored)
-    except (OverflowError, TypeError, UnicodeEncodeError) as error:
-        # Nothing else of an event is of no declared type.
-        raise unfit_argument(event.name, "what JSON can say, in ints of 64 bits", str(error)) from error
-
-
-def unfit_argument(command: str, expected: str, got: str) -> SchemaError:
-    """Return the error for an argument of any type that cannot be stored."""
-    return SchemaError(
-        f"{command}: argument: expected {expected}, got {got}",
-        storage=command,
-        field="",
-        expected=expected,
-        got=got,
+    return _encode(
+        _Stored(
+            event.workspace,
+            event.wlog_offset,
+            event.name,
+            event.registered_at,
+            event.argument_name,
+            event.argument,  # type: ignore[arg-type]
+            [
+                _StoredCud(cud.table, cud.id, cud.is_new, one)  # type: ignore[arg-type]
+                for cud, one in zip(event.cuds, fields, strict=True)
+            ],
+            event.error,
+            event.synced_at,
+            event.device,
+            event.synced,
+        )
     )
 
 

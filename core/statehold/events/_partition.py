@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from statehold.events import _layout as layout
 from statehold.events._cache import Changed, RowCache
 from statehold.events._errors import LogError
 from statehold.events._indexing import take_over
-from statehold.events._places import BLOCK, begun, count, extended
+from statehold.events._places import BLOCK, Mark, begun, count
 from statehold.events._reader import Reader
 from statehold.events._shape import decode
 from statehold.events._singletons import Singletons
@@ -19,28 +19,6 @@ if TYPE_CHECKING:
 
 #: How many workspaces are kept in mind.
 _KEPT: Final = 10_000
-
-
-class Mark(NamedTuple):
-    """Where a workspace goes on.
-
-    Attributes:
-        offset: the offset in its log of its next event.
-        next_id: the id of its next record.
-        block: the row of its log that tells of its last events.
-
-    """
-
-    offset: int
-    next_id: int
-    block: bytes
-
-    def after(self, offset: int, next_id: int) -> Mark:
-        """Return where it goes on after an event with an offset in the log of the partition."""
-        block = self.block
-        if count(block) == BLOCK:
-            block = block[: len(begun(0))]
-        return Mark(self.offset + 1, next_id, extended(block, offset))
 
 
 class PartitionData:

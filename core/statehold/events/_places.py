@@ -6,12 +6,30 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from statehold.events._errors import LogError
 
 #: How many events a row tells of.
 BLOCK: Final = 32
 _HEAD: Final = struct.Struct(">I")
 _PLACE: Final = struct.Struct(">Q")
+_FULL: Final = _HEAD.size + BLOCK * _PLACE.size
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """Where a workspace goes on.
+
+    Attributes:
+        offset: the offset in its log of its next event.
+        next_id: the id of its next record.
+        block: the row of its log that tells of its last events.
+
+    """
+
+    offset: int
+    next_id: int
+    block: bytes
 
 
 def begun(partition: int) -> bytes:
@@ -20,7 +38,9 @@ def begun(partition: int) -> bytes:
 
 
 def extended(row: bytes, offset: int) -> bytes:
-    """Return the row with one event more, which has an offset in the log of the partition."""
+    """Return the row with one event more, or after a full row the next one, with that event alone."""
+    if len(row) == _FULL:
+        row = row[: _HEAD.size]
     return row + _PLACE.pack(offset)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
 
 from statehold.events._event import Cud, Event
 from statehold.events._schemas import Schemas
@@ -14,6 +15,15 @@ _OF_TABLES: Final = (
     TriggerAction.ACTIVATE,
     TriggerAction.DEACTIVATE,
 )
+
+
+#: How many kinds of events are kept in mind.
+_KEPT: Final = 10_000
+
+#: Whether a cud is an INSERT, an UPDATE, an ACTIVATE, a DEACTIVATE.
+_Change: TypeAlias = tuple[bool, bool, bool, bool]
+_Likeness: TypeAlias = tuple[str, str, str, str | None, frozenset[tuple[str, _Change]]]
+_INSERT: Final[_Change] = (True, False, False, False)
 
 
 class Triggers:
@@ -34,22 +44,15 @@ class Triggers:
             for extension in schemas.appdef.extensions.values()
             if extension.kind is ExtensionKind.PROJECTOR
         }
-        self._sync = [each for each in self._projectors.values() if each.definition.sync]
+        self._woken: dict[_Likeness, tuple[frozenset[str], tuple[ExtensionDef, ...]]] = {}
 
-    def sync(self, event: Event, kind: str) -> list[ExtensionDef]:
+    def sync(self, event: Event, kind: str) -> Sequence[ExtensionDef]:
         """Return the SYNC projectors that an event of a workspace of *kind* wakes, as they are declared."""
-        if not self._sync:
-            return []
-        members = self._schemas.members.get(kind, frozenset())
-        signs = self._signs(event)
-        return [
-            each.definition for each in self._sync if each.name in members and each.is_woken(event, signs)
-        ]
+        return self._of(event, kind)[1]
 
     def wakes(self, projector: str, event: Event, kind: str) -> bool:
         """Return whether an event of a workspace of *kind* wakes the projector of a qualified name."""
-        found = self._projectors[projector]
-        return found.name in self._schemas.members.get(kind, ()) and found.is_woken(event, self._signs(event))
+        return projector in self._of(event, kind)[0]
 
     def wants_error(self, command: str, argument: str, kind: str) -> bool:
         """Return whether any projector waits for the failure of a command, so that it is to be logged.
@@ -71,27 +74,42 @@ class Triggers:
         signs = self._signs_of_error(command, argument)
         return any(not each.signs.isdisjoint(signs) for each in waiting)
 
-    def _signs(self, event: Event) -> set[str]:
+    def _of(self, event: Event, kind: str) -> tuple[frozenset[str], tuple[ExtensionDef, ...]]:
+        """Return the names of all projectors that an event wakes, and those that are SYNC.
+
+        Most events are like another one: of the same command, with the same changes of the same tables.
+        """
+        error = event.error
+        changes = frozenset([(cud.table, _change(cud)) for cud in event.cuds])
+        likeness = kind, event.name, event.argument_name, None if error is None else error.command, changes
+        found = self._woken.get(likeness)
+        if found is None:
+            if len(self._woken) >= _KEPT:
+                self._woken.clear()
+            members = self._schemas.members.get(kind, frozenset())
+            signs = self._signs(event, changes)
+            woken = [
+                each
+                for each in self._projectors.values()
+                if each.name in members and each.is_woken(event, signs)
+            ]
+            found = (
+                frozenset(each.name for each in woken),
+                tuple(each.definition for each in woken if each.definition.sync),
+            )
+            self._woken[likeness] = found
+        return found
+
+    def _signs(self, event: Event, changes: Iterable[tuple[str, _Change]]) -> set[str]:
         if event.error is not None:
             return self._signs_of_error(event.error.command, event.argument_name)
         signs = {f"{TriggerAction.EXECUTE} {event.name}"}
         if event.argument_name:
             signs.add(f"{TriggerAction.EXECUTE_WITH_PARAM} {event.argument_name}")
-        for cud in event.cuds:
-            signs |= self._signs_of(cud)
+        for table, change in changes:
+            actions = [action for action, is_one in zip(_OF_TABLES, change, strict=True) if is_one]
+            signs.update(f"{action} {each}" for action in actions for each in self._schemas[table].lineage)
         return signs
-
-    def _signs_of(self, cud: Cud) -> set[str]:
-        actions = []
-        if cud.is_new:
-            actions.append(TriggerAction.INSERT)
-        else:
-            is_active = cud.changes.get("sys.IsActive")
-            if is_active is not None:
-                actions.append(TriggerAction.ACTIVATE if is_active else TriggerAction.DEACTIVATE)
-            if len(cud.changes) > (is_active is not None):
-                actions.append(TriggerAction.UPDATE)
-        return {f"{action} {table}" for action in actions for table in self._schemas[cud.table].lineage}
 
     def _signs_of_error(self, command: str, argument: str) -> set[str]:
         signs = {f"{TriggerAction.EXECUTE} {command}", f"{TriggerAction.EXECUTE_WITH_PARAM} {argument}"}
@@ -101,6 +119,13 @@ class Triggers:
                 tables = (table for entity in use.entities for table in self._schemas[entity].lineage)
                 signs.update(f"{action} {table}" for table in tables for action in _OF_TABLES)
         return signs
+
+
+def _change(cud: Cud) -> _Change:
+    if cud.is_new:
+        return _INSERT
+    is_active = cud.changes.get("sys.IsActive")
+    return False, len(cud.changes) > (is_active is not None), is_active is True, is_active is False
 
 
 class _Projector:

@@ -66,7 +66,11 @@ class Unique:
     def key(self, workspace: int, values: Columns) -> tuple[Columns, Columns]:
         """Return the key of the row that says which record has *values*."""
         partition = (layout.UNIQUES, workspace, *self._prefix)
-        if sum([len(value) for value in values if isinstance(value, (str, bytes))]) > _LONGEST:
+        size = 0
+        for value in values:
+            if isinstance(value, (str, bytes)):
+                size += len(value)
+        if size > _LONGEST:
             values = (hashlib.sha256(encode_key(values)).digest(),)
         return partition, values
 
@@ -82,8 +86,12 @@ def holder(reader: Reader, workspace: int, unique: Unique, values: Columns) -> i
         SchemaError: a value is no key.
 
     """
+    return _holder(reader, unique.key(workspace, values), unique, values)
+
+
+def _holder(reader: Reader, key: tuple[Columns, Columns], unique: Unique, values: Columns) -> int | None:
     try:
-        row = reader.get(*unique.key(workspace, values))
+        row = reader.get(*key)
     except RowKeyError as error:
         raise SchemaError(
             f"{unique.table}: {unique.shown(values)}: expected unique values that have an order: {error}",
@@ -96,7 +104,7 @@ def holder(reader: Reader, workspace: int, unique: Unique, values: Columns) -> i
         return None
     record: int = decode(row)
     # A version of the app without the UNIQUE may have changed the record, and left the row.
-    found = reader.get((layout.RECORDS, workspace), (record,))
+    found = reader.get((layout.RECORDS, key[0][1]), (record,))
     return record if found is not None and unique.values_of(decode(found)) == values else None
 
 
@@ -107,7 +115,8 @@ def hold(unit: Pending, workspace: int, unique: Unique, values: Columns, *, reco
         ConflictError: another active record has them.
 
     """
-    other = holder(unit, workspace, unique, values)
+    key = unique.key(workspace, values)
+    other = _holder(unit, key, unique, values)
     if other is not None and other != record:
         raise ConflictError(
             f"{unique.table}: workspace {workspace} has a record with {unique.shown(values)} already, "
@@ -116,7 +125,7 @@ def hold(unit: Pending, workspace: int, unique: Unique, values: Columns, *, reco
             record=other,
             fields=unique.fields,
         )
-    unit.put(*unique.key(workspace, values), encode(record))
+    unit.put(*key, encode(record))
 
 
 def let_go(unit: Pending, workspace: int, unique: Unique, values: Columns, *, record: int) -> None:

@@ -4,24 +4,23 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from statehold.events import _layout as layout
-from statehold.events._anything import MAX_DEPTH, is_deep
-from statehold.events._codec import unfit_argument
+from statehold.events._anything import check_anything
 from statehold.events._errors import LogError, RecordError, RecordMissingError
 from statehold.events._event import ERROR_EVENT, Event, EventError
 from statehold.events._pending import Pending
-from statehold.events._places import BLOCK
+from statehold.events._places import BLOCK, Mark, extended
 from statehold.events._shape import encode
 from statehold.events._staged import Change, Insert, Resolver, checked_changes, stored_tree
 from statehold.events._storing import store_event
 from statehold.events._table import TableShape
 from statehold.rows import Change as RowChange
 from statehold.rows import Delete, Put, PutIfAbsent
-from statehold.sdk import Key, Value
+from statehold.sdk import Key, SchemaError, Value
 from statehold.sdk import fields as fields_of
 from statehold_vsql.appdef import TableKind
 
 if TYPE_CHECKING:
-    from statehold.events._partition import Mark, PartitionData
+    from statehold.events._partition import PartitionData
     from statehold.events._schemas import Schemas
 
 
@@ -191,8 +190,14 @@ class Unit(Pending):
                 document = shape
                 self.check(workspace, shape.name)
                 staged = [Insert(workspace, shape, shape.check(argument)), *staged]
-        elif argument is not None and is_deep(argument):
-            raise unfit_argument(name, f"at most {MAX_DEPTH} levels", "more")
+        elif argument is not None:
+            try:
+                check_anything(name, argument)
+            except SchemaError:
+                # Of a command that failed just this may be the reason.
+                if error is None:
+                    raise
+                argument = None
         mark = self._mark(workspace)
         resolver = Resolver(self, workspace, mark.next_id)
         cuds = resolver.cuds(staged)
@@ -309,9 +314,10 @@ class Unit(Pending):
         store_event(self, event)
         self.appended.append(event)
         self.next = event.offset + 1
-        workspace = event.workspace
-        self.marks[workspace] = after = mark.after(event.offset, next_id)
-        self.put((layout.WLOG, workspace), ((event.wlog_offset - 1) // BLOCK,), after.block)
+        workspace, wlog_offset = event.workspace, event.wlog_offset
+        block = extended(mark.block, event.offset)
+        self.put((layout.WLOG, workspace), ((wlog_offset - 1) // BLOCK,), block)
+        self.marks[workspace] = Mark(wlog_offset + 1, next_id, block)
 
     def _check_appended(self) -> None:
         if self.staged:
