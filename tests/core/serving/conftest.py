@@ -193,12 +193,12 @@ def gate() -> Iterator[threading.Event]:
 class Cafe:
     """A server with the app of `cafe.py`, and somebody who may do everything."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **image: Any) -> None:
         self.folder = folder
         self.counting = Counting()
         self.tokens = Tokens(KEY)
         self.host = Host(folder / "data", environ={})
-        self.host.deploy(cafe(folder))
+        self.host.deploy(cafe(folder, **image))
         self.runtime = Runtime(self.host, meter=self.counting)
         self.server = Server(
             self.host, self.runtime, tokens=self.tokens, data_folder=folder, meter=self.counting
@@ -247,8 +247,20 @@ class Cafe:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory) -> Iterator[Cafe]:
+def make_cafe(tmp_path_factory) -> Iterator[Callable[..., Cafe]]:
+    """Return a function that starts a server of the app of `cafe.py`, for all tests of a module."""
+    made: list[Cafe] = []
+
+    def make(**image: Any) -> Cafe:
+        made.append(Cafe(tmp_path_factory.mktemp("cafe"), **image))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def served(make_cafe) -> Cafe:
     """A server of the app of `cafe.py`, for all tests of a module."""
-    found = Cafe(tmp_path_factory.mktemp("cafe"))
-    yield found
-    found.close()
+    return make_cafe()
