@@ -5,11 +5,12 @@ from typing import Any, Final
 
 from statehold.events import TableShape, Unit, create_workspace
 from statehold.processing._answers import CommandAnswer
-from statehold.processing._errors import RequestError, UnknownError
+from statehold.processing._errors import ForbiddenError, RequestError, UnknownError
 from statehold.processing._failure import refused
 from statehold.processing._finishing import finish
 from statehold.processing._gate import Entry
 from statehold.processing._request import Request
+from statehold.processing._rights import SYSTEM_ROLE
 from statehold.processing._tables import changeable
 from statehold.processing._work import Bench, Done, Quiet
 from statehold.sdk import SchemaError
@@ -19,6 +20,9 @@ from statehold_vsql.appdef import AccessOperation
 CUD: Final = "sys.CUD"
 _STRUCTURE: Final = frozenset({"sys.ID", "sys.QName", "sys.ParentID", "sys.Container"})
 _ACTIVE: Final = "sys.IsActive"
+_DESCRIPTOR: Final = "sys.WorkspaceDescriptor"
+#: What of a workspace's descriptor others than the host may change, as far as they are granted it.
+_OF_OWNERS: Final = frozenset({"WSName"})
 
 
 class Create(Quiet):
@@ -84,6 +88,15 @@ class Patch(Quiet):
 
     def _check(self, bench: Bench, entry: Entry, shape: TableShape, changes: Mapping[str, Any]) -> None:
         fields = [name for name in changes if name != _ACTIVE]
+        if shape.name == _DESCRIPTOR and not entry.is_system and set(changes) - _OF_OWNERS:
+            # Who owns a workspace and of what kind it is decides who may do what there.
+            others = sorted(set(changes) - _OF_OWNERS)
+            raise ForbiddenError(
+                f"{shape.name}: only {', '.join(_OF_OWNERS)} may be changed, got {', '.join(others)}",
+                qname=shape.name,
+                roles=(SYSTEM_ROLE,),
+                fields=others,
+            )
         if fields:
             bench.gate.check(bench.parts, entry, AccessOperation.UPDATE, shape.name, fields=fields)
         if _ACTIVE in changes:

@@ -248,6 +248,24 @@ def test_commands_can_be_asked_for_without_waiting(shop):
     assert isinstance(answers[-1], UnknownError)
 
 
+def test_closing_waits_no_longer_than_it_is_told_for_what_hangs(open_shop, probe, quiet):
+    shop = open_shop(runtime={"settings": {"drain": 0.05}}, host={"pending_timeout": 0.05})
+    began, go = threading.Event(), threading.Event()
+    probe.hooks["nothing"] = lambda _: (began.set(), go.wait(20))
+    probe.hooks["count_async"] = lambda _: go.wait(20)
+    shop.sell()
+    hanging = threading.Thread(target=shop.runtime.command, args=(shop.request(), "shop.Nothing"))
+    hanging.start()
+    assert began.wait(10)
+    shop.runtime.close()
+    ours = ("statehold-lane", "statehold-worker", "statehold-timer")
+    left = [one for one in threading.enumerate() if one.name.startswith(ours)]
+    assert all(one.daemon for one in left)
+    go.set()
+    for one in (hanging, *left):
+        one.join(10)
+
+
 def test_after_closing_nothing_is_taken(open_shop):
     shop = open_shop()
     shop.sell()

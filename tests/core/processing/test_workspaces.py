@@ -60,3 +60,19 @@ def test_what_is_no_workspace_is_refused(shop, kind, data, error, message):
 def test_the_owner_has_to_be_there(shop):
     with pytest.raises(ProcessingError, match="there is no workspace 99"):
         make(shop, 99)
+
+
+def test_an_owner_may_rename_a_workspace_and_not_give_it_away(shop):
+    profile = make(shop)
+    eve = Principal(name="eve", kind=1, profile=profile)
+    owned = make(shop, profile, principal=eve)
+    asked = shop.request(owned, principal=eve)
+    descriptor = shop.runtime.singleton(asked, "sys.WorkspaceDescriptor")["sys.ID"]
+    shop.runtime.patch(asked, "sys.WorkspaceDescriptor", descriptor, {"WSName": "ours"})
+    assert shop.runtime.singleton(asked, "sys.WorkspaceDescriptor")["WSName"] == "ours"
+    for change in ({"OwnerWSID": 1}, {"WSKind": "sys.AppWorkspaceWS"}, {"WSName": "x", "Status": 1}):
+        with pytest.raises(ForbiddenError, match="only WSName may be changed"):
+            shop.runtime.patch(asked, "sys.WorkspaceDescriptor", descriptor, change)
+    shop.runtime.patch(shop.request(owned), "sys.WorkspaceDescriptor", descriptor, {"OwnerWSID": 1})
+    with pytest.raises(ForbiddenError):
+        shop.runtime.command(asked, "shop.Sit")
