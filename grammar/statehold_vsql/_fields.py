@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import keyword
 from enum import StrEnum
 
 import attrs
@@ -49,8 +50,8 @@ class Field:
 
     @property
     def attribute(self) -> str:
-        """The name as a Python attribute: `sys_ID` for `sys.ID`, all others as they are."""
-        return self.name.replace(".", "_")
+        """The name as a Python attribute: `sys_ID` for `sys.ID`, `class_` for `class`, others as they are."""
+        return f"{self.name}_" if keyword.iskeyword(self.name) else self.name.replace(".", "_")
 
     def __str__(self) -> str:
         """Return the field as VSQL writes it."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import keyword
 from collections.abc import Mapping
 
 import msgspec
@@ -10,8 +11,8 @@ class Key(msgspec.Struct, frozen=True, gc=False):
 
     A key is hashable, compares by storage and content, and has been checked against the schema
     before a storage sees it. In a key for READ, the trailing fields that were not given are `UNSET`.
-    A field whose name is no Python attribute is read as `key["class"]`, one of the system as `key.sys_ID`
-    or `key["sys.ID"]`.
+    A field whose name Python has taken is read as `key.class_` or `key["class"]`, one of the system as
+    `key.sys_ID` or `key["sys.ID"]`.
     """
 
     WSID: int
@@ -55,6 +56,8 @@ def merge(existing: Value, changes: Mapping[str, object]) -> Value:
 
 def _field(row: Key | Value, name: str) -> object:
     attribute = name.replace(".", "_")
+    if attribute not in row.__struct_fields__ and keyword.iskeyword(name):
+        attribute = f"{name}_"
     if attribute not in row.__struct_fields__:
         raise KeyError(
             f"{type(row).__name__} has no field {name!r}; it has {', '.join(row.__struct_fields__)}"

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import difflib
-import keyword
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -71,33 +70,29 @@ def _compile(
     storage: str, part: str, fields: Sequence[Field], row: Any, *, find: bool
 ) -> Callable[[Any], Find]:
     in_key = part == "KEY"
-    parameters, pops, checks, names = [], [], [], []
+    parameters, checks, names = [], [], []
     dotted = []
     for i, field in enumerate(fields):
         name = field.attribute
         if name != field.name:
             dotted.append(f"    {name} = _extra.pop({field.name!r}, {name})")
-        if keyword.iskeyword(name):
-            name = f"_{name}"
-            pops.append(f"{name} = _extra.pop({field.name!r}, _unset)")
-        else:
-            # A field that may be NULL is NULL where it is not given.
-            default = "_unset" if field.required or field.repeated else "None"
-            parameters.append(f"{name}={default}")
+        # A field that may be NULL is NULL where it is not given.
+        default = "_unset" if field.required or field.repeated else "None"
+        parameters.append(f"{name}={default}")
         checks.append(f"if {needs_fix(field, name, in_key=in_key)}: {name} = _fix[{i}]({name})")
         names.append(name)
     made = f"_row({', '.join(names)})"
     # A misspelt field is reported as such, before the missing one it leaves behind.
-    body = [*pops, "if _extra:", *dotted, "    if _extra: raise _unknown(_extra)", *checks]
-    body += ["_count += 1", f"return _get({made})"] if find else [f"return {made}"]
+    body = ["if _extra:", *dotted, "    if _extra: raise _unknown(_extra)", *checks]
+    body += ["_count += 1.0", f"return _get({made})"] if find else [f"return {made}"]
     source = [
         f"def bind({_NAMES}):",
         "    def build(_get):",
-        "        _count = 0",
+        "        _count = 0.0",  # A float costs less to replace than an int, and is exact up to 2**53.
         f"        def make({', '.join([*parameters, '**_extra'])}):",
         "            nonlocal _count",
         *(f"            {line}" for line in body),
-        "        return make, lambda: _count",
+        "        return make, lambda: _to_int(_count)",
         "    return build",
     ]
     scope: dict[str, Any] = {}

@@ -255,3 +255,14 @@ def test_a_value_is_encoded_by_field_name_without_what_is_not_set() -> None:
 def test_only_sys_may_stand_before_a_dot() -> None:
     with pytest.raises(SchemaError, match="no identifier"):
         compile_rows("s.S", [], [Field("bills.ID", "ref")])
+
+
+def test_a_field_whose_name_python_has_taken_gets_an_underscore_as_an_attribute() -> None:
+    rows = compile_rows("a.B", [Field("from", "int32")], [Field("class", "text", required=True)])
+    value = rows.value(class_="x")
+    assert value == rows.value(**{"class": "x"})
+    assert (value.class_, value["class"], msgspec.json.encode(value)) == ("x", "x", b'{"class":"x"}')
+    assert rows.key(1, from_=2) == rows.key(1, **{"from": 2}) == rows.prefix(1, **{"from": 2})
+    assert rows.changes({"class": "y"}) == rows.changes({"class_": "y"}) == {"class_": "y"}
+    with pytest.raises(SchemaError, match=r"field class: expected text"):
+        rows.value(class_=1)

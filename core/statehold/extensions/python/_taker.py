@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable
 from typing import Any
 
@@ -16,18 +15,13 @@ def compile_taker(rows: Rows) -> Taker:
     Compiled, because a loop over the fields would cost as much again as the change that is asked for.
     """
     of_value = {field.attribute for field in rows.value_fields}
-    given, named = [], []
+    given = []
     for field in rows.key_fields:
         how = "get" if field.attribute in of_value else "pop"
         taken = f"fields.{how}({field.attribute!r}, _unset)"
         if field.name != field.attribute:
             taken = f"fields.{how}({field.name!r}, {taken})"
-        if keyword.iskeyword(field.attribute):
-            named.append(f"{field.attribute!r}: {taken}")
-        else:
-            given.append(taken)
-    if named:
-        given.append(f"**{{{', '.join(named)}}}")
+        given.append(taken)
     arguments = ", ".join(['fields.pop("WSID", workspace)', *given])
     source = f"def bind(_key, _unset):\n    return lambda fields, workspace: _key({arguments})"
     scope: dict[str, Any] = {}
