@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from difflib import get_close_matches
 
 from statehold.extensions._errors import CodeError
+from statehold.sdk import Key, StateholdError, Value
 
 #: Turns the file name of a traceback into a path in the image, None for a file of others.
 File = Callable[[str], str | None]
@@ -27,10 +29,9 @@ def failure(
     """
     place = place_of(error, file)
     text = str(error).strip()
-    said = f"{type(error).__name__}{f': {text}' if text else ''}"
-    made = CodeError(
-        redact(f"{who} raised {said}{f' at {place}' if place else ''}"), extension=extension, place=place
-    )
+    where = f" at {place}" if place else ""
+    said = f"{who} raised {type(error).__name__}{where}{f': {text}' if text else ''}"
+    made = CodeError(redact(said), extension=extension, place=place, hint=_hint(error, text))
     shown = "".join(traceback.format_exception(error))
     redacted = redact(shown)
     if redacted == shown:
@@ -38,6 +39,17 @@ def failure(
     else:
         made.add_note(redacted.rstrip())
     return made
+
+
+def told(error: StateholdError, note: str, *, redact: Callable[[str], str]) -> None:
+    """Let an error that passes say *note*, and show no secret of the app in what it says."""
+    shown = str(error)
+    redacted = redact(shown)
+    if redacted != shown:
+        error.args = (redacted,)
+        error.message = redact(error.message)
+        error.hint = redact(error.hint)
+    error.add_note(note)
 
 
 def place_of(error: BaseException, file: File) -> str:
@@ -48,3 +60,17 @@ def place_of(error: BaseException, file: File) -> str:
         if path is not None:
             place = f"{path}:{line}"
     return place
+
+
+def _hint(error: BaseException, text: str) -> str:
+    """Return how to mend what is easily done wrong with keys, values and storages."""
+    if isinstance(error, AttributeError):
+        if text.startswith("immutable type"):
+            return "Keys and values stay as they are: ask for a change, with update(...) or insert(...)"
+        if isinstance(error.obj, (Key, Value)):
+            names = type(error.obj).__struct_fields__
+            near = get_close_matches(error.name or "", names, n=1)
+            return f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}"
+    if isinstance(error, TypeError) and text.startswith("Storage.") and "positional" in text:
+        return "Name the fields: get(Number=1)"
+    return ""

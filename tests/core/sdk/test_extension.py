@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from statehold.sdk import extension
 from statehold.sdk._extension import EXTENSION
 
@@ -23,6 +25,18 @@ def test_a_name_of_its_own_is_kept():
     def pay(call): ...
 
     assert getattr(pay, EXTENSION) == "PayBill"
+
+
+def test_it_may_be_called_without_a_name():
+    @extension()
+    def pay(call): ...
+
+    assert getattr(pay, EXTENSION) == ""
+
+
+def test_a_class_cannot_be_marked():
+    with pytest.raises(TypeError, match=r"marks a function, and Pay is a class"):
+        extension(type("Pay", (), {}))
 
 
 def test_the_type_of_the_function_stays(tmp_path):

@@ -44,7 +44,7 @@ class Namespace:
         near = get_close_matches(name, [*names, *known], n=1)
         hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}"
         who = ".".join(("call", *self._path))
-        raise AttributeError(f"{self._state.name}: {who} has no {name!r}. {hint}", name=name, obj=self)
+        raise AttributeError(f"{who} has no {name!r}. {hint}", name=name, obj=self)
 
 
 class Call(Namespace):

@@ -3,10 +3,14 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping
 from types import ModuleType
+from typing import Final
 
 import attrs
 
 from statehold.loading import LoadedCode
+
+#: The module that `statehold stubs` writes, which no host has.
+_STUBS: Final = "calls"
 
 
 @attrs.frozen(kw_only=True)
@@ -45,14 +49,24 @@ def _problem(code: LoadedCode, error: BaseException, file: str) -> str:
     where = _where(code, error) or file
     if isinstance(error, ModuleNotFoundError) and error.name:
         missing = code.public(error.name)
+        last = missing.rpartition(".")[2]
         if missing != error.name:
-            return f"{where}: the image has no module {missing!r}. Correct the import, or add the module"
-        return (
-            f"{where}: it needs the module {missing!r}, which is not installed here. Install what has it, "
-            "or put it into the extensions folder"
-        )
+            mend = "Correct the import, or add the module"
+            if last == _STUBS:
+                mend = "It is for type checkers alone: import it under `if TYPE_CHECKING:`"
+            return f"{where}: the image has no module {missing!r}. {mend}"
+        own = next((name for name in code.modules if name.endswith(f".{last}")), "")
+        mend = "Install what has it, or put it into the extensions folder"
+        if own and last == missing:
+            mend = f"Did you mean `from {own.rpartition('.')[0]} import {last}`?"
+        return f"{where}: it needs the module {missing!r}, which is not installed here. {mend}"
     text = code.public(str(error).strip())
-    return f"{where}: {type(error).__name__}{f': {text}' if text else ''}, while it was imported"
+    said = f"{where}: {type(error).__name__}{f': {text}' if text else ''}, while it was imported"
+    if isinstance(error, NameError):
+        said += (
+            ". If type checkers alone import it, begin the module with `from __future__ import annotations`"
+        )
+    return said
 
 
 def _where(code: LoadedCode, error: BaseException) -> str:

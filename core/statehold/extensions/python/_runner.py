@@ -5,7 +5,7 @@ from typing import Any
 
 from statehold.extensions._engine import EngineContext, Use
 from statehold.extensions._errors import CodeError
-from statehold.extensions._failure import File, failure, place_of
+from statehold.extensions._failure import File, failure, place_of, told
 from statehold.extensions.python._compile import compile_call
 from statehold.sdk import StateholdError, Value, fields
 from statehold.state import State
@@ -36,8 +36,7 @@ def compile_runner(
             raise
         except StateholdError as error:
             place = place_of(error, file)
-            if place:
-                error.add_note(f"{who} at {place}")
+            told(error, f"{who} at {place}" if place else f"in what {who} returned", redact=redact)
             raise
         except BaseException as error:  # noqa: BLE001 - SystemExit, too: it is the function's, and the host goes on
             failed = failure(who, error, extension=name, redact=redact, file=file)

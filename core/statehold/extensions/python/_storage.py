@@ -16,7 +16,7 @@ class Storage:
     The fields of KEY and VALUE are named: `call.Rates.get(Currency="EUR")`. A key is of the workspace of the
     call, unless `WSID=` names another. Instead of the fields of the key, a key may be given that `key` or
     `read` returned. Values have an attribute per field, None where nothing is set; those of the system have
-    an underscore for the dot: `record.sys_ID`.
+    an underscore for the dot: `record.sys_ID`, and those that Python has taken one at their end: `class_`.
     """
 
     __slots__ = ("_state",)
@@ -39,8 +39,8 @@ class Storage:
         state = self._state
         if key is None:
             key = self._key(fields.pop("WSID", state.call.workspace), **fields)
-        elif fields:
-            self._both(fields)
+        elif fields or key.__class__ is not self._rows.Key:
+            self._refuse_key(key, fields)
         return state.get(key)
 
     def must_get(self, key: Key | None = None, /, **fields: object) -> Value:
@@ -48,8 +48,8 @@ class Storage:
         state = self._state
         if key is None:
             key = self._key(fields.pop("WSID", state.call.workspace), **fields)
-        elif fields:
-            self._both(fields)
+        elif fields or key.__class__ is not self._rows.Key:
+            self._refuse_key(key, fields)
         # By way of `must_exist` only where it has something to say.
         return state.get(key) or state.must_exist(key)
 
@@ -57,8 +57,8 @@ class Storage:
         """Raise ExistsError if there is a value under a key."""
         if key is None:
             key = self.key(**fields)
-        elif fields:
-            self._both(fields)
+        elif fields or key.__class__ is not self._rows.Key:
+            self._refuse_key(key, fields)
         self._state.must_not_exist(key)
 
     def get_many(self, keys: Iterable[Key], /) -> list[Value | None]:
@@ -70,8 +70,8 @@ class Storage:
         state = self._state
         if key is None:
             key = self._prefix(fields.pop("WSID", state.call.workspace), **fields)
-        elif fields:
-            self._both(fields)
+        elif fields or key.__class__ not in (self._rows.Key, self._rows.Prefix):
+            self._refuse_key(key, fields)
         return state.read(key)
 
     def insert(self, key: Key | None = None, /, **fields: object) -> ValueBuilder:
@@ -84,6 +84,8 @@ class Storage:
         try:
             if key is None:
                 key = self._take(fields, state.call.workspace)
+            elif key.__class__ is not self._rows.Key:
+                self._stranger(key)
             return state.new_value(key, **fields)
         except SchemaError:
             self._refuse_unknown(given)
@@ -109,8 +111,18 @@ class Storage:
             if key is None:
                 key = self._take(fields, state.call.workspace)
             return state.update_value(key, value or state.must_exist(key), **fields)
-        except SchemaError:
+        except SchemaError as error:
             self._refuse_unknown(given)
+            if key is None and value is not None and not error.hint:
+                # Its key could not be made: what is wrong with VALUE is found later.
+                raise SchemaError(
+                    error.message,
+                    storage=error.storage,
+                    field=error.field,
+                    expected=error.expected,
+                    got=error.got,
+                    hint="A value does not know its key: name the fields of the key beside it",
+                ) from None
             raise
 
     def _refuse_unknown(self, given: Iterable[str]) -> None:
@@ -130,7 +142,9 @@ class Storage:
                     hint=f"Did you mean {near[0]!r}?" if near else f"They have: {', '.join(names)}",
                 ) from None
 
-    def _both(self, fields: Mapping[str, object]) -> NoReturn:
+    def _refuse_key(self, key: object, fields: Mapping[str, object]) -> NoReturn:
+        if not fields:
+            self._stranger(key)
         raise SchemaError(
             f"{self._rows.storage}: a key is given, and fields beside it: {', '.join(fields)}",
             storage=self._rows.storage,
@@ -141,14 +155,25 @@ class Storage:
         )
 
     def _stranger(self, got: object) -> NoReturn:
+        fields = ", ".join(f"{field.attribute}=..." for field in self._rows.key_fields)
         raise SchemaError(
-            f"{self._rows.storage}.UPDATE: expected a key or a value of this storage, got {got!r:.80}",
+            f"{self._rows.storage}: expected what this storage made, or fields by name, got {got!r:.80}",
             storage=self._rows.storage,
             field="",
             expected="what key(), get() or read() of this storage returned",
             got=got,
-            hint="Name fields: update(Number=1, Total=5)",
+            hint=f"Name the fields: {fields}" if fields else "",
         )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say what there is instead; what there is, is found without coming here."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        allowed = self._use.allowed
+        names = ["key", *(each for each, some in _METHODS.items() if not allowed.isdisjoint(some))]
+        near = get_close_matches(name, names, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}"
+        raise AttributeError(f"{self._rows.storage} has no {name!r}. {hint}", name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"<{self._rows.storage} of {self._state.name}>"

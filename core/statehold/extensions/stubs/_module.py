@@ -8,6 +8,7 @@ from statehold.events import Schemas, Shape, ViewShape
 from statehold.extensions._engine import Use
 from statehold.extensions.python import RESERVED, attribute_paths
 from statehold.extensions.stubs._names import Names
+from statehold.extensions.stubs._shadows import unshadowed
 from statehold.extensions.stubs._storages import Classes, change_class, storage_class
 from statehold.extensions.stubs._text import docstring
 from statehold.extensions.stubs._values import dict_class, value_class
@@ -32,22 +33,24 @@ from statehold.events import Cud, Event
 from statehold.extensions.python import Log
 from statehold.sdk import Key, Principal, Value
 '''
-_IMPORTED: Final = frozenset(
+#: What the module imports, the types of fields, and the methods of its classes.
+_TAKEN: Final = frozenset(
     {
-        "Any",
-        "Cud",
-        "Event",
-        "Iterable",
-        "Iterator",
-        "Key",
-        "Log",
-        "Mapping",
-        "NotRequired",
-        "Principal",
-        "Sequence",
-        "TypedDict",
-        "Value",
-        "overload",
+        *("Any", "Cud", "Event", "Iterable", "Iterator", "Key", "Log", "Mapping", "NotRequired", "Principal"),
+        *("Sequence", "TypedDict", "Value", "overload"),
+        *("bool", "bytes", "float", "int", "list", "str", "tuple"),
+        *(
+            "get",
+            "get_many",
+            "insert",
+            "key",
+            "must_get",
+            "must_not_exist",
+            "put",
+            "read",
+            "respond",
+            "update",
+        ),
     }
 )
 
@@ -84,7 +87,7 @@ class _Module:
         self._schemas = schemas
         self._uses = uses
         self._package = package
-        self._names = Names(_IMPORTED)
+        self._names = Names(_TAKEN)
         self._classes: dict[str, list[str]] = {}
 
     def write(self, extensions: Sequence[ExtensionDef]) -> str:
@@ -92,7 +95,10 @@ class _Module:
             self._names.of(extension.name, extension.name.name)
         calls = [self._call(extension) for extension in extensions]
         head = _HEAD.format(package=self._package, example=calls[0][0].split()[1].rstrip(":"))
-        blocks = [head.rstrip(), *("\n".join(lines) for lines in [*calls, *self._classes.values()])]
+        classes, aliases = unshadowed([*calls, *self._classes.values()])
+        blocks = [head.rstrip(), *("\n".join(lines) for lines in classes)]
+        if aliases:
+            blocks.append("\n".join(aliases))
         return "\n\n".join(blocks) + "\n"
 
     def _call(self, extension: ExtensionDef) -> list[str]:
@@ -188,7 +194,7 @@ class _Module:
         if name not in self._classes:
             self._classes[name] = []
             nested = {container: self._result(inner) for container, inner in shape.containers.items()}
-            doc = f"What may be returned for a {shape.definition.name.name}."
+            doc = f"A dict that may be returned for {shape.definition.name.name}."
             self._classes[name] = dict_class(name, shape.tree.value_fields, doc=doc, nested=nested)
         return name
 
@@ -208,8 +214,10 @@ class _Module:
         if names.key not in self._classes:
             doc = f"A key of {what}."
             self._classes[names.key] = value_class(names.key, "Key", use.rows.key_fields, doc=doc)
-        if names.value not in self._classes:
-            shape = self._schemas.find(use.rows.storage)
+        # What is only inserted, and is of no table, view or type, has no values that anybody sees.
+        shape = self._schemas.find(use.rows.storage)
+        is_seen = shape is not None or not use.allowed <= {Operation.INSERT}
+        if is_seen and names.value not in self._classes:
             doc = "" if shape is None else shape.definition.comment
             self._classes[names.value] = value_class(
                 names.value, "Value", use.rows.value_fields, doc=doc or f"A value of {what}."

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import attrs
 
 from statehold.extensions._engine import Use
-from statehold.extensions.stubs._text import docstring, parameters
+from statehold.extensions.stubs._text import docstring, parameters, unlike
 from statehold.sdk import Field, Operation
 
 
@@ -28,15 +28,16 @@ def storage_class(
     """
     key, value = use.rows.key_fields, use.rows.value_fields
     whole = _of_key(key)
+    me, a_key, a_value = (unlike(name, (*key, *value)) for name in ("self", "key", "value"))
     reads = {Operation.GET, Operation.GETBATCH} & use.allowed
     body = docstring(doc)
-    body += [f"    def key(self{whole}) -> {names.key}: ..."]
+    body += [f"    def key({me}{whole}) -> {names.key}: ..."]
     if reads:
-        body += _by_key("get", key, f"{names.value} | None", names.key)
-        body += _by_key("must_get", key, names.value, names.key)
-        body += _by_key("must_not_exist", key, "None", names.key)
+        body += _by_key(me, "get", key, f"{names.value} | None", names.key)
+        body += _by_key(me, "must_get", key, names.value, names.key)
+        body += _by_key(me, "must_not_exist", key, "None", names.key)
         body.append(
-            f"    def get_many(self, keys: Iterable[{names.key}], /) -> list[{names.value} | None]: ..."
+            f"    def get_many({me}, keys: Iterable[{names.key}], /) -> list[{names.value} | None]: ..."
         )
     if Operation.READ in use.allowed:
         first = tuple(partition_key or ())
@@ -46,9 +47,10 @@ def storage_class(
             workspace=True,
         )
         rows = f"Iterator[tuple[{names.key}, {names.value}]]"
-        body += _overloaded("read", [given, f"key: {names.key}, /"], rows)
+        body += _overloaded(me, "read", [given, f"key: {names.key}, /"], rows)
     if Operation.INSERT in use.allowed:
         body += _overloaded(
+            me,
             "insert",
             [
                 parameters(
@@ -56,7 +58,7 @@ def storage_class(
                     [field for field in (*key, *value) if not field.required],
                     workspace=True,
                 ),
-                f"key: {names.key}, /{_fields(value)}",
+                f"{a_key}: {names.key}, /{_fields(value)}",
             ],
             names.change,
         )
@@ -68,11 +70,12 @@ def storage_class(
             workspace=True,
         )
         body += _overloaded(
+            me,
             "update",
             [
-                f"value: {names.value} = ..., /{keyed}",
-                f"key: {names.key}, value: {names.value} = ..., /{changes}",
-                f"value: {names.value}, key: {names.key}, /{changes}",
+                f"{a_value}: {names.value} = ..., /{keyed}",
+                f"{a_key}: {names.key}, {a_value}: {names.value} = ..., /{changes}",
+                f"{a_value}: {names.value}, {a_key}: {names.key}, /{changes}",
             ],
             names.change,
         )
@@ -81,12 +84,13 @@ def storage_class(
 
 def change_class(use: Use, names: Classes) -> list[str]:
     """Return the class of a change that was asked for."""
+    value = use.rows.value_fields
     return [
         f"class {names.change}:",
         '    """A change that is asked for: `put` sets further fields until the function returns."""',
         f"    key: {names.key}",
         "    is_new: bool",
-        f"    def put(self{parameters((), use.rows.value_fields)}) -> None: ...",
+        f"    def put({unlike('self', value)}{parameters((), value)}) -> None: ...",
     ]
 
 
@@ -106,13 +110,13 @@ def _fields(value: Iterable[Field]) -> str:
     )
 
 
-def _by_key(method: str, key: Iterable[Field], returns: str, key_class: str) -> list[str]:
-    return _overloaded(method, [_of_key(key), f"key: {key_class}, /"], returns)
+def _by_key(me: str, method: str, key: Iterable[Field], returns: str, key_class: str) -> list[str]:
+    return _overloaded(me, method, [_of_key(key), f"key: {key_class}, /"], returns)
 
 
-def _overloaded(method: str, variants: list[str], returns: str) -> list[str]:
+def _overloaded(me: str, method: str, variants: list[str], returns: str) -> list[str]:
     lines = []
     for variant in variants:
         given = variant if variant.startswith(",") or not variant else f", {variant}"
-        lines += ["    @overload", f"    def {method}(self{given}) -> {returns}: ..."]
+        lines += ["    @overload", f"    def {method}({me}{given}) -> {returns}: ..."]
     return lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Iterable
 
 from statehold.sdk import DataType, Field
@@ -43,11 +42,6 @@ def accepted(field: Field) -> str:
     return plain if field.required or plain == "Any" else f"{plain} | None"
 
 
-def can_be_named(field: Field) -> bool:
-    """Return whether a field's name can be written as an attribute or an argument."""
-    return not keyword.iskeyword(field.attribute)
-
-
 def parameter(field: Field, *, optional: bool) -> str:
     """Return the parameter by which a field is given."""
     default = " = ..." if optional else ""
@@ -59,16 +53,21 @@ def parameters(
 ) -> str:
     """Return the keyword parameters of fields, each once, with a star before them if there are any."""
     found: dict[str, str] = {}
-    rest = ""
     for fields, may_be_left_out in ((required, False), (optional, True)):
         for field in fields:
-            if not can_be_named(field):
-                rest = ", **fields: Any"
-            elif field.attribute not in found:
+            if field.attribute not in found:
                 found[field.attribute] = parameter(field, optional=may_be_left_out)
     if workspace and "WSID" not in found:
         found["WSID"] = "WSID: int = ..."
-    return f", *, {', '.join(found.values())}{rest}" if found else rest
+    return f", *, {', '.join(found.values())}" if found else ""
+
+
+def unlike(name: str, fields: Iterable[Field]) -> str:
+    """Return *name*, for a parameter that is never named, with underscores if a field has that name."""
+    names = {field.attribute for field in fields}
+    while name in names:
+        name += "_"
+    return name
 
 
 def described(field: Field) -> str:

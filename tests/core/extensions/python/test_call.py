@@ -138,8 +138,41 @@ def test_update_of_what_is_not_there_is_an_error(of):
 
 
 def test_update_of_a_value_of_another_storage_is_refused(of):
-    with pytest.raises(SchemaError, match=r"bills.Bills.UPDATE: expected a key or a value of this storage"):
+    with pytest.raises(SchemaError, match=r"bills.Bills: expected what this storage made, or fields by name"):
         of("bills.PayBill").Bills.update({"Number": 1}, PaidIn="EUR")
+
+
+def test_what_is_no_key_of_the_storage_is_refused_with_the_fields_to_name(of):
+    call = of("bills.PayBill")
+    bills = call.Bills
+    for wrong in ("7", call.Result.key()):
+        for use in (bills.get, bills.must_get, bills.must_not_exist, bills.insert, bills.update):
+            with pytest.raises(
+                SchemaError, match=r"expected what this storage made.*Name the fields: Number"
+            ):
+                use(wrong)
+    turnover = of("bills.Bill").View.Turnover
+    assert list(turnover.read(turnover.key(Day=1, Bill=1))) == []
+    with pytest.raises(SchemaError, match=r"Name the fields: Day=..., Bill=..."):
+        turnover.read(1)
+
+
+def test_an_update_by_a_value_alone_says_that_it_has_no_key(of, stage):
+    stage.put("bills.Bills", "bills.PayBill", Number=1, Waiter="ann")
+    bills = of("bills.PayBill").Bills
+    with pytest.raises(SchemaError, match=r"field Number: .* got nothing\. A value does not know its key"):
+        bills.update(bills.must_get(Number=1), PaidIn="EUR")
+
+
+def test_a_method_that_a_storage_does_not_have_is_told_with_those_it_has(of):
+    bills = of("bills.PayBill").Bills
+    with pytest.raises(AttributeError, match=r"bills.Bills has no 'mustget'. Did you mean 'must_get'\?"):
+        bills.mustget(Number=1)
+    with pytest.raises(
+        AttributeError, match=r"has no 'delete'. It has: key, get, must_get, .*insert, update$"
+    ):
+        bills.delete(Number=1)
+    assert not hasattr(bills, "__wrapped__")
 
 
 def test_a_key_and_fields_beside_it_are_refused(of):

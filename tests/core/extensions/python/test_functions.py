@@ -161,6 +161,32 @@ def test_an_import_of_the_image_s_own_that_is_not_there_is_told(start):
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "from .calls import PayBill",
+            "'bills.extensions.calls'. It is for type checkers alone: import it under `if TYPE_CHECKING:`",
+        ),
+        (
+            "import jobs",
+            "not installed here. Did you mean `from bills.extensions import jobs`?",
+        ),
+        (
+            "def pay_bill(call: PayBill): ...",
+            "If type checkers alone import it, begin the module with `from __future__ import annotations`",
+        ),
+        (
+            "@extension\nclass PayBill: ...",
+            "TypeError: @extension marks a function, and PayBill is a class, while it was imported",
+        ),
+    ],
+)
+def test_what_is_easily_done_wrong_in_a_module_is_told_with_the_way_to_mend_it(start, line, problem):
+    (found,) = problems_of(start, line)
+    assert found.endswith(problem)
+
+
 def test_a_secret_in_a_problem_is_not_shown(start):
     (found,) = problems_of(
         start, "raise ValueError('pass is hunter2')", redact=lambda text: text.replace("hunter2", "***")

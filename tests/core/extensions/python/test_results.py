@@ -74,8 +74,9 @@ def test_a_value_with_other_fields_is_refused(start):
 
 
 def test_a_wrong_field_in_a_result_is_told(start):
-    with pytest.raises(SchemaError, match=r"VALUE has no field 'Totl'. Did you mean 'Total'\?"):
+    with pytest.raises(SchemaError, match=r"VALUE has no field 'Totl'. Did you mean 'Total'\?") as caught:
         results(start, QUERY, "yield {'Totl': 1}", "bills.Bill")
+    assert caught.value.__notes__ == ["in what QUERY bills.Bill returned"]
 
 
 def test_a_required_field_that_is_missing_in_a_result_is_told(start):

@@ -52,7 +52,7 @@ def test_what_it_asks_for_is_in_the_state_afterwards(start):
 def test_what_it_raises_is_told_with_the_innermost_place_in_the_image(start):
     error = failed(start, "tools.divide(1)")
     assert str(error) == (
-        f"COMMAND bills.PayBill raised ZeroDivisionError: division by zero at {EXTENSIONS}/deep/tools.py:2"
+        f"COMMAND bills.PayBill raised ZeroDivisionError at {EXTENSIONS}/deep/tools.py:2: division by zero"
     )
     assert error.extension == "bills.PayBill"
     assert error.place == f"{EXTENSIONS}/deep/tools.py:2"
@@ -72,7 +72,7 @@ def test_the_place_in_tracebacks_can_be_where_the_files_are(start, tmp_path):
 
 
 def test_an_exit_is_an_error_of_the_extension_and_not_the_end_of_the_host(start):
-    assert "raised SystemExit: 3" in str(failed(start, "raise SystemExit(3)"))
+    assert str(failed(start, "raise SystemExit(3)")).endswith(": 3")
 
 
 def test_a_secret_is_not_shown(start):
@@ -82,8 +82,33 @@ def test_a_secret_is_not_shown(start):
         redact=lambda text: text.replace("hunter2", "***"),
     )
     assert "hunter2" not in "".join(traceback.format_exception(error))
-    assert str(error).startswith("COMMAND bills.PayBill raised ValueError: refused ***")
+    assert str(error).endswith("bills.py:14: refused ***")
     assert "line 14, in pay_bill" in "".join(error.__notes__)
+
+
+def test_a_secret_is_not_shown_by_an_error_that_passes_either(start):
+    with pytest.raises(SchemaError, match=r"expected int64, .* got '\*\*\*'") as caught:
+        run(start, "call.Bills.get(Number='hunter2')", redact=lambda text: text.replace("hunter2", "***"))
+    assert "hunter2" not in f"{caught.value} {caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("call.arg.Numbr", "Did you mean 'Number'?"),
+        ("call.arg.Xyz", "It has: Number, Currency"),
+        (
+            "call.arg.Number = 5",
+            "Keys and values stay as they are: ask for a change, with update(...) or insert(...)",
+        ),
+        ("call.Bills.get(1, 2)", "Name the fields: get(Number=1)"),
+        ("call.Bils", ""),
+    ],
+)
+def test_what_is_easily_done_wrong_is_told_with_the_way_to_mend_it(start, line, hint):
+    error = failed(start, line)
+    assert error.hint == hint
+    assert str(error).endswith(f". {hint}" if hint else "call has no 'Bils'. Did you mean 'Bills'?")
 
 
 def test_errors_of_statehold_pass_with_a_note_of_their_place(start):

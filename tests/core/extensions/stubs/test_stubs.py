@@ -212,7 +212,8 @@ def test_comments_of_the_declarations_become_documentation(stubs):
 
 
 def test_names_that_python_has_taken_are_told(stubs):
-    assert '# read as ["class"]: Python has the name for itself' in stubs
+    assert "    class_: str | None\n" in stubs
+    assert "def get(self, *, At: int, class_: str | None = ..., WSID: int = ...)" in stubs
     assert "log_: log_GET" in stubs
 
 

@@ -298,11 +298,6 @@ class LoggerKey(Key, frozen=True):
     LogLevel: int | None
     """int32"""
 
-class LoggerValue(Value, frozen=True):
-    """A value of sys.Logger."""
-    Message: str | None
-    """text"""
-
 class LoggerChange:
     """A change that is asked for: `put` sets further fields until the function returns."""
     key: LoggerKey
@@ -463,13 +458,6 @@ class Response_INSERT:
 
 class ResponseKey(Key, frozen=True):
     """A key of sys.Response."""
-
-class ResponseValue(Value, frozen=True):
-    """A value of sys.Response."""
-    StatusCode: int | None
-    """int32"""
-    ErrorMessage: str | None
-    """text"""
 
 class ResponseChange:
     """A change that is asked for: `put` sets further fields until the function returns."""
@@ -672,7 +660,7 @@ class BillParams(Value, frozen=True):
     """text(3), NOT NULL"""
 
 class ReceiptDict(TypedDict):
-    """What may be returned for a Receipt."""
+    """A dict that may be returned for Receipt."""
     Total: int
     Currency: str
 
@@ -750,11 +738,6 @@ class GuestsKey(Key, frozen=True):
     Name: str
     """text, NOT NULL"""
 
-class GuestsValue(Value, frozen=True):
-    """A value of bills.Guests."""
-    Likes: str | None
-    """text"""
-
 class GuestsChange:
     """A change that is asked for: `put` sets further fields until the function returns."""
     key: GuestsKey
@@ -786,13 +769,6 @@ class ScadaKey(Key, frozen=True):
     """text, NOT NULL"""
     Point: str
     """text, NOT NULL"""
-
-class ScadaValue(Value, frozen=True):
-    """A value of bills.Scada."""
-    Reading: float | None
-    """float64"""
-    At: int | None
-    """int64"""
 
 class ScadaChange:
     """A change that is asked for: `put` sets further fields until the function returns."""
@@ -854,7 +830,7 @@ class EarningsParams(Value, frozen=True):
     """text(3), NOT NULL"""
 
 class EarningsResultDict(TypedDict):
-    """What may be returned for a EarningsResult."""
+    """A dict that may be returned for EarningsResult."""
     Month: int
     Day: int
     Bills: int
@@ -938,7 +914,7 @@ class EarningsResultChange:
     def put(self, *, Month: int = ..., Day: int = ..., Bills: int = ..., Total: int = ...) -> None: ...
 
 class GuestDict(TypedDict):
-    """What may be returned for a Guest."""
+    """A dict that may be returned for Guest."""
     Name: str
     Likes: NotRequired[str | None]
 
@@ -952,6 +928,11 @@ class Guests_READ:
     def read(self, *, Name: str = ..., WSID: int = ...) -> Iterator[tuple[GuestsKey, GuestsValue]]: ...
     @overload
     def read(self, key: GuestsKey, /) -> Iterator[tuple[GuestsKey, GuestsValue]]: ...
+
+class GuestsValue(Value, frozen=True):
+    """A value of bills.Guests."""
+    Likes: str | None
+    """text"""
 
 class Result_Guest_INSERT:
     """sys.Result: INSERT.
@@ -982,7 +963,7 @@ class PointParams(Value, frozen=True):
     """text(255), NOT NULL"""
 
 class PointResultDict(TypedDict):
-    """What may be returned for a PointResult."""
+    """A dict that may be returned for PointResult."""
     Reading: NotRequired[float | None]
     At: NotRequired[int | None]
 
@@ -1005,6 +986,13 @@ class Scada_GET:
     @overload
     def must_not_exist(self, key: ScadaKey, /) -> None: ...
     def get_many(self, keys: Iterable[ScadaKey], /) -> list[ScadaValue | None]: ...
+
+class ScadaValue(Value, frozen=True):
+    """A value of bills.Scada."""
+    Reading: float | None
+    """float64"""
+    At: int | None
+    """int64"""
 
 class Result_PointResult_INSERT:
     """sys.Result: INSERT.
