@@ -52,6 +52,7 @@ class Runtime:
         clock: the time of events, limits, retries and jobs.
         meter: hears of everything.
         background: whether projectors and jobs run; without, commands, queries and sync projectors alone.
+        jobs: whether jobs run, too; without, the runtime has none.
 
     """
 
@@ -63,12 +64,14 @@ class Runtime:
         clock: Clock | None = None,
         meter: Meter | None = None,
         background: bool = True,
+        jobs: bool = True,
     ) -> None:
         self._host = host
         self._settings = settings or Settings()
         self._meter = meter or NoMeter()
         self._logger = logging.getLogger("statehold.runtime")
         self._background = background
+        self._runs_jobs = jobs
         clock = clock or SystemClock()
         self._timer = Timer(clock, failed=self._told)
         self._lanes = Workers("statehold-lane", size=64, failed=self._told)
@@ -344,7 +347,13 @@ class Runtime:
             if share is None or share.is_closed:
                 try:
                     app = self._host.app(name)
-                    share = Share(app, self._kit, background=self._background, moved=self._has_moved)
+                    share = Share(
+                        app,
+                        self._kit,
+                        background=self._background,
+                        jobs=self._runs_jobs,
+                        moved=self._has_moved,
+                    )
                 except HostError as error:
                     raise UnknownError(str(error), qname=name) from error
                 self._shares[name] = share

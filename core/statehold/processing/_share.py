@@ -33,13 +33,16 @@ class Share:
 
     """
 
-    def __init__(self, app: App, kit: Kit, *, background: bool, moved: Callable[[], None]) -> None:
+    def __init__(
+        self, app: App, kit: Kit, *, background: bool, jobs: bool, moved: Callable[[], None]
+    ) -> None:
         self.app = app
         self.data: AppData = app.data
         self.moved = moved
         self.is_closed = False
         self._kit = kit
         self._background = background
+        self._runs_jobs = background and jobs
         self._parts: Parts | None = None
         self._jobs: dict[tuple[str, int], Job] = {}
         self._refreshing = threading.Lock()
@@ -65,7 +68,7 @@ class Share:
                 parts = self.parts(self.app.current)
                 for one in self.slices:
                     one.refresh(parts, background=self._background)
-                if self._background:
+                if self._runs_jobs:
                     self._refresh_jobs(parts)
 
     def read_job(self, name: str, workspace: int) -> float | None:

@@ -126,3 +126,13 @@ def test_a_version_with_another_schedule_goes_by_that(timed, clock, image):
 
 
 SLOW = "\n\n@extension\ndef slow(call):\n    pass\n"
+
+
+def test_a_runtime_that_is_to_run_no_jobs_has_none_and_runs_projectors(open_shop, clock):
+    shop = open_shop(runtime={"clock": clock, "jobs": False}, host={"clock": clock})
+    turn(shop, clock, 3600)
+    assert shop.runtime.jobs() == ()
+    assert shop.rows("Beats") == {}
+    shop.sell()
+    assert shop.caught_up()
+    assert shop.rows("Turnover")

@@ -63,7 +63,7 @@ def command(
         is_query = _kind(host, app, name) is ExtensionKind.QUERY
         if is_query and hidden is not None:
             raise click.BadParameter(f"{name} is a query; only commands take one.", param_hint="--unlogged")
-        with Runtime(host) as runtime, out.progress(name):
+        with Runtime(host, jobs=False) as runtime, out.progress(name):
             if is_query:
                 _catch_up(out, runtime, app)
                 document = _query(runtime, request, name, given)
