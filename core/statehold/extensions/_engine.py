@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from statehold.images import AppImage
+from statehold.images import AppImage, ExtensionSettings
 from statehold.loading import FreeReport
 from statehold.sdk import CallContext, Operation, Scope
 from statehold.state import Rows, State
@@ -43,6 +43,7 @@ class EngineContext:
             the same `Rows`, in the same order.
         partitions: how many partitions the app has, numbered from 0.
         pool_sizes: how many calls of each kind may run at once in one partition.
+        settings: what the operator says about the extensions of a package, by its local name.
         patience: how many seconds a call waits for a free engine.
         functions: the BUILTIN extensions of this host, by qualified name: `function(state, call)`.
         logger: what the engine itself has to say.
@@ -58,6 +59,7 @@ class EngineContext:
     uses: Mapping[str, Sequence[Use]]
     partitions: int
     pool_sizes: Mapping[Scope, int]
+    settings: Mapping[str, ExtensionSettings] = attrs.field(factory=dict)
     patience: float = 5.0
     functions: Mapping[str, Callable[[State, CallContext], Any]] = attrs.field(factory=dict)
     logger: logging.Logger
@@ -83,8 +85,8 @@ class Engine(Protocol):
         taken: a sync projector runs on those of COMMANDS, like the command that woke it.
 
         Raises:
-            BusyError: no engine got free in time.
-            ExtensionError: the extension failed.
+            NoEngineError: no engine got free in time.
+            CodeError: the extension failed.
             StateholdError: what storages and facades raised, as it was.
 
         """

@@ -29,6 +29,7 @@ def engine_context(plan: Plan, image: AppImage) -> EngineContext:
         },
         partitions=plan.num_parts,
         pool_sizes=dict(zip(Scope, image.descriptor.engine_pool_size, strict=True)),
+        settings=image.descriptor.extensions,
         functions=plan.plugins.functions(),
         logger=logger,
         redact=plan.redactor.redact,

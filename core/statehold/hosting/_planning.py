@@ -117,6 +117,13 @@ class Planning:
                     f"{where}.limits: nothing limits a storage that runs {Isolation.INPROCESS}, and this "
                     f"host runs no other yet: {', '.join(settings.limits)} would be ignored. Take it out"
                 )
+        packages = self.appdef.packages
+        for name in self.image.descriptor.extensions:
+            where = f"descriptor.json: Extensions.{name}"
+            if name not in packages:
+                self.problems.append(f"{where}: the app has no such package. {nearest(name, list(packages))}")
+            elif packages[name] not in self.image.wasm:
+                self.problems.append(f"{where}: its limits are for WebAssembly, and it has none. Take it out")
 
     def _values(self) -> Values:
         try:

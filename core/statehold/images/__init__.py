@@ -13,13 +13,14 @@ from statehold.images._manifest import FileEntry
 from statehold.images._open import open_image, verify_image
 from statehold.images._problem import Problem
 from statehold.images._redactor import Redactor
-from statehold.images._settings import Descriptor, Isolation, StorageSettings
+from statehold.images._settings import Descriptor, ExtensionSettings, Isolation, StorageSettings
 from statehold.images._values import Values, resolve_values
 
 __all__ = [
     "PACKAGES",
     "AppImage",
     "Descriptor",
+    "ExtensionSettings",
     "FileEntry",
     "ImageLimits",
     "Isolation",

@@ -8,7 +8,7 @@ from typing import TypeVar
 from statehold.images._json import json_type, read_json_object
 from statehold.images._names import VERSION
 from statehold.images._problem import Problem, nearest, summary
-from statehold.images._settings import Descriptor, Isolation, StorageSettings
+from statehold.images._settings import Descriptor, ExtensionSettings, Isolation, StorageSettings
 from statehold.sdk import DescriptorError, Operation, Scope
 
 T = TypeVar("T")
@@ -17,8 +17,20 @@ _MOST = 65_535
 _MOST_LIMIT = 2**63 - 1
 _HINTS = 20
 _QUALIFIED = re.compile(r"[^\W\d]\w*\.[^\W\d]\w*")
-_FIELDS = ("NumParts", "EnginePoolSize", "NumAppWorkspaces", "Version", "PackageParams", "Storages")
+_FIELDS = (
+    "NumParts",
+    "EnginePoolSize",
+    "NumAppWorkspaces",
+    "Version",
+    "PackageParams",
+    "Storages",
+    "Extensions",
+)
 _SETTINGS = ("isolation", "limits", "scopes", "allow", "version")
+_LIMITS = ("memory_mib", "seconds")
+#: More than a guest can address.
+_MOST_MEMORY = 4096
+_LEAST_SECONDS, _MOST_SECONDS = 0.01, 86_400
 
 
 def read_descriptor(data: bytes | str, *, name: str = "descriptor.json") -> Descriptor:
@@ -48,6 +60,7 @@ def parse_descriptor(data: bytes | str, *, path: str = "descriptor.json") -> tup
         version=reader.version(content, "Version", ""),
         package_params=reader.table(content, "PackageParams", "", reader.params),
         storages=reader.table(content, "Storages", "", reader.settings),
+        extensions=reader.table(content, "Extensions", "", reader.extensions),
     )
     return descriptor, problems
 
@@ -147,6 +160,43 @@ class _Reader:
             allow=self.table(value, "allow", f"{where}.", lambda name, item: self.allowed(where, name, item)),
             version=self.version(value, "version", f"{where}."),
         )
+
+    def extensions(self, package: str, value: object) -> ExtensionSettings:
+        where = f"Extensions.{package}"
+        if not isinstance(value, dict):
+            self.expected(where, 'an object such as {"limits": {"memory_mib": 32}}', value)
+            return ExtensionSettings()
+        self.known(value, ("limits",), where)
+        limits = value.get("limits", {})
+        where += ".limits"
+        if not isinstance(limits, dict):
+            self.expected(where, 'an object such as {"memory_mib": 32, "seconds": 5}', limits)
+            return ExtensionSettings()
+        self.known(limits, _LIMITS, where)
+        memory = limits.get("memory_mib")
+        if "memory_mib" in limits and not (type(memory) is int and 1 <= memory <= _MOST_MEMORY):
+            self.expected(f"{where}.memory_mib", f"an integer from 1 to {_MOST_MEMORY}", memory)
+            memory = None
+        return ExtensionSettings(memory_mib=memory, seconds=self.seconds(limits, f"{where}.seconds"))
+
+    def seconds(self, limits: Mapping[str, object], where: str) -> Mapping[Scope, float]:
+        value = limits.get("seconds", {})
+        by_kind = value if isinstance(value, dict) else dict.fromkeys(Scope, value)
+        found: dict[Scope, float] = {}
+        for word, item in by_kind.items():
+            scope = self._scope(where, word)
+            if scope is None:
+                continue
+            if (
+                not isinstance(item, int | float)
+                or isinstance(item, bool)
+                or not _LEAST_SECONDS <= item <= _MOST_SECONDS
+            ):
+                expected = f"{_LEAST_SECONDS:g} to {_MOST_SECONDS}, or an object of them by kind"
+                self.expected(where, f"a number from {expected}", item, 'such as 5, or {"JOBS": 600}')
+                break
+            found[scope] = item
+        return MappingProxyType(found)
 
     def isolation(self, content: Mapping[str, object], where: str) -> Isolation | None:
         value = content.get("isolation")

@@ -41,6 +41,15 @@ def inspect_image(path: Path, *, limits: ImageLimits = DEFAULT_LIMITS) -> Mappin
                 "Version": descriptor.version,
                 "PackageParams": _params(image),
                 "Storages": {name: _settings(item) for name, item in descriptor.storages.items()},
+                "Extensions": {
+                    name: {
+                        "limits": {
+                            "memory_mib": item.memory_mib,
+                            "seconds": {str(kind): seconds for kind, seconds in item.seconds.items()},
+                        }
+                    }
+                    for name, item in descriptor.extensions.items()
+                },
             },
             "packages": {package: _package(image, package) for package in image.packages},
             "files": [

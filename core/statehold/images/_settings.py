@@ -40,6 +40,20 @@ class StorageSettings:
     version: str | None = None
 
 
+@attrs.frozen(kw_only=True)
+class ExtensionSettings:
+    """What the operator says about the extensions of one package.
+
+    Attributes:
+        memory_mib: how much memory an instance of its WebAssembly may have; None for the default.
+        seconds: how long a call may compute, by what runs it; the default for what is not in it.
+
+    """
+
+    memory_mib: int | None = None
+    seconds: Mapping[Scope, float] = _EMPTY
+
+
 def _names_only(params: Mapping[str, Mapping[str, object]]) -> str:
     # A value may be a secret that somebody put here by mistake.
     return repr({package: sorted(values) for package, values in params.items()})
@@ -56,6 +70,7 @@ class Descriptor:
         version: the version's name, where the app gives one.
         package_params: package -> name -> value.
         storages: `pkg.Name` -> settings.
+        extensions: package -> settings.
 
     """
 
@@ -65,3 +80,4 @@ class Descriptor:
     version: str | None = None
     package_params: Mapping[str, Mapping[str, object]] = attrs.field(default=_EMPTY, repr=_names_only)
     storages: Mapping[str, StorageSettings] = _EMPTY
+    extensions: Mapping[str, ExtensionSettings] = _EMPTY

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statehold.images import Descriptor, Isolation, StorageSettings, open_image, read_descriptor
+from statehold.images import (
+    Descriptor,
+    ExtensionSettings,
+    Isolation,
+    StorageSettings,
+    open_image,
+    read_descriptor,
+)
 from statehold.sdk import DescriptorError, ImageError, Operation, Scope
 
 
@@ -44,9 +51,17 @@ def test_the_whole_of_a_descriptor_is_read() -> None:
                     },
                     "bills.Orders": {},
                 },
+                "Extensions": {
+                    "bills": {"limits": {"memory_mib": 32, "seconds": {"job": 600, "Queries": 0.5}}},
+                    "shop": {"limits": {"seconds": 2}},
+                },
             }
         )
     )
+    assert descriptor.extensions == {
+        "bills": ExtensionSettings(memory_mib=32, seconds={Scope.JOBS: 600, Scope.QUERIES: 0.5}),
+        "shop": ExtensionSettings(seconds=dict.fromkeys(Scope, 2)),
+    }
     assert descriptor.version == "1.2-rc.1"
     assert descriptor.package_params == {"bills": {"Url": "x", "Size": 5, "On": True, "Rate": 0.5}}
     assert descriptor.storages == {
@@ -93,6 +108,17 @@ def test_the_whole_of_a_descriptor_is_read() -> None:
         ({"PackageParams": {"a": 1}}, "PackageParams.a: expected an object"),
         ({"PackageParams": {"a": {"b": []}}}, "PackageParams.a.b: expected text, a number, true or false"),
         ({"PackageParams": {"a": {"b": None}}}, "got null"),
+        ({"Extensions": {"a": 1}}, 'Extensions.a: expected an object such as {"limits": {"memory_mib": 32}}'),
+        ({"Extensions": {"a": {"limit": {}}}}, "did you mean 'limits'?"),
+        ({"Extensions": {"a": {"limits": []}}}, "Extensions.a.limits: expected an object such as"),
+        ({"Extensions": {"a": {"limits": {"memory": 1}}}}, "did you mean 'memory_mib'?"),
+        ({"Extensions": {"a": {"limits": {"memory_mib": 0}}}}, "expected an integer from 1 to 4096"),
+        ({"Extensions": {"a": {"limits": {"memory_mib": True}}}}, "expected an integer from 1 to 4096"),
+        ({"Extensions": {"a": {"limits": {"memory_mib": 1.5}}}}, "expected an integer from 1 to 4096"),
+        ({"Extensions": {"a": {"limits": {"seconds": 0}}}}, "expected a number from 0.01 to 86400"),
+        ({"Extensions": {"a": {"limits": {"seconds": True}}}}, 'such as 5, or {"JOBS": 600}'),
+        ({"Extensions": {"a": {"limits": {"seconds": {"JOBS": "1"}}}}}, "got text"),
+        ({"Extensions": {"a": {"limits": {"seconds": {"JOBB": 1}}}}}, "did you mean 'JOBS'?"),
         ({"Storages": {"Scada": {}}}, "write package.Name"),
         ({"Storages": {"a.B": []}}, "Storages.a.B: expected an object, got a list"),
         ({"Storages": {"a.B": {"isolaton": "x"}}}, "did you mean 'isolation'?"),
@@ -148,7 +174,7 @@ json_values = st.recursive(
     max_leaves=8,
 )
 names = st.sampled_from(
-    ["NumParts", "EnginePoolSize", "NumAppWorkspaces", "Version", "PackageParams", "Storages"]
+    ["NumParts", "EnginePoolSize", "NumAppWorkspaces", "Version", "PackageParams", "Storages", "Extensions"]
 )
 settings_names = st.sampled_from(["isolation", "limits", "scopes", "allow", "version"])
 storages = st.dictionaries(
@@ -167,4 +193,4 @@ def test_any_json_gives_a_descriptor_or_a_descriptor_error(content: object) -> N
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_descriptor_error(data: bytes) -> None:
     with pytest.raises(DescriptorError):
-        read_descriptor(b"{" + data)
+        read_descriptor(b"[" + data)

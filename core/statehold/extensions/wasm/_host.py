@@ -50,6 +50,7 @@ class Host:
         self._unsent = -1
         self._reading = 0
         self._left = 0
+        self._gets = 0
         self._nothing = Targets((), packages)
         self.end()
 
@@ -58,6 +59,7 @@ class Host:
         self._state = state
         self._targets = targets
         self._left = self._limits.copied_bytes
+        self._gets = self._limits.values
         self._reading = 0
         self._unsent = -1
         self.asked = False
@@ -131,6 +133,10 @@ class Host:
 
     def _get(self, key: Key) -> Value | None:
         self.asked = True
+        # The time of a GET is not the guest's: this is what ends a loop of GETs that find nothing.
+        self._gets -= 1
+        if self._gets < 0:
+            raise GuestError(f"it makes more than {self._limits.values} GETs in one call")
         time = self.guest.time
         before = time.ticks
         value = self._state.get(key)

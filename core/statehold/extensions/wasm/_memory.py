@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
+
+import wasmtime
 
 from statehold.extensions.wasm._errors import GuestError
-from statehold.extensions.wasm._native import native
+from statehold.extensions.wasm._native import address
 
 #: How much is asked of the guest at once for what is returned to it.
 _BUFFER: Final = 64_000
@@ -15,11 +17,12 @@ class Memory:
     """A guest's memory: every read and write is checked against its size, which is 0 until it is attached."""
 
     def __init__(self) -> None:
-        self._context = 0
-        self._memory = 0
+        self._store: wasmtime.Store | None = None
+        self._memory = cast("wasmtime.Memory", None)
         self._base = 0
         self._malloc: Callable[[int], int] = _no_malloc
         self._buffers: list[tuple[int, int]] = []
+        self._given = 0
         self._next = 0
         self._at = 0
         self._end = 0
@@ -29,13 +32,13 @@ class Memory:
         self.size = 0
         self.first_size = 0
 
-    def attach(self, context: int, memory: int, malloc: Callable[[int], int]) -> None:
-        """Take on the memory of an instance, by the addresses of its store's context and of its handle.
+    def attach(self, store: wasmtime.Store, memory: wasmtime.Memory, malloc: Callable[[int], int]) -> None:
+        """Take on the memory of an instance.
 
         *malloc* asks the guest for so many bytes; what it says is not believed.
         """
-        self._context, self._memory, self._malloc = context, memory, malloc
-        self._base = native().data(context, memory)
+        self._store, self._memory, self._malloc = store, memory, malloc
+        self._base = address(memory.data_ptr(store))
         self.first_size = self.look()
 
     def read(self, pointer: int, length: int) -> bytes:
@@ -80,7 +83,7 @@ class Memory:
 
     def look(self) -> int:
         """Return the size as it is now, in bytes."""
-        size = native().data_size(self._context, self._memory) if self._context else 0
+        size = self._memory.data_len(self._store) if self._store is not None else 0
         if size != self.size:
             self.size = size
             self._bytes = (ctypes.c_char * size).from_address(self._base)
@@ -89,7 +92,8 @@ class Memory:
 
     def close(self) -> None:
         """Touch the memory no more."""
-        self._context = 0
+        self._store = None
+        self._memory = cast("wasmtime.Memory", None)
         self._malloc = _no_malloc
         self._bytes = b""
         self._view = memoryview(b"")
@@ -108,6 +112,12 @@ class Memory:
             raise GuestError(f"its malloc has no {size} bytes for what the host returns")
         if start + size > self.size:
             self._reach(start, size)
+        self._given += size
+        if self._given > self.size:
+            # What it gives is never given back, so it has given the same twice, and could do so for ever.
+            raise GuestError(
+                f"its malloc has given {self._given} bytes to the host, and its memory has {self.size}"
+            )
         self._buffers.append((start, start + size))
         self._next = len(self._buffers)
         self._end = start + size

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+from weakref import WeakValueDictionary
 
 import attrs
 import wasmtime
@@ -18,6 +20,17 @@ from statehold.extensions.wasm._abi import (
 )
 from statehold.extensions.wasm._limits import WasmLimits
 from statehold.extensions.wasm._native import func_type, type_text
+
+
+@attrs.frozen(eq=False)
+class _Machine:
+    """A module as machine code, which any engine of this process takes."""
+
+    code: bytes
+
+
+#: By the digest of the module.
+_machines: Final[WeakValueDictionary[bytes, _Machine]] = WeakValueDictionary()
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -40,6 +53,8 @@ class Module:
         code: what wasmtime made of it.
         imports: what it imports, in its order.
         extensions: its exports that are extensions.
+        limits: what its instances may take.
+        machine: its machine code, for as long as somebody has the module.
         start: the export that starts it, if there is one.
 
     """
@@ -48,6 +63,8 @@ class Module:
     code: wasmtime.Module
     imports: tuple[Import, ...]
     extensions: frozenset[str]
+    limits: WasmLimits
+    machine: _Machine
     start: str | None
 
 
@@ -78,7 +95,8 @@ def load_module(
             f"{path}: it has {len(data)} bytes, and {limits.module_bytes} is the limit. Build it smaller"
         ]
     try:
-        code = wasmtime.Module.deserialize(engine, _compiled(data))
+        machine = _compiled(data)
+        code = wasmtime.Module.deserialize(engine, machine.code)
     except wasmtime.WasmtimeError as error:
         text = str(error).partition("\n\nStack backtrace")[0].strip().replace("\n", " ")
         return None, [f"{path}: it cannot be compiled: {text}. Build it for plain wasm32"]
@@ -98,15 +116,20 @@ def load_module(
         extensions=frozenset(
             name for name, kind in functions.items() if not is_reserved(name) and _letters(kind) == ("", "")
         ),
+        limits=limits,
+        machine=machine,
         start=next((name for name in STARTS if name in functions), None),
     )
     return found, []
 
 
-@lru_cache(maxsize=16)
-def _compiled(data: bytes) -> bytes:
-    """Return a module as machine code; versions that have the same module compile it once."""
-    return bytes(wasmtime.Module(new_engine(), data).serialize())
+def _compiled(data: bytes) -> _Machine:
+    """Return a module as machine code; versions that run at the same time compile the same module once."""
+    digest = sha256(data).digest()
+    found = _machines.get(digest)
+    if found is None:
+        found = _machines[digest] = _Machine(bytes(wasmtime.Module(new_engine(), data).serialize()))
+    return found
 
 
 def _check_imports(code: wasmtime.Module, imports: list[Import]) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""The few functions of wasmtime's C interface that every call goes through.
+"""The way into a guest and out of it, through wasmtime's C interface.
 
 The package's own `Func` takes microseconds where these take a fraction of one, and it keeps what a host
 function raised in one place for all threads of the process, where another guest's failure would find it.
+All that is not on this way goes through the package.
 """
 
 from __future__ import annotations
@@ -9,58 +10,51 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import version
 from struct import Struct
 from typing import Any, Final
 
-import attrs
 import wasmtime
 from wasmtime import _ffi as ffi
 
+from statehold.sdk import StateholdError
+
+#: The major version of wasmtime whose C interface this is; it promises nothing from one to the next.
+_MADE_FOR: Final = "50"
 #: What a host function looks like from C: (environment, caller, raw values, how many) -> trap or NULL.
 CALLBACK: Final = ctypes.CFUNCTYPE(
     ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
 )
 #: Raw values come by address; a struct reads or writes all of them there in one step.
 _ADDRESSES: Final = (ctypes.c_char * (2**63 - 1)).from_address(0)
+_NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)()
 #: How one raw value of 16 bytes is read, by its letter: handle, pointer or length, int32, int64, floats.
 _FORMATS: Final = {"h": "Q8x", "p": "I12x", "i": "i12x", "l": "q8x", "f": "f12x", "d": "d8x"}
 _TYPES: Final = {"h": "i64", "l": "i64", "p": "i32", "i": "i32", "f": "f32", "d": "f64"}
-RAW_SIZE: Final = 16
 
 
-@attrs.frozen(eq=False)
-class Native:
-    """The functions, taken from the library that the package has loaded; addresses are plain ints."""
-
-    call: Callable[[int, int, int, int, int], int | None]
-    data: Callable[[int, int], int]
-    data_size: Callable[[int, int], int]
-    set_deadline: Callable[[int, int], None]
-    increment_epoch: Callable[[int], None]
-    new_trap: Callable[[bytes, int], int]
+def check_wasmtime() -> None:
+    """Raise StateholdError unless the wasmtime that is installed is one that this is made for."""
+    found = version("wasmtime")
+    if found.partition(".")[0] != _MADE_FOR:
+        raise StateholdError(
+            f"WebAssembly cannot be run: this host is made for wasmtime {_MADE_FOR}, and has {found}",
+            hint=f"Install one that fits: pip install 'wasmtime=={_MADE_FOR}.*'",
+        )
 
 
 @cache
-def native() -> Native:
-    """Return the functions."""
-    path = ffi.dll._name  # noqa: SLF001 - ctypes has no other way to ask for it
-    # The GIL is let go only where a guest runs; it is not worth it for what takes nanoseconds.
-    free, held = ctypes.CDLL(path), ctypes.PyDLL(path)
-    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+def caller() -> Callable[[int, int, int, int, int], int | None]:
+    """Return what calls a guest, without the GIL: (context, function, raw values, how many, trap) -> error.
 
-    def function(library: Any, name: str, result: Any, *parameters: Any) -> Any:
-        found = library[name]
-        found.restype, found.argtypes = result, parameters
-        return found
-
-    return Native(
-        function(free, "wasmtime_func_call_unchecked", pointer, pointer, pointer, pointer, size, pointer),
-        function(held, "wasmtime_memory_data", pointer, pointer, pointer),
-        function(held, "wasmtime_memory_data_size", size, pointer, pointer),
-        function(held, "wasmtime_context_set_epoch_deadline", None, pointer, ctypes.c_uint64),
-        function(held, "wasmtime_engine_increment_epoch", None, pointer),
-        function(held, "wasmtime_trap_new", pointer, ctypes.c_char_p, size),
-    )
+    All are addresses; an error and a trap belong to the caller.
+    """
+    # Looked up like this, it is an object of its own, and that of the package keeps its types.
+    found = ffi.dll["wasmtime_func_call_unchecked"]
+    pointer = ctypes.c_void_p
+    found.restype, found.argtypes = pointer, (pointer, pointer, pointer, ctypes.c_size_t, pointer)
+    call: Callable[[int, int, int, int, int], int | None] = found
+    return call
 
 
 def address(pointer: Any) -> int:
@@ -82,10 +76,24 @@ def type_text(parameters: str, result: str) -> str:
     return f"({', '.join(_TYPES[one] for one in parameters)}) -> {_TYPES[result] if result else 'nothing'}"
 
 
+def new_function(store: wasmtime.Store, kind: wasmtime.FuncType, own: Any) -> wasmtime.Func:
+    """Return a function that a guest may import; *own* is of `callback`, and has to live as long."""
+    made = ffi.wasmtime_func_t()
+    ffi.wasmtime_func_new_unchecked(
+        ffi.wasmtime_store_context(store.ptr()),
+        kind.ptr(),
+        ctypes.cast(own, ffi.wasmtime_func_unchecked_callback_t),
+        None,
+        _NO_FINALIZER,
+        ctypes.byref(made),
+    )
+    return wasmtime.Func._from_raw(made)  # noqa: SLF001 - no other way to one
+
+
 def callback(
-    function: Callable[..., Any], parameters: str, result: str, fail: Callable[[BaseException], int]
+    function: Callable[..., Any], parameters: str, result: str, fail: Callable[[BaseException], None]
 ) -> Any:
-    """Return *function* as C calls it; what it raises goes to *fail*, which returns a trap."""
+    """Return *function* as C calls it; what it raises goes to *fail*, and the guest traps."""
     unpack = Struct("<" + "".join(_FORMATS[one] for one in parameters)).unpack_from
     memory = _ADDRESSES
 
@@ -95,7 +103,8 @@ def callback(
             try:
                 function(*unpack(memory, raw))
             except BaseException as error:  # noqa: BLE001 - nothing may pass through C; `fail` keeps it
-                return fail(error)
+                fail(error)
+                return _new_trap()
             return None
 
         return CALLBACK(act)
@@ -105,7 +114,13 @@ def callback(
         try:
             pack(memory, raw, function(*unpack(memory, raw)))
         except BaseException as error:  # noqa: BLE001
-            return fail(error)
+            fail(error)
+            return _new_trap()
         return None
 
     return CALLBACK(answer)
+
+
+def _new_trap() -> int:
+    """Return a trap, which belongs to wasmtime as soon as a callback returns it."""
+    return address(ffi.wasmtime_trap_new(b"host", 4))

@@ -10,7 +10,6 @@ from statehold.extensions.wasm._errors import ExhaustedError, GuestError, TrapEr
 from statehold.extensions.wasm._guest import Guest
 from statehold.extensions.wasm._host import Host
 from statehold.extensions.wasm._keys import Targets
-from statehold.extensions.wasm._limits import WasmLimits
 from statehold.extensions.wasm._memory import Memory
 from statehold.extensions.wasm._module import Module
 from statehold.extensions.wasm._packages import Packages
@@ -38,10 +37,9 @@ class Session:
         *,
         packages: Packages,
         fields: Fields,
-        limits: WasmLimits,
         time: Ticker,
     ) -> None:
-        self._limits = limits
+        limits = self._limits = module.limits
         self._memory = Memory()
         self._host = Host(self._memory, packages, fields, limits)
         self._wasi = _wasi.Wasi(self._memory, limits.stdout)
@@ -53,7 +51,7 @@ class Session:
         }
         time.enter()
         try:
-            self._guest = Guest(engine, module, self._memory, functions, limits=limits, time=time)
+            self._guest = Guest(engine, module, self._memory, functions, time=time)
             self._host.guest = self._guest
             if module.start is not None:
                 self._start(module.start)
@@ -133,8 +131,9 @@ class Session:
             return GuestError("it called itself too deeply", hint="Look for an endless recursion")
         exhausted = any(_ALLOCATOR in name for name in error.functions)
         text = error.args[0]
-        if printed.startswith(_PANIC):
-            text = printed.partition("\n")[0]
+        panic = printed if printed.startswith(_PANIC) else printed.partition(f"\n{_PANIC}")[2]
+        if panic:
+            text = panic.partition("\n")[0]
             exhausted = exhausted or _OUT_OF_MEMORY in text
         if exhausted:
             return ExhaustedError(

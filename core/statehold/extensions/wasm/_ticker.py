@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
 TICK: Final = 0.01
 _IDLE_TICKS: Final = 50
+#: A machine, or a process, that was stopped for long is no reason to stop its guests.
+_MOST_AT_ONCE: Final = 25
 
 
 class Ticker:
@@ -22,12 +26,15 @@ class Ticker:
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._process = 0
 
     def enter(self) -> None:
         """Say that a guest begins to run."""
         with self._lock:
             self._running += 1
-            if self._thread is None:
+            # A process that was forked has the object, and not the thread.
+            if self._thread is None or self._process != os.getpid():
+                self._process = os.getpid()
                 self._thread = threading.Thread(target=self._run, name="statehold-wasm-ticker", daemon=True)
                 self._thread.start()
         if not self._wake.is_set():
@@ -49,9 +56,15 @@ class Ticker:
 
     def _run(self) -> None:
         idle = 0
+        last = time.monotonic()
         while not self._ended.wait(TICK):
-            self.ticks += 1
-            self._tick()
+            now = time.monotonic()
+            # More than one when other threads have kept the interpreter from this one.
+            count = int((now - last) / TICK)
+            last += count * TICK
+            for _ in range(min(count, _MOST_AT_ONCE)):
+                self.ticks += 1
+                self._tick()
             idle = 0 if self._running else idle + 1
             if idle >= _IDLE_TICKS:
                 # Clear first, look then: who enters in between sets it again.
@@ -59,6 +72,7 @@ class Ticker:
                 if not self._running:
                     self._wake.wait()
                 idle = 0
+                last = time.monotonic()
 
 
 def ticks(seconds: float) -> int:

@@ -85,7 +85,7 @@ class Wasi:
 
     Args:
         memory: the guest's.
-        kept: how many bytes of what is printed in one call are kept; the rest is dropped.
+        kept: how many bytes of what is printed in one call are kept; the last ones.
 
     """
 
@@ -170,9 +170,10 @@ class Wasi:
             pointer = int.from_bytes(pieces[at : at + 4], "little")
             length = int.from_bytes(pieces[at + 4 : at + 8], "little")
             total += length
-            room = self._kept - len(self._printed)
             self.memory.check(pointer, length)
-            if room > 0:
-                self._printed += self.memory.read(pointer, min(length, room))
+            last = min(length, self._kept)
+            self._printed += self.memory.read(pointer + length - last, last)
+            # The end tells more than the beginning: it is where a panic is.
+            del self._printed[: -self._kept]
         self.memory.write(result, min(total, 2**32 - 1).to_bytes(4, "little"))
         return _OK

@@ -260,7 +260,33 @@ def test_values_are_limited(stage, wat):
     stage.put("t.Things", None, {"Id": 1}, Text="x")
     guest = wat()
     body = f"{guest.key('t.Things', Id=1)} (loop $again {GET} (br $again))"
+    refuses(stage, body, "more than 1000 GETs in one call", guest, limits=WasmLimits(values=1000))
+
+
+def test_gets_that_find_nothing_are_limited_though_their_time_is_not_the_guest_s(stage, wat):
+    guest = wat()
+    body = f"""{guest.key("t.Things", Id=1)}
+        (loop $again (drop (call $hostQueryValue (local.get $k))) (br $again))"""
+    refuses(stage, body, "more than 1000 GETs in one call", guest, limits=WasmLimits(values=1000))
+
+
+def test_values_inside_of_values_are_limited(stage, wat):
+    guest = wat()
+    body = f"""{guest.key("sys.CommandContext")} {GET}
+        (loop $again (drop (call $hostValueAsValue (local.get $v) {{ArgumentObject}})) (br $again))"""
+    stage.put("sys.CommandContext", None, {}, ArgumentObject={"Id": 1})
     refuses(stage, body, "more than 1000 values in one call", guest, limits=WasmLimits(values=1000))
+
+
+def test_a_malloc_that_gives_the_same_memory_again_and_again_is_stopped(stage, wat):
+    """Otherwise the host's list of what it was given would grow without end."""
+    stage.put("t.Things", None, {"Id": 1}, Text="x" * 65_000)
+    guest = wat()
+    guest.pages = 4
+    guest.replace("malloc", '(func (export "malloc") (param i32) (result i32) (i32.const 65536))')
+    body = f"""{guest.key("t.Things", Id=1)} {GET}
+        (loop $again (drop (call $hostValueAsString (local.get $v) {{Text}})) (br $again))"""
+    refuses(stage, body, "its malloc has given 325000 bytes to the host", guest)
 
 
 def test_texts_that_are_put_are_limited_together(stage, wat):
