@@ -28,6 +28,7 @@ class MemoryApp:
         appdef: the compiled declarations.
         schemas: the shapes of one version of the app.
         data: the partition's data, the same for all versions.
+        one_writer: held by whoever has a unit that is to be committed.
 
     """
 
@@ -36,7 +37,7 @@ class MemoryApp:
         self.schemas = Schemas(self.appdef)
         self.entity = entity
         self.data = PartitionData(MemoryDriver().create("test.app"), partition)
-        self._writing = threading.Lock()
+        self.one_writer = threading.Lock()
 
     @property
     def shape(self) -> Shape:
@@ -62,7 +63,7 @@ class MemoryApp:
     @contextmanager
     def writing(self) -> Iterator[Unit]:
         """Yield a unit that is committed when the block is left, and forgotten when it fails."""
-        with self._writing:
+        with self.one_writer:
             unit = self.data.begin(self.schemas)
             yield unit
             unit.commit()

@@ -45,9 +45,11 @@ class Calls:
     call: Callable[[], CallContext]
     memory: MemoryApp | None
 
-    def reading(self) -> CallContext:
+    def reading(self, workspace: int | None = None) -> CallContext:
         """Return a call that sees what is committed, and of which nothing is."""
         call = self.call()
+        if workspace is not None:
+            call = msgspec.structs.replace(call, workspace=workspace)
         if self.memory is None:
             return call
         return msgspec.structs.replace(call, unit=self.memory.data.begin(self.memory.schemas))
@@ -55,16 +57,20 @@ class Calls:
     @contextmanager
     def writing(self, workspace: int | None) -> Iterator[CallContext]:
         """Yield a call whose changes are committed when the block is left, those of a command as an event."""
-        call = self.call()
-        if workspace is not None:
-            call = msgspec.structs.replace(call, workspace=workspace)
         if self.memory is None or workspace is None:
-            yield call
+            yield self.reading(workspace)
             return
-        with self.memory.writing() as unit:
-            yield msgspec.structs.replace(call, unit=unit)
+        with self.memory.one_writer:
+            call = self.reading(workspace)
+            yield call
+            self.commit(call)
+
+    def commit(self, call: CallContext) -> None:
+        """Commit what a call of this app has changed, that of a command as an event."""
+        if self.memory is not None:
             if call.scope is Scope.COMMANDS:
-                self.memory.append(unit, call.extension, call.workspace)
+                self.memory.append(call.unit, call.extension, call.workspace)
+            call.unit.commit()
 
 
 class CalledFacade(Facade):
@@ -94,10 +100,7 @@ class CalledWriter:
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Let the storage check *items*."""
-        call = self._calls.reading()
-        if items:
-            call = msgspec.structs.replace(call, workspace=items[0].key.WSID)
-        self._bound(call).validate(items)
+        self._bound(self._calls.reading(items[0].key.WSID if items else None)).validate(items)
 
     def apply_batch(self, items: Sequence[Intent]) -> None:
         """Let the storage apply *items*, and commit."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from statehold.testing._binding import Binding
 from statehold.testing._calling import Calling
 from statehold.testing._claims import Claims
 from statehold.testing._histories import Histories
@@ -10,7 +11,7 @@ from statehold.testing._typing import Typing
 from statehold.testing._writing import Writing
 
 
-class StorageConformance(Claims, Reading, Writing, Typing, Separating, Living, Calling, Histories):
+class StorageConformance(Claims, Reading, Writing, Typing, Separating, Living, Binding, Calling, Histories):
     """Tests that a storage keeps every promise that `docs/conformance.md` numbers.
 
     Subclass it, with a name that pytest collects, and say which provider and which rows::

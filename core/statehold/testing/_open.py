@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 import attrs
 
@@ -82,6 +82,11 @@ class OpenStorage:
     def update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> None:
         """Change one row: ask for the intent, validate and apply it."""
         self.apply([self.facade.update(key, existing, changes)])
+
+    def bound(self, call: CallContext) -> OpenStorage:
+        """Return the storage as one call sees it, whose changes are not committed."""
+        seen = self.storage.for_call(call) if isinstance(self.storage, IWithCallContext) else self.storage
+        return attrs.evolve(self, facade=self.facade.for_call(call), writer=cast("IWithApplyBatch", seen))
 
     def apply(self, intents: Sequence[Intent]) -> None:
         """Validate and apply intents as a host does: none where one is refused."""

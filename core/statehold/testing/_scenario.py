@@ -34,6 +34,7 @@ class Facts:
     read_by: int
     whole_keys: bool
     secrets: bool
+    units: bool
 
     @property
     def writes(self) -> bool:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+# Before any run inside a test: it replaces the finders of distributions, which such a run takes back.
+import importlib_metadata  # noqa: F401
 import pytest
 
 # The storages the kit is tried on are imported by name, here and in the runs inside the tests.
