@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from statehold_sys._web._client import Answer
 
 # What stands in a path without being quoted, and means nothing there.
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*\Z")
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,254}\Z")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+\Z")
 _SHOWN: Final = 300
 
@@ -109,7 +109,7 @@ class Caller:
         if _NAME.match(name):
             return name
         raise StorageError(
-            f"{self.name}: expected {field} as a name of letters, digits, _ and -, got {name!r:.80}"
+            f"{self.name}: expected {field} as a name of up to 255 letters, digits, _ and -, got {name!r:.80}"
         )
 
 

@@ -13,6 +13,7 @@ _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _BAD_IN_VALUE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # They say where a request ends and whom it is for: that is the storage's to say.
 _RESERVED: Final = frozenset({"content-length", "host", "transfer-encoding"})
+_MAX_METHOD: Final = 40
 _DEFAULT_TIMEOUT: Final = 20_000
 _MAX_TIMEOUT: Final = 3_600_000
 
@@ -44,7 +45,7 @@ class Request:
                 hint="Write the whole URL, with its scheme",
             )
         method = str(key["Method"] or "GET")
-        if not _TOKEN.match(method) or method.upper() == "CONNECT":
+        if not _TOKEN.match(method) or len(method) > _MAX_METHOD or method.upper() == "CONNECT":
             raise StorageError(f"{storage}: expected an HTTP method such as GET or POST, got {method!r:.80}")
         timeout = key["HTTPClientTimeoutMilliseconds"] or _DEFAULT_TIMEOUT
         if not isinstance(timeout, int) or not 0 < timeout <= _MAX_TIMEOUT:
