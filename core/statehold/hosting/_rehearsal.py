@@ -3,9 +3,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Final, Self
 
 import attrs
@@ -25,8 +25,9 @@ from statehold.hosting._work import Work
 from statehold.images import open_image
 from statehold.loading import PluginFiles, installed
 from statehold.rows import MemoryDriver
-from statehold.sdk import Clock, DeployError, Provider
+from statehold.sdk import Clock, DeployError, Provider, StateholdError
 from statehold.state import Rows
+from statehold_vsql import ExtensionEngine
 from statehold_vsql.appdef import AppDef
 
 _VARIABLE: Final = "STATEHOLD_SECRET_"
@@ -105,6 +106,23 @@ class Rehearsal:
     def rows(self, storage: str) -> Rows:
         """Return the constructors of keys and values of a storage, by its qualified name."""
         return next(planned.rows for planned in self._plan.storages if planned.name == storage)
+
+    def module(self, name: str) -> ModuleType:
+        """Return a module of the app's Python code by the name that its author knows.
+
+        Raises:
+            StateholdError: there is none.
+
+        """
+        from statehold.extensions.python import PythonEngine  # noqa: PLC0415 - only for apps with Python code
+
+        engine = self._plan.plugins.engines.engines.get(ExtensionEngine.PYTHON)
+        if isinstance(engine, PythonEngine):
+            with suppress(ModuleNotFoundError):
+                return engine.module(name)
+        raise StateholdError(
+            f"the code of {self.app} has no module {name!r}", hint="Name it as the code does"
+        )
 
     def check_code(self) -> None:
         """Raise the DeployError for code that does not match its declarations, or cannot be loaded."""

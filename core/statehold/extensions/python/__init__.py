@@ -8,6 +8,7 @@ from statehold.extensions.python._engine import PythonEngine, open_python
 from statehold.extensions.python._helpers import Log
 from statehold.extensions.python._names import attribute_paths
 from statehold.extensions.python._runner import compile_runner
+from statehold.extensions.python._sources import top_name
 from statehold.extensions.python._storage import Storage
 from statehold.extensions.python._taker import compile_taker
 
@@ -21,4 +22,5 @@ __all__ = [
     "compile_runner",
     "compile_taker",
     "open_python",
+    "top_name",
 ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 
 from statehold.extensions._engine import EngineContext
 from statehold.extensions._pools import Pools
@@ -34,6 +35,15 @@ class PythonEngine:
     def names(self) -> frozenset[str]:
         """The qualified names of the extensions that it runs."""
         return frozenset(self._runs)
+
+    def module(self, name: str) -> ModuleType:
+        """Return a module of the code by the name that its author knows, `bills.extensions.money`.
+
+        Raises:
+            ModuleNotFoundError: there is none.
+
+        """
+        return self._code.import_module(name)
 
     def invoke(self, name: str, state: State, call: CallContext, *, partition: int, kind: Scope) -> None:  # noqa: ARG002 - the state knows the call
         """Run one extension to its end."""

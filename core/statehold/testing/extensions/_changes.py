@@ -55,6 +55,10 @@ def plain(value: object) -> Any:
 
 def difference(who: str, expected: Iterable[Change], got: Sequence[Change]) -> str:
     """Return in words how *got* differs from *expected*, whatever the order; empty if it does not."""
+    expected = list(expected)
+    for change in expected:
+        if not isinstance(change, Change):
+            raise TypeError(f"expected Insert(...) or Update(...), got {change!r:.80}")
     extra = list(got)
     missing = []
     for change in expected:

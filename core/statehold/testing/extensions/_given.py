@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from typing import Any
 
-from statehold.events import Event, EventError, ViewShape
+from statehold.events import Event, EventError, Shape, ViewShape
 from statehold.extensions.python import compile_taker
 from statehold.hosting import Partition, Rehearsal
-from statehold.sdk import StateholdError, Value
+from statehold.sdk import Key, StateholdError, Value
+from statehold.sdk import fields as fields_of
 from statehold.state import Rows
 from statehold.testing._clock import FakeClock
 from statehold.testing.extensions._cast import Cast
@@ -14,9 +16,19 @@ from statehold.testing.extensions._changes import plain
 from statehold.testing.extensions._places import Places
 from statehold.testing.extensions._run import as_dict
 from statehold_vsql import ExtensionKind
-from statehold_vsql.appdef import ANY, QName
+from statehold_vsql.appdef import ANY, ExtensionDef
 
 _ANY_COMMAND = "sys.Given"
+
+#: What is given in another way than by `put`.
+_INSTEAD = {
+    "sys.Record": "Records are made by record(...)",
+    "sys.Http": "What it answers is said by http.reply(url, body)",
+    "sys.AppSecret": "Secrets are set by secrets[name] = ...",
+    "sys.SendMail": "Mails are found in mail.sent",
+}
+
+__tracebackhide__ = True  # of a test that fails, pytest shows the test's own lines
 
 
 class Given:
@@ -44,21 +56,22 @@ class Given:
     def put(self, storage: str, /, **fields: object) -> None:
         """Put a row into a storage or a view: the fields of its key and its value, side by side."""
         name, entity = self._places.storage(storage)
+        is_view = entity is not None and isinstance(self._schemas[entity], ViewShape)
+        table = self._tables.get(name)
+        if table is None and not is_view:
+            raise StateholdError(
+                f"{storage} has no rows that could be put",
+                hint=_INSTEAD.get(name, "What a call is about is given with the call"),
+            )
         rows = self._rows(name, entity)
         workspace = self._places.workspace(entity)
         key = compile_taker(rows)(fields, workspace)
         value = rows.value(**fields)
-        if entity is not None and isinstance(self._schemas[entity], ViewShape):
+        if table is None:
             unit = self._partition.data.begin(self._schemas)
             unit.put_view(key, value)
             unit.commit()
             return
-        table = self._tables.get(name)
-        if table is None:
-            raise StateholdError(
-                f"{storage} has no rows that could be put",
-                hint="Records are made by record(...); what a call is about is given with the call",
-            )
         table.rows[key] = value
 
     def record(self, table: str, /, **fields: object) -> int:
@@ -109,17 +122,61 @@ class Given:
             name,
             workspace,
             registered_at=self._now,
-            argument=None if definition is None else self._argument(definition.parameter, arg),
+            argument=None if definition is None else self._argument(definition, arg),
             error=EventError(message=error, command=name) if error else None,
         )
         unit.commit()
         return event
 
-    def rows(self, storage: str) -> list[dict[str, Any]]:
-        """Return the rows of a storage, as after a `commit`: the fields of key and value, without NULLs."""
-        name, _ = self._places.storage(storage)
-        found = self._tables[name].rows.items()
-        return [as_dict({**plain(value), **plain(key)}) for key, value in found]
+    def rows(self, storage: str, /, **fields: object) -> list[dict[str, Any]]:
+        """Return the rows of a storage, a view or a table, as they are after a `commit`.
+
+        Args:
+            storage: `Stock`, `View.Turnover`, `Record.Bill`.
+            fields: what the rows have in common, for a view its partition key at least; `WSID` for another
+                workspace than that of calls.
+
+        Returns:
+            The fields of key and value that are not NULL; `WSID` only where it was asked for.
+
+        """
+        name, entity = self._places.storage(storage)
+        workspace: Any = fields.pop("WSID", None)
+        asked = {} if workspace is None else {"WSID": workspace}
+        workspace = workspace or self._places.workspace(entity)
+        table = self._tables.get(name)
+        rows: Iterable[tuple[Key | None, Value]]
+        if table is not None:
+            rows = [(key, value) for key, value in table.rows.items() if workspace == key.WSID]
+        elif entity is not None:
+            rows = self._read(self._schemas[entity], workspace, fields)
+        else:
+            raise StateholdError(f"{storage} has no rows that could be looked at")
+        found = []
+        for key, value in rows:
+            row = {**fields_of(value), **fields_of(key)} if key is not None else fields_of(value)
+            row.pop("WSID", None)
+            if all(row.get(field) == wanted for field, wanted in fields.items()):
+                found.append(as_dict({name: plain(each) for name, each in row.items()}) | asked)
+        return found
+
+    def _read(
+        self, shape: Shape, workspace: int, fields: Mapping[str, object]
+    ) -> Iterable[tuple[Key | None, Value]]:
+        reader = self._partition.data.reader(self._schemas)
+        if isinstance(shape, ViewShape):
+            names = [field.attribute for field in shape.rows.key_fields]
+            given = {name: fields[name] for name in takewhile(fields.__contains__, names)}
+            return reader.read_view(shape.rows.prefix(workspace, **given))
+        # Whatever there is was made by some event: in a test, those are few.
+        ids = dict.fromkeys(
+            (workspace, cud.id)
+            for event in reader.plog()
+            if event.workspace == workspace
+            for cud in event.cuds
+            if cud.table == shape.name
+        )
+        return [(None, value) for value in reader.records(ids) if value is not None]
 
     @property
     def _now(self) -> int:
@@ -129,11 +186,21 @@ class Given:
         rows: Rows = self._rehearsal.rows(storage) if entity is None else self._schemas[entity].rows
         return rows
 
-    def _argument(self, name: QName | None, given: object) -> Any:
+    def _argument(self, of: ExtensionDef, given: object, *, unlogged: bool = False) -> Any:
+        name = of.unlogged if unlogged else of.parameter
+        what = "unlogged argument" if unlogged else "argument"
         if name is None:
-            if given is not None:
-                raise StateholdError(f"expected no argument, got {given!r:.60}", hint="It takes none")
-            return None
+            if given is None:
+                return None
+            other = of.parameter if unlogged else of.unlogged
+            hint = "" if other is None else f"It takes {'arg' if unlogged else 'unlogged'}={{...}}, a {other}"
+            raise StateholdError(
+                f"{of.kind} {of.name}: expected no {what}, got {given!r:.60}", hint=hint or "It takes none"
+            )
         if name == ANY or isinstance(given, Value):
             return given
-        return self._schemas[name].from_json({} if given is None else dict(given))  # type: ignore[call-overload]
+        if given is not None and not isinstance(given, Mapping):
+            raise StateholdError(
+                f"{of.kind} {of.name}: expected as {what} a dict with the fields of {name}, got {given!r:.60}"
+            )
+        return self._schemas[name].from_json({} if given is None else dict(given))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from statehold.events import PartitionData, Schemas, create_workspace
-from statehold.extensions.python import attribute_paths
+from statehold.extensions.python import RESERVED, attribute_paths
 from statehold.sdk import DataType, StateholdError
 from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import AppDef, ExtensionDef, QName
@@ -33,6 +33,7 @@ class Places:
         self._data = data
         self._registered_at = registered_at
         self._made: dict[str, int] = {}
+        self._next = _FIRST
         self.package = next(
             (name.package for name in appdef.extensions if name.package != "sys"),
             next((package for package in appdef.packages if package != "sys"), "sys"),
@@ -48,7 +49,8 @@ class Places:
         ]
         #: How the code names each storage and entity.
         self.names = {
-            use: ".".join(path) for use, path in attribute_paths(self.package, uses, reserved=()).items()
+            use: ".".join(path)
+            for use, path in attribute_paths(self.package, uses, reserved=RESERVED).items()
         }
         self._storages = {name: use for use, name in self.names.items()}
 
@@ -101,10 +103,18 @@ class Places:
         if kind == _APP_KIND:
             self._made[kind] = _APP
             return _APP
-        workspace = _FIRST + len(self._made)
         definition = self._schemas.appdef.workspaces.get(QName(*kind.split(".", 1)))
+        if definition is None or definition.abstract:
+            kinds = self._kinds(None)
+            near = get_close_matches(kind, kinds, n=1)
+            raise StateholdError(
+                f"expected a kind of workspace that can be made, got {kind!r}",
+                hint=f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(kinds)}",
+            )
+        workspace = self._next
+        self._next += 1
         fields = dict(descriptor)
-        if definition is not None and definition.descriptor is not None:
+        if definition.descriptor is not None:
             table = self._schemas.appdef.tables[definition.descriptor]
             fields = {
                 field.name: _MADE_UP.get(field.field.type, 0)

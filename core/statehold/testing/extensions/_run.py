@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, final
+from typing import Any, Generic, TypeVar, final
 
 import attrs
 
@@ -10,10 +10,14 @@ from statehold.testing.extensions._changes import Change, difference
 
 _OK = 200
 
+E = TypeVar("E", bound=Event | None)
+
+__tracebackhide__ = True  # of a test that fails, pytest shows the test's own lines
+
 
 @final
 @attrs.frozen(kw_only=True, eq=False)
-class Run:
+class Run(Generic[E]):
     """What became of one call of an extension; nothing of it has been applied yet.
 
     Attributes:
@@ -33,7 +37,7 @@ class Run:
     status: int
     message: str
     log: Sequence[tuple[str, str]]
-    _commit: Callable[[], Event | None] = attrs.field(repr=False)
+    _commit: Callable[[], E] = attrs.field(repr=False)
 
     @property
     def result(self) -> Any:
@@ -49,19 +53,18 @@ class Run:
 
         The error says what is missing, what it asks for instead, and in which fields that differs.
         """
-        __tracebackhide__ = True
         problem = difference(self.who, changes, self.changes)
         if problem:
             raise AssertionError(problem)
 
-    def commit(self) -> Event | None:
+    def commit(self) -> E:
         """Apply what it asks for, so that the next call sees it; return the event of a command.
 
         Raises:
-            AssertionError: it answered with another status than 200, and then nothing is applied.
+            AssertionError: it answered with another status than 200, and then nothing is applied; or it has
+                been applied, or what it read was changed since by the commit of another command.
 
         """
-        __tracebackhide__ = True
         if self.status != _OK:
             raise AssertionError(
                 f"{self.who} answered {self.status} ({self.message}): a host applies nothing then"

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, final
+from types import ModuleType
+from typing import Any, TypeVar, final
 
-from statehold.events import Event
-from statehold.extensions.python import compile_runner
+from statehold.events import Event, Triggers
+from statehold.extensions.python import compile_runner, top_name
 from statehold.hosting import Partition, Rehearsal
-from statehold.sdk import CallContext, Principal, Scope
+from statehold.sdk import CallContext, Principal, Scope, StateholdError
 from statehold.sdk import fields as fields_of
 from statehold.state import Slot, State, ValueBuilder
 from statehold.testing._clock import FakeClock
@@ -17,13 +18,16 @@ from statehold.testing.extensions._given import Given
 from statehold.testing.extensions._http import HttpMock
 from statehold.testing.extensions._mail import MailMock
 from statehold.testing.extensions._run import Run, as_dict
+from statehold.testing.extensions._traceback import only_of_others
 from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import ANY, ExtensionDef
 
 _LEVELS = ("none", "error", "warning", "info", "debug", "trace")
+__tracebackhide__ = True  # of a test that fails, pytest shows the test's own lines
 _ANSWERS = ("sys.Result", "sys.Response", "sys.Logger")
 
 Function = Callable[[Any], Any]
+E = TypeVar("E", bound=Event | None)
 
 
 @final
@@ -44,10 +48,17 @@ class Stage(Given):
 
     def __init__(self, rehearsal: Rehearsal, partition: Partition, clock: FakeClock, cast: Cast) -> None:
         super().__init__(rehearsal, partition, clock, cast)
+        self._triggers = Triggers(partition.schemas)
         self.principal: Principal | None = Principal(name="tester", kind=1)
         self.http: HttpMock = cast.http
         self.mail: MailMock = cast.mail
         self.secrets: dict[str, str] = cast.secrets.secrets
+
+    def module(self, name: str) -> ModuleType:
+        """Return a module of the application's code, `prices` or `tea.extensions.prices`."""
+        self._rehearsal.check_code()
+        whole = name if "." in name else f"{top_name(self._places.package)}.extensions.{name}"
+        return self._rehearsal.module(whole)
 
     def command(
         self,
@@ -59,7 +70,7 @@ class Stage(Given):
         principal: Principal | None = None,
         workspace: int | None = None,
         function: Function | None = None,
-    ) -> Run:
+    ) -> Run[Event]:
         """Run a command.
 
         Args:
@@ -79,7 +90,7 @@ class Stage(Given):
         definition = self._places.extension(name, ExtensionKind.COMMAND)
         place = workspace or self._places.workspace(definition.name)
         unit = self._partition.data.begin(self._schemas)
-        argument = self._argument(definition.parameter, arg)
+        argument = self._argument(definition, arg)
         answers = _Answers()
         call = CallContext(
             scope=Scope.COMMANDS,
@@ -87,7 +98,7 @@ class Stage(Given):
             extension=str(definition.name),
             unit=unit,
             argument=argument,
-            unlogged=self._argument(definition.unlogged, unlogged),
+            unlogged=self._argument(definition, unlogged, unlogged=True),
             offset=unit.next_offset(place),
             principal=principal or self.principal,
             result=answers.results.append,
@@ -117,7 +128,7 @@ class Stage(Given):
         principal: Principal | None = None,
         workspace: int | None = None,
         function: Function | None = None,
-    ) -> Run:
+    ) -> Run[None]:
         """Run a query; arguments and errors are those of `command`."""
         definition = self._places.extension(name, ExtensionKind.QUERY)
         answers = _Answers()
@@ -126,7 +137,7 @@ class Stage(Given):
             workspace=workspace or self._places.workspace(definition.name),
             extension=str(definition.name),
             unit=self._partition.data.reader(self._schemas),
-            argument=self._argument(definition.parameter, arg),
+            argument=self._argument(definition, arg),
             principal=principal or self.principal,
             result=answers.results.append,
             response=answers.respond,
@@ -136,9 +147,23 @@ class Stage(Given):
         state.apply_intents()
         return run(lambda: None)
 
-    def projector(self, name: str, event: Event, /, *, function: Function | None = None) -> Run:
-        """Run a projector for an event, such as `event` or `commit` of a command returned."""
+    def projector(self, name: str, event: Event, /, *, function: Function | None = None) -> Run[None]:
+        """Run a projector for an event, such as `event` or `commit` of a command returned.
+
+        Raises:
+            StateholdError: the event does not wake it, so that a host would not run it.
+
+        """
         definition = self._places.extension(name, ExtensionKind.PROJECTOR)
+        if not isinstance(event, Event):
+            raise TypeError(f"expected an event, of event(...) or of a command's commit(), got {event!r:.60}")
+        kind = self._partition.data.reader(self._schemas).kind(event.workspace)
+        if not self._triggers.wakes(str(definition.name), event, kind):
+            raise StateholdError(
+                f"this event of {event.name} does not wake PROJECTOR {definition.name}, which is declared at "
+                f"{definition.position}",
+                hint="Give it one of a command, or with changes of a table, that it waits for",
+            )
         return self._work(
             definition,
             event.workspace,
@@ -156,13 +181,15 @@ class Stage(Given):
         time: float | None = None,
         workspace: int | None = None,
         function: Function | None = None,
-    ) -> Run:
+    ) -> Run[None]:
         """Run a job that is due at *time*, by default now."""
         definition = self._places.extension(name, ExtensionKind.JOB)
         place = workspace or self._places.workspace(definition.name)
         return self._work(definition, place, function, time=self.clock.now() if time is None else time)
 
-    def _work(self, definition: ExtensionDef, workspace: int, function: Function | None, **more: Any) -> Run:
+    def _work(
+        self, definition: ExtensionDef, workspace: int, function: Function | None, **more: Any
+    ) -> Run[None]:
         unit = self._partition.data.begin(self._schemas)
         scope = definition.kind.scope
         assert scope is not None  # noqa: S101 - projectors and jobs have one
@@ -181,14 +208,18 @@ class Stage(Given):
 
     def _run(
         self, definition: ExtensionDef, call: CallContext, answers: _Answers, function: Function | None
-    ) -> tuple[State, Callable[[Callable[[], Event | None]], Run]]:
+    ) -> tuple[State, Callable[[Callable[[], E]], Run[E]]]:
         runner = self._partition.extension(str(definition.name))
         state = runner.state(call)
         if function is None:
             self._rehearsal.check_code()
-            runner.invoke(state, call)
-        else:
-            compile_runner(self._rehearsal.context, self._file, definition, function)(state)
+        try:
+            if function is None:
+                runner.invoke(state, call)
+            else:
+                compile_runner(self._rehearsal.context, self._file, definition, function)(state)
+        except StateholdError as error:
+            raise only_of_others(error) from error.__cause__
         is_any = definition.returns == ANY
         changes, log = [], []
         for slot, builder in state.asked():
@@ -198,7 +229,19 @@ class Stage(Given):
             elif slot.storage not in _ANSWERS:
                 changes.append(self._change(slot, builder, call.workspace))
 
-        def run(commit: Callable[[], Event | None]) -> Run:
+        data, is_logged = self._partition.data, definition.kind is ExtensionKind.COMMAND
+        offset = data.next_offset(self._schemas)
+
+        def run(commit: Callable[[], E]) -> Run[E]:
+            left = [commit]
+
+            def once() -> E:
+                if not left:
+                    raise AssertionError(f"{state.name} has been committed: run it again")
+                if is_logged and data.next_offset(self._schemas) != offset:
+                    raise AssertionError(f"{state.name} ran before the last event was made: run it again")
+                return left.pop()()
+
             return Run(
                 who=state.name,
                 changes=tuple(changes),
@@ -206,7 +249,7 @@ class Stage(Given):
                 status=answers.status,
                 message=answers.message,
                 log=tuple(log),
-                commit=commit,
+                commit=once,
             )
 
         return state, run

@@ -46,7 +46,7 @@ def test_nothing_is_applied_before_it_is_said(app):
 def test_what_was_applied_is_seen_by_the_next_call_and_the_event_by_projectors(app):
     put_tea(app)
     event = app.command("Sell", {**TEA, "Amount": 2}).commit()
-    assert app.rows("Stock") == [{"WSID": app.workspace(), **TEA, "Amount": 5}]
+    assert app.rows("Stock") == [{**TEA, "Amount": 5}]
     run = app.projector("Count", event)
     run.expect(Insert("View.Sales", Year=2026, Month=1, Amount=2))
     run.commit()
@@ -201,7 +201,7 @@ def test_workspaces_are_made_of_the_right_kind(app):
     app.put("Stock", WSID=other, **TEA, Amount=1)
     assert app.command("Sell", {**TEA, "Amount": 1}, workspace=other).result == {"Left": 0}
     app.put("View.Rates", Bank=1, Currency="EUR", Rate=1)
-    with pytest.raises(StateholdError, match=r"shop.Nope is no kind of workspace"):
+    with pytest.raises(StateholdError, match=r"kind of workspace that can be made, got 'shop.Nope'"):
         app.workspace("Nope")
 
 
@@ -243,3 +243,95 @@ def test_the_time_of_a_call_is_that_of_the_clock_and_of_a_projector_that_of_its_
     app.projector("Count", sale, function=see)
     app.job("Fetch", function=see)
     assert seen == [1_700_000_060.0, 1_700_000_060.0, 1_700_000_000.0, 1_700_000_060.0]
+
+
+def test_rows_of_storages_views_and_tables_can_be_looked_at(app):
+    put_tea(app)
+    app.put("Stock", Shelf="low", Name="Sencha", Amount=1)
+    sale = app.command("Sell", {**TEA, "Amount": 2}).commit()
+    app.projector("Count", sale).commit()
+    app.record("SaleLine", sys_ParentID=sale.cuds[0].id, sys_Container="Lines", Text="x")
+    assert app.rows("Stock", Shelf="low") == [{"Shelf": "low", "Name": "Sencha", "Amount": 1}]
+    assert app.rows("Stock", WSID=99) == []
+    assert app.rows("View.Sales", Year=2026) == [{"Year": 2026, "Month": 1, "Amount": 2}]
+    assert app.rows("View.Sales", Year=2026, Amount=3) == []
+    assert [(row["Code"], row["Amount"]) for row in app.rows("Record.Sale")] == [("Assam", 2)]
+    assert [row["Text"] for row in app.rows("Record.SaleLine", sys_ParentID=sale.cuds[0].id)] == ["x"]
+    with pytest.raises(SchemaError, match=r"Year"):
+        app.rows("View.Sales", Month=1)
+    with pytest.raises(StateholdError, match=r"Http has no rows that could be looked at"):
+        app.rows("Http")
+
+
+def test_workspaces_of_one_kind_can_be_made_one_after_the_other(app):
+    made = {app.workspace(), *(app.workspace("ShopWS", Name=name) for name in "ab")}
+    assert len(made) == 3
+
+
+def test_what_ran_is_committed_once_and_before_anything_else_happens(app):
+    put_tea(app)
+    first, second = (app.command("Sell", {**TEA, "Amount": 1}) for _ in range(2))
+    event = first.commit()
+    with pytest.raises(AssertionError, match=r"COMMAND shop.Sell has been committed: run it again"):
+        first.commit()
+    with pytest.raises(
+        AssertionError, match=r"COMMAND shop.Sell ran before the last event was made: run it again"
+    ):
+        second.commit()
+    # Of what writes nothing into the log, the order is free.
+    counts = [app.projector("Count", event) for _ in range(2)]
+    for count in reversed(counts):
+        count.commit()
+
+
+def test_a_projector_is_not_run_for_what_does_not_wake_it(app):
+    event = app.event("Remember", insert=[("Sale", {"Code": "x"})])
+    with pytest.raises(
+        StateholdError, match=r"event of shop.Remember does not wake PROJECTOR shop.Count, .*shop.vsql:"
+    ):
+        app.projector("Count", event)
+    with pytest.raises(TypeError, match=r"expected an event, of event\(...\) or .* got None"):
+        app.projector("Count", app.query("Ask", {"a": 1}).commit())
+
+
+@pytest.mark.parametrize(
+    ("use", "problem"),
+    [
+        (lambda app: app.command("Sell", 5), "COMMAND shop.Sell: expected as argument a dict .* got 5"),
+        (
+            lambda app: app.command("Remember", TEA),
+            r"expected no argument, .* It takes unlogged=\{...\}, a shop.SellP",
+        ),
+        (
+            lambda app: app.command("Sell", TEA, unlogged=TEA),
+            r"expected no unlogged argument, .* It takes arg=.{5}, a shop.SellP",
+        ),
+        (lambda app: app.put("Record.Sale", Code="x"), r"has no rows .* Records are made by record\(...\)"),
+        (lambda app: app.put("Http", Url="x"), r"is said by http.reply"),
+        (lambda app: app.module("nope"), r"the code of acme.shop has no module 'shop.extensions.nope'"),
+        (lambda app: app.workspace("ShopW"), r"Did you mean 'shop.ShopWS'"),
+    ],
+)
+def test_what_a_test_says_wrongly_is_told_with_the_way_to_mend_it(app, use, problem):
+    with pytest.raises(StateholdError, match=problem):
+        use(app)
+
+
+def test_an_expectation_is_a_change(app):
+    with pytest.raises(TypeError, match=r"expected Insert\(...\) or Update\(...\), got \{'Code': 'x'\}"):
+        app.query("Ask", {"a": 1}).expect({"Code": "x"})
+
+
+def test_a_module_of_the_code_can_be_tested_by_itself(app):
+    sales = app.module("sales")
+    assert sales is app.module("shop.extensions.sales")
+    assert callable(sales.sell)
+
+
+def test_a_traceback_has_the_lines_of_the_test_and_of_the_application(app):
+    with pytest.raises(NotExistsError) as caught:
+        app.command("Sell", {**TEA, "Amount": 1})
+    files = [
+        entry.path.name for entry in caught.traceback if "__tracebackhide__" not in entry.frame.f_globals
+    ]
+    assert files == ["test_stage.py", "sales.py"]
