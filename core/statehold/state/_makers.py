@@ -9,7 +9,6 @@ from statehold.state._fieldcheck import Refuse, fixer, needs_fix
 
 WSID: Final = Field("WSID", "int64", required=True)
 _SHOWN: Final = 80
-_NAMES: Final = "_row, _unset, _type, _int, _str, _bytes, _bool, _float, _len, _unknown, _fix"
 
 
 Find = tuple[Callable[..., Any], Callable[[], int]]
@@ -84,25 +83,33 @@ def _compile(
     made = f"_row({', '.join(names)})"
     # A misspelt field is reported as such, before the missing one it leaves behind.
     body = ["if _extra:", *dotted, "    if _extra: raise _unknown(_extra)", *checks]
-    body += ["_count += 1.0", f"return _get({made})"] if find else [f"return {made}"]
+    body += ["_count += 1", f"return _get({made})"] if find else [f"return {made}"]
     source = [
-        f"def bind({_NAMES}):",
-        "    def build(_get):",
-        "        _count = 0.0",  # A float costs less to replace than an int, and is exact up to 2**53.
-        f"        def make({', '.join([*parameters, '**_extra'])}):",
-        "            nonlocal _count",
-        *(f"            {line}" for line in body),
-        "        return make, lambda: _to_int(_count)",
-        "    return build",
+        "def build(_get):",
+        "    _count = 0",
+        f"    def make({', '.join([*parameters, '**_extra'])}):",
+        "        nonlocal _count",
+        *(f"        {line}" for line in body),
+        "    return make, lambda: _count",
     ]
-    scope: dict[str, Any] = {}
-    exec("\n".join(source), scope)  # noqa: S102 - the names were checked, values are bound, not pasted
-    fix = [fixer(field, refuser(storage), in_key=in_key) for field in fields]
 
     def unknown(extra: dict[str, object]) -> SchemaError:
         return unknown_field(storage, part, next(iter(extra)), fields)
 
-    build: Callable[[Any], Find] = scope["bind"](
-        row, UNSET, type, int, str, bytes, bool, float, len, unknown, fix
-    )
+    # Globals, because each variable of an outer function that is named costs something at every call.
+    scope: dict[str, Any] = {
+        "_row": row,
+        "_unset": UNSET,
+        "_type": type,
+        "_int": int,
+        "_str": str,
+        "_bytes": bytes,
+        "_bool": bool,
+        "_float": float,
+        "_len": len,
+        "_unknown": unknown,
+        "_fix": [fixer(field, refuser(storage), in_key=in_key) for field in fields],
+    }
+    exec("\n".join(source), scope)  # noqa: S102 - the names were checked, values are bound, not pasted
+    build: Callable[[Any], Find] = scope.pop("build")
     return build

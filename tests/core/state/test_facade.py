@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
@@ -176,12 +178,28 @@ def test_a_value_that_is_no_mapping_is_refused(wrong: object) -> None:
         facade.insert(facade.key(1, Id=1), wrong)  # type: ignore[arg-type]
 
 
-def test_a_closed_facade_raises_on_every_use() -> None:
-    facade = compile_facade(ROWS, Notes(), set(Operation), refuse=refuse)
+def test_a_closed_facade_raises_on_every_use(counts: CallCounts | None) -> None:
+    facade = compile_facade(ROWS, Notes(), set(Operation), refuse=refuse, counts=counts)
     facade.close()
     for name in (*METHODS.values(), "find", "key", "prefix", "for_call"):
         with pytest.raises(FreedError, match="freed with its version"):
             getattr(facade, name)(None)
+
+
+def test_a_closed_facade_lets_go_of_its_storage_at_once(counts: CallCounts | None) -> None:
+    notes = Notes()
+    facade = compile_facade(ROWS, notes, set(Operation), refuse=refuse, counts=counts)
+    facade.find(1, Id=1)
+    facade.get(facade.key(1, Id=1))
+    gone = weakref.ref(notes)
+    gc.disable()
+    try:
+        del notes
+        facade.close()
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert counts is None or counts.calls(Operation.GET) == 2
 
 
 def test_a_storage_that_asks_for_the_call_gets_it_and_the_counts_stay_one() -> None:
