@@ -9,8 +9,8 @@ import traceback
 
 import pytest
 
-from statehold.extensions import CodeError
-from statehold.sdk import DeployError
+from statehold.extensions import CodeError, open_engines
+from statehold.sdk import DeployError, Scope
 
 CODE = """
 import dataclasses, enum, functools, logging
@@ -88,3 +88,56 @@ def test_what_does_not_die_is_told(start):
     assert any("function bills.extensions.bills.bill" in str(each) for each in report.survivors)
     kept.clear()
     assert not report.survivors
+
+
+THREAD = """
+import threading
+go, threads = threading.Event(), []
+
+@extension
+def bill(call): ...
+@extension
+def count_turnover(call): ...
+@extension
+def pay_bill(call):
+    threads.append(threading.Thread(target=wait, name="left over", daemon=True))
+    threads[-1].start()
+
+def wait(): go.wait(60)
+"""
+
+
+def test_a_thread_that_the_code_has_left_is_told_by_name(start):
+    running = start(THREAD)
+    running.run("bills.PayBill")
+    module = running.engines.of["bills.PayBill"].module("bills.extensions.bills")
+    go, threads = module.go, module.threads
+    del module
+    (report,) = running.engines.free()
+    assert report.threads == ("left over",)
+    assert report.survivors
+    go.set()
+    threads.pop().join(30)
+    del threads, go
+    assert report.threads == ()
+    assert [str(each) for each in report.survivors] == []
+
+
+@pytest.mark.soak
+def test_300_versions_one_after_the_other_leave_nothing_behind(make, marked):
+    stage = make({"bills.py": f"from statehold.sdk import extension\n{CODE}"})
+    reports, kept = [], None
+    for number in range(300):
+        engines = open_engines(stage.context(version=str(number)))
+        state = stage.state("bills.PayBill")
+        engines.of["bills.PayBill"].invoke(
+            "bills.PayBill", state, state.call, partition=0, kind=Scope.COMMANDS
+        )
+        # The next version is there before the last one goes, as when a host deploys.
+        if kept is not None:
+            reports += kept.free()
+        kept = engines
+    reports += kept.free()
+    assert len(reports) == 300
+    assert [each for report in reports for each in report.survivors] == []
+    assert not marked()

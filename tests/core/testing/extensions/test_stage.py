@@ -303,7 +303,7 @@ def test_a_projector_is_not_run_for_what_does_not_wake_it(app):
             r"expected no argument, .* It takes unlogged=\{...\}, a shop.SellP",
         ),
         (
-            lambda app: app.command("Sell", TEA, unlogged=TEA),
+            lambda app: app.command("Sell", {**TEA, "Amount": 1}, unlogged=TEA),
             r"expected no unlogged argument, .* It takes arg=.{5}, a shop.SellP",
         ),
         (lambda app: app.put("Record.Sale", Code="x"), r"has no rows .* Records are made by record\(...\)"),
