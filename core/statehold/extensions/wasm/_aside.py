@@ -11,6 +11,8 @@ T = TypeVar("T")
 def aside(function: Callable[[], T]) -> T:
     """Call *function*, on a thread of its own if this one is the main one; return what it returns.
 
+    An interrupt is raised when the call has ended, a second one at once.
+
     Python runs the handlers of signals on the main thread, also while C calls back into Python. What they
     raise there, such as KeyboardInterrupt, is lost, and C gets a pointer that nobody has set.
     """
@@ -29,16 +31,16 @@ def aside(function: Callable[[], T]) -> T:
         finally:
             done.set()
 
-    threading.Thread(target=run, name="statehold-wasm-call", daemon=True).start()
-    while not done.is_set():
-        try:
+    thread = threading.Thread(target=run, name="statehold-wasm-call", daemon=True)
+    try:
+        thread.start()
+        done.wait()
+    except BaseException:
+        if thread.is_alive():
             done.wait()
-        except BaseException as error:  # noqa: BLE001 - an interrupt; what runs has to end first
-            failures.insert(0, error)
+        failures.clear()
+        raise
     if failures:
-        try:
-            raise failures.pop(0)
-        finally:
-            # Their tracebacks have these frames, which would keep them.
-            failures.clear()
+        # Taken out: its traceback has these frames, which would keep it.
+        raise failures.pop()
     return results.pop()

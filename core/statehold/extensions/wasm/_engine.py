@@ -10,7 +10,7 @@ from statehold.extensions._compare import compare, declared
 from statehold.extensions._engine import EngineContext
 from statehold.extensions._errors import CodeError
 from statehold.extensions._failure import failure
-from statehold.extensions._pools import Pools
+from statehold.extensions._pools import Pool, Pools
 from statehold.extensions.wasm._aside import aside
 from statehold.extensions.wasm._errors import ExhaustedError, GuestError
 from statehold.extensions.wasm._keys import Targets
@@ -79,14 +79,7 @@ class WasmEngine:
 
     def invoke(self, name: str, state: State, call: CallContext, *, partition: int, kind: Scope) -> None:  # noqa: ARG002 - the state has the call
         """Run one extension to its end."""
-        extension = self._extensions[name]
-        pool = self._pools[partition, kind]
-        instances = pool.take()
-        try:
-            if not aside(lambda: self._run(instances, extension, name, state, kind, last=False)):
-                aside(lambda: self._run(instances, extension, name, state, kind, last=True))
-        finally:
-            pool.give(instances)
+        aside(lambda: self._invoke(name, state, self._pools[partition, kind], kind))
 
     def free(self) -> Sequence[FreeReport]:
         """Release every instance and module, and end the thread."""
@@ -106,10 +99,19 @@ class WasmEngine:
         problems = []
         for module in self._modules:
             try:
-                aside(lambda: self._session(module)).close()  # noqa: B023 - called at once
+                aside(lambda: self._session(module).close())  # noqa: B023 - called at once
             except GuestError as error:
                 problems.append(self._redact(f"{module.path}: it does not start: {_sentence(error)}"))
         return problems
+
+    def _invoke(self, name: str, state: State, pool: Pool[_Instances], kind: Scope) -> None:
+        extension = self._extensions[name]
+        instances = pool.take()
+        try:
+            if not self._run(instances, extension, name, state, kind, last=False):
+                self._run(instances, extension, name, state, kind, last=True)
+        finally:
+            pool.give(instances)
 
     def _run(
         self,

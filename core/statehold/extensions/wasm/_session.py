@@ -131,9 +131,9 @@ class Session:
             return GuestError("it called itself too deeply", hint="Look for an endless recursion")
         exhausted = any(_ALLOCATOR in name for name in error.functions)
         text = error.args[0]
-        panic = printed if printed.startswith(_PANIC) else printed.partition(f"\n{_PANIC}")[2]
+        panic = next((line for line in printed.splitlines() if line.startswith(_PANIC)), "")
         if panic:
-            text = panic.partition("\n")[0]
+            text = panic
             exhausted = exhausted or _OUT_OF_MEMORY in text
         if exhausted:
             return ExhaustedError(

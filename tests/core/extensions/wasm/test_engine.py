@@ -153,6 +153,21 @@ def test_the_end_of_what_a_guest_prints_is_logged(stage, wat, caplog):
     assert record.getMessage() == "COMMAND t.Do printed: " + ("hello " * 500)[-1024:]
 
 
+def test_a_panic_is_found_after_much_else_that_was_printed(stage, wat):
+    guest = wat()
+    code = _printing(guest, "step\n" * 500 + "panic: goodbye, world\n")
+    with pytest.raises(CodeError, match=r"^COMMAND t\.Do failed: panic: goodbye, world$"):
+        stage.does(code + "(unreachable)", guest)
+
+
+def test_what_a_guest_printed_before_it_failed_is_logged(stage, wat, caplog):
+    guest = wat()
+    code = _printing(guest, "as far as here")
+    with caplog.at_level(logging.DEBUG, "statehold.test"), pytest.raises(CodeError, match="it trapped"):
+        stage.does(code + "(unreachable)", guest)
+    assert [each.getMessage() for each in caplog.records] == ["COMMAND t.Do printed: as far as here"]
+
+
 def test_secrets_of_the_app_are_taken_out_of_what_is_told(stage, wat):
     guest = wat()
     code = _printing(guest, "panic: the password is sesame\n")
