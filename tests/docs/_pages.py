@@ -9,11 +9,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,7 +70,11 @@ def commands(block: Block) -> Iterator[Command]:
 
 def run_page(page: Path, folder: Path) -> None:
     shutil.copytree(ROOT / "app_images", folder / "app_images", ignore=shutil.ignore_patterns("__pycache__"))
-    shell = _Shell(folder)
+    with contextlib.closing(_Shell(folder)) as shell:
+        _run(page, folder, shell)
+
+
+def _run(page: Path, folder: Path, shell: _Shell) -> None:
     names: dict[str, object] = {}
     for block in blocks(page):
         where = f"{page.relative_to(ROOT)}:{block.line}"
@@ -90,12 +96,14 @@ def matches(expected: str, got: str) -> bool:
 class _Shell:
     """Runs one command after the other, each in the folder that the one before ended in.
 
-    A plain `statehold ...` runs in this process: starting one takes longer than most of them.
+    A plain `statehold ...` runs in this process: starting one takes longer than most of them. What a command
+    leaves running in the background ends with the page.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._state = folder.parent / f"{folder.name}.pwd"
+        self._groups: list[int] = []
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STATEHOLD_")},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -103,6 +111,11 @@ class _Shell:
             "NO_COLOR": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
+
+    def close(self) -> None:
+        for group in self._groups:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def expect(self, command: Command, where: str) -> None:
         arguments = _statehold(command.text)
@@ -123,19 +136,20 @@ class _Shell:
         return wrote.getvalue(), code
 
     def _bash(self, command: str) -> tuple[str, int]:
-        done = subprocess.run(
+        process = subprocess.Popen(
             ["bash", "-c", f"{command}\ncode=$?\npwd > {self._state}\nexit $code"],
             cwd=self._folder,
             env=self._environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
-            timeout=120,
+            start_new_session=True,
         )
+        self._groups.append(process.pid)
+        wrote, _ = process.communicate(timeout=120)
         if self._state.exists():
             self._folder = Path(self._state.read_text(encoding="utf-8").strip())
-        return done.stdout, done.returncode
+        return wrote, process.returncode
 
 
 def _statehold(command: str) -> list[str] | None:

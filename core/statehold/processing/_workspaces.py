@@ -9,14 +9,16 @@ from statehold.processing._work import Bench
 from statehold_vsql.appdef import AppDef, QName
 
 #: Who may make workspaces inside of one.
-_OWNERS: Final = ("sys.WorkspaceOwner", "sys.WorkspaceAdmin")
+_OWNERS: Final = ("sys.WorkspaceOwner", "sys.WorkspaceAdmin", "sys.ClusterAdmin")
+#: Who may make those that nobody owns.
+_OPERATORS: Final = (SYSTEM_ROLE, "sys.ClusterAdmin")
 
 
 def check_new_workspace(bench: Bench, request: Request, kind: str) -> None:
     """Check that a workspace of *kind* may be made inside that of the request, 0 for inside of none.
 
-    The host itself may make any. Others may make those that the kind of the owning workspace USEs, where they
-    own or administer it.
+    The host itself may make any, and operators those that nobody owns. Others may make those that the kind of
+    the owning workspace USEs, where they own or administer it.
 
     Raises:
         UnknownError: there is no such workspace, or no such kind.
@@ -30,9 +32,9 @@ def check_new_workspace(bench: Bench, request: Request, kind: str) -> None:
         raise UnknownError(f"{kind!r:.200} {what}", qname=kind[:200])
     if request.workspace == 0:
         principal = request.principal
-        if principal is None or SYSTEM_ROLE not in principal.roles.get(0, ()):
+        if principal is None or principal.roles.get(0, frozenset()).isdisjoint(_OPERATORS):
             raise ForbiddenError(
-                "a workspace that nobody owns is made by the host itself", qname=kind, roles=(SYSTEM_ROLE,)
+                "a workspace that nobody owns is made by operators", qname=kind, roles=_OPERATORS
             )
         return
     entry = bench.gate.enter(bench.parts, bench.reader, request)

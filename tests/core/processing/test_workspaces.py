@@ -35,7 +35,7 @@ def test_who_owns_a_workspace_has_the_owner_s_rights_there(shop):
 def test_not_everybody_may_make_any_workspace(shop):
     profile = make(shop)
     eve = Principal(name="eve", kind=1, profile=profile)
-    with pytest.raises(ForbiddenError, match="made by the host itself"):
+    with pytest.raises(ForbiddenError, match="made by operators"):
         make(shop, principal=eve)
     with pytest.raises(ForbiddenError, match="is made in workspace 1 by its owner"):
         make(shop, 1, principal=eve)

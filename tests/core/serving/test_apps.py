@@ -201,6 +201,22 @@ def test_a_role_in_one_workspace_is_none_in_another(served):
     assert order(served.of("cafe.Waiter"), served, 9, workspace=other).status_code == 403
 
 
+def test_operators_make_workspaces_and_those_who_own_the_one_around(served):
+    path = "/api/v2/apps/acme/cafe/workspaces"
+    body = {"kind": "cafe.CafeWS", "name": "x", "owner": 1, "data": {"City": "x"}}
+    admin = served.client(Principal(name="eve", kind=1, roles={0: frozenset({"sys.ClusterAdmin"})}))
+    owner = served.client(Principal(name="bob", kind=1, roles={1: frozenset({"sys.WorkspaceOwner"})}))
+    for client in (admin, owner):
+        assert client.post(path, json=body).status_code == 201
+    assert admin.post(path, json={**body, "owner": 0}).status_code == 201
+    assert owner.post(path, json={**body, "owner": 0}).status_code == 403
+    for client in (served.client(), served.of("cafe.Waiter")):
+        assert client.post(path, json=body).status_code == 403
+    for wrong in ({"kind": "cafe.NoWS"}, {"owner": 999_999}):
+        assert admin.post(path, json={**body, **wrong}).status_code == 404
+    assert admin.post(path, json={**body, "data": {"Town": "x"}}).status_code == 400
+
+
 def test_a_limit_that_is_used_up_says_when_there_is_room(served):
     owner = Principal(name="ann", kind=1, roles={0: frozenset({"cafe.Waiter", "cafe.Cook"})})
     client, workspace = served.client(owner), served.make_workspace()
