@@ -14,7 +14,7 @@ from statehold.events._staged import Change, Insert, Resolver, checked_changes, 
 from statehold.events._storing import store_event
 from statehold.events._table import TableShape
 from statehold.rows import Change as RowChange
-from statehold.rows import Delete, Put, PutIfAbsent
+from statehold.rows import CompareAndSwap, Delete, Put, PutIfAbsent
 from statehold.sdk import Key, SchemaError, Value
 from statehold.sdk import fields as fields_of
 from statehold_vsql.appdef import TableKind
@@ -35,7 +35,7 @@ class Unit(Pending):
     simply forgotten, nothing of it has happened, and its offsets and ids are given out again.
     """
 
-    __slots__ = ("appended", "marks", "next", "staged")
+    __slots__ = ("appended", "marks", "moved", "next", "staged")
 
     around: Unit | None
 
@@ -46,6 +46,8 @@ class Unit(Pending):
         # Where the logs go on, and with which ids, after the events of this unit.
         self.next: int | None = None
         self.marks: dict[int, Mark] = {}
+        # The projector that this unit takes on, and from where.
+        self.moved: tuple[str, int] | None = None
 
     # Nesting and commit
 
@@ -69,7 +71,7 @@ class Unit(Pending):
         """Write all changes in one atomic step, durable when this returns, and return the events appended.
 
         Raises:
-            LogError: another unit appended to the partition since this one did.
+            LogError: another unit appended to the partition since this one did, or took the projector on.
             RowStoreError: the store failed. Nothing was written, unless the error is a
                 `StoreUnavailableError` whose `unknown` is true. The unit is of no more use.
 
@@ -82,6 +84,8 @@ class Unit(Pending):
             # The one condition that keeps two who append apart: nobody has taken the first offset.
             log, first = (layout.PLOG, self.data.number), (self.appended[0].offset,)
             changes.append(PutIfAbsent(log, first, self.changed[log].pop(first) or b""))
+        if self.moved is not None:
+            changes.append(self._move(*self.moved))
         for partition, rows in self.changed.items():
             for clustering, value in rows.items():
                 if value is None:
@@ -89,7 +93,11 @@ class Unit(Pending):
                 else:
                     changes.append(Put(partition, clustering, value))
         if self.next is None:
-            self.data.write(changes, self.changed)
+            if not self.data.write(changes, self.changed):
+                raise LogError(
+                    f"{self.moved[0] if self.moved else 'a projector'} has been taken on by another one meanwhile",
+                    hint="one at a time may take a projector through the log of a partition",
+                )
         else:
             self.data.append(changes, self.changed, self.next, self.marks)
         return tuple(self.appended)
@@ -257,9 +265,14 @@ class Unit(Pending):
 
     # Projectors and outbox
 
-    def set_projector_offset(self, projector: str, offset: int) -> None:
-        """Set the offset of the partition's log up to which a projector has come."""
+    def move_projector(self, projector: str, before: int, offset: int) -> None:
+        """Set the offset of the partition's log up to which a projector has come, if it still is *before*.
+
+        If it is not, `commit` writes nothing: each event has its effect once, whoever else is at work. In a
+        unit that stands by itself, for one projector.
+        """
         self.put((layout.PROJECTORS, self.data.number), (projector,), encode(offset))
+        self.moved = projector, before
 
     def put_outbox(self, number: int, data: bytes) -> None:
         """Set what is still to be done under a number; the offset of an event is a good one."""
@@ -270,6 +283,13 @@ class Unit(Pending):
         self.remove((layout.OUTBOX, self.data.number), (number,))
 
     # How
+
+    def _move(self, projector: str, before: int) -> RowChange:
+        partition, clustering = (layout.PROJECTORS, self.data.number), (projector,)
+        value = self.changed[partition].pop(clustering) or b""
+        if before:
+            return CompareAndSwap(partition, clustering, encode(before), value)
+        return PutIfAbsent(partition, clustering, value)
 
     def _table(self, value: Value) -> TableShape:
         shape = self.schemas.of(value)

@@ -163,6 +163,6 @@ class Bundle:
         state.settle()
 
     def _write(self, unit: Unit, offset: int) -> None:
-        unit.set_projector_offset(self._name, offset)
+        unit.move_projector(self._name, self.written, offset)
         unit.commit()
         self.written = offset

@@ -165,11 +165,29 @@ def test_two_units_that_append_at_a_time_are_kept_apart(data, shop, ws):
 def test_units_that_append_nothing_may_commit_beside_one_that_does(data, shop, ws):
     unit, projector = data.begin(shop), data.begin(shop)
     unit.append("shop.Other", ws, registered_at=1)
-    projector.set_projector_offset("shop.Count", 1)
+    projector.move_projector("shop.Count", 0, 1)
     assert projector.commit() == ()
     assert len(unit.commit()) == 1
     assert data.reader(shop).projector_offset("shop.Count") == 1
     assert data.reader(shop).projector_offset("shop.Index") == 0
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_two_who_take_a_projector_on_from_one_place_do_not_both_write(data, shop, offset):
+    if offset:
+        unit = data.begin(shop)
+        unit.move_projector("shop.Count", 0, offset)
+        unit.commit()
+    one, other = data.begin(shop), data.begin(shop)
+    for unit, moved in ((one, offset + 1), (other, offset + 2)):
+        unit.move_projector("shop.Count", offset, moved)
+        unit.put(("view", 1), (moved,), b"")
+    one.commit()
+    with pytest.raises(LogError, match=r"shop\.Count has been taken on by another"):
+        other.commit()
+    reader = data.reader(shop)
+    assert reader.projector_offset("shop.Count") == offset + 1
+    assert reader.get(("view", 1), (offset + 2,)) is None
 
 
 def test_a_failure_is_logged_without_records(data, shop, ws):

@@ -83,7 +83,7 @@ def test_a_projector_s_bundle_is_committed_with_the_offset_it_has_come_to(partit
     def flush(state):
         unit = data.begin(schemas)
         state.stage(call_of(partition, "shop.Fill", scope=Scope.PROJECTORS, unit=unit)[0])
-        unit.set_projector_offset("shop.Fill", 1)
+        unit.move_projector("shop.Fill", 0, 1)
         unit.commit()
         state.settle()
 
