@@ -14,7 +14,7 @@ from statehold.events._errors import (
     WorkspaceError,
 )
 from statehold.events._event import ERROR_EVENT, Cud, Event, EventError
-from statehold.events._indexing import index_uniques
+from statehold.events._indexing import index_uniques, unindexed
 from statehold.events._partition import PartitionData
 from statehold.events._reader import Reader
 from statehold.events._replay import replay
@@ -60,4 +60,5 @@ __all__ = [
     "entity_rows",
     "index_uniques",
     "replay",
+    "unindexed",
 ]

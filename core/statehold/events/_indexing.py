@@ -54,12 +54,23 @@ class _State(msgspec.Struct, frozen=True):
 _state: Final = msgspec.msgpack.Decoder(_State).decode
 
 
+def unindexed(partitions: Iterable[PartitionData], schemas: Schemas) -> list[PartitionData]:
+    """Return the partitions with records that the version which appended last knew fewer uniques of.
+
+    To change to a version with *schemas* while nobody appends to these, after another `index_uniques`, is
+    to let no record in between that its uniques would have refused.
+    """
+    names = schemas.uniques.keys()
+    return [data for data in partitions if names and names - _load(data)[1].active and data.last_offset()]
+
+
 def index_uniques(partitions: Iterable[PartitionData], schemas: Schemas) -> list[str]:
     """Make the rows of uniques that a version declares and none before, and return what stands against it.
 
     To be called before the version becomes the current one, while another may be at work: what this one
-    changes meanwhile is caught up when the new one first appends to the partition. Reads the log of each
-    partition from where a unique was last kept, and takes microseconds where there is nothing new.
+    changes meanwhile is caught up when it is called again, or when the new one first appends to the
+    partition. Reads the log of each partition from where a unique was last kept, and takes microseconds
+    where there is nothing new.
 
     Returns:
         a line for each pair of records that have the same unique values, up to 20.

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 
-from statehold.events import ensure_app_workspaces, index_uniques
+from statehold.events import ensure_app_workspaces, index_uniques, unindexed
 from statehold.hosting._app import App
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._opening import opened_partitions
@@ -60,7 +61,8 @@ class Deployer:
                     when_idle=self._retirer.free_soon,
                 )
                 plan.plugins.announce_opened()
-                _index_uniques(version, progress)
+                progress("index what is UNIQUE")
+                _index_uniques(version)
                 _make_workspaces(version, self._settings)
             undo.pop_all()
         self._retirer.add(version)
@@ -70,31 +72,71 @@ class Deployer:
         """Register an open version, and make it current where its entry says so, in one step.
 
         A version that nobody knew before is freed where that fails.
+
+        Raises:
+            DeployError: what it declares UNIQUE is not so any more.
+            HostError: it cannot be registered.
+
         """
+        is_current = entry.role is Role.CURRENT
         try:
-            progress(f"make {version.name} {entry.role}")
-            self._registry.add(entry)
+            with _unique(version, self._settings) if is_current else nullcontext():
+                progress(f"make {version.name} {entry.role}")
+                self._registry.add(entry)
+                app.keeper.keep()
+                version.keep()
+                app.add(version)
+                if is_current:
+                    app.swap(version)
         except BaseException:
             if version not in app.versions:
                 version.retire()
                 # What it leaves in the data folder must be gone before the next version looks there.
                 version.wait_freed()
             raise
-        app.keeper.keep()
-        version.keep()
-        app.add(version)
-        if entry.role is Role.CURRENT:
-            app.swap(version)
 
 
-def _index_uniques(version: AppVersion, progress: Progress) -> None:
+@contextmanager
+def _unique(version: AppVersion, settings: HostSettings) -> Iterator[None]:
+    """Let the uniques that the version brings be true until the block has made it current.
+
+    The version before knows nothing of them: what it appended while they were indexed is looked at, and it
+    appends nothing meanwhile.
+    """
+    data = version.data
+    behind = [one.number for one in unindexed(data.partitions, version.schemas)]
+    with _held(version, behind, settings, "what it declares UNIQUE could not be looked at"):
+        if behind:
+            _index_uniques(version)
+        yield
+
+
+@contextmanager
+def _held(
+    version: AppVersion, numbers: Iterable[int], settings: HostSettings, problem: str
+) -> Iterator[None]:
+    """Let nobody append to some partitions while the block runs: the version before may be at work."""
+    end = time.monotonic() + settings.pending_timeout
+    with ExitStack() as held:
+        for number in numbers:
+            lock = version.data.writing[number]
+            if not lock.acquire(timeout=max(0.0, end - time.monotonic())):
+                raise DeployError(
+                    f"{version.app} {version.name}: {problem}: a command keeps partition {number} busy for "
+                    f"more than {settings.pending_timeout:g} s",
+                    hint="Deploy it again when that has ended",
+                )
+            held.callback(lock.release)
+        yield
+
+
+def _index_uniques(version: AppVersion) -> None:
     """Let the uniques that the version brings be true of all records there are.
 
     Raises:
         DeployError: they are not.
 
     """
-    progress("index what is UNIQUE")
     problems = index_uniques(version.data.partitions, version.schemas)
     if problems:
         raise DeployError(
@@ -112,16 +154,6 @@ def _make_workspaces(version: AppVersion, settings: HostSettings) -> None:
         for workspace in range(1, count + 1)
         if data.partitions[workspace % number_of].kind(workspace) is None
     }
-    with ExitStack() as held:
-        for number in missing:
-            # The version before may be at work, and only one at a time appends to a log.
-            lock = data.writing[number]
-            if not lock.acquire(timeout=settings.pending_timeout):
-                raise DeployError(
-                    f"{version.app} {version.name}: its workspaces could not be made: a command keeps "
-                    f"partition {number} busy for more than {settings.pending_timeout:g} s",
-                    hint="Deploy it again when that has ended",
-                )
-            held.callback(lock.release)
+    with _held(version, missing, settings, "its workspaces could not be made"):
         now = int(settings.clock.now() * 1000)
         ensure_app_workspaces(data.partitions, version.schemas, count, registered_at=now)

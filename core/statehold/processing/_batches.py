@@ -52,9 +52,12 @@ class Batches:
     def run(self, batch: list[Pending], wake: Wake) -> list[Pending]:
         """Do a batch, finish each of its pieces and *wake* its caller; return those left for the next one."""
         try:
-            borrowed = self._app.borrow(self._number)
-            with borrowed as partition, partition.writing:
-                return self._run(batch, self._bench(partition, borrowed.version), wake)
+            while True:
+                borrowed = self._app.borrow(self._number)
+                with borrowed as partition, partition.writing:
+                    # A deploy that held this relies on it that the version before appends nothing more.
+                    if self._app.current_or_none in (borrowed.version, None):
+                        return self._run(batch, self._bench(partition, borrowed.version), wake)
         except BaseException as error:
             told: BaseException = error
             if isinstance(error, Exception):

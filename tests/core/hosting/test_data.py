@@ -231,26 +231,3 @@ def test_a_scoped_facade_reaches_records_and_views_by_entity(host, shop):
             partition.scoped("sys.View(shop.Turnove)", Scope.QUERIES)
         with pytest.raises(HostError, match=r"no sys.View without an entity"):
             partition.scoped("sys.View", Scope.QUERIES)
-
-
-def test_a_unique_that_a_version_brings_holds_for_all_records(host, shop):
-    seats = "TABLE Seat INHERITS sys.CDoc (Number int32{});"
-    version = host.deploy(shop(more=seats.format("")))
-    data = host.app(APP).data.partitions[0]
-    unit = data.begin(version.schemas)
-    for number in (1, 2, 2):
-        unit.insert(1, version.schemas["shop.Seat"].rows.value(Number=number))
-    event = unit.append("sys.CUD", 1, registered_at=1)
-    unit.commit()
-    unique = seats.format(", UNIQUE (Number)")
-    with pytest.raises(DeployError, match=r"declares UNIQUE what is not: workspace 1 has two .* Number = 2"):
-        host.deploy(shop("2", more=unique))
-    assert host.app(APP).current is version
-    unit = data.begin(version.schemas)
-    unit.change(1, event.cuds[2].id, {"Number": 3})
-    unit.append("sys.CUD", 1, registered_at=1)
-    unit.commit()
-    schemas = host.deploy(shop("3", more=unique)).schemas
-    reader = data.reader(schemas)
-    found = [reader.unique(1, schemas["shop.Seat"], {"Number": number}) for number in (1, 2, 3)]
-    assert found == [cud.id for cud in event.cuds]

@@ -303,3 +303,29 @@ def test_a_version_is_replaced_under_load_without_losing_a_command(shop, image):
     for number in range(4):
         for view in ("Stock", "Turnover"):
             assert shop.rows(view, number + 1).get(f"a{number}", {"Sold": 0})["Sold"] == counts[number]
+
+
+def test_a_command_that_waited_for_a_deploy_runs_on_the_version_that_came_of_it(shop, image):
+    app = shop.host.app("acme.shop")
+    answers, waiting = [], threading.Event()
+    with app.borrow(1) as partition:
+        lock = partition.writing
+
+        class Lock:
+            def __enter__(self):
+                waiting.set()
+                lock.acquire()
+
+            def __exit__(self, *_):
+                lock.release()
+
+        partition.writing = Lock()
+    fresh = "\n\n@extension\ndef fresh(call):\n    pass\n"
+    run = shop.runtime.command
+    thread = threading.Thread(target=lambda: answers.append(run(shop.request(), "shop.Fresh", {})))
+    with lock:
+        thread.start()
+        assert waiting.wait(20)
+        shop.host.deploy(image("2", extensions="COMMAND Fresh;", code=fresh))
+    thread.join(20)
+    assert [answer.problem for answer in answers] == [""]
