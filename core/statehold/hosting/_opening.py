@@ -127,7 +127,9 @@ class _Opener:
         plan, number = self._plan, self._data.number
         self._watch.doing = f"{planned.name} of {self._where}"
         folder = self._settings.data_folder / "apps" / plan.app / str(number) / planned.name
-        self._made.make(folder)
+        # There are many storages of `sys`, in each partition, and they come with the host: none keeps files.
+        if not planned.name.startswith("sys."):
+            self._made.make(folder)
         logger = HostedLogger(f"statehold.{plan.app}.{plan.version}.{number}.{planned.name}")
         logger.addFilter(plan.redactor)
         work = Work(f"{planned.name} of {self._where}", logger)

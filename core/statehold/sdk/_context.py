@@ -76,7 +76,8 @@ class StorageContext:
         key_class: the class of whole keys: `key_class(WSID, *fields)` in the order of KEY, unchecked, for
             what the storage itself has kept.
         value_class: likewise, `value_class(*fields)` in the order of VALUE.
-        data_folder: a folder of this storage alone, the same for every version of the app.
+        data_folder: a folder of this storage alone, the same for every version of the app; storages of `sys`
+            find none there.
         clock: the time.
         existing: the storage of the version being replaced, or None: a place to take a warm cache over,
             while `open` runs; afterwards it is None.

@@ -514,6 +514,11 @@ def test_data_folders_are_private_to_the_user_and_the_same_for_every_version(hos
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+def test_storages_of_sys_leave_no_empty_folders(host, shop, tmp_path):
+    host.deploy(shop(NumParts=2))
+    assert list((tmp_path / "data/apps").rglob("sys.*")) == []
+
+
 def test_names_that_do_not_exist_are_told_with_the_nearest_one(host, kitchen):
     host.deploy(kitchen("1"))
     for call in (host.app, host.matrix, host.rollback, host.undeploy):
