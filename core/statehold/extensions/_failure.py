@@ -67,6 +67,9 @@ def _hint(error: BaseException, text: str) -> str:
     if isinstance(error, AttributeError):
         if text.startswith("immutable type"):
             return "Keys and values stay as they are: ask for a change, with update(...) or insert(...)"
+        instead_of = getattr(type(error.obj), "_instead_of", None)
+        if instead_of is not None and error.name:
+            return str(instead_of(error.obj, error.name))
         if isinstance(error.obj, (Key, Value)):
             names = type(error.obj).__struct_fields__
             near = get_close_matches(error.name or "", names, n=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statehold.extensions.python._call import Call
-from statehold.extensions.python._compile import RESERVED
+from statehold.extensions.python._compile import RESERVED, compile_call
 from statehold.extensions.python._engine import PythonEngine, open_python
 from statehold.extensions.python._helpers import Log
 from statehold.extensions.python._names import attribute_paths
@@ -19,6 +19,7 @@ __all__ = [
     "PythonEngine",
     "Storage",
     "attribute_paths",
+    "compile_call",
     "compile_runner",
     "compile_taker",
     "open_python",

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import ClassVar, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from statehold.extensions._engine import Use
+from statehold.extensions.python._getters import compile_getters
 from statehold.extensions.python._taker import compile_taker
-from statehold.sdk import Key, Operation, SchemaError, Value
+from statehold.sdk import UNSET, Key, Operation, SchemaError, Value
 from statehold.state import METHODS, Rows, State, ValueBuilder
 
 
@@ -17,6 +18,9 @@ class Storage:
     call, unless `WSID=` names another. Instead of the fields of the key, a key may be given that `key` or
     `read` returned. Values have an attribute per field, None where nothing is set; those of the system have
     an underscore for the dot: `record.sys_ID`, and those that Python has taken one at their end: `class_`.
+
+    `key(...)` makes a key, `get(...)` and `must_get(...)` find the value under one, None or NotExistsError
+    where there is none; all three take the fields of the key by name.
     """
 
     __slots__ = ("_state",)
@@ -30,28 +34,18 @@ class Storage:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def key(self, **fields: object) -> Key:
-        """Return the key of one row, to be used again or for `get_many`."""
-        return self._key(fields.pop("WSID", self._state.call.workspace), **fields)
+    # Compiled for each storage, with its fields as parameters: `compile_getters`.
 
-    def get(self, key: Key | None = None, /, **fields: object) -> Value | None:
-        """Return the value under a key, or None where there is none."""
-        state = self._state
-        if key is None:
-            key = self._key(fields.pop("WSID", state.call.workspace), **fields)
-        elif fields or key.__class__ is not self._rows.Key:
-            self._refuse_key(key, fields)
-        return state.get(key)
+    if TYPE_CHECKING:
 
-    def must_get(self, key: Key | None = None, /, **fields: object) -> Value:
-        """Return the value under a key, or raise NotExistsError."""
-        state = self._state
-        if key is None:
-            key = self._key(fields.pop("WSID", state.call.workspace), **fields)
-        elif fields or key.__class__ is not self._rows.Key:
-            self._refuse_key(key, fields)
-        # By way of `must_exist` only where it has something to say.
-        return state.get(key) or state.must_exist(key)
+        def key(self, **fields: object) -> Key:
+            """Return the key of one row, to be used again or for `get_many`."""
+
+        def get(self, key: Key | None = None, /, **fields: object) -> Value | None:
+            """Return the value under a key, or None where there is none."""
+
+        def must_get(self, key: Key | None = None, /, **fields: object) -> Value:
+            """Return the value under a key, or raise NotExistsError."""
 
     def must_not_exist(self, key: Key | None = None, /, **fields: object) -> None:
         """Raise ExistsError if there is a value under a key."""
@@ -143,12 +137,13 @@ class Storage:
                 ) from None
 
     def _refuse_key(self, key: object, fields: Mapping[str, object]) -> NoReturn:
-        if not fields:
+        named = [name for name, value in fields.items() if value is not None and value is not UNSET]
+        if not named:
             self._stranger(key)
         raise SchemaError(
-            f"{self._rows.storage}: a key is given, and fields beside it: {', '.join(fields)}",
+            f"{self._rows.storage}: a key is given, and fields beside it: {', '.join(named)}",
             storage=self._rows.storage,
-            field=next(iter(fields)),
+            field=named[0],
             expected="a key, or the fields of one",
             got=None,
             hint="Leave one of them out",
@@ -165,15 +160,13 @@ class Storage:
             hint=f"Name the fields: {fields}" if fields else "",
         )
 
-    def __getattr__(self, name: str) -> NoReturn:
-        """Say what there is instead; what there is, is found without coming here."""
-        if name.startswith("__"):
-            raise AttributeError(name)
+    def _instead_of(self, name: str) -> str:
+        """Return how to mend the use of an attribute that there is not."""
+        # Not by `__getattr__`: with one, every attribute that there is costs more.
         allowed = self._use.allowed
         names = ["key", *(each for each, some in _METHODS.items() if not allowed.isdisjoint(some))]
         near = get_close_matches(name, names, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}"
-        raise AttributeError(f"{self._rows.storage} has no {name!r}. {hint}", name=name, obj=self)
+        return f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(names)}"
 
     def __repr__(self) -> str:
         return f"<{self._rows.storage} of {self._state.name}>"
@@ -201,6 +194,7 @@ def compile_storage(name: str, use: Use) -> type[Storage]:
         "_key": staticmethod(rows.key),
         "_prefix": staticmethod(rows.prefix),
         "_take": staticmethod(compile_taker(rows)),
+        **compile_getters(rows),
         **{
             method: _denied(use, operations[0])
             for method, operations in _METHODS.items()

@@ -164,17 +164,6 @@ def test_an_update_by_a_value_alone_says_that_it_has_no_key(of, stage):
         bills.update(bills.must_get(Number=1), PaidIn="EUR")
 
 
-def test_a_method_that_a_storage_does_not_have_is_told_with_those_it_has(of):
-    bills = of("bills.PayBill").Bills
-    with pytest.raises(AttributeError, match=r"bills.Bills has no 'mustget'. Did you mean 'must_get'\?"):
-        bills.mustget(Number=1)
-    with pytest.raises(
-        AttributeError, match=r"has no 'delete'. It has: key, get, must_get, .*insert, update$"
-    ):
-        bills.delete(Number=1)
-    assert not hasattr(bills, "__wrapped__")
-
-
 def test_a_key_and_fields_beside_it_are_refused(of):
     bills = of("bills.PayBill").Bills
     for use in (bills.get, bills.must_get, bills.must_not_exist):

@@ -103,6 +103,11 @@ def test_a_secret_is_not_shown_by_an_error_that_passes_either(start):
             "Keys and values stay as they are: ask for a change, with update(...) or insert(...)",
         ),
         ("call.Bills.get(1, 2)", "Name the fields: get(Number=1)"),
+        ("call.Bills.mustget(Number=1)", "Did you mean 'must_get'?"),
+        (
+            "call.Bills.delete(Number=1)",
+            "It has: key, get, must_get, must_not_exist, get_many, insert, update",
+        ),
         ("call.Bils", ""),
     ],
 )
