@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from statehold.events import ConflictError
@@ -332,6 +334,8 @@ def test_a_traceback_has_the_lines_of_the_test_and_of_the_application(app):
     with pytest.raises(NotExistsError) as caught:
         app.command("Sell", {**TEA, "Amount": 1})
     files = [
-        entry.path.name for entry in caught.traceback if "__tracebackhide__" not in entry.frame.f_globals
+        Path(entry.path).name
+        for entry in caught.traceback
+        if "__tracebackhide__" not in entry.frame.f_globals
     ]
     assert files == ["test_stage.py", "sales.py"]
