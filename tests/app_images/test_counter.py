@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import attrs
 import pytest
 
+from statehold.extensions.wasm import WasmLimits
+from statehold.extensions.wasm._module import load_module, new_engine
 from statehold.processing import SYSTEM, ProcessingError, Request
 from statehold.sdk import Principal
 
@@ -102,3 +105,44 @@ def test_the_module_that_comes_along_is_of_the_source_that_comes_along(tmp_path)
         return {each.name for each in module.exports}, {each.name for each in module.imports}
 
     assert interface(folder / MODULE) == interface(SAMPLE / MODULE)
+
+
+USES_ALL = """
+#include "statehold.h"
+SH_EXTENSION(All) {
+    sh_key key = sh_key_of("a.B", "");
+    sh_text text = sh_literal("x");
+    sh_key_int(key, "F", 1), sh_key_float(key, "F", 1), sh_key_bool(key, "F", true);
+    sh_key_text(key, "F", text), sh_key_qname(key, "F", text, text);
+    sh_value value = sh_must_get(key), list = sh_inside(value, "F"), item = sh_element(list, 0);
+    sh_intent intent = sh_update(key, item);
+    sh_put_int(intent, "F", sh_int(value, "F") + sh_int_at(list, sh_length(list)));
+    sh_put_float(intent, "F", sh_float(value, "F") + sh_float_at(list, 0));
+    sh_put_bool(intent, "F", sh_bool(value, "F") && sh_bool_at(list, 0));
+    sh_put_text(intent, "F", sh_text_of(value, "F")), sh_put_text(intent, "F", sh_text_at(list, 0));
+    sh_put_bytes(intent, "F", sh_bytes_of(value, "F"));
+    sh_put_qname(intent, "F", sh_package_of(value, "F"), sh_entity_of(value, "F"));
+}
+static void row(sh_row row, sh_value value) {
+    sh_intent intent = sh_insert(sh_key_of("a.B", ""));
+    sh_put_text(intent, "F", sh_row_text(row, "F"));
+    sh_put_int(intent, "F", sh_row_int(row, "F"));
+    sh_put_float(intent, "F", sh_row_float(row, "F"));
+    sh_put_bool(intent, "F", sh_row_bool(row, "F") || sh_get(sh_key_of("a.B", ""), &value));
+}
+SH_EXTENSION(Rows) { sh_read(sh_key_of("a.B", ""), row); }
+"""
+
+
+def test_all_that_the_header_imports_is_as_the_host_has_it(counter, tmp_path):
+    if not shutil.which("clang") or not shutil.which("wasm-ld"):
+        pytest.skip("compiling the sample takes clang and lld, which are not installed")
+    source = (counter / MODULE).with_suffix(".c")
+    source.write_text(USES_ALL)
+    subprocess.run(["make", "-s", "-C", counter], check=True, timeout=120)
+    module, problems = load_module(new_engine(), MODULE, (counter / MODULE).read_bytes(), WasmLimits())
+    assert problems == []
+    header = (source.parent / "statehold.h").read_text()
+    declared = set(re.findall(r"SH_IMPORT\((\w+)\)", header)) - {"name"}
+    assert declared == {each.name for each in module.imports if each.module == "env"}
+    assert module.extensions == {"All", "Rows"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,22 @@ def test_an_image_made_for_voedger_is_packed_and_deployed_as_it_is(host, tmp_pat
     packed = build_image(IMAGE, tmp_path / "acme.pos.shi")
     with open_image(IMAGE) as folder:
         assert host.deploy(packed).digest == folder.digest
+
+
+def test_deploying_and_calling_it_changes_no_byte_of_the_image(host, restaurant):
+    files = sorted(path for path in IMAGE.rglob("*") if path.is_file())
+    assert [str(path.relative_to(IMAGE)) for path in files] == [
+        "descriptor.json",
+        "image/pkg/acme.example/pos/pos.vsql",
+        "image/pkg/acme.example/pos/pos.wasm",
+        "image/pkg/sys/sys.vsql",
+    ]
+    restaurant.order(207, "soup", 500)
+    with open_image(IMAGE) as image:
+        assert {image.digest} == {version.digest for version in host.app("acme.pos").versions}
+        for path in files:
+            name = str(path.relative_to(IMAGE))
+            assert image.files[name].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_command_makes_records_and_returns_a_result(restaurant):
@@ -88,10 +105,15 @@ def test_a_guest_that_never_frees_memory_serves_on(restaurant):
         restaurant.query("pos.Debts", Floor=number)
 
 
-def test_the_job_runs(restaurant):
+def test_the_job_runs_and_writes_into_its_view(restaurant):
     restaurant.runtime.run_job("acme.pos", "pos.Heartbeat")
     status = next(each for each in restaurant.runtime.jobs("acme.pos") if each.job == "pos.Heartbeat")
     assert status.problem == ""
+    owner = Request(app="acme.pos", workspace=1, principal=SYSTEM)
+    today = int(time.time()) // 86_400
+    where = {"where": {"Day": {"$in": [today - 1, today]}}}
+    found = [row["Note"] for row in restaurant.runtime.view(owner, "pos.Beats", constraints=where)]
+    assert found == ["alive"]
 
 
 def test_what_only_voedger_s_server_has_is_a_warning_and_projectors_and_jobs_of_it_are_not_run(host):
