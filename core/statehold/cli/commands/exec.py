@@ -105,12 +105,14 @@ def _command(
     args: dict[str, Any] | None,
     unlogged: dict[str, Any] | None,
 ) -> dict[str, Any]:
+    import msgspec  # noqa: PLC0415
+
     answer = runtime.command(request, name, args, unlogged=unlogged)
     return {
         "kind": "command",
         "offset": answer.offset,
         "new_ids": {str(raw): new for raw, new in answer.new_ids.items()},
-        "result": answer.result,
+        "result": msgspec.to_builtins(answer.result),
         "problem": answer.problem,
     }
 
