@@ -6,8 +6,8 @@ from typing import TypeVar
 from statehold.hosting._access import Access, Refusal
 from statehold.hosting._nearest import nearest
 from statehold.hosting._opened import OpenStorage
-from statehold.hosting._plan import Plan, PlannedStorage
-from statehold.hosting._uses import PlannedUse, rows_of_nothing
+from statehold.hosting._plan import Plan, PlannedStorage, PlannedUse
+from statehold.hosting._uses import rows_of_nothing
 from statehold.sdk import FreedError, HostError, IStateStorage, Operation, Scope
 from statehold.state import CallCounts, Facade, Rows, Slot, Uses, compile_facade, compile_slot
 from statehold_vsql.appdef import ExtensionDef

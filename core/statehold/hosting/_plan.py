@@ -8,9 +8,8 @@ import attrs
 from statehold.events import Schemas
 from statehold.hosting._access import Access
 from statehold.hosting._plugins import VersionPlugins
-from statehold.hosting._uses import PlannedUse
 from statehold.images import Redactor
-from statehold.sdk import Entity, Provider, Secret
+from statehold.sdk import Entity, Operation, Provider, Rank, Secret
 from statehold.state import Rows
 from statehold_vsql.appdef import AppDef
 
@@ -32,6 +31,18 @@ class PlannedStorage:
     config: Any
     secrets: Mapping[str, Secret]
     allowances: Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class PlannedUse:
+    """A storage, or one entity of it, as one extension may use it in every partition."""
+
+    access: Access
+    entity: str | None
+    rows: Rows
+    allowed: frozenset[Operation]
+    rank: Rank
+    streamed: bool
 
 
 @attrs.frozen(kw_only=True, eq=False)

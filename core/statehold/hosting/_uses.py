@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 import attrs
 
 from statehold.hosting._access import Access, Refusal
+from statehold.hosting._plan import PlannedStorage, PlannedUse
 from statehold.sdk import Key, Operation, Rank, Scope
 from statehold.state import Rows, compile_rows
 from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import ExtensionDef, QName
-
-if TYPE_CHECKING:
-    from statehold.hosting._plan import PlannedStorage
 
 #: What a command or query returns; its rows are those of the type in RETURNS.
 RESULT: Final = QName("sys", "Result")
@@ -41,18 +39,6 @@ class NamedUse:
     def slot(self) -> QName | None:
         """The entity by which the extension asks for it: of the one result there is, none."""
         return None if self.storage == RESULT else self.entity
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class PlannedUse:
-    """A storage, or one entity of it, as one extension may use it in every partition."""
-
-    access: Access
-    entity: str | None
-    rows: Rows
-    allowed: frozenset[Operation]
-    rank: Rank
-    streamed: bool
 
 
 def named_uses(extension: ExtensionDef) -> tuple[NamedUse, ...]:

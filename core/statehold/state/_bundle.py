@@ -15,7 +15,8 @@ class BundledState(State):
     """The state of an asynchronous projector: what it applies is held back, and written in bundles.
 
     Reads see what is bundled, never what is pending. The last intent on a key replaces those before it,
-    at the place of the first; intents of effects, such as mails, are kept one by one.
+    at the place of the first, and is an INSERT if one of them is; intents of effects, such as mails, are kept
+    one by one.
 
     A flush is `stage(call)`, a commit of the call's unit together with what else belongs into it, such as
     the offset of the last event, and `settle()`. Whatever fails on the way stays bundled for the next flush.
@@ -101,7 +102,12 @@ class BundledState(State):
             if slot.rank is Rank.EFFECT:
                 self._effects.setdefault(slot, []).extend(items)
             else:
-                self._rows.setdefault(slot, {}).update((item.key, item) for item in items)
+                rows = self._rows.setdefault(slot, {})
+                for item in items:
+                    before = rows.get(item.key)
+                    # What an UPDATE started from is a row that only the bundle has: it is still an INSERT.
+                    still_new = before is not None and before.is_new and not item.is_new
+                    rows[item.key] = Intent(item.key, item.value, is_new=True) if still_new else item
         if commit is not None:
             self.stage()
             commit()

@@ -76,7 +76,10 @@ class State:
 
     def must_exist(self, key: Key) -> Value:
         """Return the value under *key*, or raise NotExistsError."""
-        return self.must_exist_all([key])[0]
+        value = self.get(key)
+        if value is None:
+            raise self._missing(key)
+        return value
 
     def must_exist_all(self, keys: Iterable[Key]) -> list[Value]:
         """Return the values under *keys*, or raise NotExistsError for the first that is missing."""
@@ -84,20 +87,21 @@ class State:
         values = []
         for key, value in zip(keys, self.get_all(keys), strict=True):
             if value is None:
-                raise self._error(NotExistsError, f"{key!r} does not exist", key)
+                raise self._missing(key)
             values.append(value)
         return values
 
     def must_not_exist(self, key: Key) -> None:
         """Raise ExistsError if there is a row under *key*."""
-        self.must_not_exist_all([key])
+        if self.get(key) is not None:
+            raise self._present(key)
 
     def must_not_exist_all(self, keys: Iterable[Key]) -> None:
         """Raise ExistsError for the first of *keys* under which there is a row."""
         keys = list(keys)
         for key, value in zip(keys, self.get_all(keys), strict=True):
             if value is not None:
-                raise self._error(ExistsError, f"{key!r} exists already", key)
+                raise self._present(key)
 
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         """Return the rows whose keys start with *key*; the caller may stop at any row."""
@@ -281,6 +285,12 @@ class State:
 
     def _slot_of(self, key: Key) -> Slot:
         return self.uses.of_key.get(type(key)) or self.uses.not_found(key)
+
+    def _missing(self, key: Key) -> StateError:
+        return self._error(NotExistsError, f"{key!r} does not exist", key)
+
+    def _present(self, key: Key) -> StateError:
+        return self._error(ExistsError, f"{key!r} exists already", key)
 
     def _error(self, kind: type[StateError], message: str, key: Key, *, hint: str = "") -> StateError:
         slot = self._slot_of(key)

@@ -87,6 +87,21 @@ def test_the_last_intent_on_a_key_wins_at_the_place_of_the_first(bench):
     assert bench.log[-1] == "t.A apply 2"
 
 
+def test_an_update_of_a_bundled_insert_is_written_as_an_insert(bench):
+    bench.add("t.A")
+    state = bench.bundled()
+    put(state, "t.A", 1, A=1, B="x")
+    key, other = state.key("t.A", Id=1), state.key("t.A", Id=2)
+    state.update_value(key, state.get(key), A=2)
+    state.update_value(other, bench.slots[0].rows.value(A=5), A=6)
+    state.apply_intents()
+    applied = []
+    bench.storages["t.A"].apply_batch = applied.extend
+    state.flush()
+    rows = [(item.key.Id, item.value.A, item.value.B, item.is_new) for item in applied]
+    assert rows == [(1, 2, "x", True), (2, 6, None, False)]
+
+
 def test_the_bundle_is_full_at_its_limit_of_distinct_rows(bench):
     bench.add("t.A")
     bench.add("t.B")

@@ -86,12 +86,16 @@ def test_what_must_exist_and_what_must_not_is_named(bench):
     a.rows[there] = bench.slots[0].rows.value(A=1)
     assert state.must_exist(there)["A"] == 1
     state.must_not_exist(missing)
+    assert bench.log == ["t.A get", "t.A get"]
     with pytest.raises(NotExistsError, match=r"COMMAND t.Do: t.A\(WSID=7, Id=2\) does not exist") as caught:
         state.must_exist_all([there, missing])
     error = caught.value
     assert (error.state, error.storage, error.entity, error.key) == ("COMMAND t.Do", "t.A", None, missing)
-    with pytest.raises(ExistsError, match="exists already"):
-        state.must_not_exist(there)
+    with pytest.raises(NotExistsError, match="does not exist"):
+        state.must_exist(missing)
+    for must_not in (state.must_not_exist, lambda key: state.must_not_exist_all([key])):
+        with pytest.raises(ExistsError, match="exists already"):
+            must_not(there)
 
 
 @pytest.mark.parametrize("operation", Operation)
