@@ -39,7 +39,7 @@ def act(shop, chance, workspace, documents):
     elif choice < 0.8:
         shop.sell(article, amount, "wire", workspace=workspace)
     elif choice < 0.85:
-        shop.sell(article, "many", workspace=workspace)
+        shop.sell(article, amount, "many", workspace=workspace)
     elif choice < 0.95:
         document = {"sys.ID": 1, "Article": article, "Amount": amount}
         documents.append((workspace, shop.runtime.create(request, "shop.Sale", document).new_ids[1]))

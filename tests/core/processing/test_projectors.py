@@ -194,9 +194,20 @@ def test_without_background_no_projector_runs(open_shop):
     assert shop.rows("Turnover") == {}
 
 
-def test_a_full_bundle_is_written_before_the_end_of_the_log(open_shop, probe):
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"bundle": 10, "bundle_seconds": 60.0}, [10, 10, 10, 5]),
+        ({"bundle": 1000, "bundle_seconds": 60.0}, [35]),
+        # Its time is over as soon as it holds anything.
+        ({"bundle": 1000, "bundle_seconds": -1.0}, [1] * 35),
+    ],
+)
+def test_a_bundle_is_written_when_it_is_full_or_its_time_is_over_or_the_log_ends(
+    open_shop, probe, settings, expected
+):
     rows, writes = MemoryDriver(), []
-    shop = open_shop(rows=rows, runtime={"settings": {"bundle": 10, "bundle_seconds": 60.0}})
+    shop = open_shop(rows=rows, runtime={"settings": settings})
     gate = threading.Event()
     probe.hooks["count_async"] = lambda call: gate.wait(10)
     for number in range(35):
@@ -211,7 +222,7 @@ def test_a_full_bundle_is_written_before_the_end_of_the_log(open_shop, probe):
     store.write = write
     gate.set()
     assert shop.caught_up()
-    assert [count for count in writes if count] == [10, 10, 10, 5]
+    assert [count for count in writes if count] == expected
 
 
 def test_an_app_that_is_taken_away_stops_and_comes_back(shop, image):
