@@ -12,6 +12,13 @@ from statehold_vsql.appdef import ExtensionDef, StorageDef
 
 Refusal = Callable[[Operation], StateholdError]
 
+_SINGULAR = {
+    Scope.COMMANDS: "COMMAND",
+    Scope.QUERIES: "QUERY",
+    Scope.PROJECTORS: "PROJECTOR",
+    Scope.JOBS: "JOB",
+}
+
 
 @attrs.frozen(kw_only=True)
 class Access:
@@ -79,13 +86,14 @@ class Access:
     ) -> tuple[str, str]:
         where = f"declared at {self.definition.position}"
         declared = self.declared.get(operation, frozenset())
+        # What is declared in `sys` is not the application's to change: it is used where it may be.
+        fixed = self.definition.name.package == "sys"
         if not declared:
-            return f"{where} without {operation}", f"Add `{operation} SCOPE({scope})` to the declaration"
+            add = f"Add `{operation} SCOPE({scope})` to the declaration"
+            return f"{where} without {operation}", "Use an operation that it has" if fixed else add
         if scope not in declared:
-            return (
-                f"{where} with {operation} in {listed(declared)}",
-                f"Add {scope} to the scopes of {operation} in the declaration",
-            )
+            add = f"Add {scope} to the scopes of {operation} in the declaration"
+            return f"{where} with {operation} in {listed(declared)}", _elsewhere(declared) if fixed else add
         if not self.permits(operation, scope):
             return (
                 f"{where}, and narrowed by the operator",
@@ -130,3 +138,8 @@ def _named(extension: ExtensionDef, access: Access) -> dict[str, bool]:
         "STATE": any(use.storage == name for use in extension.state),
         "INTENTS": any(use.storage == name for use in extension.intents),
     }
+
+
+def _elsewhere(scopes: frozenset[Scope]) -> str:
+    *others, last = (_SINGULAR[scope] for scope in Scope if scope in scopes)
+    return f"Use it in a {', '.join(others)}{' or ' if others else ''}{last}"

@@ -92,8 +92,8 @@ class Preparer:
 
 def _failed(image: AppImage, problems: list[str]) -> DeployError:
     known = tuple(dict.fromkeys(problems))
-    listed = known[0] if len(known) == 1 else "".join(f"\n  - {problem}" for problem in known)
+    listed = f" {known[0]}" if len(known) == 1 else "".join(f"\n  - {problem}" for problem in known)
     return DeployError(
-        f"{image.app} {image.version} cannot be deployed: {listed}",
+        f"{image.app} {image.version} cannot be deployed:{listed}",
         problems=known,
     )

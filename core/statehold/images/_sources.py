@@ -12,6 +12,7 @@ from statehold.images._problem import Problem
 from statehold.images._wheel import build_wheel
 
 _TESTS = ("test/", "tests/")
+_STUB = ".pyi"
 
 
 def from_sources(
@@ -19,9 +20,9 @@ def from_sources(
 ) -> tuple[dict[str, Path | bytes], list[Problem]]:
     """Return the files of the image that the application folder *found* stands for.
 
-    Declarations, modules, plugin files and extensions are taken as they are (`tests` of extensions are
-    not), `storages/` becomes a wheel, the module in `wasm/` goes into its package, and the rest is left
-    out. *version* is written into the descriptor.
+    Declarations, modules, plugin files and extensions are taken as they are, but for tests and stubs
+    (`.pyi`) of extensions. `storages/` becomes a wheel, the module in `wasm/` goes into its package, and
+    the rest is left out. *version* is written into the descriptor.
     """
     layout = lay_out(found)
     problems = [problem for problem in check_layout(layout) if problem.path in layout.other]
@@ -35,7 +36,11 @@ def from_sources(
     for package, paths in layout.extensions.items():
         prefix = f"{PACKAGES}{package}/extensions/"
         files.update(
-            {path: found[path] for path in paths if not path.removeprefix(prefix).startswith(_TESTS)}
+            {
+                path: found[path]
+                for path in paths
+                if not path.removeprefix(prefix).startswith(_TESTS) and not path.endswith(_STUB)
+            }
         )
     reader = _Reader(found, limits)
     for package, paths in layout.wasm_sources.items():

@@ -40,7 +40,7 @@ def test_it_writes_them_before_there_is_any_code(project, target, capsys):
     assert run(["stubs", str(project)]) == 0
     assert "class Sell:" in target.read_text()
     out, err = capsys.readouterr()
-    assert out == f"✓ 1 file, 0 as they were\n  {target}\n"
+    assert out == f"✓ 1 file written\n  {target}\n"
     assert "warning: parameter shop.Url" in err
 
 

@@ -31,6 +31,18 @@ def test_an_extension_may_do_what_it_declares_and_no_more(host, kitchen):
             partition.facades("kitchen.Haet")
 
 
+def test_nobody_is_told_to_change_the_declarations_of_sys(host, kitchen):
+    host.deploy(kitchen("1"))
+    with host.app("acme.kitchen").borrow() as partition:
+        http = partition.scoped("sys.Http", Scope.COMMANDS)
+        with pytest.raises(ScopeError, match="with READ in QUERIES, PROJECTORS, JOBS") as raised:
+            http.read(http.key(1, Url="http://127.0.0.1/"))
+        assert raised.value.hint == "Use it in a QUERY, PROJECTOR or JOB"
+        with pytest.raises(ScopeError, match="without INSERT") as raised:
+            http.insert(http.key(1, Url="http://127.0.0.1/"), {})
+        assert raised.value.hint == "Use an operation that it has"
+
+
 def test_an_operator_narrows_what_facades_permit_and_the_matrix_shows_it(host, kitchen):
     host.deploy(kitchen("1", Storages={"kitchen.Scada": {"scopes": {"INSERT": ["JOBS"]}}}))
     with host.app("acme.kitchen").borrow() as partition:

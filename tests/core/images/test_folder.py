@@ -59,7 +59,7 @@ def test_sources_of_storages_become_a_plugin(source: Path) -> None:
         assert image.packages["acme.example/menu"] == {"menu.sql": "-- a menu\n"}
 
 
-def test_caches_dotfiles_and_tests_are_left_out(source: Path, put: Put) -> None:
+def test_caches_dotfiles_stubs_and_tests_are_left_out(source: Path, put: Put) -> None:
     with open_image(source) as image:
         digest = image.digest
     put(
@@ -69,6 +69,7 @@ def test_caches_dotfiles_and_tests_are_left_out(source: Path, put: Put) -> None:
             "README.md": "x",
             f"{PACKAGE}/.DS_Store": "x",
             f"{PACKAGE}/extensions/__pycache__/pay.cpython-311.pyc": "x",
+            f"{PACKAGE}/extensions/calls.pyi": "x",
             f"{PACKAGE}/extensions/tests/test_pay.py": "x",
             f"{PACKAGE}/storages/tests/test_scada.py": "x",
             f"{PACKAGE}/storages/README.md": "x",

@@ -40,7 +40,13 @@ def command(out: Output, *, project: Path, check: bool) -> None:
         for path in stale:
             path.parent.mkdir(exist_ok=True)
             path.write_text(stubs[path], encoding="utf-8")
-    out.done(f"{plural(len(stubs), 'file')}, {len(stubs) - len(stale)} as they were")
+    kept = len(stubs) - len(stale)
+    out.done(
+        ", ".join(
+            [f"{plural(len(stale), 'file')} written"] * bool(stale)
+            + [f"{plural(kept, 'file')} up to date"] * bool(kept or not stale)
+        )
+    )
     for path in stubs:
         out.line(f"  {path}")
 

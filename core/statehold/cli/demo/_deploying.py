@@ -37,7 +37,7 @@ def deny(teller: Teller) -> None:
     teller.run("statehold matrix acme.bills", says="bills.Scada")
     teller.say(
         """`call` does what an extension could do, here a command that wants to ask a web server. The storage
-        never hears of it; the error says who wanted what, where it is declared, and how to permit it."""
+        never hears of it; the error says who wanted what, where it is declared, and what to do."""
     )
     teller.run(
         """statehold call acme.bills sys.Http READ --scope COMMANDS \\

@@ -44,7 +44,7 @@ def story(tmp_path_factory):
         "4. A denied operation",
         "bills.TableLocks CQ·· ···· ···· C··· ····",
         "may not READ sys.Http in COMMANDS: declared at sys.vsql",
-        "Add COMMANDS to the scopes of READ in the declaration",
+        "Use it in a QUERY, PROJECTOR or JOB",
         "5. Commands, over HTTP",
         "Da Ada is workspace 65537",
         "It takes one of these roles: bills.Manager",
