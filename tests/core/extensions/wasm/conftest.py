@@ -38,6 +38,10 @@ STATESTORAGE ENGINE BUILTIN (
          Text text, Data bytes, Name qname)
   WITH PROVIDER=Table;
 
+  STORAGE Kinds (GET SCOPE(COMMANDS), READ SCOPE(COMMANDS))
+  KEY (Flag bool, Number int32, Single float32, Double float64, Data bytes, Name qname)
+  VALUE (Text text) WITH PROVIDER=Table;
+
   STORAGE Closed (INSERT SCOPE(COMMANDS)) KEY (Id int64 NOT NULL) VALUE (Text text) WITH PROVIDER=Table;
 )
 
@@ -50,7 +54,8 @@ WORKSPACE Here (
   TYPE Answer (Text text);
   EXTENSION ENGINE WASM (
     COMMAND Do
-      STATE(Things, sys.CommandContext, sys.AppSecret) INTENTS(Things, Closed, sys.Logger) RETURNS Answer;
+      STATE(Things, Kinds, sys.CommandContext, sys.AppSecret)
+      INTENTS(Things, Closed, sys.Logger) RETURNS Answer;
     QUERY Ask STATE(Things) RETURNS Answer;
     PROJECTOR See AFTER EXECUTE ON Do STATE(sys.View(Seen)) INTENTS(sys.View(Seen, Heard));
   );

@@ -206,13 +206,17 @@ def test_fields_of_the_system_have_their_dot(reads_argument):
         ("Int64", 2**40),
         ("Float64", 2.5),
         ("Bool", True),
-        ("QNameEntity", "t.E"),
+        ("Float32", 0.5),
+        ("Bytes", b"\0\xff"),
     ],
 )
 def test_elements_of_a_list_are_read_as_what_they_are(reads_argument, kind, value):
-    assert reads_argument({"List": [None, value]}, kind, "List", 1) == (
-        value if kind != "QNameEntity" else "E"
-    )
+    assert reads_argument({"List": [None, value]}, kind, "List", 1) == value
+
+
+@pytest.mark.parametrize(("kind", "part"), [("QNamePkg", "acme.example/t"), ("QNameEntity", "E")])
+def test_a_name_in_a_list_is_read_in_its_two_parts(reads_argument, kind, part):
+    assert reads_argument({"List": [None, "t.E"]}, kind, "List", 1) == part
 
 
 def test_an_element_behind_the_end_is_an_error(reads_argument):
@@ -265,14 +269,14 @@ def test_a_field_of_the_system_is_read_of_a_row(stage, wat):
 
 @pytest.fixture
 def reader(stage, wat):
-    """Return a guest that runs *code* for each row of a READ of Things, whose key it has as $key."""
+    """Return a guest that runs *code* for each row of a READ, whose key it has as $key."""
     for number in (1, 2, 3):
         stage.put("t.Things", None, {"Id": number, "Part": f"p{number}"}, Text=f"t{number}")
 
-    def reader(code):
+    def reader(code, storage="t.Things"):
         guest = wat()
         guest.replace("WasmOnReadValue", "")
-        guest.add("Do", guest.key("t.Things") + "(call $hostReadValues (local.get $k))")
+        guest.add("Do", guest.key(storage) + "(call $hostReadValues (local.get $k))")
         at = len(guest.parts)
         guest.add("row", code(guest))
         body = guest.parts.pop(at).replace('(func (export "row") ', "", 1)
@@ -287,6 +291,28 @@ def reader(stage, wat):
 
 def _copy(kind, read):
     return lambda guest: guest.key("t.Things", Id=9) + _keep(kind, read)
+
+
+KINDS = {"Flag": True, "Number": -7, "Single": 0.5, "Double": 1e300, "Data": b"\0\xff", "Name": "t.E"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "expected"),
+    [
+        ("Bool", "Flag", 1),
+        ("Int32", "Number", -7),
+        ("Float32", "Single", 0.5),
+        ("Float64", "Double", 1e300),
+        ("Bytes", "Data", b"\0\xff"),
+        ("QNamePkg", "Name", "acme.example/t"),
+        ("QNameEntity", "Name", "E"),
+    ],
+)
+def test_a_field_of_the_key_of_a_row_is_read_as_what_it_is(stage, reader, kind, field, expected):
+    stage.put("t.Kinds", None, KINDS, Text="x")
+    guest = reader(_copy(kind, f"(call $hostKeyAs{kind} (local.get $key) {{{field}}})"), storage="t.Kinds")
+    [(_, intent)] = stage.run(stage.load(guest)).intents()
+    assert intent.value[_KEPT[kind]] == expected
 
 
 @pytest.mark.parametrize(
