@@ -117,6 +117,19 @@ class State:
         """Ask for an UPDATE of *existing* and return its value, which may be put to until it is applied."""
         return self._ask(Operation.UPDATE, key, existing, changes)
 
+    def give(self, key: Key, fields: Mapping[str, object]) -> None:
+        """Ask for an INSERT of a value to which nothing is put later; a streamed storage gets it at once."""
+        slot = self._slot_of(key)
+        if not slot.streamed:
+            self.new_value(key, **fields).build()
+            return
+        if slot in self._pending:
+            self._send(slot)
+        impl = cast("IWithApplyBatch", self._impl(slot))
+        item = slot.insert(impl, key, slot.rows.value(**fields))
+        impl.validate([item])
+        impl.apply_batch([item])
+
     def find_intent(self, key: Key, *, is_new: bool | None = None) -> ValueBuilder | None:
         """Return the first pending intent on *key*, of that kind if one is asked for, or None."""
         for builder in self._pending.get(self._slot_of(key), ()):
@@ -158,6 +171,8 @@ class State:
 
         Nothing is staged where a storage does not validate. If one refuses, all intents are gone.
         """
+        if not self._pending:
+            return
         try:
             built = self._built()
             batches = self._batches(built)

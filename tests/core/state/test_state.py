@@ -371,6 +371,27 @@ def test_a_streamed_value_is_sent_when_the_next_one_is_asked_for_and_counts_towa
     ]
 
 
+def test_a_whole_value_is_sent_at_once_after_what_is_pending_there(bench):
+    result = bench.add("sys.Result", streamed=True)
+    state = bench.state(limit=1)
+    state.new_value(state.key("sys.Result", Id=1), A=1)
+    state.give(state.key("sys.Result", Id=2), {"A": 2})
+    assert bench.log == ["sys.Result validate 1", "sys.Result apply 1"] * 2
+    assert [key.Id for key in result.rows] == [1, 2]
+    assert state.intents_count == 0
+    with pytest.raises(SchemaError, match="Colour"):
+        state.give(state.key("sys.Result", Id=3), {"Colour": 3})
+
+
+def test_a_whole_value_of_a_storage_that_is_not_streamed_waits_as_others_do(bench):
+    bench.add("t.A")
+    state = bench.state(limit=1)
+    state.give(state.key("t.A", Id=1), {"A": 2})
+    assert (bench.log, state.intents_count) == ([], 1)
+    with pytest.raises(IntentLimitError):
+        state.give(state.key("t.A", Id=2), {"A": 2})
+
+
 def test_what_is_not_of_the_row_store_can_be_kept_as_data_and_applied_by_another_state(bench):
     a = bench.add("t.A")
     bench.add("sys.Record", entity="t.R", rank=Rank.ROWS)

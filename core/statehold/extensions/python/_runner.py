@@ -70,7 +70,6 @@ def _giver(extension: ExtensionDef, result: Use | None) -> Callable[[State, Any]
 
         return refuse_all
     key = result.rows.key
-
     is_any = extension.returns == ANY
 
     def give_one(state: State, returned: Any) -> None:
@@ -80,11 +79,10 @@ def _giver(extension: ExtensionDef, result: Use | None) -> Callable[[State, Any]
             returned = fields(returned)
         elif not isinstance(returned, Mapping):
             raise refuse(returned)
-        # Built at once: nothing is added to it later, and an error is told where it was made.
-        state.new_value(key(state.call.workspace), **returned).build()
+        state.give(key(state.call.workspace), returned)
 
     def give_many(state: State, returned: Any) -> None:
-        if isinstance(returned, list | tuple | Iterator):
+        if not isinstance(returned, dict) and isinstance(returned, list | tuple | Iterator):
             for each in returned:
                 give_one(state, each)
         else:
