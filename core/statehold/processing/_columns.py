@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
@@ -11,12 +12,7 @@ from statehold.sdk import DataType, Field
 
 def of_shape(shape: Shape) -> Columns:
     """Return the columns of values of a table or type."""
-    fields = {field.name: field for field in shape.rows.value_fields}
-    for name in shape.containers:
-        fields.setdefault(name, Field(name, DataType.OBJECT, repeated=True))
-    return Columns(
-        shape.name, {name: Column(field, attrgetter(field.attribute)) for name, field in fields.items()}
-    )
+    return _ShapeColumns(shape)
 
 
 def of_view(shape: ViewShape) -> Columns:
@@ -35,6 +31,21 @@ def of_anything(name: str) -> Columns:
 def _reader(place: int, field: Field) -> Callable[[Any], Any]:
     read = attrgetter(field.attribute)
     return lambda row: read(row[place])
+
+
+class _ShapeColumns(Columns):
+    """Columns that are made when a constraint first asks for one: most requests have none."""
+
+    def __init__(self, shape: Shape) -> None:
+        self.of = shape.name
+        self._shape = shape
+
+    @cached_property
+    def _columns(self) -> Mapping[str, Column]:  # type: ignore[override]
+        fields = {field.name: field for field in self._shape.rows.value_fields}
+        for name in self._shape.containers:
+            fields.setdefault(name, Field(name, DataType.OBJECT, repeated=True))
+        return {name: Column(field, attrgetter(field.attribute)) for name, field in fields.items()}
 
 
 class _AnyColumns(Columns):

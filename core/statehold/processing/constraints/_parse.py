@@ -44,6 +44,9 @@ class Constraints:
     where: tuple[Condition, ...] = ()
 
 
+_NONE: Final = Constraints()
+
+
 def parse_constraints(given: Mapping[str, Any] | None) -> Constraints:
     """Return the constraints of a request, each as the text of a parameter or as a JSON value.
 
@@ -52,7 +55,7 @@ def parse_constraints(given: Mapping[str, Any] | None) -> Constraints:
 
     """
     if not given:
-        return Constraints()
+        return _NONE
     for name in given:
         if name not in _NAMES:
             raise RequestError(f"{name!r} is no constraint", hint=f"There are {', '.join(_NAMES)}")
