@@ -64,6 +64,29 @@ def test_another_waiters_table_is_not_served(app, bill):
     assert (run.status, run.message) == (409, "table 207 is served by bob")
 
 
+def test_nothing_is_added_to_a_bill_that_is_paid(app, bill):
+    app.record("Dish", Code="pizza", Name="Pizza", Price=120_000)
+    app.command("PayBill", {"Bill": bill, "Currency": "EUR"}).commit()
+    run = app.command("AddDish", {"Bill": bill, "Dish": "pizza", "Quantity": 1})
+    assert (run.status, run.message) == (409, f"bill {bill} is paid")
+
+
+def test_dishes_are_not_taken_off_a_bill(app, bill):
+    app.record("Dish", Code="pizza", Name="Pizza", Price=120_000)
+    run = app.command("AddDish", {"Bill": bill, "Dish": "pizza", "Quantity": -1})
+    assert (run.status, run.message) == (400, "-1 of a dish cannot be served")
+
+
+def test_guests_hear_what_they_owe(app, bill):
+    app.put("View.Rates", WSID=1, Bank=1, Currency="USD", PerEuro=1.08)
+    assert app.query("AmountDue", {"Bill": bill, "Currency": "USD"}).result == {
+        "Total": 70_200,
+        "Currency": "USD",
+    }
+    run = app.query("AmountDue", {"Bill": bill, "Currency": "XXX"})
+    assert (run.status, run.message) == (409, "the bank has no rate for XXX")
+
+
 def test_a_bill_is_paid_at_the_rate_of_the_bank(app, bill):
     app.put("View.Rates", WSID=1, Bank=1, Currency="USD", PerEuro=1.08)
     run = app.command("PayBill", {"Bill": bill, "Currency": "USD"})
@@ -97,6 +120,16 @@ def test_a_payment_that_failed_is_told_to_the_log(app):
     failed = app.event("PayBill", {"Bill": 200_001, "Currency": "XXX"}, error="no rate for XXX")
     run = app.projector("ReportRefusals", failed)
     assert run.log == (("warning", "a payment failed: no rate for XXX"),)
+    run.commit()
+    assert not app.mail.sent
+
+
+def test_a_payment_that_failed_is_mailed_to_who_wants_to_know(app):
+    app.record("Settings", Email="max@daada.example")
+    failed = app.event("PayBill", {"Bill": 200_001, "Currency": "<X>"}, error="no rate for <X>")
+    app.projector("ReportRefusals", failed).commit()
+    (mail,) = app.mail.sent
+    assert (mail["To"], mail["Body"]) == (("max@daada.example",), "no rate for &lt;X&gt;")
 
 
 def test_the_rates_are_those_of_the_bank(app):
@@ -124,3 +157,10 @@ def test_the_guest_book_has_those_who_want_to_be_in_it(app):
     for name, likes in (("Eve", "the quiet corner"), ("Bea", "window"), ("Bea", None)):
         app.command("RememberGuest", unlogged={"Name": name, "Likes": likes}).commit()
     assert app.query("GuestBook").results == ({"Name": "Eve", "Likes": "the quiet corner"},)
+
+
+def test_a_point_of_the_kitchen_is_set_and_read(app):
+    oven = {"Device": "oven", "Point": "heat"}
+    app.command("SetPoint", {**oven, "Reading": 180.0}).expect(Insert("Scada", **oven, Reading=180.0))
+    app.put("Scada", **oven, Reading=184.0, At=1)
+    assert app.query("Kitchen", oven).result == {"Reading": 184.0, "At": 1}

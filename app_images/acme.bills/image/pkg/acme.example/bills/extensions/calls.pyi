@@ -161,7 +161,7 @@ class CountTurnover:
     View: CountTurnover_View
 
 class ReportRefusals:
-    """Hears of guests who could not pay, too
+    """Hears of guests who could not pay, too. A mail is tried again until the server takes it
 
     PROJECTOR bills.ReportRefusals
     """
@@ -169,7 +169,9 @@ class ReportRefusals:
     time: float
     event: ReportRefusalsEvent
     offset: int
+    Record: ReportRefusals_Record
     Logger: Logger_INSERT
+    SendMail: SendMail_INSERT
     log: Log
 
 class Http_READ:
@@ -246,7 +248,10 @@ class AppSecretValue(Value, frozen=True):
     """text"""
 
 class View_Rates_INSERT_UPDATE:
-    """sys.View(bills.Rates): INSERT, UPDATE."""
+    """sys.View(bills.Rates): INSERT, UPDATE.
+
+    A view is read by its partition key, the inner brackets: all that one bank says
+    """
     def key(self, *, Bank: int, Currency: str, WSID: int = ...) -> RatesKey: ...
     @overload
     def insert(self, *, Bank: int, Currency: str, PerEuro: float, WSID: int = ...) -> RatesChange: ...
@@ -267,7 +272,7 @@ class RatesKey(Key, frozen=True):
     """text(3), NOT NULL"""
 
 class Rates(Value, frozen=True):
-    """A value of sys.View(bills.Rates)."""
+    """A view is read by its partition key, the inner brackets: all that one bank says"""
     PerEuro: float
     """float64, NOT NULL"""
 
@@ -668,7 +673,10 @@ class PayBill_Record:
     Bill: Record_Bill_GET_GETBATCH_INSERT_UPDATE
 
 class View_Rates_GET_GETBATCH:
-    """sys.View(bills.Rates): GET, GETBATCH."""
+    """sys.View(bills.Rates): GET, GETBATCH.
+
+    A view is read by its partition key, the inner brackets: all that one bank says
+    """
     def key(self, *, Bank: int, Currency: str, WSID: int = ...) -> RatesKey: ...
     @overload
     def get(self, *, Bank: int, Currency: str, WSID: int = ...) -> Rates | None: ...
@@ -800,7 +808,10 @@ class AmountDue_Record:
     Bill: Record_Bill_GET_GETBATCH
 
 class View_Rates_GET_GETBATCH_READ:
-    """sys.View(bills.Rates): GET, GETBATCH, READ."""
+    """sys.View(bills.Rates): GET, GETBATCH, READ.
+
+    A view is read by its partition key, the inner brackets: all that one bank says
+    """
     def key(self, *, Bank: int, Currency: str, WSID: int = ...) -> RatesKey: ...
     @overload
     def get(self, *, Bank: int, Currency: str, WSID: int = ...) -> Rates | None: ...
@@ -1106,3 +1117,93 @@ class CountTurnover_View:
 
 class ReportRefusalsEvent(Event, frozen=True, kw_only=True):
     argument: BillParams | None
+
+class Record_Settings_GET_GETBATCH:
+    """sys.Record(bills.Settings): GET, GETBATCH.
+
+    There is one of it. Who is to hear of guests who could not pay has an address in it
+    """
+    def key(self, *, ID: int | None = ..., IsSingleton: bool | None = ..., WSID: int = ...) -> SettingsKey: ...
+    @overload
+    def get(self, *, ID: int | None = ..., IsSingleton: bool | None = ..., WSID: int = ...) -> Settings | None: ...
+    @overload
+    def get(self, key: SettingsKey, /) -> Settings | None: ...
+    @overload
+    def must_get(self, *, ID: int | None = ..., IsSingleton: bool | None = ..., WSID: int = ...) -> Settings: ...
+    @overload
+    def must_get(self, key: SettingsKey, /) -> Settings: ...
+    @overload
+    def must_not_exist(self, *, ID: int | None = ..., IsSingleton: bool | None = ..., WSID: int = ...) -> None: ...
+    @overload
+    def must_not_exist(self, key: SettingsKey, /) -> None: ...
+    def get_many(self, keys: Iterable[SettingsKey], /) -> list[Settings | None]: ...
+
+class SettingsKey(Key, frozen=True):
+    """A key of sys.Record(bills.Settings)."""
+    ID: int | None
+    """ref, the id of a record"""
+    IsSingleton: bool | None
+    """bool"""
+
+class Settings(Value, frozen=True):
+    """There is one of it. Who is to hear of guests who could not pay has an address in it"""
+    sys_QName: str
+    """qname"""
+    sys_ID: int
+    """ref, the id of a record"""
+    sys_ParentID: int | None
+    """ref, the id of a record"""
+    sys_Container: str | None
+    """text"""
+    sys_IsActive: bool | None
+    """bool"""
+    Email: str | None
+    """text(255)"""
+
+class ReportRefusals_Record:
+    Settings: Record_Settings_GET_GETBATCH
+
+class SendMail_INSERT:
+    """sys.SendMail: INSERT.
+
+    Mail by SMTP. GET sends at once and says how it went. INSERT sends when the extension has returned;
+    it is here for applications made before GET was.
+    Key:    Host text NOT NULL, Port int32 NOT NULL, From text NOT NULL,
+    To text NOT NULL (any number of them), CC text and BCC text (any number of them),
+    Subject text, Body text (HTML), Username text, Password text
+    Value:  Success bool, ErrorMessage text; of an intent: none
+    """
+    def key(self, *, Host: str, Port: int, From: str, To: str | Sequence[str], CC: str | Sequence[str] | None = ..., BCC: str | Sequence[str] | None = ..., Subject: str | None = ..., Body: str | None = ..., Username: str | None = ..., Password: str | None = ..., WSID: int = ...) -> SendMailKey: ...
+    @overload
+    def insert(self, *, Host: str, Port: int, From: str, To: str | Sequence[str], CC: str | Sequence[str] | None = ..., BCC: str | Sequence[str] | None = ..., Subject: str | None = ..., Body: str | None = ..., Username: str | None = ..., Password: str | None = ..., Success: bool | None = ..., ErrorMessage: str | None = ..., WSID: int = ...) -> SendMailChange: ...
+    @overload
+    def insert(self, key: SendMailKey, /, *, Success: bool | None = ..., ErrorMessage: str | None = ...) -> SendMailChange: ...
+
+class SendMailKey(Key, frozen=True):
+    """A key of sys.SendMail."""
+    Host: str
+    """text, NOT NULL"""
+    Port: int
+    """int32, NOT NULL"""
+    From: str
+    """text, NOT NULL"""
+    To: tuple[str, ...]
+    """text, NOT NULL, any number of them"""
+    CC: tuple[str, ...]
+    """text, any number of them"""
+    BCC: tuple[str, ...]
+    """text, any number of them"""
+    Subject: str | None
+    """text"""
+    Body: str | None
+    """text"""
+    Username: str | None
+    """text"""
+    Password: str | None
+    """text"""
+
+class SendMailChange:
+    """A change that is asked for: `put` sets further fields until the function returns."""
+    key: SendMailKey
+    is_new: bool
+    def put(self, *, Success: bool | None = ..., ErrorMessage: str | None = ...) -> None: ...

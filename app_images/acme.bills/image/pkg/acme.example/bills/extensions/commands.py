@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bills.extensions.money import due, rate
-from bills.extensions.tables import floor, serves, waiter
+from bills.extensions.tables import floor, is_open, serves, waiter
 
 from statehold.sdk import extension
 
@@ -33,7 +33,9 @@ def add_dish(call: AddDish) -> None:
     found = call.Uniq.Dish.get(Code=call.arg.Dish)
     if found is None:
         call.respond(400, f"there is no {call.arg.Dish} on the menu")
-    elif serves(call, bill.TableNumber):
+    elif call.arg.Quantity < 1:
+        call.respond(400, f"{call.arg.Quantity} of a dish cannot be served")
+    elif is_open(call, bill) and serves(call, bill.TableNumber):
         dish = call.Record.Dish.must_get(ID=found.ID)
         call.Record.BillLine.insert(
             sys_ID=1,
@@ -50,11 +52,10 @@ def add_dish(call: AddDish) -> None:
 def pay_bill(call: PayBill) -> ReceiptDict | None:
     """Take the guests' money, and free their table."""
     bill = call.Record.Bill.must_get(ID=call.arg.Bill)
-    if bill.PaidIn is not None:
-        call.respond(409, f"bill {bill.sys_ID} is paid")
+    if not (is_open(call, bill) and serves(call, bill.TableNumber)):
         return None
     per_euro = rate(call, call.arg.Currency)
-    if per_euro is None or not serves(call, bill.TableNumber):
+    if per_euro is None:
         return None
     euros = due(bill.Total)
     call.Record.Bill.update(bill, Paid=euros, PaidIn=call.arg.Currency)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,18 @@ def count_turnover(call: CountTurnover) -> None:
 
 @extension
 def report_refusals(call: ReportRefusals) -> None:
-    """Tell the log why guests could not pay."""
-    if call.event.error is not None:
-        call.log.warning("a payment failed: %s", call.event.error.message)
+    """Tell the log, and who wants to hear of it, why guests could not pay."""
+    if call.event.error is None:
+        return
+    reason = call.event.error.message
+    call.log.warning("a payment failed: %s", reason)
+    settings = call.Record.Settings.get(IsSingleton=True)
+    if settings is not None and settings.Email:
+        call.SendMail.insert(
+            Host="mail.acme.example",
+            Port=25,
+            From="bills@acme.example",
+            To=[settings.Email],
+            Subject="A payment failed",
+            Body=html.escape(reason),
+        )

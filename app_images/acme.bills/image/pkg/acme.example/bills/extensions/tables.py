@@ -1,11 +1,11 @@
-"""Tables, and who serves them."""
+"""Tables, their bills, and who serves them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bills.extensions.calls import AddDish, OpenBill, PayBill
+    from bills.extensions.calls import AddDish, Bill, OpenBill, PayBill
 
 
 def floor(number: int) -> int:
@@ -16,6 +16,14 @@ def floor(number: int) -> int:
 def waiter(call: OpenBill | AddDish | PayBill) -> str:
     """Return the name of who asks."""
     return call.principal.name if call.principal else ""
+
+
+def is_open(call: AddDish | PayBill, bill: Bill) -> bool:
+    """Return whether guests still eat on a bill; if they have paid it, the request is answered with that."""
+    if bill.PaidIn is None:
+        return True
+    call.respond(409, f"bill {bill.sys_ID} is paid")
+    return False
 
 
 def serves(call: OpenBill | AddDish | PayBill, number: int) -> bool:
