@@ -94,8 +94,9 @@ class Unit(Pending):
                     changes.append(Put(partition, clustering, value))
         if self.next is None:
             if not self.data.write(changes, self.changed):
+                name = self.moved[0] if self.moved is not None else ""
                 raise LogError(
-                    f"{self.moved[0] if self.moved else 'a projector'} has been taken on by another one meanwhile",
+                    f"{name} has been taken on by another one meanwhile",
                     hint="one at a time may take a projector through the log of a partition",
                 )
         else:

@@ -33,17 +33,17 @@ def job_row(name: str, workspace: int) -> tuple[Columns, Columns]:
 
 
 class Job:
-    """One job in one workspace of the app: run when it is due, never twice at a time.
+    """One job in one workspace of the app: once started run when it is due, never twice at a time.
 
     When it was due last is kept in the row store. Due times that pass while it is running, or while no
     host is, are made up for by one run at once, and the others are reported as missed. A run that fails is
     reported too, and not tried again before it is due again.
     """
 
-    def __init__(self, share: Share, name: str, workspace: int, schedule: Schedule, kit: Kit) -> None:
+    def __init__(self, share: Share, name: str, workspace: int, kit: Kit) -> None:
         self.name = name
         self.workspace = workspace
-        self.schedule = schedule
+        self._schedule: Schedule | None = None
         self._share = share
         self._kit = kit
         self._lock = threading.Lock()
@@ -52,19 +52,34 @@ class Job:
         self._due = math.inf
         self._missed = 0
         self._problem = ""
-        self._is_running = self._is_stopped = False
+        self._is_running = False
+        self._is_stopped = True
 
-    def start(self) -> None:
-        """Wait for the next time it is due; after the last one, or after now if it never was."""
-        self._last = self._share.read_job(self.name, self.workspace)
-        if self._last is None:
-            # So that a host which comes back later knows what it has missed.
-            self._share.write_job(self.name, self.workspace, self._kit.clock.now())
-        self._due = self.schedule.next(self._kit.clock.now() if self._last is None else self._last)
+    def start(self, schedule: str) -> None:
+        """Wait for the next time it is due: after the last one, or after now if it never was.
+
+        One that waits by this schedule already just goes on.
+        """
+        with self._lock:
+            if not self._is_stopped and self._schedule is not None and self._schedule.text == schedule:
+                return
+            self._schedule = Schedule(schedule)
+            last = self._share.read_job(self.name, self.workspace)
+            if last is None:
+                # So that a host which comes back later knows what it has missed.
+                self._share.write_job(self.name, self.workspace, self._kit.clock.now())
+            self._last = last
+            self._due = self._schedule.next(self._kit.clock.now() if last is None else last)
+            self._is_stopped = False
         self._look()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it waits for no time; it may still be running."""
+        return self._is_stopped
+
     def stop(self) -> None:
-        """Run no more."""
+        """Run no more before it is started again."""
         with self._lock:
             self._is_stopped = True
             if self._alarm is not None:
@@ -109,11 +124,12 @@ class Job:
         """Begin if it is due, and look again later."""
         now = self._kit.clock.now()
         with self._lock:
-            if self._is_stopped:
+            schedule = self._schedule
+            if self._is_stopped or schedule is None:
                 return
             if now >= self._due and not self._is_running:
                 self._is_running = True
-                due = self._passed(now)
+                due = self._passed(schedule, now)
                 self._kit.workers.submit(lambda: self._work(due))
             if self._alarm is not None:
                 self._alarm.cancel()
@@ -121,12 +137,12 @@ class Job:
             if now < self._due < math.inf:
                 self._alarm = self._kit.timer.after(min(self._due - now, _LONGEST), self._look)
 
-    def _passed(self, now: float) -> float:
+    def _passed(self, schedule: Schedule, now: float) -> float:
         """Return the last time it was due up to now, go on to the next, and count what is missed."""
         due, missed = self._due, 0
-        while (after := self.schedule.next(due)) <= now and missed < _MOST_MISSED:
+        while (after := schedule.next(due)) <= now and missed < _MOST_MISSED:
             due, missed = after, missed + 1
-        self._due = after if after > now else self.schedule.next(now)
+        self._due = after if after > now else schedule.next(now)
         if missed:
             self._missed += missed
             self._kit.meter.missed(self._share.app.name, self.name, self.workspace, missed)

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from statehold.events import PartitionData, Schemas, Unit
+from statehold.events import PartitionData, Reader, Schemas, Unit
 from statehold.hosting import Partition
 from statehold.sdk import CallContext, Scope, StateholdError
 from statehold.state import IntentRecord, State
@@ -45,6 +45,7 @@ class Outbox:
         self._where = where
         self._logger = logger
         self._lock = threading.Lock()
+        self._clearing = threading.Lock()
         self._next: int | None = None
         self._under_way: set[int] = set()
         #: What failed, and why, by number.
@@ -83,17 +84,32 @@ class Outbox:
         return problem
 
     def forget(self, number: int | None) -> None:
-        """Take it that the commit with this number was not made."""
+        """Take it that the commit with this number failed; if it was made all the same, `again` will see."""
         if number is not None:
-            self._under_way.discard(number)
+            with self._lock:
+                self._under_way.discard(number)
+            self._failed()
 
     def again(self, partition: Partition, schemas: Schemas) -> bool:
         """Do what is there and not under way; return whether nothing is left."""
+        if not self._clearing.acquire(blocking=False):
+            return False
+        try:
+            self._again(partition, schemas)
+        finally:
+            self._clearing.release()
+        return not self.problems
+
+    def _again(self, partition: Partition, schemas: Schemas) -> None:
         data = partition.data
-        for number, row in list(data.reader(schemas).outbox()):
+        reader = data.reader(schemas)
+        with self._lock:
+            end = self._next = self._number(reader)
+            busy = set(self._under_way)
+        # What is under way before the rows are read may be done right after.
+        rows = [(number, row) for number, row in reader.outbox() if number < end and number not in busy]
+        for number, row in rows:
             with self._lock:
-                if number in self._under_way:
-                    continue
                 self._under_way.add(number)
             problem = ""
             try:
@@ -104,7 +120,6 @@ class Outbox:
                 if number not in self.problems:
                     self._logger.error("%s: what is left to be done failed: %s", self._where, problem)  # noqa: TRY400
             self._end(data, number, problem, schemas)
-        return not self.problems
 
     @staticmethod
     def _do(partition: Partition, entry: _Entry, unit: Unit) -> None:
@@ -137,9 +152,9 @@ class Outbox:
         if number in self.problems:
             self._failed()
 
-    def _number(self, unit: Unit) -> int:
+    def _number(self, reader: Reader) -> int:
         if self._next is None:
-            self._next = max((number for number, _ in unit.outbox()), default=0) + 1
+            self._next = max((number for number, _ in reader.outbox()), default=0) + 1
         return self._next
 
 

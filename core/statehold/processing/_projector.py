@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from statehold.events import Event
+from statehold.events import Event, LogError
 from statehold.processing._bundle import FAR, Bundle
 from statehold.processing._kit import Kit
 from statehold.processing._timer import Alarm
 from statehold.processing._work import Bench
+from statehold.rows import RowStoreError
 from statehold.sdk import StateholdError
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ class Projector:
 
     It runs on a thread of its own workers, one at a time, and holds up nobody. When it fails, it tries the
     same event again after a while, longer each time; another version of the app is tried at once. One that
-    is new in a version begins with the first event there ever was, so that its view is filled.
+    is new in a version begins with the first event there ever was, so that its view is filled. One that is
+    stopped may still be at an event: when it goes on, it does so after that.
 
     Attributes:
         name: its qualified name.
@@ -44,6 +46,12 @@ class Projector:
         self._lock = threading.Lock()
         self._is_busy = self._again = self._is_stopped = False
         self._retry: Alarm | None = None
+
+    def go_on(self) -> None:
+        """Let it run, if it was stopped, and look at the log at once."""
+        with self._lock:
+            self._is_stopped = False
+        self.wake(at_once=True)
 
     def wake(self, *, at_once: bool = False) -> None:
         """Let it look at the log soon; one that waits to try again waits on, unless *at_once*."""
@@ -70,11 +78,17 @@ class Projector:
             return True
 
     def stop(self) -> None:
-        """Let it end at the next event, and not go on."""
+        """Let it end at the next event, and not go on before it is told to."""
         with self._lock:
             self._is_stopped = True
             if self._retry is not None:
                 self._retry.cancel()
+                self._retry = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has been stopped; it may still be at an event."""
+        return self._is_stopped
 
     @property
     def is_busy(self) -> bool:
@@ -83,18 +97,21 @@ class Projector:
 
     def _run(self) -> None:
         began, bundle, ok = time.perf_counter(), None, True
-        more = False
+        more = unsure = False
         try:
             with self._slice.borrow() as bench:
-                if self.name in bench.parts.projectors:
+                if self.name in bench.parts.projectors and not self._is_stopped:
                     bundle = self._bundle(bench)
                     more = bundle.run()
         except Exception as error:  # noqa: BLE001 - whatever it raises, it is tried again
             ok = False
+            unsure = isinstance(error, (LogError, RowStoreError))
             self._failed(error)
         finally:
             if bundle is not None:
-                self.offset, self.written = bundle.safe, bundle.written
+                self.written = bundle.written
+                # What was to be written may have been, or another one has: only the store knows.
+                self.offset = None if unsure else bundle.safe
                 self._tell(bundle, time.perf_counter() - began, ok=ok)
             self._end(more=more, ok=ok)
 

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
@@ -347,13 +348,17 @@ class Runtime:
             if share is None or share.is_closed:
                 try:
                     app = self._host.app(name)
-                    share = Share(
-                        app,
-                        self._kit,
-                        background=self._background,
-                        jobs=self._runs_jobs,
-                        moved=self._has_moved,
-                    )
+                    # While anything of it was under way, an app that was taken away keeps its data.
+                    if share is None or share.data is not app.data:
+                        if share is not None:
+                            share.stop()
+                        share = Share(
+                            app,
+                            self._kit,
+                            background=self._background,
+                            jobs=self._runs_jobs,
+                            moved=self._has_moved,
+                        )
                 except HostError as error:
                     raise UnknownError(str(error), qname=name) from error
                 self._shares[name] = share
@@ -361,21 +366,23 @@ class Runtime:
         return share
 
     def _named(self, app: str | None) -> list[Share]:
-        return list(self._shares.values()) if app is None else [self._share(app)]
+        if app is not None:
+            return [self._share(app)]
+        return [share for share in self._shares.values() if not share.is_closed]
 
     def _swapped(self, app: App) -> None:
-        if app.current_or_none is not None:
-            self._workers.submit(partial(self._refresh, app))
-            return
-        share = self._shares.pop(app.name, None)
-        if share is not None:
-            self._workers.submit(share.stop)
+        share = self._shares.get(app.name)
+        if app.current_or_none is None and share is not None:
+            share.is_closed = True
+        self._workers.submit(partial(self._refresh, app))
 
     def _refresh(self, app: App) -> None:
+        """Go on with what the app has become meanwhile."""
         share = self._shares.get(app.name)
-        if share is None:
-            self._share(app.name)
-        else:
+        if app.current_or_none is not None and (share is None or share.is_closed):
+            with suppress(UnknownError, ClosedError):
+                self._share(app.name)
+        elif share is not None:
             share.refresh()
 
     def _check(self) -> None:

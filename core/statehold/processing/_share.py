@@ -15,7 +15,6 @@ from statehold.processing._jobs import Job, job_row
 from statehold.processing._kit import Kit
 from statehold.processing._parts import Parts
 from statehold.processing._projector import Projector
-from statehold.processing._schedule import Schedule
 from statehold.processing._slice import Slice
 from statehold.rows import Put
 from statehold.sdk import HostError
@@ -26,7 +25,8 @@ class Share:
 
     Attributes:
         app: the app.
-        data: what it remembers. An app that is taken away and deployed again has a new one, and a new share.
+        data: what it remembers. An app that is taken away and deployed again has another one, and another
+            share, unless something of it was still under way: then the share goes on.
         slices: its partitions, by number.
         moved: called when a projector has moved on.
         is_closed: whether it takes no more requests.
@@ -39,7 +39,7 @@ class Share:
         self.app = app
         self.data: AppData = app.data
         self.moved = moved
-        self.is_closed = False
+        self.is_closed = self._is_ended = False
         self._kit = kit
         self._background = background
         self._runs_jobs = background and jobs
@@ -60,11 +60,18 @@ class Share:
         return parts
 
     def refresh(self) -> None:
-        """Go on with the current version: its projectors, its jobs, and what is left to do."""
+        """Go on with the current version: its projectors, its jobs, and what is left to do; or stop."""
         with self._refreshing, suppress(HostError):
-            if self.is_closed:
+            if self._is_ended:
                 return
-            with self.app.borrow() as _:
+            if self.app.current_or_none is None:
+                self._stop()
+                return
+            with self.app.borrow() as partition:
+                if partition.data is not self.data.partitions[0]:
+                    self._stop()
+                    return
+                self.is_closed = False
                 parts = self.parts(self.app.current)
                 for one in self.slices:
                     one.refresh(parts, background=self._background)
@@ -87,18 +94,20 @@ class Share:
             UnknownError: there is none.
 
         """
-        if (name, workspace) not in self._jobs:
+        job = self._jobs.get((name, workspace))
+        if job is None or job.is_stopped:
             # Its version may have become current just now.
             self.refresh()
-        job = self._jobs.get((name, workspace))
-        if job is None:
+            job = self._jobs.get((name, workspace))
+        if job is None or job.is_stopped:
             raise UnknownError(f"{self.app.name} runs no job {name!r} in workspace {workspace}", qname=name)
         return job
 
     def jobs(self) -> Iterator[JobStatus]:
         """Yield every job."""
-        for job in list(self._jobs.values()):
-            yield job.status
+        for job in self._jobs.values():
+            if not job.is_stopped:
+                yield job.status
 
     def lags(self) -> Iterator[Lag]:
         """Yield how far each projector is behind, in each partition."""
@@ -110,23 +119,27 @@ class Share:
     def goals(self) -> Iterator[tuple[Projector, int]]:
         """Yield each projector with the offset of the last event there is."""
         for one in self.slices:
-            for projector in list(one.projectors.values()):
+            for projector in one.running:
                 yield projector, one.head
 
     def stop(self) -> None:
-        """Take no more requests, and let projectors and jobs end."""
+        """Take no more requests, and let projectors and jobs end, for good."""
         with self._refreshing:
-            self.is_closed = True
-            for job in self._jobs.values():
-                job.stop()
-            for one in self.slices:
-                one.stop()
-            self._parts = None
+            self._is_ended = True
+            self._stop()
 
     def close(self, end: float) -> list[str]:
         """Wait until *end*, by `time.monotonic`, for what is under way; return the partitions that hang."""
         self.stop()
         return [one.where for one in self.slices if not one.lane.close(max(0.0, end - time.monotonic()))]
+
+    def _stop(self) -> None:
+        self.is_closed = True
+        for job in self._jobs.values():
+            job.stop()
+        for one in self.slices:
+            one.stop()
+        self._parts = None
 
     def _refresh_jobs(self, parts: Parts) -> None:
         wanted: dict[tuple[str, int], str] = {}
@@ -137,13 +150,14 @@ class Share:
                 for name, job in parts.jobs.items()
                 if job.schedule is not None and name in members
             )
-        for place, job in list(self._jobs.items()):
-            if wanted.get(place) != job.schedule.text:
-                self._jobs.pop(place).stop()
+        for place, job in self._jobs.items():
+            if place not in wanted:
+                job.stop()
         for place, schedule in wanted.items():
+            # One that was stopped may still be running, and is not to run beside itself.
             if place not in self._jobs:
-                self._jobs[place] = Job(self, *place, Schedule(schedule), self._kit)
-                self._jobs[place].start()
+                self._jobs = {**self._jobs, place: Job(self, *place, self._kit)}
+            self._jobs[place].start(schedule)
 
     def _kind(self, parts: Parts, workspace: int) -> str:
         data = self.data.partitions[workspace % len(self.slices)]

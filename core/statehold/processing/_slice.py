@@ -19,6 +19,7 @@ from statehold.processing._projector import Projector
 from statehold.processing._timer import Alarm
 from statehold.processing._work import Bench
 from statehold.processing._writing import ClearOutbox
+from statehold.sdk import HostError
 
 if TYPE_CHECKING:
     from statehold.processing._share import Share
@@ -33,7 +34,7 @@ class Slice:
         where: both, for messages.
         lane: where commands wait for their turn.
         head: the offset of the last event in the log.
-        projectors: the asynchronous projectors, by name.
+        projectors: the asynchronous projectors that there ever were, by name; those of no use are stopped.
 
     """
 
@@ -46,6 +47,7 @@ class Slice:
         self.outbox = Outbox(self.where, kit.logger, failed=self._outbox_failed)
         self._lock = threading.Lock()
         self._attempts = 0
+        self._is_new = True
         self._retry: Alarm | None = None
         self._share = share
         self._data = share.data.partitions[number]
@@ -63,7 +65,14 @@ class Slice:
             yield self.bench(partition, borrowed.version)
 
     def bench(self, partition: Partition, version: AppVersion) -> Bench:
-        """Return what work is done with."""
+        """Return what work is done with.
+
+        Raises:
+            ClosedError: the app was taken away and is there again, with another share.
+
+        """
+        if partition.data is not self._data:
+            raise ClosedError(f"{self.where} was taken away", hint="Try again: it is back")
         bench = self._bench
         if bench is None or bench.partition is not partition:
             bench = self._bench = Bench(
@@ -82,32 +91,40 @@ class Slice:
         """Go on with the current version: its projectors, and what is left to do."""
         self._bench = None
         if any(True for _ in self._data.reader(parts.schemas).outbox()):
-            self.clear_outbox()
+            if self._is_new:
+                # What a host before has left is done before any further command.
+                with suppress(ClosedError):
+                    self.lane.submit(ClearOutbox(), self._cleared)
+            else:
+                self._clear_outbox()
+        self._is_new = False
         wanted = parts.projectors if background else {}
-        for name in [name for name in self.projectors if name not in wanted]:
-            self.projectors.pop(name).stop()
+        for name, projector in self.projectors.items():
+            if name not in wanted:
+                projector.stop()
         for name in wanted:
+            # One that was stopped may still be at an event, and is not to run beside itself.
             if name not in self.projectors:
-                self.projectors[name] = Projector(self, name, self._kit, moved=self._share.moved)
-            self.projectors[name].wake(at_once=True)
+                made = Projector(self, name, self._kit, moved=self._share.moved)
+                self.projectors = {**self.projectors, name: made}
+            self.projectors[name].go_on()
 
-    def clear_outbox(self) -> None:
-        """Do what is left in the outbox before any further command; again later if it fails."""
-        with self._lock:
-            self._retry = None
-        with suppress(ClosedError):
-            self.lane.submit(ClearOutbox(), self._cleared)
+    @property
+    def running(self) -> tuple[Projector, ...]:
+        """The projectors that are not stopped."""
+        return tuple(one for one in self.projectors.values() if not one.is_stopped)
 
     def stop(self) -> None:
         """Let projectors end."""
-        for projector in list(self.projectors.values()):
+        for projector in self.projectors.values():
             projector.stop()
+        self._bench = None
 
     def lags(self, parts: Parts) -> Iterator[Lag]:
         """Yield how far each projector is behind."""
         reader = self._data.reader(parts.schemas)
         now = self._kit.clock.now()
-        for projector in list(self.projectors.values()):
+        for projector in self.running:
             offset = projector.offset
             if offset is None:
                 offset = reader.projector_offset(projector.name)
@@ -131,7 +148,7 @@ class Slice:
             if event.cuds and any(cud.table == "sys.WorkspaceDescriptor" for cud in event.cuds):
                 self._gate.forget_owner(event.workspace)
         # A version that is becoming current may bring others just now.
-        for projector in list(self.projectors.values()):
+        for projector in self.projectors.values():
             self._wake(projector, parts, before, events)
 
     def _wake(self, projector: Projector, parts: Parts, before: int, events: Sequence[Event]) -> None:
@@ -142,11 +159,21 @@ class Slice:
                 return
         projector.wake()
 
+    def _clear_outbox(self) -> None:
+        """Do what is left in the outbox, beside the commands: what it waits for holds up none."""
+        self._kit.workers.submit(self._try_outbox)
+
+    def _try_outbox(self) -> None:
+        with self._lock:
+            self._retry = None
+        with suppress(HostError, ClosedError), self.borrow() as bench:
+            self._cleared(self.outbox.again(bench.partition, bench.parts.schemas))
+
     def _outbox_failed(self) -> None:
         with self._lock:
             if self._retry is None and not self._share.is_closed:
                 self._retry = self._kit.timer.after(
-                    self._kit.settings.pause(self._attempts), self.clear_outbox
+                    self._kit.settings.pause(self._attempts), self._clear_outbox
                 )
                 self._attempts += 1
 

@@ -73,17 +73,16 @@ class Patch(Quiet):
             if changes.pop(name, given) != given:
                 raise RequestError(f"{shape.name}: {name} cannot be changed", qname=shape.name)
         self._check(bench, entry, shape, changes)
-        try:
-            fields = shape.changes_from_json(changes)
-        except SchemaError as error:
-            raise refused(error, shape.name) from error
         existing: Any = unit.record(self.request.workspace, self._record, shape)
         if existing is None or existing.sys_QName != shape.name:
             raise UnknownError(
                 f"there is no {shape.name} {self._record} in workspace {self.request.workspace}",
                 qname=shape.name,
             )
-        unit.change(self.request.workspace, self._record, fields)
+        try:
+            unit.change(self.request.workspace, self._record, shape.changes_from_json(changes))
+        except SchemaError as error:
+            raise refused(error, shape.name) from error
         return _append(bench, unit, entry)
 
     def _check(self, bench: Bench, entry: Entry, shape: TableShape, changes: Mapping[str, Any]) -> None:

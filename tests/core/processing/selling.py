@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
+import traceback
 import types
 from pathlib import Path
 
@@ -24,6 +26,14 @@ def main(folder: str, turn: str) -> None:
     with Host(Path(folder), environ={}) as host, Runtime(host) as runtime:
 
         def client(number: int) -> None:
+            try:
+                sell(number)
+            except BaseException:
+                traceback.print_exc()
+                sys.stderr.flush()
+                os._exit(1)
+
+        def sell(number: int) -> None:
             for count in itertools.count():
                 workspace = (number + count) % WORKSPACES + 1
                 article = f"t{turn}c{number}n{count}"

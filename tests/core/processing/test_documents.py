@@ -166,6 +166,7 @@ def test_a_document_that_does_not_fit_is_refused(docs, document, message):
         ({"sys.ParentID": 7}, "ParentID"),
         ({"Nope": 7}, "Nope"),
         ({"Code": None}, "Code"),
+        ({"sys.IsActive": None}, r"sys\.IsActive: expected a value"),
         ({"Code": "X"}, "matches"),
     ],
 )

@@ -70,6 +70,36 @@ def test_a_job_never_runs_twice_at_a_time_and_what_it_missed_is_reported(timed, 
     assert status(timed).missed == 2
 
 
+def test_a_job_never_runs_beside_itself_while_its_app_is_taken_away_and_comes_back(
+    timed, clock, probe, quiet, image
+):
+    began, go, most, running = threading.Event(), threading.Event(), [], []
+
+    def slow(call):
+        if call.workspace == 1:
+            running.append(call)
+            most.append(len(running))
+            began.set()
+            go.wait(20)
+            running.remove(call)
+
+    probe.hooks["tick"] = slow
+    clock.advance(60)
+    timed.runtime.tick()
+    assert began.wait(10)
+    timed.host.undeploy("acme.shop")
+    timed.host.deploy(image("2", workspaces=2))
+    timed.sell()
+    with pytest.raises(ConflictError, match="is running"):
+        timed.runtime.run_job("acme.shop", "shop.Tick")
+    clock.advance(60)
+    timed.runtime.tick()
+    go.set()
+    turn(timed, clock, 0)
+    assert timed.rows("Beats")[1]["Count"] == 2
+    assert set(most) == {1}
+
+
 def test_what_was_due_while_no_host_ran_is_made_up_for_once(timed, clock, quiet):
     turn(timed, clock, 60)
     timed.runtime.close()

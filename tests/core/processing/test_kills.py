@@ -26,6 +26,7 @@ def sell_until_killed(folder, turn, acks):
     )
     try:
         said = [line for _, line in zip(range(acks), child.stdout, strict=False)]
+        assert child.poll() is None, "it ended by itself: its output says why"
         child.kill()
         said += child.stdout.readlines()
     finally:

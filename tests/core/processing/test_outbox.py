@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from statehold.rows import MemoryDriver
+from statehold.processing import StoreError
+from statehold.rows import MemoryDriver, StoreUnavailableError
 from statehold.testing import FakeClock
 
 
@@ -12,6 +14,19 @@ def outbox(shop, workspace=1):
     app = shop.host.app("acme.shop")
     with app.borrow(workspace % len(app.current.partitions)) as partition:
         return list(partition.data.reader(partition.schemas).outbox())
+
+
+def later(shop, clock):
+    clock.advance(200)
+    shop.runtime.tick()
+    return True
+
+
+def wait_until(reached):
+    end = time.monotonic() + 20
+    while not reached():
+        assert time.monotonic() < end
+        threading.Event().wait(0.01)
 
 
 def test_what_is_beyond_the_row_store_is_done_after_the_commit_and_before_the_answer(shop, probe):
@@ -52,17 +67,66 @@ def test_what_fails_stays_in_the_outbox_and_is_tried_again(open_shop, probe, qui
     answer = shop.sell("pen", 3, "wire")
     assert "the wire is cut" in answer.problem
     assert len(outbox(shop)) == 1
+    again = threading.Event()
+
+    def fail_again(_):
+        again.set()
+        raise OSError("the wire is cut")
+
+    probe.hooks["apply"] = fail_again
     clock.advance(0.1)
     shop.runtime.tick()
-    shop.sell()
+    assert again.wait(10)
     assert len(outbox(shop)) == 1
     del probe.hooks["apply"]
-    for _ in range(12):
-        clock.advance(200)
-        shop.runtime.tick()
-    shop.sell()
+    wait_until(lambda: later(shop, clock) and outbox(shop) == [])
     assert probe.sent == [("pen", "3")]
-    assert outbox(shop) == []
+
+
+def test_what_is_tried_again_holds_up_no_command(open_shop, probe, quiet):
+    clock = FakeClock()
+    shop = open_shop(runtime={"clock": clock})
+    trying, go = threading.Event(), threading.Event()
+
+    def fail(_):
+        raise OSError("the wire is cut")
+
+    def hang(_):
+        trying.set()
+        go.wait(20)
+
+    probe.hooks["apply"] = fail
+    shop.sell("pen", 3, "wire")
+    probe.hooks["apply"] = hang
+    clock.advance(0.1)
+    shop.runtime.tick()
+    assert trying.wait(10)
+    del probe.hooks["apply"]
+    assert shop.sell().result.Total == 4
+    shop.sell("ink", 1, "wire")
+    assert probe.sent == [("ink", "1")]
+    go.set()
+    wait_until(lambda: outbox(shop) == [])
+    assert probe.sent == [("ink", "1"), ("pen", "3")]
+
+
+def test_what_belongs_to_a_commit_of_which_nobody_knows_is_done_if_it_was_made(open_shop, probe, quiet):
+    clock, rows = FakeClock(), MemoryDriver()
+    shop = open_shop(rows=rows, runtime={"clock": clock})
+    store = shop.host.app("acme.shop").data.store
+    write = store.write
+
+    def lose(changes):
+        store.write = write
+        write(changes)
+        raise StoreUnavailableError("the line broke", unknown=True)
+
+    store.write = lose
+    with pytest.raises(StoreError, match="stored or not"):
+        shop.sell("pen", 3, "wire")
+    assert len(outbox(shop)) == 1
+    wait_until(lambda: later(shop, clock) and outbox(shop) == [])
+    assert probe.sent == [("pen", "3")]
 
 
 def test_what_a_host_that_was_killed_has_left_is_done_before_new_commands(open_shop, probe, quiet):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from statehold.processing import UnknownError
-from statehold.rows import MemoryDriver
+from statehold.rows import MemoryDriver, StoreUnavailableError
 from statehold.testing import FakeClock
 
 
@@ -16,6 +16,14 @@ def lag(shop, projector="shop.CountAsync", partition=1):
         if one.projector == projector and one.partition == partition
     ]
     return found
+
+
+def data_of(shop, partition=1):
+    return shop.host.app("acme.shop").data.partitions[partition]
+
+
+def schemas_of(shop):
+    return shop.host.app("acme.shop").current.schemas
 
 
 def test_every_event_has_its_effect_once(shop):
@@ -208,8 +216,11 @@ def test_a_bundle_is_written_when_it_is_full_or_its_time_is_over_or_the_log_ends
 ):
     rows, writes = MemoryDriver(), []
     shop = open_shop(rows=rows, runtime={"settings": settings})
-    gate = threading.Event()
-    probe.hooks["count_async"] = lambda call: gate.wait(10)
+    began, gate = threading.Event(), threading.Event()
+    probe.hooks["count_async"] = lambda call: (began.set(), gate.wait(10))
+    # It has looked at the log before there is more in it.
+    shop.sell("first")
+    assert began.wait(10)
     for number in range(35):
         shop.sell(f"a{number}")
     store = shop.host.app("acme.shop").data.store
@@ -222,7 +233,103 @@ def test_a_bundle_is_written_when_it_is_full_or_its_time_is_over_or_the_log_ends
     store.write = write
     gate.set()
     assert shop.caught_up()
-    assert [count for count in writes if count] == expected
+    assert [count for count in writes if count] == [1, *expected]
+
+
+def test_a_projector_never_runs_beside_itself_while_its_app_is_taken_away_and_comes_back(shop, image, probe):
+    began, go, running = threading.Event(), threading.Event(), []
+    most = []
+
+    def slow(call):
+        running.append(call)
+        most.append(len(running))
+        began.set()
+        go.wait(20)
+        running.remove(call)
+
+    probe.hooks["count_async"] = slow
+    shop.sell()
+    assert began.wait(10)
+    for version in ("2", "3"):
+        shop.host.undeploy("acme.shop")
+        shop.host.deploy(image(version))
+        assert shop.sell().result.Total == int(version)
+    assert lag(shop).events == 3
+    go.set()
+    assert shop.caught_up()
+    assert shop.rows("Turnover")["pen"]["Count"] == 3
+    assert set(most) == {1}
+
+
+def test_a_projector_that_a_version_has_not_and_the_next_has_never_runs_beside_itself(shop, image, probe):
+    began, go, most, running = threading.Event(), threading.Event(), [], []
+
+    def slow(call):
+        running.append(call)
+        most.append(len(running))
+        began.set()
+        go.wait(20)
+        running.remove(call)
+
+    extensions = "PROJECTOR Late AFTER INSERT ON Sale STATE(sys.View(Totals)) INTENTS(sys.View(Totals));"
+    view = "VIEW Totals (Zone int32 NOT NULL, Article text(40) NOT NULL, Sold int64, Count int64,"
+    more = {
+        "extensions": extensions,
+        "access": f"{view} PRIMARY KEY ((Zone), Article)) AS RESULT OF Late;",
+        "code": '\n\n@extension\ndef late(call):\n    probe.call("late", call)\n'
+        "    count(call, call.View.Totals)\n",
+    }
+    probe.hooks["late"] = slow
+    shop.host.deploy(image("2", **more))
+    shop.sell()
+    assert began.wait(10)
+    shop.host.deploy(image("3"))
+    while any(one.projector == "shop.Late" for one in shop.runtime.lags()):
+        shop.runtime.wait_for_projectors(timeout=0.01)
+    shop.sell()
+    shop.host.deploy(image("4", **more))
+    while not any(one.projector == "shop.Late" for one in shop.runtime.lags()):
+        shop.runtime.wait_for_projectors(timeout=0.01)
+    shop.sell()
+    go.set()
+    assert shop.caught_up()
+    assert shop.rows("Totals")["pen"]["Count"] == 3
+    assert set(most) == {1}
+
+
+def test_what_another_one_has_projected_meanwhile_is_not_projected_again(shop, probe, quiet):
+    def overtake(call):
+        del probe.hooks["count_async"]
+        unit = data_of(shop).begin(schemas_of(shop))
+        unit.move_projector("shop.CountAsync", 0, call.event.offset)
+        unit.commit()
+
+    probe.hooks["count_async"] = overtake
+    shop.sell()
+    assert shop.caught_up()
+    shop.sell()
+    assert shop.caught_up()
+    assert shop.rows("Turnover")["pen"]["Count"] == 1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_commit_of_which_nobody_knows_has_its_effect_once(shop, probe, quiet, times):
+    store = shop.host.app("acme.shop").data.store
+    write, lost = store.write, []
+
+    def lose(changes):
+        outcome = write(changes)
+        if len(lost) < times and any(one.partition[:2] == ("view", "shop.Turnover") for one in changes):
+            lost.append(outcome)
+            raise StoreUnavailableError("the line broke", unknown=True)
+        return outcome
+
+    store.write = lose
+    for number in range(1, 6):
+        shop.sell()
+        assert shop.caught_up()
+        assert shop.rows("Turnover")["pen"]["Count"] == number
+    assert len(lost) == times
 
 
 def test_an_app_that_is_taken_away_stops_and_comes_back(shop, image):
