@@ -61,7 +61,7 @@ def checked_changes(shape: TableShape, existing: Value, changes: Mapping[str, ob
                     table=shape.name,
                 )
         elif value is None and (name in shape.required or name == "sys_IsActive"):
-            raise _required(shape, name, None)
+            raise _required(shape, _NAMES.get(name, name), None)
         else:
             fields[name] = value
     return shape.check_changes(fields)
