@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from statehold.events import Event
-from statehold.hosting import AppVersion, Partition
+from statehold.hosting import AppVersion, Borrowed, Partition
 from statehold.processing._answers import Lag
 from statehold.processing._batches import Batches
 from statehold.processing._errors import ClosedError
@@ -23,6 +24,30 @@ from statehold.sdk import HostError
 
 if TYPE_CHECKING:
     from statehold.processing._share import Share
+
+
+class Bound:
+    """Keeps a version open while its `with` block runs. Every query has one: a generator would cost more."""
+
+    __slots__ = ("_borrowed", "_slice")
+
+    def __init__(self, slice_: Slice, borrowed: Borrowed) -> None:
+        self._slice = slice_
+        self._borrowed = borrowed
+
+    def __enter__(self) -> Bench:
+        borrowed = self._borrowed
+        partition = borrowed.__enter__()
+        try:
+            return self._slice.bench(partition, borrowed.version)
+        except BaseException as error:
+            borrowed.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._borrowed.__exit__(kind, error, trace)
 
 
 class Slice:
@@ -57,12 +82,9 @@ class Slice:
         batches = Batches(share.app, number, bench=self.bench, committed=self._committed, logger=kit.logger)
         self.lane = Lane(self.where, batches.run, start=kit.start_lane, most=kit.settings.max_batch)
 
-    @contextmanager
-    def borrow(self) -> Iterator[Bench]:
-        """Keep the current version open while the block runs, and give what to work with."""
-        borrowed = self._share.app.borrow(self.number)
-        with borrowed as partition:
-            yield self.bench(partition, borrowed.version)
+    def borrow(self) -> Bound:
+        """Return what keeps the current version open while its block runs, and gives what to work with."""
+        return Bound(self, self._share.app.borrow(self.number))
 
     def bench(self, partition: Partition, version: AppVersion) -> Bench:
         """Return what work is done with.

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 Labels: TypeAlias = tuple[str, ...]
+_Place: TypeAlias = tuple[str | int, ...]
 
 
 class Times:
@@ -41,7 +42,7 @@ class Times:
         return sum(self.buckets)
 
 
-_Cells: TypeAlias = dict[tuple[str, Labels], Times]
+_Cells: TypeAlias = dict[_Place, Times]
 
 
 class Counting:
@@ -56,52 +57,52 @@ class Counting:
 
     def command(self, app: str, name: str, status: int, seconds: float) -> None:
         """Count a command that was answered."""
-        self._times("command", (app, name, str(status))).add(seconds)
+        self._times(("command", app, name, status)).add(seconds)
 
     def query(self, app: str, name: str, status: int, seconds: float, results: int) -> None:
         """Count a query and its results."""
-        self._times("query", (app, name, str(status))).add(seconds, results)
+        self._times(("query", app, name, status)).add(seconds, results)
 
     def denied(self, app: str, name: str, reason: str) -> None:
         """Count a refusal."""
-        self._times("denied", (app, name, reason)).add(0.0)
+        self._times(("denied", app, name, reason)).add(0.0)
 
     def batch(self, app: str, partition: int, commands: int, seconds: float) -> None:
         """Count a commit and the commands in it."""
-        self._times("batch", (app, str(partition))).add(seconds, commands)
+        self._times(("batch", app, partition)).add(seconds, commands)
 
     def projector(
         self, app: str, partition: int, name: str, events: int, seconds: float, *, ok: bool
     ) -> None:
         """Count the events that a projector has dealt with."""
-        self._times("projector", (app, str(partition), name, _word(ok=ok))).add(seconds, events)
+        self._times(("projector", app, partition, name, _word(ok=ok))).add(seconds, events)
 
     def job(self, app: str, name: str, workspace: int, seconds: float, *, ok: bool) -> None:
         """Count a run of a job."""
-        self._times("job", (app, name, str(workspace), _word(ok=ok))).add(seconds)
+        self._times(("job", app, name, workspace, _word(ok=ok))).add(seconds)
 
     def missed(self, app: str, name: str, workspace: int, runs: int) -> None:
         """Count the runs of a job that were missed."""
-        self._times("missed", (app, name, str(workspace))).add(0.0, runs)
+        self._times(("missed", app, name, workspace)).add(0.0, runs)
 
     def read(self, what: str) -> Iterator[tuple[Labels, Times]]:
         """Yield what was counted of one kind, such as `command`, by its labels."""
         merged: dict[Labels, Times] = {}
         for cells in list(self._all):
-            for (kind, labels), times in list(cells.items()):
+            for (kind, *labels), times in list(cells.items()):
                 if kind == what:
-                    merged.setdefault(labels, Times()).merge(times)
+                    merged.setdefault(tuple(map(str, labels)), Times()).merge(times)
         yield from sorted(merged.items(), key=lambda item: item[0])
 
-    def _times(self, kind: str, labels: Labels) -> Times:
+    def _times(self, place: _Place) -> Times:
         try:
             cells: _Cells = self._local.cells
         except AttributeError:
             cells = self._local.cells = {}
             self._all.append(cells)
-        found = cells.get((kind, labels))
+        found = cells.get(place)
         if found is None:
-            found = cells[kind, labels] = Times()
+            found = cells[place] = Times()
         return found
 
 

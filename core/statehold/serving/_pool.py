@@ -85,8 +85,10 @@ class Pool:
 
     def submit_for(self, waiting: Waiting, call: Callable[..., Any], *arguments: Any) -> None:
         """Let *waiting* have the result of `call(*arguments)`, as `submit` does."""
-        self.check()
-        wait = self.waits.open(waiting)
+        waits = self.waits
+        if self._closed or len(waits) >= self._most:
+            self.check()
+        wait = waits.open(waiting)
         # First the call, then the look who is awake; a worker does it the other way round.
         self._calls.append((wait, call, arguments))
         if not self._awake and not self._calling:

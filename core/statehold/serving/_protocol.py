@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar, Final, Protocol, runtime_checkable
 
+import httptools
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -71,7 +72,12 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._in_head:
             self._head += len(data)
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # To nothing that is served here: the request is answered as any other.
+        except httptools.HttpParserError:
+            self._refuse(400, "the request is no HTTP/1.1")
         if self._in_head and self._head > self.limits.head and not self.transport.is_closing():
             self._refuse(431, f"the head of the request is longer than {self.limits.head:,} bytes")
         elif self._began and self._partial is None and not self.transport.is_closing():
