@@ -32,7 +32,7 @@ class HostOptions:
     rows: str | None = attrs.field(default=None, repr=False)
 
     @contextmanager
-    def open(self, out: Output, *, apps: Collection[str] | None) -> Iterator[Host]:
+    def open(self, out: Output, *, apps: Collection[str] | None, time_calls: bool = False) -> Iterator[Host]:
         """Open the host with the named apps running, or all with None, and close it again."""
         from statehold.hosting import Host  # noqa: PLC0415
 
@@ -44,7 +44,7 @@ class HostOptions:
         with log, self._driver() as rows:
             secrets = self.secrets or self.data / "secrets"
             with out.progress("starting the host"):
-                host = Host(self.data, secrets_folder=secrets, apps=apps, rows=rows)
+                host = Host(self.data, secrets_folder=secrets, apps=apps, rows=rows, time_calls=time_calls)
             with host:
                 yield host
             # Freeing has warnings, too. After an error, that error says what was wrong.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statehold.extensions._compare import declared
 from statehold.extensions._engine import EngineContext
 from statehold.extensions._failure import failure
-from statehold.extensions._pools import Pools
+from statehold.extensions._pools import Pool, Pools
 from statehold.loading import FreeReport
 from statehold.sdk import CallContext, Scope, StateholdError
 from statehold.state import State
@@ -52,6 +52,10 @@ class BuiltinEngine:
             raise failed from failed.__cause__
         finally:
             pool.give(taken)
+
+    def pool(self, partition: int, kind: Scope) -> Pool[None]:
+        """Return those of its engines that run what is of *kind* in a partition."""
+        return self._pools[partition, kind]
 
     def free(self) -> Sequence[FreeReport]:
         """Forget the functions."""

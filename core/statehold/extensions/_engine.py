@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from statehold.extensions._pools import Pool
 from statehold.images import AppImage, ExtensionSettings
 from statehold.loading import FreeReport
 from statehold.sdk import CallContext, Operation, Scope
@@ -90,6 +91,9 @@ class Engine(Protocol):
             StateholdError: what storages and facades raised, as it was.
 
         """
+
+    def pool(self, partition: int, kind: Scope) -> Pool[Any]:
+        """Return those of its engines that run what is of *kind* in a partition."""
 
     def free(self) -> Sequence[FreeReport]:
         """Give back everything, after the last call has returned; report what was loaded as Python."""

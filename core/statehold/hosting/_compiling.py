@@ -19,7 +19,13 @@ class Compiler:
     """Compiles what the extensions of one partition hold of its storages, and closes it in the end."""
 
     def __init__(
-        self, plan: Plan, storages: Mapping[str, OpenStorage], where: str, *, count_calls: bool
+        self,
+        plan: Plan,
+        storages: Mapping[str, OpenStorage],
+        where: str,
+        *,
+        count_calls: bool,
+        time_calls: bool,
     ) -> None:
         self._accesses = plan.accesses
         self._uses = plan.uses
@@ -27,6 +33,7 @@ class Compiler:
         self._impls = {name: storage.impl for name, storage in storages.items()}
         self._where = where
         self._count_calls = count_calls
+        self._time_calls = time_calls
         self._made: list[Facade | Uses] = []
         self._closed = False
         #: By storage and by who uses it: an extension's name, or a scope.
@@ -120,9 +127,9 @@ class Compiler:
         )
 
     def _counts(self, storage: str, user: str) -> CallCounts | None:
-        if not self._count_calls:
+        if not self._count_calls and not self._time_calls:
             return None
-        return self.counts.setdefault((storage, user), CallCounts())
+        return self.counts.setdefault((storage, user), CallCounts(is_timed=self._time_calls))
 
     def _keep(self, made: Made) -> Made:
         self._made.append(made)

@@ -58,6 +58,7 @@ class Deployer:
                     lease,
                     made,
                     count_calls=self._settings.count_calls,
+                    time_calls=self._settings.time_calls,
                     when_idle=self._retirer.free_soon,
                 )
                 plan.plugins.announce_opened()

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 from statehold.events import PartitionData, Schemas
-from statehold.extensions import Engine
+from statehold.extensions import Engine, Pool
 from statehold.hosting._compiling import Compiler
 from statehold.hosting._data import AppData
 from statehold.hosting._facades import Facades
@@ -37,6 +38,7 @@ class Partition:
         data: AppData,
         *,
         count_calls: bool,
+        time_calls: bool = False,
     ) -> None:
         self.number = number
         self.schemas: Schemas = plan.schemas
@@ -46,7 +48,7 @@ class Partition:
         self._accesses = plan.accesses
         self._redactor = plan.redactor
         self._storages = dict(storages)
-        self._compiler = Compiler(plan, storages, self._where, count_calls=count_calls)
+        self._compiler = Compiler(plan, storages, self._where, count_calls=count_calls, time_calls=time_calls)
         self._extensions: dict[str, ExtensionDef] = {
             str(extension.name): extension
             for extension in plan.appdef.extensions.values()
@@ -67,6 +69,16 @@ class Partition:
     def counts(self) -> Mapping[tuple[str, str], CallCounts]:
         """How often operations were called and refused, by storage and by user: extension or scope."""
         return self._compiler.counts
+
+    @property
+    def pools(self) -> Mapping[tuple[str, Scope], Pool[Any]]:
+        """The engines that run its extensions, by the kind of engine and what they run."""
+        words = {self._extensions[name].engine: engine for name, engine in list(self._engines.items())}
+        return {
+            (str(word), kind): engine.pool(self.number, kind)
+            for word, engine in words.items()
+            for kind in Scope
+        }
 
     def extension(self, name: str) -> Runner:
         """Return an extension by its qualified name, compiled at its first use.

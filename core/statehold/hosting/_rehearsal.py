@@ -80,6 +80,7 @@ class Rehearsal:
             clock=SystemClock(),
             logger=logging.getLogger("statehold.rehearsal"),
             count_calls=False,
+            time_calls=False,
             slow_open=60,
             services=Services(),
         )

@@ -35,5 +35,6 @@ class HostSettings:
     clock: Clock
     logger: logging.Logger
     count_calls: bool
+    time_calls: bool
     slow_open: float
     services: Services

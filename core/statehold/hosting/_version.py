@@ -45,6 +45,7 @@ class AppVersion:
         made: MadeFolders,
         *,
         count_calls: bool,
+        time_calls: bool = False,
         when_idle: Callable[[AppVersion], None],
     ) -> None:
         self.app = plan.app
@@ -59,7 +60,7 @@ class AppVersion:
         self.files = plan.plugins.files
         self.state = VersionState.READY
         self.partitions = tuple(
-            Partition(number, plan, opened, lease.data, count_calls=count_calls)
+            Partition(number, plan, opened, lease.data, count_calls=count_calls, time_calls=time_calls)
             for number, opened in enumerate(storages)
         )
         self._lease = lease

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 import attrs
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,6 +17,7 @@ from statehold.processing import Runtime
 from statehold.sdk import HostError, Operation
 from statehold.serving._meter import BUCKETS, Counting, Times
 from statehold.serving._pool import Pool
+from statehold.state import LATENCIES
 
 
 @attrs.frozen(eq=False)
@@ -75,6 +77,7 @@ class Metrics:
         )
         yield from self._lags()
         yield from self._threads()
+        yield from self._engines()
         yield from self._storages()
 
     def _histogram(self, described: _Described) -> Iterator[Metric]:
@@ -87,7 +90,7 @@ class Metrics:
             labels=described.labels,
         )
         for labels, times in self._meter.read(described.kind):
-            seconds.add_metric(labels, _cumulated(times), times.seconds)
+            seconds.add_metric(labels, _cumulated(BUCKETS, times.buckets), times.seconds)
             more.add_metric(labels, times.more)
         yield seconds
         if described.more:
@@ -140,17 +143,40 @@ class Metrics:
         yield from (threads, busy, waiting)
 
     def _storages(self) -> Iterator[Metric]:
-        labels = ("app", "version", "storage", "operation", "user")
+        labels = ("app", "version", "storage", "operation", "scope", "user")
         calls = CounterMetricFamily("statehold_storage_calls", "Calls that reached a storage.", labels=labels)
         denied = CounterMetricFamily(
             "statehold_storage_denied", "Calls that the declaration does not permit.", labels=labels
         )
+        seconds = HistogramMetricFamily(
+            "statehold_storage_seconds", "How long reading from a storage took, if timed.", labels=labels
+        )
         for version in self._versions():
-            for (storage, user, operation), (reached, refused) in _counts(version).items():
-                place = (version.app, version.name, storage, operation, user)
-                calls.add_metric(place, reached)
-                denied.add_metric(place, refused)
-        yield from (calls, denied)
+            scopes = {str(one.name): one.kind.scope for one in version.appdef.extensions.values()}
+            for (storage, user, operation), figures in _figures(version).items():
+                scope = str(scopes.get(user) or user)
+                place = (version.app, version.name, storage, operation, scope, user)
+                calls.add_metric(place, figures.reached)
+                denied.add_metric(place, figures.refused)
+                if any(figures.buckets):
+                    seconds.add_metric(place, _cumulated(LATENCIES, figures.buckets), figures.seconds)
+        yield from (calls, denied, seconds)
+
+    def _engines(self) -> Iterator[Metric]:
+        labels = ("app", "version", "partition", "engine", "scope")
+        size = GaugeMetricFamily("statehold_engines", "Calls that may run at once.", labels=labels)
+        busy = GaugeMetricFamily("statehold_engines_busy", "Calls that run.", labels=labels)
+        waiting = GaugeMetricFamily(
+            "statehold_engines_waiting", "Calls that wait for an engine.", labels=labels
+        )
+        for version in self._versions():
+            for partition in version.partitions:
+                for (engine, scope), pool in partition.pools.items():
+                    place = (version.app, version.name, str(partition.number), engine, str(scope))
+                    size.add_metric(place, pool.size)
+                    busy.add_metric(place, pool.in_use)
+                    waiting.add_metric(place, pool.waiting)
+        yield from (size, busy, waiting)
 
     def _versions(self) -> Iterator[AppVersion]:
         for status in self._host.apps():
@@ -160,23 +186,40 @@ class Metrics:
                 continue  # Deployed, and not running: readiness says so.
 
 
-def _counts(version: AppVersion) -> dict[tuple[str, str, str], tuple[int, int]]:
-    found: dict[tuple[str, str, str], tuple[int, int]] = {}
+@attrs.define(eq=False)
+class _Figures:
+    """What one user did with one operation of a storage, in all partitions of a version."""
+
+    reached: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    buckets: Sequence[int] = ()
+
+
+def _figures(version: AppVersion) -> dict[tuple[str, str, str], _Figures]:
+    found: dict[tuple[str, str, str], _Figures] = {}
     for partition in version.partitions:
         for (storage, user), counts in list(partition.counts.items()):
             for operation in Operation:
                 reached, refused = counts.calls(operation), counts.denied(operation)
                 if reached or refused:
-                    place = (storage, user, operation.value)
-                    before = found.get(place, (0, 0))
-                    found[place] = (before[0] + reached, before[1] + refused)
+                    figures = found.setdefault((storage, user, operation.value), _Figures())
+                    figures.reached += reached
+                    figures.refused += refused
+                    if counts.is_timed:
+                        latency = counts.latency(operation)
+                        figures.seconds += latency.seconds
+                        figures.buckets = [
+                            before + more
+                            for before, more in zip_longest(figures.buckets, latency.buckets, fillvalue=0)
+                        ]
     return found
 
 
-def _cumulated(times: Times) -> list[tuple[str, float]]:
+def _cumulated(bounds: Sequence[float], buckets: Sequence[int]) -> list[tuple[str, float]]:
     total = 0
     found = []
-    for bound, count in zip((*map(str, BUCKETS), "+Inf"), times.buckets, strict=True):
+    for bound, count in zip((*map(str, bounds), "+Inf"), buckets, strict=True):
         total += count
         found.append((bound, float(total)))
     return found

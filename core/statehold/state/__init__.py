@@ -15,6 +15,7 @@ from statehold.state._errors import (
 from statehold.state._facade import Facade, compile_facade
 from statehold.state._fieldcheck import int_range
 from statehold.state._intents import apply_intents
+from statehold.state._latency import LATENCIES
 from statehold.state._operations import METHODS
 from statehold.state._record import IntentRecord
 from statehold.state._rows import Rows, compile_rows
@@ -23,6 +24,7 @@ from statehold.state._state import State
 from statehold.state._uses import Uses
 
 __all__ = [
+    "LATENCIES",
     "METHODS",
     "BundledState",
     "CallCounts",

@@ -5,12 +5,20 @@ from collections.abc import Callable
 import attrs
 
 from statehold.sdk import Operation
+from statehold.state._latency import Latency
 
 
 @attrs.define(eq=False)
 class CallCounts:
-    """How often each operation of a storage was called by one user, and how often one was refused."""
+    """How often each operation of a storage was called by one user, and how often one was refused.
 
+    Args:
+        is_timed: whether it is measured, too, how long those that read take.
+
+    """
+
+    is_timed: bool = False
+    _latencies: dict[Operation, Latency] = attrs.field(factory=dict, init=False)
     _denied: dict[Operation, int] = attrs.field(factory=dict, init=False)
     _watched: list[tuple[Operation, Callable[[], int]]] = attrs.field(factory=list, init=False)
 
@@ -21,6 +29,10 @@ class CallCounts:
     def denied(self, operation: Operation) -> int:
         """Return how many calls of *operation* were refused."""
         return self._denied.get(operation, 0)
+
+    def latency(self, operation: Operation) -> Latency:
+        """Return how long the calls of *operation* took, if that is measured."""
+        return self._latencies.setdefault(operation, Latency())
 
     def watch(self, operation: Operation, count: Callable[[], int]) -> None:
         """Add what *count* returns to `calls(operation)` from now on."""

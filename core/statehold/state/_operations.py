@@ -7,6 +7,7 @@ import attrs
 
 from statehold.sdk import Intent, Key, Operation, SchemaError, StateholdError, Value
 from statehold.state._counts import CallCounts
+from statehold.state._latency import timed
 from statehold.state._rows import Rows
 
 METHODS: Final[Mapping[Operation, str]] = {
@@ -55,6 +56,8 @@ def compile_operations(
         function, count = makers[operation](rows)
         if counts is not None:
             counts.watch(operation, count)
+            if counts.is_timed and not operation.is_intent:
+                return timed(operation, function, counts.latency(operation))
         return function
 
     return Operations(**{method: one(operation) for operation, method in METHODS.items()})

@@ -193,11 +193,11 @@ def gate() -> Iterator[threading.Event]:
 class Cafe:
     """A server with the app of `cafe.py`, and somebody who may do everything."""
 
-    def __init__(self, folder: Path, **image: Any) -> None:
+    def __init__(self, folder: Path, *, time_calls: bool = False, **image: Any) -> None:
         self.folder = folder
         self.counting = Counting()
         self.tokens = Tokens(KEY)
-        self.host = Host(folder / "data", environ={})
+        self.host = Host(folder / "data", environ={}, time_calls=time_calls)
         self.host.deploy(cafe(folder, **image))
         self.runtime = Runtime(self.host, meter=self.counting)
         self.server = Server(

@@ -106,6 +106,38 @@ def test_figures_tell_what_each_storage_was_used_for(served):
     } == {"1"}
 
 
+def test_figures_tell_how_long_reading_takes_if_the_operator_asks(make_cafe):
+    timed = make_cafe(time_calls=True)
+    body = {"args": {"Code": "tea", "Day": 1}, "unloggedArgs": {"Number": "1"}}
+    assert timed.system.post(timed.at("commands/cafe.Order"), json=body).status_code == 200
+    found = figures(timed.system.get("/metrics").text)
+    labels = {
+        "app": "acme.cafe",
+        "operation": "GET",
+        "scope": "COMMANDS",
+        "storage": "sys.View",
+        "user": "cafe.Order",
+        "version": "1",
+    }
+    place = tuple(labels.items())
+    calls = found["statehold_storage_calls_total", place]
+    assert found["statehold_storage_seconds_count", place] == calls >= 1
+    assert 0 < found["statehold_storage_seconds_sum", place] < 60
+
+
+def test_figures_tell_what_engines_are_in_use(served):
+    found = figures(served.system.get("/metrics").text)
+    place = (
+        ("app", "acme.cafe"),
+        ("engine", "PYTHON"),
+        ("partition", "0"),
+        ("scope", "QUERIES"),
+        ("version", "1"),
+    )
+    assert found["statehold_engines", place] == 10
+    assert found["statehold_engines_busy", place] == found["statehold_engines_waiting", place] == 0
+
+
 def test_figures_are_for_this_machine_and_for_operators(start, system, waiter, monkeypatch):
     from statehold.serving import _health
 

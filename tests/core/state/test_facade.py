@@ -72,9 +72,9 @@ def use(facade: Facade, operation: Operation) -> object:
     }[operation]()
 
 
-@pytest.fixture(params=[True, False], ids=["counted", "uncounted"])
+@pytest.fixture(params=["counted", "timed", ""], ids=["counted", "timed", "uncounted"])
 def counts(request: pytest.FixtureRequest) -> CallCounts | None:
-    return CallCounts() if request.param else None
+    return CallCounts(is_timed=request.param == "timed") if request.param else None
 
 
 @pytest.mark.parametrize("allowed", Operation)

@@ -39,6 +39,7 @@ Example:
 @click.option(
     "--tracing", is_flag=True, help="Send OpenTelemetry spans, as OTEL_... in the environment says."
 )
+@click.option("--timing", is_flag=True, help="Measure for /metrics how long reading from storages takes.")
 @click.option(
     "--drain",
     type=click.FloatRange(min=1),
@@ -56,6 +57,7 @@ def command(
     behind_proxy: bool,
     others: tuple[str, ...],
     tracing: bool,
+    timing: bool,
     drain: float,
 ) -> None:
     """Serve every app over HTTP, and run its projectors and jobs.
@@ -77,7 +79,7 @@ def command(
     tokens = Tokens.open(options.data)
     federation = Federation(tokens, others=known)
     counting = Counting()
-    with options.open(out, apps=None) as host, _tracer(on=tracing) as tracer:
+    with options.open(out, apps=None, time_calls=timing) as host, _tracer(on=tracing) as tracer:
         host.federate(federation)
         meter = counting if tracer is None else TracedMeter(counting, tracer)
         with Runtime(host, meter=meter, settings=Settings(drain=drain)) as runtime:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from statehold.extensions._engine import EngineContext
-from statehold.extensions._pools import Pools
+from statehold.extensions._pools import Pool, Pools
 from statehold.extensions.python._functions import find_functions
 from statehold.extensions.python._imports import import_modules
 from statehold.extensions.python._runner import compile_runner
@@ -53,6 +53,10 @@ class PythonEngine:
             self._runs[name](state)
         finally:
             pool.give(taken)
+
+    def pool(self, partition: int, kind: Scope) -> Pool[None]:
+        """Return those of its engines that run what is of *kind* in a partition."""
+        return self._pools[partition, kind]
 
     def free(self) -> Sequence[FreeReport]:
         """Remove every module of the image from the process, and report it; again, if asked again."""

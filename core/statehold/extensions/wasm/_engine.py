@@ -81,6 +81,10 @@ class WasmEngine:
         """Run one extension to its end."""
         aside(lambda: self._invoke(name, state, self._pools[partition, kind], kind))
 
+    def pool(self, partition: int, kind: Scope) -> Pool[_Instances]:
+        """Return those of its engines that run what is of *kind* in a partition."""
+        return self._pools[partition, kind]
+
     def free(self) -> Sequence[FreeReport]:
         """Release every instance and module, and end the thread."""
         for instances in self._pools.close():
