@@ -254,7 +254,7 @@ def test_a_projector_never_runs_beside_itself_while_its_app_is_taken_away_and_co
         shop.host.undeploy("acme.shop")
         shop.host.deploy(image(version))
         assert shop.sell().result.Total == int(version)
-    assert lag(shop).events == 3
+    assert lag(shop).events >= 3  # and those that woke it not, until it has come past them again
     go.set()
     assert shop.caught_up()
     assert shop.rows("Turnover")["pen"]["Count"] == 3
