@@ -18,8 +18,8 @@ from statehold.images import AppImage, Isolation, StorageSettings, Values, resol
 from statehold.loading import Catalog, check_provider
 from statehold.sdk import DescriptorError, Provider, StateholdError
 from statehold.state import compile_rows
-from statehold_vsql import Field, StorageEngine
-from statehold_vsql.appdef import ANY, AppDef, QName, StorageDef
+from statehold_vsql import DataType, Field, StorageEngine
+from statehold_vsql.appdef import ANY, AppDef, ParameterDef, QName, StorageDef
 
 #: The result of an extension that may return anything.
 _ANYTHING: Final = (Field("Value", "object"),)
@@ -126,9 +126,18 @@ class Planning:
                 self.problems.append(f"{where}: its limits are for WebAssembly, and it has none. Take it out")
 
     def _values(self) -> Values:
+        variables = {
+            one.name: ParameterDef(
+                name=one.name,
+                field=Field(one.name.name, DataType.INT32),
+                default=one.default,
+                position=one.position,
+            )
+            for one in self.appdef.variables.values()
+        }
         try:
-            return resolve_values(
-                self.appdef.parameters,
+            values = resolve_values(
+                {**self.appdef.parameters, **variables},
                 self.image.descriptor,
                 secrets_folder=self.settings.secrets_folder,
                 environ=self.settings.environ,
@@ -137,6 +146,21 @@ class Planning:
             self.problems += error.problems
             self.unresolved = True
             return Values(parameters={}, secrets={})
+        self._set_rates(values)
+        return values
+
+    def _set_rates(self, values: Values) -> None:
+        """Let each RATE whose count is a DECLAREd variable have the operator's value."""
+        rates = dict(self.appdef.rates)
+        for name, rate in rates.items():
+            count = rate.count if rate.variable is None else values.parameters[rate.variable]
+            if not isinstance(count, int) or count < 1:
+                self.problems.append(
+                    f"PackageParams: {rate.variable} is {count!r}, and RATE {name} must let at least 1 pass"
+                )
+            else:
+                rates[name] = attrs.evolve(rate, count=count)
+        self.appdef = attrs.evolve(self.appdef, rates=rates)
 
     def _settings_of(self, name: QName) -> StorageSettings:
         return self.image.descriptor.storages.get(str(name), StorageSettings())

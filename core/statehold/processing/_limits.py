@@ -101,6 +101,8 @@ class KindLimits:
             (
                 (
                     claim.limit,
+                    # Another version may have another rate: what was taken by the old one does not count.
+                    claim.interval,
                     claim.about,
                     workspace if claim.per_workspace else 0,
                     subject if claim.per_subject else None,

@@ -17,6 +17,7 @@ from statehold_vsql import compile_app
 
 VSQL = """
 APPLICATION shop();
+DECLARE PrintsPerHour int DEFAULT 1000;
 
 STATESTORAGE ENGINE PYPLUGIN (
   STORAGE Wire (
@@ -74,6 +75,8 @@ ALTER WORKSPACE sys.AppWorkspaceWS (
     %(extensions)s
   );
 
+  RATE Prints PrintsPerHour PER HOUR;
+  LIMIT Paper1 EXECUTE ON COMMAND Print WITH RATE Prints;
   ROLE Clerk; ROLE Reader; ROLE Boss;
   GRANT EXECUTE ON COMMAND Sell TO Clerk;
   GRANT EXECUTE ON QUERY Numbers TO Clerk;

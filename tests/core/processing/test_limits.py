@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from statehold.processing._errors import LimitExceededError
 from statehold.processing._limits import Buckets, Limits
-from statehold.sdk import Principal
+from statehold.sdk import DeployError, Principal
 from statehold_vsql.appdef import AccessOperation as Op
 
 SHOP = """
@@ -145,3 +145,22 @@ def test_in_no_stretch_of_time_pass_more_than_the_rate_lets(count, seconds, step
         for end in range(start, len(passed)):
             most = count + (passed[end] - passed[start]) * count / seconds
             assert end - start + 1 <= most + 1e-3
+
+
+def test_the_operator_sets_a_declared_variable_and_another_version_may_have_another(open_shop, image):
+    printer = Principal(name="ann", kind=1, roles={1: frozenset({"shop.Boss"})})
+    access = "GRANT EXECUTE ON COMMAND Print TO Boss;"
+    shop = open_shop(PackageParams={"shop": {"PrintsPerHour": 2}}, access=access)
+
+    def print_it():
+        shop.runtime.command(shop.request(principal=printer), "shop.Print", {"Text": "x", "sys.ID": 1})
+
+    print_it()
+    print_it()
+    with pytest.raises(LimitExceededError, match=r"shop\.Paper1 is used up"):
+        print_it()
+    shop.host.deploy(image("2", PackageParams={"shop": {"PrintsPerHour": 1000}}, access=access))
+    print_it()
+    for wrong, said in ((0, "must let at least 1 pass"), ("many", "PrintsPerHour")):
+        with pytest.raises(DeployError, match=said):
+            shop.host.deploy(image(f"3{wrong}", PackageParams={"shop": {"PrintsPerHour": wrong}}))
