@@ -13,7 +13,13 @@ from statehold.processing._rendering import Renderer, tree
 from statehold.processing._request import Request
 from statehold.processing._rights import Permission
 from statehold.processing._work import Bench
-from statehold.processing.constraints import Constraints, Selector, parse_constraints
+from statehold.processing.constraints import (
+    NO_CONSTRAINTS,
+    Constraints,
+    Everything,
+    Selector,
+    parse_constraints,
+)
 from statehold.sdk import CallContext, Scope
 from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import AccessOperation
@@ -33,7 +39,9 @@ class _Taker:
 
     """
 
-    def __init__(self, name: str, selector: Selector, *, timeout: float, end: float, unwrap: bool) -> None:
+    def __init__(
+        self, name: str, selector: Selector | Everything, *, timeout: float, end: float, unwrap: bool
+    ) -> None:
         self._name = name
         self._selector = selector
         self._timeout = timeout
@@ -120,7 +128,9 @@ def _selector(
     *,
     constraints: Constraints,
     sink: Callable[[list[Any]], None],
-) -> Selector:
+) -> Selector | Everything:
+    if constraints is NO_CONSTRAINTS:
+        return Everything(sink, chunk=bench.settings.chunk)
     shape = called.result
     render: Callable[[Any], Any] = _as_is
     if constraints.include or constraints.keys:

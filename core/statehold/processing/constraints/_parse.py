@@ -44,7 +44,8 @@ class Constraints:
     where: tuple[Condition, ...] = ()
 
 
-_NONE: Final = Constraints()
+#: What a request without any wants.
+NO_CONSTRAINTS: Final = Constraints()
 
 
 def parse_constraints(given: Mapping[str, Any] | None) -> Constraints:
@@ -55,7 +56,7 @@ def parse_constraints(given: Mapping[str, Any] | None) -> Constraints:
 
     """
     if not given:
-        return _NONE
+        return NO_CONSTRAINTS
     for name in given:
         if name not in _NAMES:
             raise RequestError(f"{name!r} is no constraint", hint=f"There are {', '.join(_NAMES)}")

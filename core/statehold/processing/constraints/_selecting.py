@@ -101,6 +101,34 @@ class Selector:
             self._sink(chunk)
 
 
+class Everything:
+    """Hands on every result as it is, in chunks; the first ones soon: a `Selector` without constraints."""
+
+    __slots__ = ("_buffer", "_chunk", "_sink", "_size", "count", "is_full")
+
+    def __init__(self, sink: Callable[[list[Any]], None], *, chunk: int) -> None:
+        self._sink = sink
+        self._chunk = chunk
+        self._buffer: list[Any] = []
+        self._size = min(chunk, _FIRST_CHUNK)
+        self.is_full = False
+        self.count = 0
+
+    def take(self, result: Any) -> None:
+        """Take the next result."""
+        self._buffer.append(result)
+        if len(self._buffer) >= self._size:
+            self.finish()
+            self._size = self._chunk
+
+    def finish(self) -> None:
+        """Hand on what is left."""
+        if self._buffer:
+            chunk, self._buffer = self._buffer, []
+            self.count += len(chunk)
+            self._sink(chunk)
+
+
 def _key(read: Callable[[Any], Any]) -> Callable[[Any], tuple[bool, Any]]:
     def key(result: Any) -> tuple[bool, Any]:
         value = read(result)

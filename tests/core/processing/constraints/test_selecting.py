@@ -10,6 +10,7 @@ from statehold.processing import RequestError
 from statehold.processing.constraints import (
     Column,
     Columns,
+    Everything,
     Selector,
     fixed,
     orders_like,
@@ -105,6 +106,21 @@ def test_no_more_is_taken_than_the_limit_needs():
 def test_the_first_results_come_soon_and_the_others_in_chunks():
     chunks = select([{"Age": n} for n in range(100)], chunk=30)[1]
     assert [len(chunk) for chunk in chunks] == [16, 30, 30, 24]
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 17, 48, 49])
+def test_without_constraints_results_come_in_the_same_chunks(count):
+    chunks, few = [], []
+    everything = Everything(chunks.append, chunk=32)
+    selector = Selector(
+        parse_constraints(None), COLUMNS, render=lambda one: one, sink=few.append, chunk=32, most=100
+    )
+    for one in (everything, selector):
+        for number in range(count):
+            one.take(number)
+        one.finish()
+    assert chunks == few
+    assert (everything.count, everything.is_full) == (count, False)
 
 
 def test_only_what_is_handed_on_is_rendered():
