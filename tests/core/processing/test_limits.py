@@ -161,6 +161,6 @@ def test_the_operator_sets_a_declared_variable_and_another_version_may_have_anot
         print_it()
     shop.host.deploy(image("2", PackageParams={"shop": {"PrintsPerHour": 1000}}, access=access))
     print_it()
-    for wrong, said in ((0, "must let at least 1 pass"), ("many", "PrintsPerHour")):
+    for version, wrong, said in (("3", 0, "must let at least 1 pass"), ("4", "many", "PrintsPerHour")):
         with pytest.raises(DeployError, match=said):
-            shop.host.deploy(image(f"3{wrong}", PackageParams={"shop": {"PrintsPerHour": wrong}}))
+            shop.host.deploy(image(version, PackageParams={"shop": {"PrintsPerHour": wrong}}))
