@@ -33,11 +33,15 @@ class AppData:
 class DataKeeper:
     """Opens the data of one app for the first version that needs it, and closes it after the last.
 
-    A store that was made for a version which nobody ever kept is removed again.
+    A store that was made for a version which nobody ever kept is removed again. None is made while the app
+    *is_deployed*: it has data, which is not where it was looked for.
     """
 
-    def __init__(self, app: str, driver: RowDriver, logger: logging.Logger) -> None:
+    def __init__(
+        self, app: str, driver: RowDriver, logger: logging.Logger, *, is_deployed: Callable[[], bool]
+    ) -> None:
         self._app = app
+        self._is_deployed = is_deployed
         self._driver = driver
         self._logger = logger
         self._lock = threading.Lock()
@@ -64,7 +68,7 @@ class DataKeeper:
         """Return the data, opened or made if need be, until the lease is released.
 
         Raises:
-            DeployError: it lies in another number of partitions.
+            DeployError: it lies in another number of partitions, or somewhere else.
             RowStoreError: it cannot be opened.
 
         """
@@ -87,6 +91,12 @@ class DataKeeper:
         try:
             store = self._driver.open(self._app)
         except StoreMissingError:
+            if self._is_deployed():
+                raise DeployError(
+                    f"the events, records and views of {self._app} are not in {type(self._driver).__name__}",
+                    hint="Was it deployed with other --rows, or STATEHOLD_ROWS? To begin without them, "
+                    "undeploy it first",
+                ) from None
             store = self._driver.create(self._app)
             self._is_new = True
         try:

@@ -136,9 +136,25 @@ class Clock:
         return self.time
 
 
+def test_an_app_is_not_opened_on_other_rows_than_its_own(tmp_path, shop):
+    """Else it would begin anew, and its events would be in two places."""
+    with MemoryDriver() as driver, Host(tmp_path / "data", rows=driver) as host:
+        host.deploy(shop())
+    with Host(tmp_path / "data") as host:
+        (warning,) = host.warnings
+        assert "the events, records and views of acme.shop are not in SqliteDriver" in warning
+        assert "STATEHOLD_ROWS" in warning
+        with pytest.raises(DeployError, match="are not in SqliteDriver"):
+            host.deploy(shop("2"))
+        assert not (tmp_path / "data/rows/acme.shop.rows").exists()
+        host.undeploy(APP)
+        host.deploy(shop("2"))
+        assert kinds(host, 1) == ["sys.AppWorkspaceWS"]
+
+
 def test_rows_whose_time_is_over_are_removed_a_part_at_a_time(tmp_path):
     clock, logger = Clock(), logging.getLogger("test")
-    keeper = DataKeeper(APP, SqliteDriver(tmp_path, clock=clock), logger)
+    keeper = DataKeeper(APP, SqliteDriver(tmp_path, clock=clock), logger, is_deployed=bool)
     stop = threading.Event()
     sweep(keeper, stop, logger)
     lease = keeper.lease(1)
@@ -166,7 +182,7 @@ def test_a_store_that_cannot_be_swept_is_logged_and_does_not_end_the_sweeping(tm
 
     monkeypatch.setattr("statehold.hosting._data.DataKeeper.sweep", broken)
     logger = logging.getLogger("test")
-    sweep(DataKeeper(APP, MemoryDriver(), logger), threading.Event(), logger)
+    sweep(DataKeeper(APP, MemoryDriver(), logger, is_deployed=bool), threading.Event(), logger)
     assert "expired rows could not be removed: the disk is gone" in caplog.text
 
 
