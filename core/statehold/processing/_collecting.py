@@ -11,8 +11,8 @@ Sink = Callable[[list[Any]], None]
 class Collector:
     """Keeps results, up to so many."""
 
-    def __init__(self, most: int) -> None:
-        self.results: list[Any] = []
+    def __init__(self, most: int, results: list[Any] | None = None) -> None:
+        self.results: list[Any] = [] if results is None else results
         self._most = most
 
     def __call__(self, chunk: list[Any]) -> None:

@@ -18,6 +18,8 @@ _SYSTEM_FIELDS: Final = frozenset({"sys.ID", "sys.QName", "sys.ParentID", "sys.C
 _DEVICE = 2
 #: Sets of roles whose rights are kept at hand, per kind of workspace.
 _REMEMBERED = 256
+#: Principals whose roles are kept at hand, per kind of workspace.
+_KEPT = 10_000
 
 
 @attrs.frozen(eq=False)
@@ -84,21 +86,21 @@ class KindRights:
         self._rules = [_Rule(grant, kind) for grant in grants if grant.kind is not AccessKind.ROLE]
         self._tables: dict[frozenset[str], _Table] = {}
         self._expanded: dict[frozenset[str], frozenset[str]] = {}
+        self._kept: dict[tuple[int, int, int], tuple[Principal, frozenset[str]]] = {}
 
     def roles(self, principal: Principal | None, *, workspace: int, owner: int = 0) -> frozenset[str]:
         """Return the roles that *principal* has in a workspace whose owner is the profile *owner*."""
         if principal is None:
             return self.expanded(_NOBODY)
-        roles = {"sys.Everyone", "sys.AuthenticatedUser"}
-        if principal.profile:
-            if principal.profile == workspace:
-                roles.add("sys.ProfileOwner")
-            if principal.profile == owner:
-                roles.add("sys.WorkspaceDevice" if principal.kind == _DEVICE else "sys.WorkspaceOwner")
-        given = principal.roles
-        if given:
-            roles |= given.get(0, _NONE) | given.get(workspace, _NONE)
-        return self.expanded(frozenset(roles))
+        # By identity: a token that is known means the same principal, request by request.
+        place = id(principal), workspace, owner
+        kept = self._kept.get(place)
+        if kept is None or kept[0] is not principal:
+            kept = principal, self._roles_of(principal, workspace, owner)
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            self._kept[place] = kept
+        return kept[1]
 
     def expanded(self, roles: frozenset[str]) -> frozenset[str]:
         """Return *roles* with all that are granted to them."""
@@ -159,6 +161,18 @@ class KindRights:
             }
         self.permission(expanded, AccessOperation.EXECUTE, "")
         return self._tables.get(expanded, {})
+
+    def _roles_of(self, principal: Principal, workspace: int, owner: int) -> frozenset[str]:
+        roles = {"sys.Everyone", "sys.AuthenticatedUser"}
+        if principal.profile:
+            if principal.profile == workspace:
+                roles.add("sys.ProfileOwner")
+            if principal.profile == owner:
+                roles.add("sys.WorkspaceDevice" if principal.kind == _DEVICE else "sys.WorkspaceOwner")
+        given = principal.roles
+        if given:
+            roles |= given.get(0, _NONE) | given.get(workspace, _NONE)
+        return self.expanded(frozenset(roles))
 
     def _expand(self, roles: frozenset[str]) -> frozenset[str]:
         edges: dict[str, set[str]] = {}

@@ -178,21 +178,21 @@ class Runtime:
             ProcessingError: it was refused, has failed or took too long; what *sink* was given stays given.
 
         """
-        began, collector = time.perf_counter(), Collector(self._settings.max_results)
+        began = time.perf_counter()
+        results: list[Any] = []
         timeout = self._settings.query_timeout if request.timeout is None else request.timeout
+        take = Collector(self._settings.max_results, results) if sink is None else sink
         status, count = 500, 0
         try:
             with Explaining(name), self._slice(request).borrow() as bench:
-                count = run_query(
-                    bench, request, name, args, given=constraints, sink=sink or collector, timeout=timeout
-                )
+                count = run_query(bench, request, name, args, given=constraints, sink=take, timeout=timeout)
             status = 200
         except ProcessingError as error:
             status = error.status
             raise
         finally:
             self._meter.query(request.app, name, status, time.perf_counter() - began, count)
-        return collector.results
+        return results
 
     def view(
         self, request: Request, name: str, *, constraints: Mapping[str, Any], sink: Sink | None = None

@@ -168,6 +168,18 @@ def test_roles_of_a_token_hold_in_their_workspace_and_those_under_0_everywhere(r
     assert "shop.Reader" in mine.roles(ann, workspace=8)
 
 
+def test_roles_are_kept_by_principal_and_never_taken_for_those_of_another(rights):
+    mine = rights()
+    for number in range(20_000):
+        # Each is gone before the next is made, and the next may lie at the same place.
+        role = ("shop.Boss", "shop.Clerk")[number % 2]
+        principal = Principal(name="ann", kind=1, roles={7: frozenset({role})})
+        roles = mine.roles(principal, workspace=7)
+        assert (role in roles, "shop.Boss" in roles) == (True, role == "shop.Boss")
+        assert mine.roles(principal, workspace=7) is roles
+        assert "shop.Clerk" not in mine.roles(principal, workspace=8)
+
+
 def test_all_that_a_role_permits_can_be_listed(rights):
     mine = rights("GRANT SELECT(Total) ON TABLE Bill TO Reader;")
     listed = mine.permitted({"shop.Reader"})
