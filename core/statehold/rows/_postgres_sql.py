@@ -142,7 +142,8 @@ def explained(error: psycopg.Error, name: str, *, unknown: bool = False) -> RowS
     if state in ("40001", "40P01", "55P03"):
         return StoreBusyError(said)
     if _is_connection(error, state):
-        return StoreUnavailableError(said, unknown=unknown, hint="is the server running?")
+        hint = "does the server run, and has it the role, the password and the database?"
+        return StoreUnavailableError(said, unknown=unknown, hint=hint)
     return RowStoreError(said)
 
 
