@@ -368,7 +368,12 @@ class Runtime:
     def _named(self, app: str | None) -> list[Share]:
         if app is not None:
             return [self._share(app)]
-        return [share for share in self._shares.values() if not share.is_closed]
+        found = []
+        for name, share in list(self._shares.items()):
+            if share.app.current_or_none is not None:
+                with suppress(UnknownError):  # taken away meanwhile
+                    found.append(self._share(name))
+        return found
 
     def _swapped(self, app: App) -> None:
         share = self._shares.get(app.name)

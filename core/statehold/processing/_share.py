@@ -29,7 +29,8 @@ class Share:
             share, unless something of it was still under way: then the share goes on.
         slices: its partitions, by number.
         moved: called when a projector has moved on.
-        is_closed: whether it takes no more requests.
+        is_closed: whether it takes no requests: before its projectors and jobs go on, and once it is stopped.
+        is_ended: whether it has been stopped for good.
 
     """
 
@@ -39,7 +40,9 @@ class Share:
         self.app = app
         self.data: AppData = app.data
         self.moved = moved
-        self.is_closed = self._is_ended = False
+        self.is_closed = True
+        self.is_ended = False
+        self._refreshed: AppVersion | None = None
         self._kit = kit
         self._background = background
         self._runs_jobs = background and jobs
@@ -62,7 +65,7 @@ class Share:
     def refresh(self) -> None:
         """Go on with the current version: its projectors, its jobs, and what is left to do; or stop."""
         with self._refreshing, suppress(HostError):
-            if self._is_ended:
+            if self.is_ended:
                 return
             if self.app.current_or_none is None:
                 self._stop()
@@ -71,12 +74,14 @@ class Share:
                 if partition.data is not self.data.partitions[0]:
                     self._stop()
                     return
-                self.is_closed = False
-                parts = self.parts(self.app.current)
+                version = self.app.current
+                parts = self.parts(version)
                 for one in self.slices:
                     one.refresh(parts, background=self._background)
                 if self._runs_jobs:
                     self._refresh_jobs(parts)
+                # Not before: an event of a request that is taken earlier would wake no projector.
+                self._refreshed, self.is_closed = version, False
 
     def read_job(self, name: str, workspace: int) -> float | None:
         """Return when a job was due last, in seconds since 1970; None for never."""
@@ -117,7 +122,9 @@ class Share:
                 yield from one.lags(parts)
 
     def goals(self) -> Iterator[tuple[Projector, int]]:
-        """Yield each projector with the offset of the last event there is."""
+        """Yield each projector of the current version with the offset of the last event there is."""
+        if self._refreshed is not self.app.current_or_none:
+            self.refresh()
         for one in self.slices:
             for projector in one.running:
                 yield projector, one.head
@@ -125,7 +132,7 @@ class Share:
     def stop(self) -> None:
         """Take no more requests, and let projectors and jobs end, for good."""
         with self._refreshing:
-            self._is_ended = True
+            self.is_ended = True
             self._stop()
 
     def close(self, end: float) -> list[str]:
@@ -139,7 +146,7 @@ class Share:
             job.stop()
         for one in self.slices:
             one.stop()
-        self._parts = None
+        self._parts = self._refreshed = None
 
     def _refresh_jobs(self, parts: Parts) -> None:
         wanted: dict[tuple[str, int], str] = {}

@@ -193,7 +193,7 @@ class Slice:
 
     def _outbox_failed(self) -> None:
         with self._lock:
-            if self._retry is None and not self._share.is_closed:
+            if self._retry is None and not self._share.is_ended:
                 self._retry = self._kit.timer.after(
                     self._kit.settings.pause(self._attempts), self._clear_outbox
                 )

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from statehold.processing import UnknownError
+from statehold.processing._slice import Slice
 from statehold.rows import MemoryDriver, StoreUnavailableError
 from statehold.testing import FakeClock
 
@@ -341,3 +342,26 @@ def test_an_app_that_is_taken_away_stops_and_comes_back(shop, image):
     assert shop.sell().result.Total == 2
     assert shop.caught_up()
     assert shop.rows("Turnover")["pen"]["Count"] == 2
+
+
+def test_an_app_that_comes_back_takes_no_request_before_its_projectors_go_on(shop, image, monkeypatch):
+    shop.sell()
+    entered, go, sold = threading.Event(), threading.Event(), threading.Event()
+    refresh = Slice.refresh
+
+    def hold(slice_, parts, *, background):
+        entered.set()
+        assert go.wait(20)
+        refresh(slice_, parts, background=background)
+
+    shop.host.undeploy("acme.shop")
+    monkeypatch.setattr(Slice, "refresh", hold)
+    shop.host.deploy(image("2"))
+    assert entered.wait(20)
+    seller = threading.Thread(target=lambda: (shop.sell(), sold.set()))
+    seller.start()
+    early = sold.wait(0.1)
+    go.set()
+    seller.join(20)
+    assert shop.caught_up()
+    assert (early, shop.rows("Turnover")["pen"]["Count"]) == (False, 2)
