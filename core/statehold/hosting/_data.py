@@ -69,6 +69,7 @@ class DataKeeper:
 
         Raises:
             DeployError: it lies in another number of partitions, or somewhere else.
+            StoreHeldError: another host works on it.
             RowStoreError: it cannot be opened.
 
         """
@@ -88,6 +89,7 @@ class DataKeeper:
         return 0 if data is None else data.store.sweep(limit=limit)
 
     def _open(self, partitions: int) -> AppData:
+        is_new = False
         try:
             store = self._driver.open(self._app)
         except StoreMissingError:
@@ -98,8 +100,11 @@ class DataKeeper:
                     "undeploy it first",
                 ) from None
             store = self._driver.create(self._app)
-            self._is_new = True
+            is_new = True
         try:
+            store.hold()
+            # Not before: what another host holds is not this one's to remove.
+            self._is_new = is_new
             self._check(store, partitions)
         except BaseException:
             self._close(store)

@@ -31,6 +31,10 @@ class StoreBusyError(RowStoreError):
     """Something else holds the store for too long: another process that writes, or a store still open."""
 
 
+class StoreHeldError(RowStoreError):
+    """Another one holds the store, or has held it since this one lost it."""
+
+
 class StoreFullError(RowStoreError):
     """The disk or the quota is full; what was acknowledged is there, and reading goes on."""
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import bisect
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from statehold.rows._changes import Outcome
 from statehold.rows._driver import BaseDriver
-from statehold.rows._errors import StoreClosedError, StoreExistsError, StoreMissingError
+from statehold.rows._errors import StoreClosedError, StoreExistsError, StoreHeldError, StoreMissingError
 from statehold.rows._steps import ByteKey, Entry, Step, decide
 from statehold.rows._store import BaseStore
 from statehold.rows._time import SystemClock
@@ -19,6 +19,7 @@ class _Table:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
+        self.hold = threading.Lock()
         self.partitions: dict[bytes, _Partition] = {}
 
     def entry(self, key: ByteKey) -> Entry | None:
@@ -69,6 +70,13 @@ class MemoryStore(BaseStore):
             for key in found:
                 self._table.set(key, None)
         return len(found)
+
+    def _hold(self) -> Callable[[], None]:
+        if not self._table.hold.acquire(blocking=False):
+            raise StoreHeldError(
+                f"store {self._name!r} is held already, in this process", hint="close the other one first"
+            )
+        return self._table.hold.release
 
     def _get(self, key: ByteKey) -> Entry | None:
         with self._table.lock:

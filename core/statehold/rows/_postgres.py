@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import contextlib
-import select
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from statehold.rows._changes import Outcome
@@ -16,6 +16,7 @@ from statehold.rows._errors import (
 )
 from statehold.rows._options import Durability
 from statehold.rows._pool import Pool
+from statehold.rows._postgres_hold import KEEPALIVES, Hold, is_stale, refuse_held
 from statehold.rows._postgres_sql import (
     ADD,
     FORGET,
@@ -45,10 +46,18 @@ class PostgresStore(BaseStore):
     """A row store in a table of PostgreSQL; the server itself groups commits."""
 
     def __init__(
-        self, number: int, *, name: str, clock: Clock, connect: Callable[[], Connection], connections: int
+        self,
+        number: int,
+        *,
+        name: str,
+        clock: Clock,
+        connect: Callable[..., Connection],
+        connections: int,
     ) -> None:
         super().__init__(name=name, clock=clock)
         self._sql = statements(number)
+        self._connect = connect
+        self._held: Hold | None = None
         self._pool = Pool(
             connect, lambda connection: connection.close(), size=connections, closed=self._closed_error
         )
@@ -57,6 +66,10 @@ class PostgresStore(BaseStore):
         """Remove up to *limit* rows whose time to live is over, and return how many there were."""
         now = self._now()
         return self._with(lambda connection: connection.execute(self._sql.sweep, (now, limit)).rowcount)
+
+    def _hold(self) -> Callable[[], None]:
+        self._held = Hold(partial(self._connect, **KEEPALIVES), self._name, self._sql.table)
+        return self._held.release
 
     def _get(self, key: ByteKey) -> Entry | None:
         def get(connection: Connection) -> Entry | None:
@@ -86,6 +99,8 @@ class PostgresStore(BaseStore):
         return self._with(read)
 
     def _write(self, batch: Sequence[Step]) -> Outcome:
+        if self._held is not None:
+            self._held.check()
         # In the order of the keys, so that two batches wait for each other's rows and not in a circle;
         # changes of one key stay in their order, and those of others do not concern it.
         order = sorted(range(len(batch)), key=lambda place: batch[place].key)
@@ -145,7 +160,7 @@ class PostgresStore(BaseStore):
         import psycopg  # noqa: PLC0415 - an optional dependency
 
         connection = self._pool.take()
-        while _is_stale(connection):
+        while is_stale(connection):
             self._pool.drop(connection)
             connection = self._pool.take()
         try:
@@ -226,7 +241,7 @@ class PostgresDriver(BaseDriver[PostgresStore]):
             *found,
             name=name,
             clock=self._clock,
-            connect=lambda: self._connect(name),
+            connect=partial(self._connect, name),
             connections=self._connections,
         )
 
@@ -239,7 +254,9 @@ class PostgresDriver(BaseDriver[PostgresStore]):
             found = connection.execute(FORGET, (name,)).fetchone() if _has_stores(connection) else None
             if found is None:
                 raise _missing(name)
-            connection.execute(statements(*found).drop)
+            sql = statements(*found)
+            refuse_held(connection, name, sql.table)
+            connection.execute(sql.drop)
 
     @contextlib.contextmanager
     def _transaction(self, name: str) -> Iterator[Connection]:
@@ -252,11 +269,11 @@ class PostgresDriver(BaseDriver[PostgresStore]):
             except psycopg.Error as error:
                 raise explained(error, name, unknown=True) from error
 
-    def _connect(self, name: str) -> Connection:
+    def _connect(self, name: str, **options: Any) -> Connection:
         import psycopg  # noqa: PLC0415 - an optional dependency
 
         try:
-            connection = psycopg.connect(self._conninfo, autocommit=True)
+            connection = psycopg.connect(self._conninfo, autocommit=True, **options)
             try:
                 connection.execute(SETTINGS[self._durability])
             except BaseException:
@@ -273,13 +290,6 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 
 def _has_stores(connection: Connection) -> bool:
     return connection.execute(STORES).fetchone() == (True,)
-
-
-def _is_stale(connection: Connection) -> bool:
-    """Whether an idle connection has something to say: that the server is gone, most of all."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def _missing(name: str) -> StoreMissingError:

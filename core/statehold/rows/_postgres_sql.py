@@ -26,7 +26,8 @@ SCHEMA: Final = (
     """
     CREATE TABLE IF NOT EXISTS statehold_stores (
         name   text COLLATE "C" PRIMARY KEY,
-        number integer GENERATED ALWAYS AS IDENTITY
+        number integer GENERATED ALWAYS AS IDENTITY,
+        holds  bigint NOT NULL DEFAULT 0
     )
     """,
 )
@@ -88,6 +89,7 @@ _SWEEP: Final = (
 class Statements:
     """The statements for the table of one store."""
 
+    table: str
     create: str
     index: str
     drop: str
@@ -109,6 +111,7 @@ def statements(number: int) -> Statements:
     """Return the statements for the store of a number."""
     table = f"statehold_rows_{number}"
     return Statements(
+        table=table,
         create=_TABLE.format(table=table),
         index=_INDEX.format(table=table),
         drop=_DROP.format(table=table),

@@ -27,6 +27,18 @@ class RowStore(AbstractContextManager["RowStore"], Protocol):
     `RowStoreError` for what the disk or the server does.
     """
 
+    def hold(self) -> None:
+        """Hold the store, as the only one, until it is closed; a second time does nothing.
+
+        Who does not ask for it is not kept from reading and writing. A process that ends lets go. One that
+        loses its hold without knowing, because its connection to a server broke, gets it back with the next
+        `write` if nobody else had it meanwhile.
+
+        Raises:
+            StoreHeldError: another one holds it; also of each `write`, once another one has had it.
+
+        """
+
     def get(self, partition: Columns, clustering: Columns = ()) -> bytes | None:
         """Return the value of a row, or None if it is not there."""
 
@@ -101,6 +113,7 @@ class RowDriver(AbstractContextManager["RowDriver"], Protocol):
         Raises:
             StoreMissingError: there is none of this name.
             StoreBusyError: it is open.
+            StoreHeldError: another one holds it.
 
         """
 

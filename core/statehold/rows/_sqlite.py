@@ -12,6 +12,7 @@ from statehold.rows._changes import Outcome
 from statehold.rows._driver import BaseDriver
 from statehold.rows._errors import StoreClosedError
 from statehold.rows._group import GroupCommit, Request
+from statehold.rows._hold import hold
 from statehold.rows._keys import Columns, encode
 from statehold.rows._options import Durability
 from statehold.rows._pool import Pool
@@ -27,15 +28,19 @@ _BETWEEN: Final = (
 )
 _READ: Final = {False: _BETWEEN + "ASC LIMIT ?", True: _BETWEEN + "DESC LIMIT ?"}
 #: Changes the row where it is: REPLACE would take it out first.
-_PUT: Final = (
+_PUT_EXPIRING: Final = (
     "INSERT INTO rows (partition, clustering, value, expires) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (partition, clustering) DO UPDATE SET value = excluded.value, expires = excluded.expires"
 )
+_PUT: Final = _PUT_EXPIRING.replace("(?, ?, ?, ?)", "(?, ?, ?, NULL)")
 _DELETE: Final = "DELETE FROM rows WHERE partition = ? AND clustering = ?"
 _SWEEP: Final = (
     "DELETE FROM rows WHERE (partition, clustering) IN"
     " (SELECT partition, clustering FROM rows WHERE expires <= ? ORDER BY expires LIMIT ?)"
 )
+#: In these SQLite gets what is bytes. Of each parameter that is bytes, the module of Python looks for an
+#: adapter, by way of two AttributeErrors, which takes longer than to write the row; of these it does not.
+_blob: Final = bytearray
 #: What is wrong with the store, not with one batch of a group.
 _OF_ALL: Final = frozenset(
     (
@@ -60,16 +65,21 @@ class _Transaction:
     def look(self, key: ByteKey) -> Entry | None:
         if key in self.changed:
             return self.changed[key]
-        entry: Entry | None = self.cursor.execute(_GET, key).fetchone()
+        entry: Entry | None = self.cursor.execute(_GET, (_blob(key[0]), _blob(key[1]))).fetchone()
         return entry
 
     def flush(self) -> None:
-        puts = [(*key, *entry) for key, entry in self.changed.items() if entry is not None]
-        if puts:
-            self.cursor.executemany(_PUT, puts)
-        if len(puts) < len(self.changed):
-            deletes = [key for key, entry in self.changed.items() if entry is None]
-            self.cursor.executemany(_DELETE, deletes)
+        puts, expiring, deletes = [], [], []
+        for (partition, clustering), entry in self.changed.items():
+            if entry is None:
+                deletes.append((_blob(partition), _blob(clustering)))
+            elif entry[1] is None:
+                puts.append((_blob(partition), _blob(clustering), _blob(entry[0])))
+            else:
+                expiring.append((_blob(partition), _blob(clustering), _blob(entry[0]), entry[1]))
+        for statement, rows in ((_PUT, puts), (_PUT_EXPIRING, expiring), (_DELETE, deletes)):
+            if rows:
+                self.cursor.executemany(statement, rows)
 
 
 _Work: TypeAlias = Callable[[_Transaction], object]
@@ -107,7 +117,7 @@ class SqliteStore(BaseStore):
     def get(self, partition: Columns, clustering: Columns = ()) -> bytes | None:
         """Return the value of a row, or None if it is not there."""
         # As `BaseStore.get` with `_get`, in one: the call between them would be seen beside SQLite.
-        key = encode(partition), encode(clustering)
+        key = _blob(encode(partition)), _blob(encode(clustering))
         cursor = self._readers.take()
         try:
             entry = cursor.execute(_GET, key).fetchone()
@@ -120,10 +130,13 @@ class SqliteStore(BaseStore):
         value: bytes = entry[0]
         return value if entry[1] is None or entry[1] > self._now() else None
 
+    def _hold(self) -> Callable[[], None]:
+        return hold(self._path)
+
     def _get(self, key: ByteKey) -> Entry | None:
         cursor = self._readers.take()
         try:
-            entry: Entry | None = cursor.execute(_GET, key).fetchone()
+            entry: Entry | None = cursor.execute(_GET, (_blob(key[0]), _blob(key[1]))).fetchone()
         except sqlite3.Error as error:
             raise sqlite_file.explained(error, self._path) from error
         finally:
@@ -135,7 +148,10 @@ class SqliteStore(BaseStore):
         try:
             cursor.execute("BEGIN")
             try:
-                return [cursor.execute(_GET, key).fetchone() for key in keys]
+                return [
+                    cursor.execute(_GET, (_blob(partition), _blob(clustering))).fetchone()
+                    for partition, clustering in keys
+                ]
             finally:
                 cursor.execute("COMMIT")
         except sqlite3.Error as error:
@@ -148,7 +164,8 @@ class SqliteStore(BaseStore):
     ) -> Sequence[tuple[bytes, bytes]]:
         cursor = self._readers.take()
         try:
-            return cursor.execute(_READ[reverse], (partition, low, high, self._now(), count)).fetchall()
+            given = _blob(partition), _blob(low), _blob(high), self._now(), count
+            return cursor.execute(_READ[reverse], given).fetchall()
         except sqlite3.Error as error:
             raise sqlite_file.explained(error, self._path) from error
         finally:

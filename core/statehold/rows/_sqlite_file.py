@@ -21,6 +21,7 @@ from statehold.rows._errors import (
     StoreReadOnlyError,
     StoreUnavailableError,
 )
+from statehold.rows._hold import hold
 from statehold.rows._options import Durability
 
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"full": "FULL", "relaxed": "NORMAL"}
@@ -78,8 +79,13 @@ def remove(path: Path) -> None:
     try:
         if not path.exists():
             raise StoreMissingError(f"there is no store at {path}")
-        _remove_log(path)
-        path.unlink()
+        release = hold(path)
+        try:
+            _remove_log(path)
+            path.unlink()
+            path.with_name(f"{path.name}-hold").unlink()
+        finally:
+            release()
         sync_folder(path.parent)
     except OSError as error:
         raise _of_system(error, path) from error

@@ -24,6 +24,14 @@ class BaseStore(ABC):
         self._name = name
         self._clock = clock
         self._closed: list[Callable[[], None]] = []
+        self._is_held = False
+
+    def hold(self) -> None:
+        """Hold the store, as the only one, until it is closed; a second time does nothing."""
+        self._check_open()
+        if not self._is_held:
+            self.on_close(self._hold())
+            self._is_held = True
 
     def get(self, partition: Columns, clustering: Columns = ()) -> bytes | None:
         """Return the value of a row, or None if it is not there."""
@@ -118,6 +126,10 @@ class BaseStore(ABC):
     @abstractmethod
     def sweep(self, *, limit: int = 1000) -> int:
         """Remove up to *limit* rows whose time to live is over, and return how many there were."""
+
+    @abstractmethod
+    def _hold(self) -> Callable[[], None]:
+        """Hold the store, and return what lets go of it; raise `StoreHeldError` if another one holds it."""
 
     @abstractmethod
     def _get(self, key: ByteKey) -> Entry | None:

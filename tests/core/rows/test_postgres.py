@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
+import select
 import signal
+import socket
 import sys
 import threading
 
@@ -12,6 +15,7 @@ from statehold.rows import (
     PostgresDriver,
     Put,
     RowStoreError,
+    StoreHeldError,
     StoreMissingError,
     StoreReadOnlyError,
     StoreUnavailableError,
@@ -117,3 +121,85 @@ def test_missing_psycopg_is_told_with_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(RowStoreError, match=r"statehold\[postgres\]"):
         PostgresDriver("dbname=x")
+
+
+@pytest.fixture
+def held(driver):
+    store = driver.create("a.b")
+    store.hold()
+    return store
+
+
+def cut(postgres, store):
+    """End the connection that holds a store, from the server's side."""
+    import psycopg
+
+    held = store._held._connection
+    with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 10000)", (held.info.backend_pid,))
+
+
+def test_who_holds_a_store_is_told(conninfo, held):
+    with PostgresDriver(conninfo) as driver, driver.open("a.b") as second:
+        for call in (second.hold, lambda: driver.open("a.b").hold()):
+            with pytest.raises(StoreHeldError) as raised:
+                call()
+            message = str(raised.value)
+            assert f"process {os.getpid()} of {socket.gethostname()}, connected from" in message
+            assert "stop the other one" in message
+    assert held.write([Put(P, C, b"x")])
+
+
+def test_stores_of_one_name_in_two_schemas_are_held_apart(postgres, conninfo, held):
+    other = postgres.schema(f"test_{next(_numbers)}")
+    with PostgresDriver(other) as driver, driver.create("a.b") as store:
+        store.hold()
+
+
+def test_hold_that_breaks_is_taken_again_by_the_next_write_if_nobody_else_had_it(postgres, conninfo, held):
+    cut(postgres, held)
+    assert held.write([Put(P, C, b"x")])
+    with PostgresDriver(conninfo) as driver, driver.open("a.b") as second, pytest.raises(StoreHeldError):
+        second.hold()
+    postgres.stop()
+    with pytest.raises(StoreUnavailableError):
+        held.write([Put(P, C, b"y")])
+    postgres.start()
+    assert held.write([Put(P, C, b"z")])
+
+
+def test_store_that_another_one_has_held_meanwhile_is_written_no_more(postgres, conninfo, held):
+    cut(postgres, held)
+    with PostgresDriver(conninfo) as driver, driver.open("a.b") as second:
+        second.hold()
+        second.write([Put(P, C, b"theirs")])
+        with pytest.raises(StoreHeldError, match=f"is held by statehold: process {os.getpid()}"):
+            held.write([Put(P, C, b"ours")])
+    for _ in range(2):
+        with pytest.raises(StoreHeldError, match="has been held by another one since"):
+            held.write([Put(P, C, b"ours")])
+    assert held.get(P, C) == b"theirs"
+    with PostgresDriver(conninfo) as driver, driver.open("a.b") as third:
+        third.hold()
+
+
+def test_connection_that_the_server_has_only_spoken_to_still_holds_the_store(postgres, held):
+    import psycopg
+
+    before = held._held._connection
+    before.execute("LISTEN gossip")
+    with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
+        connection.execute("NOTIFY gossip")
+    poll = select.poll()
+    poll.register(before.fileno(), select.POLLIN)
+    assert poll.poll(10_000)
+    assert held.write([Put(P, C, b"x")])
+    assert held._held._connection is before
+
+
+def test_store_that_was_removed_is_not_held(conninfo, driver):
+    store = driver.create("a.b")
+    with PostgresDriver(conninfo) as other:
+        other.remove("a.b")
+    with pytest.raises(StoreMissingError):
+        store.hold()

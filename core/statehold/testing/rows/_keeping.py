@@ -13,6 +13,7 @@ from statehold.rows import (
     StoreBusyError,
     StoreClosedError,
     StoreExistsError,
+    StoreHeldError,
     StoreMissingError,
 )
 from statehold.testing.rows._case import NAME, Case
@@ -129,3 +130,42 @@ class Keeping(Case):
             assert driver.names() == [NAME]
             with driver.open(NAME) as store:
                 assert store.get(P, C) == b"x"
+
+    def test_s10_held(self, driver: RowDriver, store: RowStore) -> None:
+        """A store is held by one at a time, until that is closed; holding it again does nothing."""
+        store.hold()
+        store.hold()
+        with driver.open(NAME) as second, driver.open(NAME) as third:
+            for _ in range(2):
+                with pytest.raises(StoreHeldError, match=r"acme\.shop.* held"):
+                    second.hold()
+            store.write([Put(P, C, b"x")])
+            store.close()
+            second.hold()
+            with pytest.raises(StoreHeldError):
+                third.hold()
+        with pytest.raises(StoreClosedError):
+            store.hold()
+
+    def test_s11_held_apart(self, driver: RowDriver, store: RowStore) -> None:
+        """Who holds a store keeps nobody from reading and writing who does not ask, nor another store."""
+        store.hold()
+        with driver.open(NAME) as second, driver.create("b.b") as other:
+            assert second.write([Put(P, C, b"x")])
+            assert store.get(P, C) == b"x"
+            other.hold()
+
+    def test_s12_held_elsewhere(self, factory: Callable[..., RowDriver]) -> None:
+        """Another driver at the same place can neither hold nor remove what is held."""
+        if not self.durable:
+            pytest.skip("the driver is not durable")
+        with factory() as driver, factory() as other:
+            with driver.create(NAME) as store, other.open(NAME) as second:
+                store.hold()
+                with pytest.raises(StoreHeldError):
+                    second.hold()
+                second.close()
+                with pytest.raises(StoreHeldError):
+                    other.remove(NAME)
+                store.write([Put(P, C, b"x")])
+            other.remove(NAME)
