@@ -1,0 +1,66 @@
+"""What a process may do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+from attrs.validators import ge, instance_of, optional
+
+from statehold.loading.sandbox._grants import Grant
+
+MIB = 1024 * 1024
+
+
+def _absolute(_policy: object, attribute: attrs.Attribute[object], value: object) -> None:
+    paths = value if isinstance(value, tuple) else (value,)
+    for path in paths:
+        if not isinstance(path, Path) or not path.is_absolute() or ".." in path.parts or path == Path("/"):
+            raise ValueError(f"{attribute.name}: an absolute path without '..' and not '/', got {path!r}")
+
+
+def _grants(network: tuple[str, ...]) -> tuple[str, ...]:
+    for text in network:
+        Grant.parse(text)
+    return tuple(network)
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What a process in the sandbox may use; what is not named here, it may not."""
+
+    data_folders: tuple[Path, ...] = attrs.field(default=(), converter=tuple, validator=_absolute)
+    """Read and written; handed to `uid` if the host is root. Must exist."""
+
+    read_only: tuple[Path, ...] = attrs.field(default=(), converter=tuple, validator=_absolute)
+    """Files and folders to read, beside what Python itself needs."""
+
+    executable: Path | None = attrs.field(default=None, validator=optional(_absolute))
+    """The one program that it may become or start (`execve`); it can be read, too."""
+
+    memory_bytes: int | None = attrs.field(default=512 * MIB, validator=optional(ge(MIB)))
+    """What it may allocate beyond what the process has when it enters; more is a `MemoryError`."""
+
+    cpu_seconds: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    """CPU time of the whole life of the process, all threads together; then the kernel ends it."""
+
+    open_files: int = attrs.field(default=256, validator=[instance_of(int), ge(16)])
+    """Descriptors that may be open at the same time, those that are kept included."""
+
+    processes: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
+    """Further processes that it may fork, at a time; none unless granted."""
+
+    threads: int = attrs.field(default=256, validator=[instance_of(int), ge(1)])
+    """Threads at a time; counted together for all processes of one `uid`."""
+
+    file_bytes: int | None = attrs.field(default=None, validator=optional(ge(0)))
+    """The size that a single file may reach; writing more is an `OSError` (EFBIG)."""
+
+    tmp_bytes: int = attrs.field(default=64 * MIB, validator=[instance_of(int), ge(0)])
+    """The size of its private /tmp, which is memory of the machine."""
+
+    network: tuple[str, ...] = attrs.field(default=(), converter=_grants)
+    """Hosts that it may open TCP connections to: "host:port" or "host" (any port), by name or address."""
+
+    uid: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    """The user and group it becomes if the host is root, see `app_uid`; None: one for all such processes."""
