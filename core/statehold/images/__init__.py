@@ -7,6 +7,7 @@ from statehold.images._config import storage_config
 from statehold.images._descriptor import read_descriptor
 from statehold.images._image import AppImage
 from statehold.images._inspect import inspect_image
+from statehold.images._json import json_type, read_json_object
 from statehold.images._layout import PACKAGES, PluginFile, PluginKind
 from statehold.images._limits import ImageLimits
 from statehold.images._manifest import FileEntry
@@ -32,8 +33,10 @@ __all__ = [
     "Values",
     "build_image",
     "inspect_image",
+    "json_type",
     "open_image",
     "read_descriptor",
+    "read_json_object",
     "resolve_values",
     "storage_config",
     "verify_image",

@@ -10,7 +10,7 @@ from typing import Protocol, Self
 
 import attrs
 
-from statehold.images._layout import MANIFEST, PluginFile
+from statehold.images._layout import MANIFEST, SIGNATURES, PluginFile
 from statehold.images._limits import Budget, ImageLimits, RefusedError
 from statehold.images._manifest import FileEntry, Manifest
 from statehold.images._pack import write_zip
@@ -50,6 +50,8 @@ class AppImage:
         wasm: package path -> path of its WebAssembly module.
         extensions: package path -> paths of its Python code.
         files: path -> size and digest of every file.
+        signatures: what is in its signatures.json, where it has one: no part of its contents, and not looked
+            at here.
 
     """
 
@@ -62,6 +64,7 @@ class AppImage:
     wasm: Mapping[str, str] = attrs.field(repr=False, eq=False)
     extensions: Mapping[str, tuple[str, ...]] = attrs.field(repr=False, eq=False)
     files: Mapping[str, FileEntry] = attrs.field(repr=False, eq=False)
+    signatures: bytes | None = attrs.field(default=None, repr=False, eq=False)
     _contents: Contents = attrs.field(repr=False, eq=False)
     _limits: ImageLimits = attrs.field(repr=False, eq=False)
 
@@ -85,8 +88,10 @@ class AppImage:
             )
         return data
 
-    def save(self, path: Path) -> Path:
+    def save(self, path: Path, *, signatures: bytes | None = None) -> Path:
         """Write the image to *path* as one reproducible file, complete or not at all; return *path*.
+
+        *signatures* become its signatures.json; by default it keeps those that it has.
 
         Raises:
             ImageError: a file was changed since the image was verified.
@@ -98,7 +103,7 @@ class AppImage:
         draft = path.with_name(f".{path.name[:64]}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
             with draft.open("xb") as file:
-                write_zip(file, self._packed(manifest))
+                write_zip(file, self._packed(manifest, self.signatures if signatures is None else signatures))
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
@@ -119,7 +124,9 @@ class AppImage:
     ) -> None:
         self.close()
 
-    def _packed(self, manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    def _packed(self, manifest: Manifest, signatures: bytes | None) -> Iterator[tuple[str, bytes]]:
         yield MANIFEST, manifest.dump()
+        if signatures is not None:
+            yield SIGNATURES, signatures
         for path in sorted(self.files):
             yield path, self.read(path)

@@ -11,6 +11,7 @@ from statehold.images._problem import Problem
 
 DESCRIPTOR = "descriptor.json"
 MANIFEST = "manifest.json"
+SIGNATURES = "signatures.json"
 PACKAGES = "image/pkg/"
 
 _SCHEMAS = (".vsql", ".sql")

@@ -12,6 +12,7 @@ from statehold.images._image import AppImage, Contents
 from statehold.images._layout import (
     DESCRIPTOR,
     MANIFEST,
+    SIGNATURES,
     Layout,
     PluginFile,
     PluginKind,
@@ -72,13 +73,14 @@ class Verifier:
                 {package: tuple(paths) for package, paths in layout.extensions.items()}
             ),
             files=MappingProxyType(self.files),
+            signatures=self.texts.get(SIGNATURES),
             contents=self.contents,
             limits=self.limits,
         )
 
     def _read(self, layout: Layout) -> None:
         budget = Budget(self.limits)
-        kept = {DESCRIPTOR, MANIFEST}
+        kept = {DESCRIPTOR, MANIFEST, SIGNATURES}
         kept.update(path for schemas in layout.schemas.values() for path in schemas.values())
         texts = Budget(self.limits, self.limits.text_bytes, "declarations, descriptor and manifest")
         owners = {path: package for package, paths in layout.plugins.items() for path in paths}
@@ -101,7 +103,8 @@ class Verifier:
                 self.unreadable.add(path)
                 continue
             entry = FileEntry(size=size, sha256=digest.hexdigest())
-            if path != MANIFEST:
+            # These two say something about the contents, and are none of them.
+            if path not in (MANIFEST, SIGNATURES):
                 self.files[path] = entry
             if path in kept:
                 self.texts[path] = bytes(data)
@@ -162,7 +165,7 @@ class Verifier:
         return manifest
 
     def _check_strict(self, layout: Layout) -> None:
-        known = {DESCRIPTOR, MANIFEST}
+        known = {DESCRIPTOR, MANIFEST, SIGNATURES}
         strange = [path for path in layout.other if path not in known]
         for paths in (layout.sources, layout.wasm_sources):
             strange += [path for found in paths.values() for path in found]
