@@ -5,7 +5,7 @@ from __future__ import annotations
 import timeit
 from collections.abc import Iterator
 
-from benchmarks._measure import Row, against
+from benchmarks._measure import Row, against, within
 from statehold.sdk import Field, Key, Operation, StateholdError, Value
 from statehold.state import CallCounts, compile_facade, compile_rows
 
@@ -45,6 +45,9 @@ def rows() -> Iterator[Row]:
         "key": key,
         "plain": compile_facade(schema, storage, only_get, refuse=_refuse),
         "counted": compile_facade(schema, storage, only_get, refuse=_refuse, counts=CallCounts()),
+        "timed": compile_facade(
+            schema, storage, only_get, refuse=_refuse, counts=CallCounts(frozenset(only_get))
+        ),
         "w": 1,
         "i": 5,
         "n": "five",
@@ -67,6 +70,12 @@ def rows() -> Iterator[Row]:
         lambda: seconds("storage.get(key)"),
         limit_name=direct,
         bar=2.2,
+    )
+    yield within(
+        "what it costs to measure how long a GET takes",
+        lambda: seconds("timed.get(key)") - seconds("counted.get(key)"),
+        limit=400,
+        unit="ns",
     )
     yield against(
         "typed key, enforcement and counter: find(WSID, Id=, Name=)",

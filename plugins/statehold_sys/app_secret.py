@@ -43,5 +43,6 @@ provider: Final = Provider(
     key=[Field("Secret", "text", required=True)],
     value=[Field("Content", "text", secret=True)],
     sync_projector=True,
+    in_memory=True,
     description="The secrets that the package declares",
 )

@@ -34,5 +34,6 @@ provider: Final = Provider(
         Field("Origin", "text"),
     ],
     sync_projector=True,
+    in_memory=True,
     description="The command that is being executed",
 )

@@ -28,5 +28,6 @@ provider: Final = Provider(
     default_value=[Field("Text", "text"), Field("Number", "int64"), Field("Data", "bytes")],
     config=EphemeralConfig,
     sync_projector=True,
+    in_memory=True,
     description="Rows in memory, least recently used first out, lost on restart",
 )

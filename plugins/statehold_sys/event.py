@@ -55,5 +55,6 @@ provider: Final = Provider(
         *EVENT_FIELDS,
         Field("Error", "object"),
     ],
+    in_memory=True,
     description="The event that a projector was called for",
 )

@@ -20,5 +20,6 @@ provider: Final = Provider(
     key=[],
     value=[Field("Workspace", "int64"), Field("UnixTime", "int64")],
     sync_projector=True,
+    in_memory=True,
     description="The run of the job",
 )

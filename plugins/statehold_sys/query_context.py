@@ -20,5 +20,6 @@ provider: Final = Provider(
     key=[],
     value=[Field("Workspace", "int64"), Field("ArgumentObject", "object")],
     sync_projector=True,
+    in_memory=True,
     description="The query that is being executed",
 )

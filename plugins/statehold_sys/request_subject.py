@@ -32,5 +32,6 @@ provider: Final = Provider(
         Field("Token", "text", secret=True),
     ],
     sync_projector=True,
+    in_memory=True,
     description="Who made the request",
 )

@@ -32,7 +32,9 @@ class HostOptions:
     rows: str | None = attrs.field(default=None, repr=False)
 
     @contextmanager
-    def open(self, out: Output, *, apps: Collection[str] | None, time_calls: bool = False) -> Iterator[Host]:
+    def open(
+        self, out: Output, *, apps: Collection[str] | None, time_calls: bool | None = None
+    ) -> Iterator[Host]:
         """Open the host with the named apps running, or all with None, and close it again."""
         from statehold.hosting import Host  # noqa: PLC0415
 

@@ -25,7 +25,7 @@ class Compiler:
         where: str,
         *,
         count_calls: bool,
-        time_calls: bool,
+        time_calls: bool | None,
     ) -> None:
         self._accesses = plan.accesses
         self._uses = plan.uses
@@ -121,15 +121,26 @@ class Compiler:
             use.allowed,
             refuse=refuse,
             entity=use.entity,
-            counts=self._counts(storage, user),
+            counts=self._counts(storage, user, streamed=use.streamed),
             rank=use.rank,
             streamed=use.streamed,
         )
 
-    def _counts(self, storage: str, user: str) -> CallCounts | None:
+    def _counts(self, storage: str, user: str, *, streamed: bool = False) -> CallCounts | None:
         if not self._count_calls and not self._time_calls:
             return None
-        return self.counts.setdefault((storage, user), CallCounts(is_timed=self._time_calls))
+        timed = self._timed(storage, streamed=streamed)
+        return self.counts.setdefault((storage, user), CallCounts(timed))
+
+    def _timed(self, storage: str, *, streamed: bool) -> frozenset[Operation]:
+        """Return which operations are timed; by default those that take longer than that does."""
+        if self._time_calls is not None:
+            return frozenset(Operation) if self._time_calls else frozenset()
+        planned = self._planned.get(storage)
+        in_memory = planned is not None and planned.provider.in_memory
+        return frozenset(
+            operation for operation in Operation if not (streamed if operation.is_intent else in_memory)
+        )
 
     def _keep(self, made: Made) -> Made:
         self._made.append(made)

@@ -38,7 +38,7 @@ class Partition:
         data: AppData,
         *,
         count_calls: bool,
-        time_calls: bool = False,
+        time_calls: bool | None = None,
     ) -> None:
         self.number = number
         self.schemas: Schemas = plan.schemas

@@ -35,6 +35,6 @@ class HostSettings:
     clock: Clock
     logger: logging.Logger
     count_calls: bool
-    time_calls: bool
+    time_calls: bool | None
     slow_open: float
     services: Services

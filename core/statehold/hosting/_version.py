@@ -45,7 +45,7 @@ class AppVersion:
         made: MadeFolders,
         *,
         count_calls: bool,
-        time_calls: bool = False,
+        time_calls: bool | None = None,
         when_idle: Callable[[AppVersion], None],
     ) -> None:
         self.app = plan.app

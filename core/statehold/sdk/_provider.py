@@ -73,6 +73,8 @@ class Provider:
             fields of KEY of the entity's shape (`statehold.events.Shape`).
         requires: storages of the same package that must be open first.
         rank: when its intents are applied.
+        in_memory: whether reading takes so little that to measure it would take as long: then it is measured
+            only where the operator asks for it.
         description: one line for people.
 
     """
@@ -89,6 +91,7 @@ class Provider:
     entity_key: Callable[[Any], Iterable[Field]] | None = None
     requires: tuple[str, ...] = attrs.field(default=(), converter=_names)
     rank: Rank = Rank.STORAGE
+    in_memory: bool = False
     description: str = ""
 
     @property

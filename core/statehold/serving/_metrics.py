@@ -149,7 +149,9 @@ class Metrics:
             "statehold_storage_denied", "Calls that the declaration does not permit.", labels=labels
         )
         seconds = HistogramMetricFamily(
-            "statehold_storage_seconds", "How long reading from a storage took, if timed.", labels=labels
+            "statehold_storage_seconds",
+            "How long reading from a storage took, and applying a batch of changes.",
+            labels=labels,
         )
         for version in self._versions():
             scopes = {str(one.name): one.kind.scope for one in version.appdef.extensions.values()}
@@ -206,7 +208,7 @@ def _figures(version: AppVersion) -> dict[tuple[str, str, str], _Figures]:
                     figures = found.setdefault((storage, user, operation.value), _Figures())
                     figures.reached += reached
                     figures.refused += refused
-                    if counts.is_timed:
+                    if operation in counts.timed:
                         latency = counts.latency(operation)
                         figures.seconds += latency.seconds
                         figures.buckets = [

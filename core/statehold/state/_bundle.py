@@ -94,7 +94,7 @@ class BundledState(State):
         """
         try:
             built = self._built()
-            for storage, items in self._batches(built):
+            for _, storage, items in self._batches(built):
                 storage.validate(items)
         finally:
             self.clear_intents()

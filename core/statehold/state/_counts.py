@@ -13,11 +13,12 @@ class CallCounts:
     """How often each operation of a storage was called by one user, and how often one was refused.
 
     Args:
-        is_timed: whether it is measured, too, how long those that read take.
+        timed: of which operations it is measured, too, how long they take: of INSERT and UPDATE, how long the
+            batch takes in which they are applied.
 
     """
 
-    is_timed: bool = False
+    timed: frozenset[Operation] = frozenset()
     _latencies: dict[Operation, Latency] = attrs.field(factory=dict, init=False)
     _denied: dict[Operation, int] = attrs.field(factory=dict, init=False)
     _watched: list[tuple[Operation, Callable[[], int]]] = attrs.field(factory=list, init=False)
@@ -31,7 +32,7 @@ class CallCounts:
         return self._denied.get(operation, 0)
 
     def latency(self, operation: Operation) -> Latency:
-        """Return how long the calls of *operation* took, if that is measured."""
+        """Return how long the calls of *operation* took, or their batches, if that is measured."""
         return self._latencies.setdefault(operation, Latency())
 
     def watch(self, operation: Operation, count: Callable[[], int]) -> None:

@@ -106,7 +106,7 @@ def compile_facade(
     for operation in allowed:
         if counts is None and not operation.is_intent:
             setattr(facade, METHODS[operation], getattr(impl, METHODS[operation]))
-    if Operation.GET in allowed and not (counts is not None and counts.is_timed):
+    if Operation.GET in allowed and not (counts is not None and Operation.GET in counts.timed):
         get = cast("IWithGet", impl).get
         facade.find, count = rows.finder(get)
         if counts is not None:

@@ -56,7 +56,7 @@ def compile_operations(
         function, count = makers[operation](rows)
         if counts is not None:
             counts.watch(operation, count)
-            if counts.is_timed and not operation.is_intent:
+            if operation in counts.timed and not operation.is_intent:
                 return timed(operation, function, counts.latency(operation))
         return function
 

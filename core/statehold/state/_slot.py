@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -16,8 +16,11 @@ from statehold.sdk import (
     Value,
 )
 from statehold.state._counts import CallCounts
+from statehold.state._latency import timed_apply
 from statehold.state._operations import Refusal, compile_operations
 from statehold.state._rows import Rows
+
+_INTENTS: Final = frozenset({Operation.INSERT, Operation.UPDATE})
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
@@ -38,6 +41,7 @@ class Slot:
         read: `read(impl, key)`.
         insert: `insert(impl, key, value)`.
         update: `update(impl, key, existing, changes)`.
+        apply: `apply(impl, items)`: what the storage's `apply_batch` does.
 
     """
 
@@ -54,6 +58,7 @@ class Slot:
     read: Callable[..., Any]
     insert: Callable[..., Intent]
     update: Callable[..., Intent]
+    apply: Callable[[Any, Sequence[Intent]], None]
 
     def __str__(self) -> str:
         """Return the storage's name, with the entity if there is one."""
@@ -106,4 +111,13 @@ def compile_slot(
         read=operations.read,
         insert=operations.insert,
         update=operations.update,
+        apply=_apply if counts is None or counts.timed.isdisjoint(_INTENTS) else _timed(counts),
     )
+
+
+def _apply(impl: Any, items: Sequence[Intent]) -> None:
+    impl.apply_batch(items)
+
+
+def _timed(counts: CallCounts) -> Callable[[Any, Sequence[Intent]], None]:
+    return timed_apply(counts.latency(Operation.INSERT), counts.latency(Operation.UPDATE))

@@ -11,6 +11,7 @@ from statehold.state._slot import Slot
 from statehold.state._uses import Uses
 
 Built = list[tuple[Slot, list[Intent]]]
+Batch = tuple[Slot, IWithApplyBatch, list[Intent]]
 
 
 class State:
@@ -128,7 +129,7 @@ class State:
         impl = cast("IWithApplyBatch", self._impl(slot))
         item = slot.insert(impl, key, slot.rows.value(**fields))
         impl.validate([item])
-        impl.apply_batch([item])
+        slot.apply(impl, [item])
 
     def find_intent(self, key: Key, *, is_new: bool | None = None) -> ValueBuilder | None:
         """Return the first pending intent on *key*, of that kind if one is asked for, or None."""
@@ -156,7 +157,7 @@ class State:
 
     def validate_intents(self) -> None:
         """Let every storage check what is pending; nothing is applied and nothing is forgotten."""
-        for storage, items in self._batches(self._built()):
+        for _, storage, items in self._batches(self._built()):
             storage.validate(items)
 
     def stage(self) -> None:
@@ -176,11 +177,11 @@ class State:
         try:
             built = self._built()
             batches = self._batches(built)
-            for storage, items in batches:
+            for _, storage, items in batches:
                 storage.validate(items)
             rows = [one for one in built if one[0].rank is Rank.ROWS]
-            for storage, items in batches if len(rows) == len(built) else self._batches(rows):
-                storage.apply_batch(items)
+            for slot, storage, items in batches if len(rows) == len(built) else self._batches(rows):
+                slot.apply(storage, items)
         except BaseException:
             self.clear_intents()
             raise
@@ -232,8 +233,8 @@ class State:
 
     def hand_over(self, built: Built) -> None:
         """Apply intents that were pending in another state, as this state's call sees their storages."""
-        for storage, items in self._batches(built):
-            storage.apply_batch(items)
+        for slot, storage, items in self._batches(built):
+            slot.apply(storage, items)
 
     def _apply(self, *ranks: Rank) -> None:
         if not self._pending:
@@ -250,15 +251,13 @@ class State:
         slots = sorted(pending, key=order.__getitem__) if len(pending) > 1 else pending
         return [(slot, [one.build() for one in pending[slot]]) for slot in slots]
 
-    def _batches(
-        self, built: Iterable[tuple[Slot, Sequence[Intent]]]
-    ) -> list[tuple[IWithApplyBatch, list[Intent]]]:
+    def _batches(self, built: Iterable[tuple[Slot, Sequence[Intent]]]) -> list[Batch]:
         """Return one batch per storage: its entities are slots of their own, and still one batch."""
-        batches: dict[str, tuple[IWithApplyBatch, list[Intent]]] = {}
+        batches: dict[str, Batch] = {}
         for slot, items in built:
             if slot.storage not in batches:
-                batches[slot.storage] = cast("IWithApplyBatch", self._impl(slot)), []
-            batches[slot.storage][1].extend(items)
+                batches[slot.storage] = slot, cast("IWithApplyBatch", self._impl(slot)), []
+            batches[slot.storage][2].extend(items)
         return list(batches.values())
 
     def _ask(
@@ -280,9 +279,9 @@ class State:
 
     def _send(self, slot: Slot) -> None:
         asked = self._pending.pop(slot, [])
-        for storage, items in self._batches([(slot, [one.build() for one in asked])] if asked else []):
+        for _, storage, items in self._batches([(slot, [one.build() for one in asked])] if asked else []):
             storage.validate(items)
-            storage.apply_batch(items)
+            slot.apply(storage, items)
 
     def _impl(self, slot: Slot) -> IStateStorage:
         if slot.bind is None:

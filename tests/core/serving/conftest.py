@@ -193,7 +193,7 @@ def gate() -> Iterator[threading.Event]:
 class Cafe:
     """A server with the app of `cafe.py`, and somebody who may do everything."""
 
-    def __init__(self, folder: Path, *, time_calls: bool = False, **image: Any) -> None:
+    def __init__(self, folder: Path, *, time_calls: bool | None = None, **image: Any) -> None:
         self.folder = folder
         self.counting = Counting()
         self.tokens = Tokens(KEY)

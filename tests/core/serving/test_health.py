@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from cafe import CODE
 from prometheus_client.parser import text_string_to_metric_families
 
 from statehold.rows import RowStoreError
@@ -106,23 +107,62 @@ def test_figures_tell_what_each_storage_was_used_for(served):
     } == {"1"}
 
 
-def test_figures_tell_how_long_reading_takes_if_the_operator_asks(make_cafe):
-    timed = make_cafe(time_calls=True)
+def order(cafe):
     body = {"args": {"Code": "tea", "Day": 1}, "unloggedArgs": {"Number": "1"}}
-    assert timed.system.post(timed.at("commands/cafe.Order"), json=body).status_code == 200
-    found = figures(timed.system.get("/metrics").text)
+    assert cafe.system.post(cafe.at("commands/cafe.Order"), json=body).status_code == 200
+    assert cafe.system.get(cafe.at('queries/cafe.Count?args={"Count":3}')).status_code == 200
+    return figures(cafe.system.get("/metrics").text)
+
+
+def place(storage, operation, *, scope="COMMANDS", user="cafe.Order"):
     labels = {
         "app": "acme.cafe",
-        "operation": "GET",
-        "scope": "COMMANDS",
-        "storage": "sys.View",
-        "user": "cafe.Order",
+        "operation": operation,
+        "scope": scope,
+        "storage": storage,
+        "user": user,
         "version": "1",
     }
-    place = tuple(labels.items())
-    calls = found["statehold_storage_calls_total", place]
-    assert found["statehold_storage_seconds_count", place] == calls >= 1
-    assert 0 < found["statehold_storage_seconds_sum", place] < 60
+    return tuple(labels.items())
+
+
+RESULTS = place("sys.Result", "INSERT", scope="QUERIES", user="cafe.Count")
+
+
+def test_figures_tell_how_long_reading_and_applying_take(served):
+    found = order(served)
+    calls = found["statehold_storage_calls_total", place("sys.View", "GET")]
+    assert found["statehold_storage_seconds_count", place("sys.View", "GET")] == calls >= 1
+    for at in (
+        place("sys.View", "GET"),
+        place("sys.Record", "INSERT"),
+        place("sys.View", "INSERT", scope="PROJECTORS", user="cafe.CountSold"),
+    ):
+        assert found["statehold_storage_seconds_count", at] >= 1
+        assert 0 < found["statehold_storage_seconds_sum", at] < 60
+
+
+def test_the_results_of_queries_are_timed_only_if_the_operator_asks(served, make_cafe):
+    assert ("statehold_storage_seconds_count", RESULTS) not in order(served)
+    found = order(make_cafe(time_calls=True))
+    assert found["statehold_storage_seconds_count", RESULTS] == 3
+
+
+def test_nothing_of_storages_is_timed_if_the_operator_says_so(make_cafe):
+    found = order(make_cafe(time_calls=False))
+    assert found["statehold_storage_calls_total", RESULTS] == 3
+    assert not [name for name, _ in found if name.startswith("statehold_storage_seconds")]
+
+
+def test_figures_tell_what_was_refused_of_each_storage(make_cafe):
+    forbidden = 'call.View.Sold.insert(Day=1, Code="tea", Count=1)'
+    cafe = make_cafe(code=CODE.replace("def order(call):", f"def order(call):\n    {forbidden}"))
+    body = {"args": {"Code": "tea", "Day": 1}, "unloggedArgs": {"Number": "1"}}
+    for _ in range(2):
+        assert cafe.system.post(cafe.at("commands/cafe.Order"), json=body).status_code == 500
+    found = figures(cafe.system.get("/metrics").text)
+    assert found["statehold_storage_denied_total", place("sys.View", "INSERT")] == 2
+    assert found["statehold_storage_calls_total", place("sys.View", "INSERT")] == 0
 
 
 def test_figures_tell_what_engines_are_in_use(served):

@@ -74,7 +74,7 @@ def use(facade: Facade, operation: Operation) -> object:
 
 @pytest.fixture(params=["counted", "timed", ""], ids=["counted", "timed", "uncounted"])
 def counts(request: pytest.FixtureRequest) -> CallCounts | None:
-    return CallCounts(is_timed=request.param == "timed") if request.param else None
+    return CallCounts(frozenset(Operation if request.param == "timed" else ())) if request.param else None
 
 
 @pytest.mark.parametrize("allowed", Operation)

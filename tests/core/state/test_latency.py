@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from statehold.sdk import Field, IStateStorage, Operation
-from statehold.state import LATENCIES, CallCounts, Facade, compile_facade, compile_rows
+from statehold.sdk import CallContext, Field, IStateStorage, Operation, Scope
+from statehold.state import (
+    LATENCIES,
+    CallCounts,
+    Facade,
+    State,
+    Uses,
+    compile_facade,
+    compile_rows,
+    compile_slot,
+)
 
 
 class Shelf:
@@ -31,6 +42,20 @@ class Shelf:
         finally:
             self.closed += 1
 
+    def value_to_insert(self, key, value):
+        return value
+
+    def value_to_update(self, key, existing, changes):
+        return existing
+
+    def validate(self, items):
+        pass
+
+    def apply_batch(self, items):
+        self.clock.now += 0.1 * len(items)
+        if any(item.key.Name == "broken" for item in items):
+            raise OSError("broken")
+
     def free(self):
         pass
 
@@ -53,7 +78,7 @@ def shelf(clock):
 
 @pytest.fixture
 def counts():
-    return CallCounts(is_timed=True)
+    return CallCounts(frozenset(Operation))
 
 
 @pytest.fixture
@@ -97,3 +122,88 @@ def test_a_read_that_is_left_lets_go_of_the_storage_at_once(facade, counts, shel
     rows.close()
     assert shelf.closed == 1
     assert took(counts, Operation.READ) == (1, 0.3)
+
+
+@pytest.fixture
+def make_state(shelf: IStateStorage):
+    """Return a function that makes the state of a call that may do everything with the shelf."""
+
+    def make(counts):
+        rows = compile_rows("acme.Shelf", [Field("Name", "text", required=True)], [Field("Text", "text")])
+        slot = compile_slot("acme.Shelf", rows, shelf, Operation, refuse=lambda _: OSError(), counts=counts)
+        call = CallContext(scope=Scope.COMMANDS, workspace=1, extension="t.Do")
+        return State(Uses("COMMAND t.Do", [slot]), call)
+
+    return make
+
+
+def put(state, name, *, is_new=True):
+    key = state.key("acme.Shelf", Name=name)
+    if is_new:
+        state.new_value(key, Text="x")
+    else:
+        state.update_value(key, state.uses.slot("acme.Shelf").rows.value(Text="x"), Text="y")
+
+
+def test_what_is_applied_is_timed_as_the_batch_it_is_in(make_state, counts):
+    state = make_state(counts)
+    for name in "abc":
+        put(state, name)
+    state.apply_intents()
+    assert took(counts, Operation.INSERT) == (1, 0.3)
+    assert took(counts, Operation.UPDATE) == (0, 0)
+    assert counts.calls(Operation.INSERT) == 3
+    put(state, "a", is_new=False)
+    state.apply_intents()
+    assert took(counts, Operation.INSERT) == (1, 0.3)
+    assert took(counts, Operation.UPDATE) == (1, 0.1)
+
+
+def test_a_batch_of_both_kinds_counts_for_both(make_state, counts):
+    state = make_state(counts)
+    put(state, "a")
+    put(state, "b", is_new=False)
+    state.apply_intents()
+    assert took(counts, Operation.INSERT) == took(counts, Operation.UPDATE) == (1, 0.2)
+
+
+def test_a_batch_that_fails_is_timed_too(make_state, counts):
+    state = make_state(counts)
+    put(state, "broken")
+    with pytest.raises(OSError, match="broken"):
+        state.apply_intents()
+    assert took(counts, Operation.INSERT) == (1, 0.1)
+
+
+def test_what_is_not_to_be_timed_is_not(make_state):
+    counts = CallCounts(frozenset({Operation.GET}))
+    state = make_state(counts)
+    put(state, "a")
+    state.apply_intents()
+    assert took(counts, Operation.INSERT) == (0, 0)
+
+
+def test_no_time_is_lost_where_many_threads_add_and_one_looks():
+    latency = CallCounts().latency(Operation.GET)
+    begin = threading.Barrier(5)
+
+    def add():
+        begin.wait()
+        for _ in range(5000):
+            latency.add(0.5)
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begin.wait()
+    while any(thread.is_alive() for thread in threads):
+        assert latency.seconds <= 10_000
+    assert sum(latency.buckets) == latency.buckets[LATENCIES.index(1.0)] == 20_000
+    assert latency.seconds == pytest.approx(10_000)
+
+
+@pytest.mark.parametrize(("seconds", "bucket"), [(0.0, 0), (1e-6, 0), (2e-6, 1), (5.0, 10), (6.0, 11)])
+def test_a_time_falls_into_the_bucket_that_it_does_not_exceed(seconds, bucket):
+    latency = CallCounts().latency(Operation.GET)
+    latency.add(seconds)
+    assert latency.buckets.index(1) == bucket

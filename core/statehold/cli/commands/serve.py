@@ -39,7 +39,11 @@ Example:
 @click.option(
     "--tracing", is_flag=True, help="Send OpenTelemetry spans, as OTEL_... in the environment says."
 )
-@click.option("--timing", is_flag=True, help="Measure for /metrics how long reading from storages takes.")
+@click.option(
+    "--timing/--no-timing",
+    default=None,
+    help="Measure for /metrics how long all calls of storages take, or none; by default those beyond memory.",
+)
 @click.option(
     "--drain",
     type=click.FloatRange(min=1),
@@ -57,7 +61,7 @@ def command(
     behind_proxy: bool,
     others: tuple[str, ...],
     tracing: bool,
-    timing: bool,
+    timing: bool | None,
     drain: float,
 ) -> None:
     """Serve every app over HTTP, and run its projectors and jobs.

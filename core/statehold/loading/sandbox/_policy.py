@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import attrs
@@ -12,10 +13,13 @@ from statehold.loading.sandbox._grants import Grant
 MIB = 1024 * 1024
 
 
-def _absolute(_policy: object, attribute: attrs.Attribute[object], value: object) -> None:
-    paths = value if isinstance(value, tuple) else (value,)
-    for path in paths:
-        if not isinstance(path, Path) or not path.is_absolute() or ".." in path.parts or path == Path("/"):
+def _paths(paths: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(paths)
+
+
+def _absolute(_policy: object, attribute: attrs.Attribute[tuple[Path, ...]], value: tuple[Path, ...]) -> None:
+    for path in value:
+        if not path.is_absolute() or ".." in path.parts or path == Path("/"):
             raise ValueError(f"{attribute.name}: an absolute path without '..' and not '/', got {path!r}")
 
 
@@ -29,14 +33,14 @@ def _grants(network: tuple[str, ...]) -> tuple[str, ...]:
 class Policy:
     """What a process in the sandbox may use; what is not named here, it may not."""
 
-    data_folders: tuple[Path, ...] = attrs.field(default=(), converter=tuple, validator=_absolute)
+    data_folders: tuple[Path, ...] = attrs.field(default=(), converter=_paths, validator=_absolute)
     """Read and written; handed to `uid` if the host is root. Must exist."""
 
-    read_only: tuple[Path, ...] = attrs.field(default=(), converter=tuple, validator=_absolute)
+    read_only: tuple[Path, ...] = attrs.field(default=(), converter=_paths, validator=_absolute)
     """Files and folders to read, beside what Python itself needs."""
 
-    executable: Path | None = attrs.field(default=None, validator=optional(_absolute))
-    """The one program that it may become or start (`execve`); it can be read, too."""
+    executables: tuple[Path, ...] = attrs.field(default=(), converter=_paths, validator=_absolute)
+    """Programs that it may become or start (`execve`) and read: of a script, its interpreter as well."""
 
     memory_bytes: int | None = attrs.field(default=512 * MIB, validator=optional(ge(MIB)))
     """What it may allocate beyond what the process has when it enters; more is a `MemoryError`."""
@@ -50,7 +54,7 @@ class Policy:
     processes: int = attrs.field(default=0, validator=[instance_of(int), ge(0)])
     """Further processes that it may fork, at a time; none unless granted."""
 
-    threads: int = attrs.field(default=256, validator=[instance_of(int), ge(1)])
+    threads: int = attrs.field(default=1024, validator=[instance_of(int), ge(1)])
     """Threads at a time; counted together for all processes of one `uid`."""
 
     file_bytes: int | None = attrs.field(default=None, validator=optional(ge(0)))
