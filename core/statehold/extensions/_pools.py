@@ -50,7 +50,7 @@ class Pool(Generic[T]):
         """Return one that is free, the last one used first, or wait for it.
 
         Raises:
-            NoEngineError: none got free in time.
+            NoEngineError: none got free in time, or there is none, which is said at once.
 
         """
         # Reading and popping are atomic, and who comes later does not overtake those that wait.
@@ -81,6 +81,8 @@ class Pool(Generic[T]):
         return idle
 
     def _wait(self) -> T:
+        if not self.size:
+            raise self._busy()
         deadline = time.monotonic() + self._patience
         with self._changed:
             self._waiting += 1
@@ -152,6 +154,13 @@ class Pools(Generic[T]):
 
 
 def _busy(what: str, partition: int, kind: Scope, size: int, patience: float) -> NoEngineError:
+    if not size:
+        return NoEngineError(
+            f"{what}: EnginePoolSize has none for {kind}",
+            partition=partition,
+            kind=kind,
+            hint="Raise EnginePoolSize in descriptor.json: [commands, queries, projectors, jobs]",
+        )
     return NoEngineError(
         f"{what}: all {size} for {kind} in partition {partition} were busy for {patience:g} s",
         partition=partition,

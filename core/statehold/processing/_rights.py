@@ -16,6 +16,13 @@ SYSTEM_ROLE: Final = "sys.System"
 IDENTITY: Final = frozenset({"sys.ID", "sys.QName"})
 _SYSTEM_FIELDS: Final = frozenset({"sys.ID", "sys.QName", "sys.ParentID", "sys.Container", "sys.IsActive"})
 _DEVICE = 2
+#: Who has a role that nobody is given: what a token lacks is to be seen from the error.
+_HAD_BY: Final = {
+    "sys.AuthenticatedUser": "whoever has a token",
+    "sys.ProfileOwner": "a token's profile, in that workspace itself",
+    "sys.WorkspaceDevice": "a device whose token's profile owns the workspace",
+    "sys.WorkspaceOwner": "a user whose token's profile owns the workspace",
+}
 #: Sets of roles whose rights are kept at hand, per kind of workspace.
 _REMEMBERED = 256
 #: Principals whose roles are kept at hand, per kind of workspace.
@@ -210,7 +217,9 @@ class KindRights:
             qname=thing,
             roles=roles,
             fields=missing,
-            hint=f"It takes one of these roles: {', '.join(roles)}" if roles else "No role there permits it",
+            hint=f"It takes one of these roles: {', '.join(map(_role, roles))}"
+            if roles
+            else "No role there permits it",
         )
 
 
@@ -234,6 +243,10 @@ class _Rule:
                 table.pop(place, None)
             else:
                 table[place] = after
+
+
+def _role(name: str) -> str:
+    return f"{name} ({_HAD_BY[name]})" if name in _HAD_BY else name
 
 
 def _more(before: Permission | None, columns: frozenset[str]) -> Permission:

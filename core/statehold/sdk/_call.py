@@ -42,7 +42,7 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
         unit: what the call reads through and writes into, to be committed in one step
             (`statehold.events.Unit`).
         argument: the argument of a command or query, a `Value` of its type, or a mapping for any type.
-        unlogged: the argument of a command that is not to be logged.
+        unlogged: the argument of a command that is not to be logged; never shown.
         offset: the offset in the workspace's log that a command is going to have, or that the event of a
             projector has.
         origin: where a request comes from.
@@ -68,3 +68,9 @@ class CallContext(msgspec.Struct, frozen=True, kw_only=True):
     result: Callable[[Value], None] | None = None
     response: Callable[[int, str], None] | None = None
     time: float = 0.0
+
+    def __repr__(self) -> str:
+        """Show what there is, but for `unlogged`."""
+        fields = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "unlogged")
+        given = ", ".join(f"{name}={value!r}" for name, value in fields if value not in (None, "", 0.0))
+        return f"CallContext({given})"

@@ -169,13 +169,15 @@ class Storages:
                     "leave one out",
                 )
                 continue
-            if clause == "KEY" and name == "WSID":
+            if name == "WSID":
                 self._report.error(
                     place,
                     node.name.span,
                     "reserved-field",
-                    f"KEY of storage {symbol.qname} names WSID, which every key has by itself",
-                    "leave it out; a plugin finds the workspace in key.WSID",
+                    f"{clause} of storage {symbol.qname} names WSID, which every key has by itself",
+                    "leave it out; a plugin finds the workspace in key.WSID"
+                    if clause == "KEY"
+                    else "give it another name: a call names key and value together, and the workspace so",
                 )
                 continue
             field = self._field(symbol, node)

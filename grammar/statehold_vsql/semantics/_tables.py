@@ -76,7 +76,7 @@ def _uniques(
                 )
                 continue
         if isinstance(item, n.UniqueField):
-            if _has_field(symbol, structure, item.field, report):
+            if _may_be_unique(symbol, structure, item.field, report):
                 unique_field = item.field.text
         elif isinstance(item, n.Unique):
             for name in item.fields:
@@ -90,11 +90,24 @@ def _uniques(
                         "a field can be part of one UNIQUE only",
                     )
                 else:
-                    _has_field(symbol, structure, name, report)
+                    _may_be_unique(symbol, structure, name, report)
             unnamed += item.constraint is None
             label = item.constraint.text if item.constraint is not None else f"{unnamed:02d}"
             found.append(UniqueDef(name=label, fields=tuple(name.text for name in item.fields)))
     return tuple(found), unique_field
+
+
+def _may_be_unique(symbol: Symbol, structure: Structure, name: n.Name, report: Report) -> bool:
+    if name.text == "WSID":
+        report.error(
+            symbol.place,
+            name.span,
+            "reserved-field",
+            f"{symbol.title} has a UNIQUE of WSID, which every key has by itself, those of sys.Uniq too",
+            "give the field another name",
+        )
+        return False
+    return _has_field(symbol, structure, name, report)
 
 
 def _has_field(symbol: Symbol, structure: Structure, name: n.Name, report: Report) -> bool:

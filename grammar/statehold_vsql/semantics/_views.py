@@ -144,6 +144,15 @@ def _check_key(symbol: Symbol, fields: dict[str, FieldDef], key: n.PrimaryKey, r
             report.error(place, name.span, "duplicate-key-field", message, "leave one out")
             continue
         seen.add(name.text)
+        if name.text == "WSID":
+            report.error(
+                place,
+                name.span,
+                "reserved-field",
+                f"the PRIMARY KEY of view {symbol.qname} names WSID, which every key has by itself",
+                "leave it out: rows of one workspace are never those of another; or give it another name",
+            )
+            continue
         sized = _SIZED.get(field.field.type, "")
         if field.record:
             report.error(

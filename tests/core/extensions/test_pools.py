@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_the_last_one_used_is_the_first_to_be_used_again():
     pool.give(first)
     pool.give(second)
     assert pool.take() == second
+
+
+def test_a_pool_of_none_refuses_at_once_and_says_what_to_raise():
+    pools = Pools(
+        lambda *_: 1, what="engines of a.b 1", partitions=1, sizes={Scope.JOBS: 0}, patience=PATIENT
+    )
+    before = time.monotonic()
+    with pytest.raises(NoEngineError, match=r"EnginePoolSize has none for JOBS.*\[commands, queries"):
+        pools[0, Scope.JOBS].take()
+    assert time.monotonic() - before < PATIENT
 
 
 def test_when_all_are_busy_the_wait_ends_with_an_error_and_nothing_is_lost():

@@ -132,7 +132,17 @@ def test_an_error_names_the_roles_that_would_permit_it(rights):
     with pytest.raises(ForbiddenError, match=r"EXECUTE on shop\.Pay is not permitted in") as caught:
         mine.check(mine.roles(None, workspace=1), Op.EXECUTE, "shop.Pay")
     assert caught.value.roles == ("shop.Clerk", "sys.AuthenticatedUser")
-    assert "It takes one of these roles: shop.Clerk, sys.AuthenticatedUser" in str(caught.value)
+    assert "It takes one of these roles: shop.Clerk, sys.AuthenticatedUser (whoever has a token)" in str(
+        caught.value
+    )
+
+
+def test_an_error_says_who_has_the_roles_of_an_owner_which_no_token_can_be_given(rights):
+    mine = rights("GRANT EXECUTE ON COMMAND Close TO sys.WorkspaceOwner;")
+    with pytest.raises(ForbiddenError) as caught:
+        mine.check(frozenset({"shop.Clerk"}), Op.EXECUTE, "shop.Close")
+    assert caught.value.roles == ("sys.ProfileOwner", "sys.WorkspaceDevice", "sys.WorkspaceOwner")
+    assert "sys.WorkspaceOwner (a user whose token's profile owns the workspace)" in str(caught.value)
 
 
 def test_the_error_says_so_where_no_role_permits_it(rights):

@@ -141,6 +141,8 @@ def test_what_is_there_twice_is_reported_with_both_positions(language) -> None:
 
 def test_the_workspace_id_is_in_every_key_already(language) -> None:
     language.reports(_block("A (GET SCOPE(JOBS)) KEY («WSID» int64)"), "reserved-field")
+    told = language.report(_block("A (GET SCOPE(JOBS)) VALUE («WSID» int64)"), "reserved-field")
+    assert "give it another name" in told
 
 
 def test_types_that_a_storage_cannot_hold_are_reported(language) -> None:

@@ -99,6 +99,8 @@ def test_the_kind_comes_from_the_table_of_sys(
         ("TABLE T INHERITS sys.CDoc (x int, UNIQUE (x), UNIQUE («x»))", ["duplicate-unique"]),
         ("TABLE T INHERITS sys.CDoc (Name int, UNIQUE («Nme»))", ["undefined-field"]),
         ("TABLE T INHERITS sys.CDoc (UNIQUEFIELD «x»)", ["undefined-field"]),
+        ("TABLE T INHERITS sys.CDoc (WSID int64, x int, UNIQUE (x, «WSID»))", ["reserved-field"]),
+        ("TABLE T INHERITS sys.CDoc (WSID int64, UNIQUEFIELD «WSID»)", ["reserved-field"]),
         (
             "TABLE T INHERITS sys.CDoc (x int, y int, CONSTRAINT c UNIQUE (x), CONSTRAINT «c» UNIQUE (y))",
             ["duplicate-constraint"],

@@ -47,6 +47,7 @@ def test_a_job_may_fill_a_view(language) -> None:
         ("A text, B int8, PRIMARY KEY ((«X»), B)", ["undefined-field"]),
         ("A text, B int8, PRIMARY KEY ((«A»), B)", ["key-field-type"]),
         ("A bytes, B int8, PRIMARY KEY ((«A»), B)", ["key-field-type"]),
+        ("WSID int64, B int8, PRIMARY KEY ((«WSID»), B)", ["reserved-field"]),
         ("A int8, B text, C int8, PRIMARY KEY ((A), «B», C)", ["key-field-type"]),
         ("A int8, B int8, PRIMARY KEY («A, B»)", ["no-partition-key"]),
         ("A int8, B int8, PRIMARY KEY («(A, B)»)", ["no-clustering-columns"]),
