@@ -9,6 +9,7 @@ import click
 _SECTIONS = {
     "Write": ("new", "stubs", "check", "build"),
     "Images": ("inspect", "verify"),
+    "Trust": ("keygen", "sign", "trust"),
     "Operate": ("deploy", "apps", "matrix", "call", "activate", "rollback", "undeploy"),
     "Run": ("serve", "exec", "token", "workspace"),
     "More": ("storages", "demo", "completion"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from statehold.trust._check import Trust, Verdict
+from statehold.trust._check import Trust, Verdict, judge
 from statehold.trust._errors import TrustError
 from statehold.trust._isolation import isolation_problems
-from statehold.trust._keys import PublicKey, SigningKey
+from statehold.trust._keys import PublicKey, SigningKey, is_encrypted
 from statehold.trust._sign import sign_image
 from statehold.trust._signatures import Signature, Signatures
 from statehold.trust._store import OwnerTrust, Rule, TrustedKey, TrustStore, change_store, read_store
@@ -23,7 +23,9 @@ __all__ = [
     "TrustedKey",
     "Verdict",
     "change_store",
+    "is_encrypted",
     "isolation_problems",
+    "judge",
     "read_store",
     "sign_image",
 ]

@@ -114,7 +114,7 @@ class SigningKey:
         from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
         data = _read(path, private=True)
-        locked = is_encrypted(data)
+        locked = _is_locked(data)
         if locked and passphrase is None:
             raise TrustError(f"{path} is encrypted, and no passphrase was given")
         try:
@@ -167,8 +167,12 @@ class SigningKey:
         return self._key.sign(message)
 
 
-def is_encrypted(pem: bytes) -> bool:
-    """Tell whether a private key in PEM needs a passphrase."""
+def is_encrypted(path: Path) -> bool:
+    """Tell whether the private key at *path* needs a passphrase; raise TrustError as `SigningKey.load`."""
+    return _is_locked(_read(path, private=True))
+
+
+def _is_locked(pem: bytes) -> bool:
     return b"ENCRYPTED" in pem
 
 
