@@ -19,6 +19,7 @@ def test_without_a_command_the_help_is_shown_in_sections(statehold):
         "Options:",
         "Write:",
         "Images:",
+        "Trust:",
         "Operate:",
         "Run:",
         "More:",
