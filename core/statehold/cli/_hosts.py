@@ -33,10 +33,13 @@ class HostOptions:
 
     @contextmanager
     def open(
-        self, out: Output, *, apps: Collection[str] | None, time_calls: bool | None = None
+        self, out: Output, *, apps: Collection[str] | None, time_calls: bool | None = None, by_http: str = ""
     ) -> Iterator[Host]:
-        """Open the host with the named apps running, or all with None, and close it again."""
-        from statehold.hosting import Host  # noqa: PLC0415
+        """Open the host with the named apps running, or all with None, and close it again.
+
+        Where a server holds its folder, the error says *by_http*: how to ask the server.
+        """
+        from statehold.hosting import FolderHeldError, Host  # noqa: PLC0415
 
         running = session().host
         if running is not None:
@@ -45,8 +48,14 @@ class HostOptions:
         log = _log("statehold", logging.DEBUG) if self.verbose else _log("statehold.host", None)
         with log, self._driver() as rows:
             secrets = self.secrets or self.data / "secrets"
-            with out.progress("starting the host"):
-                host = Host(self.data, secrets_folder=secrets, apps=apps, rows=rows, time_calls=time_calls)
+            try:
+                with out.progress("starting the host"):
+                    host = Host(
+                        self.data, secrets_folder=secrets, apps=apps, rows=rows, time_calls=time_calls
+                    )
+            except FolderHeldError as error:
+                hint = f"Stop that process, or where it is a server, ask that: {by_http}"
+                raise FolderHeldError(error.message, hint=hint if by_http else error.hint) from error
             with host:
                 yield host
             # Freeing has warnings, too. After an error, that error says what was wrong.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statehold.hosting._app import App
 from statehold.hosting._data import AppData
-from statehold.hosting._errors import NotProvidedError
+from statehold.hosting._errors import FolderHeldError, NotProvidedError
 from statehold.hosting._host import Host
 from statehold.hosting._matrix import Matrix, Permission, StorageAccess
 from statehold.hosting._partition import Partition
@@ -19,6 +19,7 @@ __all__ = [
     "AppStatus",
     "AppVersion",
     "Borrowed",
+    "FolderHeldError",
     "FreeReport",
     "Host",
     "Matrix",

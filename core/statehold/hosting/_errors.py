@@ -3,6 +3,10 @@ from __future__ import annotations
 from statehold.sdk import HostError
 
 
+class FolderHeldError(HostError):
+    """Another host works on the data folder."""
+
+
 class NotProvidedError(HostError):
     """The host does not have the code of an extension that the app's own `sys` declares as BUILTIN.
 

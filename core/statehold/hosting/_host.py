@@ -64,7 +64,8 @@ class Host:
             of queries.
 
     Raises:
-        HostError: another process works on the folder, or it cannot be written.
+        FolderHeldError: another host works on the folder.
+        HostError: it cannot be written.
 
     """
 

@@ -6,6 +6,7 @@ import os
 import weakref
 from pathlib import Path
 
+from statehold.hosting._errors import FolderHeldError
 from statehold.sdk import HostError
 
 
@@ -16,7 +17,8 @@ class FolderLock:
     released when it is collected.
 
     Raises:
-        HostError: another host holds the folder, or it cannot be written.
+        FolderHeldError: another host holds the folder.
+        HostError: it cannot be written.
 
     """
 
@@ -43,7 +45,7 @@ def _take(descriptor: int, folder: Path) -> None:
     except OSError as error:
         if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
             holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
-            raise HostError(
+            raise FolderHeldError(
                 f"the data folder {folder} is in use by another host, process {holder or 'unknown'}",
                 hint="Stop that process, or name another data folder: a folder serves one host at a time. "
                 "Where it is a server, send it the image: statehold deploy IMAGE --to URL",

@@ -149,3 +149,50 @@ def test_an_image_is_deployed_to_a_server_that_runs(data, tmp_path, samples, mac
 def test_rows_are_kept_where_the_operator_says(tmp_path, samples, statehold):
     said = statehold("deploy", samples / "acme.hello", "--data", tmp_path, "--rows", "mysql://x", code=2)
     assert "postgresql://" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("exec", "acme.hello", "hello.Learn", "--wsid", "7"), "workspaces/7/commands/hello.Learn, or GET"),
+        (("exec", "acme.hello", "hello.Learn"), "statehold token acme.hello --role sys.System"),
+        (("workspace", "make", "acme.hello", "hello.WS", "x"), "POST /api/v2/apps/acme/hello/workspaces"),
+        (("activate", "acme.hello", "1"), "Stop that process, or name another data folder"),
+    ],
+)
+def test_while_a_server_holds_the_folder_the_error_names_the_way_over_http(data, machine, command, said):
+    with Host(data):
+        error = machine(*command, "--data", data, code=1)["error"]
+    assert "in use by another host" in error["message"]
+    assert said in error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), (10.0, 30.0, 30.0)),
+        (("--command-timeout", "60", "--query-timeout", "0.5"), (60.0, 0.5, 60.0)),
+        (("--query-timeout", "120"), (10.0, 120.0, 120.0)),
+    ],
+)
+def test_how_long_commands_and_queries_may_take_is_said_to_serve(
+    data, statehold, monkeypatch, options, expected
+):
+    served = []
+
+    class Watched(Server):
+        def __init__(self, host, runtime, *, limits, **options):
+            super().__init__(host, runtime, limits=limits, **options)
+            settings = runtime._settings
+            served.append((settings.command_timeout, settings.query_timeout, limits.request_seconds))
+
+        def run(self, **_):
+            self.stop()
+
+    monkeypatch.setattr("statehold.serving.Server", Watched)
+    statehold("serve", "--port", "0", *options, "--data", data)
+    assert served == [expected]
+
+
+def test_a_time_that_nothing_could_be_done_in_is_wrong_usage(data, statehold):
+    statehold("serve", "--query-timeout", "0", "--data", data, code=2)

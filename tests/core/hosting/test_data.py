@@ -114,6 +114,26 @@ def test_a_version_that_cannot_be_registered_leaves_nothing_new_behind(host, kit
     host.deploy(kitchen("1"))
 
 
+def test_workspaces_that_an_upgrade_made_before_it_failed_wait_for_the_next_one(host, shop, monkeypatch):
+    """What a log says is not taken back."""
+    first = host.deploy(shop())
+
+    def full(*_):
+        raise HostError("the registry cannot be used: database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("statehold.hosting._registry.Registry.add", full)
+        with pytest.raises(HostError, match="disk is full"):
+            host.deploy(shop("2", NumAppWorkspaces=3))
+    assert host.app(APP).current is first
+    assert first.app_workspaces == 1
+    assert kinds(host, 3) == ["sys.AppWorkspaceWS"] * 3
+    (data,) = host.app(APP).data.partitions
+    made = data.last_offset()
+    host.deploy(shop("3", NumAppWorkspaces=3))
+    assert data.last_offset() == made
+
+
 def test_rows_can_be_kept_by_another_driver_which_the_host_does_not_close(tmp_path, shop):
     driver = MemoryDriver()
     with Host(tmp_path / "data", environ={}, rows=driver) as host:

@@ -59,7 +59,12 @@ def command(
     hidden = None if unlogged is None else from_json(unlogged, option="--unlogged")
     principal = principal_of(roles, name=user, option="--as") if roles else SYSTEM
     request = Request(app=app, workspace=wsid, principal=principal, origin="cli")
-    with options.open(out, apps=[app]) as host:
+    place = f"/api/v2/apps/{app.replace('.', '/')}/workspaces/{wsid}"
+    by_http = (
+        f"POST {place}/commands/{name}, or GET .../queries/{name}, "
+        f"with the token of `statehold token {app} --role sys.System`"
+    )
+    with options.open(out, apps=[app], by_http=by_http) as host:
         is_query = _kind(host, app, name) is ExtensionKind.QUERY
         if is_query and hidden is not None:
             raise click.BadParameter(f"{name} is a query; only commands take one.", param_hint="--unlogged")

@@ -23,6 +23,9 @@ Example:
 """
 
 
+_SECONDS = click.FloatRange(min=0.1)
+
+
 @click.command("serve", epilog=_EPILOG)
 @click.option("--host", "address", default="127.0.0.1", show_default=True, help="The address to listen at.")
 @click.option(
@@ -45,6 +48,20 @@ Example:
     help="Measure for /metrics how long all calls of storages take, or none; by default those beyond memory.",
 )
 @click.option(
+    "--command-timeout",
+    type=_SECONDS,
+    default=10.0,
+    show_default=True,
+    help="Seconds that the caller of a command waits for its answer.",
+)
+@click.option(
+    "--query-timeout",
+    type=_SECONDS,
+    default=30.0,
+    show_default=True,
+    help="Seconds that a query may take.",
+)
+@click.option(
     "--drain",
     type=click.FloatRange(min=1),
     default=10.0,
@@ -62,6 +79,8 @@ def command(
     others: tuple[str, ...],
     tracing: bool,
     timing: bool | None,
+    command_timeout: float,
+    query_timeout: float,
     drain: float,
 ) -> None:
     """Serve every app over HTTP, and run its projectors and jobs.
@@ -86,14 +105,17 @@ def command(
     with options.open(out, apps=None, time_calls=timing) as host, _tracer(on=tracing) as tracer:
         host.federate(federation)
         meter = counting if tracer is None else TracedMeter(counting, tracer)
-        with Runtime(host, meter=meter, settings=Settings(drain=drain)) as runtime:
+        settings = Settings(command_timeout=command_timeout, query_timeout=query_timeout, drain=drain)
+        # No answer is given up that the runtime still works at.
+        patience = max(Limits().request_seconds, command_timeout, query_timeout)
+        with Runtime(host, meter=meter, settings=settings) as runtime:
             server = Server(
                 host,
                 runtime,
                 tokens=tokens,
                 data_folder=options.data,
                 meter=counting,
-                limits=Limits(drain_seconds=drain),
+                limits=Limits(request_seconds=patience, drain_seconds=drain),
                 address=address,
                 port=port,
                 behind_proxy=behind_proxy,

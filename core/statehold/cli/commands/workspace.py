@@ -45,7 +45,14 @@ def make(
 
     data = None if fields is None else from_json(fields, option="--fields")
     request = Request(app=app, workspace=owner, principal=SYSTEM, origin="cli")
-    with options.open(out, apps=[app]) as host, Runtime(host, background=False) as runtime:
+    by_http = (
+        f"POST /api/v2/apps/{app.replace('.', '/')}/workspaces, "
+        f"with the token of `statehold token {app} --role sys.ClusterAdmin`"
+    )
+    with (
+        options.open(out, apps=[app], by_http=by_http) as host,
+        Runtime(host, background=False) as runtime,
+    ):
         host.app(app)
         made = runtime.create_workspace(request, kind, name=name, data=data)
     out.document({"app": app, "wsid": made.workspace, "kind": kind, "name": name})
