@@ -13,6 +13,8 @@ class Lack:
 
     layer: str
     reason: str
+    opens: bool = True
+    """Whether a process can do more without it; else it can do less than it may."""
 
     def __str__(self) -> str:
         """Return both in one line."""
