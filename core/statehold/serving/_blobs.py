@@ -10,12 +10,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
+from statehold.hosting import App
 from statehold.processing import CommandAnswer, ProcessingError, Request, RequestError, UnknownError
-from statehold.rows import Delete, Put, RowStore
+from statehold.rows import Change, Put, RowStore
 from statehold.sdk import HostError
 from statehold.serving._answers import json_response
 from statehold.serving._bodies import pieces
 from statehold.serving._desk import Desk, header
+from statehold.serving._orphans import BlobNote, BlobRows, Orphans, blob_rows
 from statehold.serving._paths import WORKSPACE, number
 from statehold.serving._routes import route
 from statehold.serving._stream import Stream, StreamResponse
@@ -23,7 +25,6 @@ from statehold_vsql import DataType
 from statehold_vsql.appdef import QName
 
 _CHUNK: Final = 262_144
-_BATCH: Final = 16
 #: Ids are read as JSON by whatever reads them: no more bits than a double has.
 _ID_BITS: Final = 52
 
@@ -50,11 +51,16 @@ class Blobs:
 
     The record's field holds the blob's id, and its rights are those of the field. Contents are rows of the
     app's store: first what they are, then pieces of them. Whoever writes lays them down first, then sets
-    the field by an ordinary change of the record, and takes away what it referred to before.
+    the field by an ordinary change of the record, and takes away what it referred to before. What a server
+    leaves behind that ends meanwhile, the next one takes away.
     """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._orphans = Orphans(desk.log)
+        self.close = desk.host.listen(self._sweep)
+        for app in desk.host.running:
+            self._sweep(app)
 
     def routes(self) -> list[Route]:
         """Return the route of blobs."""
@@ -66,14 +72,16 @@ class Blobs:
         submit = self._desk.queries.submit
         blob = await submit(lambda: self._id(place))
         store = self._store(place)
-        text = await submit(lambda: store.get(_rows(place, blob), (0,))) if blob else None
+        text = (
+            await submit(lambda: store.get(blob_rows(place.request.workspace, blob), (0,))) if blob else None
+        )
         if text is None:
             raise UnknownError(
                 f"{place.table} {place.record} has no blob in {place.field}", qname=place.table
             )
         head = msgspec.msgpack.decode(text, type=_Head)
         stream = Stream(asyncio.get_running_loop())
-        self._desk.queries.run(lambda: _read(store, _rows(place, blob), stream))
+        self._desk.queries.run(lambda: _read(store, blob_rows(place.request.workspace, blob), stream))
         headers = (
             (b"content-type", head.type.encode("latin-1", "replace")),
             (b"content-length", b"%d" % head.size),
@@ -89,26 +97,33 @@ class Blobs:
         submit = self._desk.commands.submit
         before = await submit(lambda: self._id(place))
         store, blob = self._store(place), secrets.randbits(_ID_BITS) | 1
-        rows = _rows(place, blob)
+        workspace = place.request.workspace
+        note = BlobNote(place.table, place.record, place.field, before)
+        batch: list[Change] = [self._orphans.begin(workspace, blob, note)]
+        rows = blob_rows(workspace, blob)
         size = count = 0
         chunk = bytearray()
         try:
-            async for piece in pieces(http.scope, http.receive, most=self._desk.limits.blob):
-                chunk += piece
-                size += len(piece)
-                if len(chunk) >= _CHUNK:
-                    count += 1
-                    await submit(store.write, [Put(rows, (count,), bytes(chunk))])
-                    chunk.clear()
-            kind = header(http.scope, b"content-type") or b"application/octet-stream"
-            head = msgspec.msgpack.encode(_Head(kind.decode("latin-1")[:200], size))
-            await submit(store.write, [Put(rows, (count + 1,), bytes(chunk)), Put(rows, (0,), head)])
-        except BaseException:
-            self._desk.commands.run(lambda: _remove(store, rows))
-            raise
-        answer = await self._set(place, blob, store)
-        if before:
-            await submit(_remove, store, _rows(place, before))
+            try:
+                async for piece in pieces(http.scope, http.receive, most=self._desk.limits.blob):
+                    chunk += piece
+                    size += len(piece)
+                    if len(chunk) >= _CHUNK:
+                        count += 1
+                        await submit(store.write, [*batch, Put(rows, (count,), bytes(chunk))])
+                        batch.clear()
+                        chunk.clear()
+                kind = header(http.scope, b"content-type") or b"application/octet-stream"
+                head = msgspec.msgpack.encode(_Head(kind.decode("latin-1")[:200], size))
+                last = Put(rows, (count + 1,), bytes(chunk)), Put(rows, (0,), head)
+                await submit(store.write, [*batch, *last])
+            except BaseException:
+                self._desk.commands.run(lambda: self._orphans.settle(store, workspace, blob, blob))
+                raise
+            answer = await self._set(place, blob, store)
+            await submit(self._orphans.settle, store, workspace, blob, before)
+        finally:
+            self._orphans.end(blob)
         return json_response({**answer.to_json(), "blobID": blob, "size": size})
 
     async def _set(self, place: _Place, blob: int, store: RowStore) -> CommandAnswer:
@@ -120,9 +135,13 @@ class Blobs:
         except ProcessingError as error:
             # Where nobody knows whether the field was set, the contents have to stay.
             if error.status < 500:
-                self._desk.commands.run(lambda: _remove(store, _rows(place, blob)))
+                workspace = place.request.workspace
+                self._desk.commands.run(lambda: self._orphans.settle(store, workspace, blob, blob))
             raise
         return answer
+
+    def _sweep(self, app: App) -> None:
+        self._desk.commands.run(lambda: self._orphans.sweep(app))
 
     def _place(self, http: HttpRequest) -> _Place:
         given = http.path_params
@@ -155,11 +174,7 @@ class Blobs:
             raise UnknownError(error.message, qname=place.request.app) from error
 
 
-def _rows(place: _Place, blob: int) -> tuple[str, int, int]:
-    return ("blob", place.request.workspace, blob)
-
-
-def _read(store: RowStore, rows: tuple[str, int, int], stream: Stream) -> None:
+def _read(store: RowStore, rows: BlobRows, stream: Stream) -> None:
     try:
         for row in store.read(rows, (1,)):
             stream.push(row.value)
@@ -168,8 +183,3 @@ def _read(store: RowStore, rows: tuple[str, int, int], stream: Stream) -> None:
         stream.leave()
         raise
     stream.end(b"")
-
-
-def _remove(store: RowStore, rows: tuple[str, int, int]) -> None:
-    while found := [Delete(rows, row.clustering) for row in store.read(rows, limit=_BATCH)]:
-        store.write(found)

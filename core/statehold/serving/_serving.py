@@ -80,9 +80,11 @@ class Server:
             host=host, runtime=runtime, tokens=tokens, limits=limits, commands=commands, queries=queries
         )
         metrics = Metrics(host, runtime, meter or Counting(), self._pools)
+        blobs = Blobs(desk)
+        self._unlisten = blobs.close
         parts = (
             Documents(desk),
-            Blobs(desk),
+            blobs,
             Workspaces(desk),
             Schemas(desk),
             Deploys(desk, data_folder),
@@ -131,5 +133,6 @@ class Server:
         self.stop()
 
     def _close(self) -> None:
+        self._unlisten()
         for pool in self._pools:
             pool.close(self._limits.drain_seconds)

@@ -111,6 +111,11 @@ class ScriptedRuntime:
 class NoHost:
     """A host without apps."""
 
+    running = ()
+
+    def listen(self, listener):
+        return lambda: None
+
     def apps(self):
         return ()
 

@@ -227,43 +227,6 @@ def test_a_limit_that_is_used_up_says_when_there_is_room(served):
     assert answers[2].json()["data"]["limit"] == "cafe.PrintLimit"
 
 
-def test_a_blob_is_stored_and_read_again(served):
-    made = served.system.post(served.at("docs/cafe.Dish"), json={"sys.ID": 1, "Code": "pie", "Price": 1})
-    record = made.json()["newIDs"]["1"]
-    path = served.at(f"docs/cafe.Dish/{record}/blobs/Photo")
-    assert served.system.get(path).status_code == 404
-    for content in (b"", b"photo" * 200_000, b"other"):
-        stored = served.system.put(path, content=content, headers={"Content-Type": "image/png"})
-        assert (stored.status_code, stored.json()["size"]) == (200, len(content))
-        found = served.system.get(path)
-        assert found.content == content
-        assert found.headers["content-type"] == "image/png"
-        assert found.headers["content-length"] == str(len(content))
-        assert found.headers["x-content-type-options"] == "nosniff"
-    dish = served.system.get(served.at(f"docs/cafe.Dish/{record}")).json()
-    assert dish["Photo"] == stored.json()["blobID"]
-
-
-def test_a_blob_that_is_replaced_leaves_nothing_behind(served):
-    made = served.system.post(served.at("docs/cafe.Dish"), json={"sys.ID": 1, "Code": "ham", "Price": 1})
-    path = served.at(f"docs/cafe.Dish/{made.json()['newIDs']['1']}/blobs/Photo")
-    first, _ = (served.system.put(path, content=b"x" * 600_000).json()["blobID"] for _ in range(2))
-    store = served.host.app("acme.cafe").data.store
-    assert not list(store.read(("blob", served.workspace, first)))
-
-
-def test_a_blob_has_the_rights_of_its_field(served):
-    made = served.system.post(served.at("docs/cafe.Dish"), json={"sys.ID": 1, "Code": "egg", "Price": 1})
-    path = served.at(f"docs/cafe.Dish/{made.json()['newIDs']['1']}/blobs/Photo")
-    waiter, cook = served.of("cafe.Waiter"), served.of("cafe.Cook")
-    assert waiter.put(path, content=b"x").status_code == 403
-    assert cook.put(path, content=b"x").status_code == 200
-    assert waiter.get(path).status_code == 403
-    assert cook.get(path).content == b"x"
-    wrong = cook.get(path.replace("Photo", "Code"))
-    assert (wrong.status_code, "blob" in wrong.json()["message"]) == (400, True)
-
-
 def test_a_storage_of_the_app_can_call_the_app_by_federation(served):
     token = served.federation.system_token("acme", "cafe")
     url = served.federation.base_url("acme", "cafe")
