@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from statehold.events._schemas import Schemas
 
 _NONE: Final = msgspec.Raw(b"\xc0")
+
+#: A change as it is written, as `_StoredCud`; the fields are a map, encoded or not.
+StoredCud: TypeAlias = tuple[str, int, bool, msgspec.Raw | Mapping[str, object]]
 
 
 class _StoredCud(msgspec.Struct, array_like=True):
@@ -47,27 +50,21 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(_Stored).decode
 
 
-def encode_event(event: Event, fields: Sequence[object]) -> bytes:
-    """Return an event as bytes; *fields* has what each of its cuds sets, as a map or encoded."""
-    # The encoder takes the argument and the maps as they are: only a reader wants them raw.
-    return _encode(
-        _Stored(
-            event.workspace,
-            event.wlog_offset,
-            event.name,
-            event.registered_at,
-            event.argument_name,
-            event.argument,  # type: ignore[arg-type]
-            [
-                _StoredCud(cud.table, cud.id, cud.is_new, one)  # type: ignore[arg-type]
-                for cud, one in zip(event.cuds, fields, strict=True)
-            ],
-            event.error,
-            event.synced_at,
-            event.device,
-            event.synced,
-        )
+def encode_event(event: Event, cuds: Sequence[StoredCud]) -> bytes:
+    """Return an event as bytes, with *cuds* as they are to be stored."""
+    # Tuples, which are made sooner and look the same: only a reader needs to know what is what.
+    stored = (
+        event.workspace,
+        event.wlog_offset,
+        event.name,
+        event.registered_at,
+        event.argument_name,
+        event.argument,
+        cuds,
     )
+    if event.error is None and not (event.synced_at or event.device or event.synced):
+        return _encode(stored)
+    return _encode((*stored, event.error, event.synced_at, event.device, event.synced))
 
 
 def decode_event(schemas: Schemas, offset: int, data: bytes) -> Event:

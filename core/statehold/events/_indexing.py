@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from statehold.events import _layout as layout
 from statehold.events._codec import records_of
+from statehold.events._plog import logged
 from statehold.events._shape import decode, encode
 from statehold.events._uniques import Unique, holder
 from statehold.rows import Columns, CompareAndSwap, PutIfAbsent
@@ -127,18 +129,16 @@ def _catch_up(
     for name in since:
         unique = schemas.uniques[name]
         uniques.setdefault(unique.table, []).append(unique)
-    start = min(since.values()) + 1
-    while start <= head:
-        stop = min(start + _PIECE, head + 1)
-        rows = data.store.read((layout.PLOG, data.number), (start,), (stop,))
+    events = logged(data.store.read, data.number, min(since.values()) + 1)
+    known = takewhile(lambda event: event[0] <= head, events)
+    while piece := list(islice(known, _PIECE)):
         records = dict.fromkeys(
             (workspace, record, table)
-            for row in rows
-            for workspace, record, table in records_of(row.value)
+            for _, event in piece
+            for workspace, record, table in records_of(event)
             if table in uniques
         )
         _index(data, schemas, list(records), uniques, conflict)
-        start = stop
 
 
 def _index(

@@ -2,8 +2,8 @@
 
 | partition columns | clustering columns | value |
 |---|---|---|
-| "plog", partition | offset | the event |
-| "wlog", workspace | number of a block of 32 offsets | partition, and offsets there of its events |
+| "plog", partition | offset of the first | events that were committed together |
+| "wlog", workspace | number of a block of 32 offsets | partition, and where its events stand there |
 | "rec", workspace | id | the record, a map by field name |
 | "docs", workspace, table | id | empty; records of CDoc tables |
 | "kids", workspace | parent, container, id | empty |

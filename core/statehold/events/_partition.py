@@ -8,6 +8,7 @@ from statehold.events._cache import Changed, RowCache
 from statehold.events._errors import LogError
 from statehold.events._indexing import take_over
 from statehold.events._places import BLOCK, Mark, begun, count
+from statehold.events._plog import split
 from statehold.events._reader import Reader
 from statehold.events._shape import decode
 from statehold.events._singletons import Singletons
@@ -76,7 +77,10 @@ class PartitionData:
     def last_offset(self) -> int:
         """Return the offset of the last event in the log of the partition, 0 if there is none."""
         row = self._last((layout.PLOG, self.number))
-        return 0 if row is None else row.clustering[0]  # type: ignore[return-value]
+        if row is None:
+            return 0
+        first: int = row.clustering[0]  # type: ignore[assignment]
+        return first + len(split(first, row.value)) - 1
 
     def mark(self, workspace: int) -> Mark:
         """Return where a workspace goes on."""

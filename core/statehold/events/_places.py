@@ -13,7 +13,8 @@ from statehold.events._errors import LogError
 #: How many events a row tells of.
 BLOCK: Final = 32
 _HEAD: Final = struct.Struct(">I")
-_PLACE: Final = struct.Struct(">Q")
+#: The offset of an event, and how many stand before it in its row.
+_PLACE: Final = struct.Struct(">QH")
 _FULL: Final = _HEAD.size + BLOCK * _PLACE.size
 
 
@@ -37,11 +38,18 @@ def begun(partition: int) -> bytes:
     return _HEAD.pack(partition)
 
 
-def extended(row: bytes, offset: int) -> bytes:
-    """Return the row with one event more, or after a full row the next one, with that event alone."""
+def extended(row: bytes, offset: int, before: int) -> bytes:
+    """Return the row with one event more, or after a full row the next one, with that event alone.
+
+    Args:
+        row: what it is now.
+        offset: the event's offset in the log of the partition.
+        before: how many events stand before it in its row there.
+
+    """
     if len(row) == _FULL:
         row = row[: _HEAD.size]
-    return row + _PLACE.pack(offset)
+    return row + _PLACE.pack(offset, before)
 
 
 def count(row: bytes) -> int:
@@ -49,8 +57,8 @@ def count(row: bytes) -> int:
     return (len(row) - _HEAD.size) // _PLACE.size
 
 
-def places(row: bytes) -> Iterator[tuple[int, int]]:
-    """Yield partition and offset of each event that a row tells of.
+def places(row: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield of each event that a row tells of its partition, its offset, and how many stand before it.
 
     Raises:
         LogError: it is no such row.
@@ -59,4 +67,4 @@ def places(row: bytes) -> Iterator[tuple[int, int]]:
     if len(row) % _PLACE.size != _HEAD.size:
         raise LogError(f"expected where events of a workspace stand, got {row[:40]!r}")
     (partition,) = _HEAD.unpack_from(row)
-    return ((partition, offset) for (offset,) in _PLACE.iter_unpack(row[_HEAD.size :]))
+    return ((partition, offset, before) for offset, before in _PLACE.iter_unpack(row[_HEAD.size :]))

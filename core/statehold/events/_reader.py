@@ -9,6 +9,7 @@ from statehold.events._codec import decode_event
 from statehold.events._errors import WorkspaceError
 from statehold.events._event import Event
 from statehold.events._places import BLOCK, places
+from statehold.events._plog import logged, split
 from statehold.events._shape import decode
 from statehold.events._table import TableShape
 from statehold.events._uniques import holder
@@ -261,8 +262,8 @@ class Reader:
 
     def plog(self, start: int = 1, limit: int | None = None) -> Iterator[Event]:
         """Yield up to *limit* events of the log of this partition, from offset *start* on."""
-        for (offset,), value in self.read((layout.PLOG, self.data.number), (start,), limit=limit):
-            yield decode_event(self.schemas, offset, value)  # type: ignore[arg-type]
+        for offset, event in islice(logged(self.read, self.data.number, start), limit):
+            yield decode_event(self.schemas, offset, event)
 
     def projector_offset(self, projector: str) -> int:
         """Return the offset of the partition's log up to which a projector has come, 0 at first."""
@@ -274,9 +275,10 @@ class Reader:
         rows = self.read((layout.OUTBOX, self.data.number))
         return ((row.clustering[0], row.value) for row in rows)  # type: ignore[misc]
 
-    def _events(self, found: Sequence[tuple[int, int]]) -> list[Event]:
-        rows = self.get_many([((layout.PLOG, partition), (offset,)) for partition, offset in found])
-        return [
-            decode_event(self.schemas, offset, row or b"")
-            for (_, offset), row in zip(found, rows, strict=True)
-        ]
+    def _events(self, found: Sequence[tuple[int, int, int]]) -> Iterator[Event]:
+        keys = list(dict.fromkeys((partition, offset - before) for partition, offset, before in found))
+        rows = self.get_many([((layout.PLOG, partition), (first,)) for partition, first in keys])
+        events = {key: split(key[1], row or b"") for key, row in zip(keys, rows, strict=True)}
+        for partition, offset, before in found:
+            event = events[partition, offset - before][before : before + 1]
+            yield decode_event(self.schemas, offset, event[0] if event else b"")

@@ -74,6 +74,7 @@ class Shape:
             for field in fields
             if field.pattern is not None
         ]
+        self._is_bare = self._is_plain and not self._defaults and not self._patterns
         self._decoder: Callable[[bytes | msgspec.Raw], Value] = msgspec.msgpack.Decoder(
             self.rows.Value
         ).decode
@@ -105,6 +106,8 @@ class Shape:
             SchemaError: something does not fit; `field` says where, such as `Lines[2].Price`.
 
         """
+        if self._is_bare and type(given) is dict:
+            return self.rows.value(**given)
         if self._is_recursive and is_deep(given):
             raise self._refusal("", f"at most {MAX_DEPTH} levels", "more")
         return self._from_json(given)
@@ -147,6 +150,8 @@ class Shape:
             SchemaError: a field does not match its pattern, or a nested value is wrong.
 
         """
+        if self._is_bare:
+            return value
         if self._containers and type(value) is self.tree.Value:
             made = {
                 name: self._each(name, nested, shape.made)

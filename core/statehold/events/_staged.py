@@ -127,20 +127,25 @@ class Resolver:
                     hint="a command changes records of the workspace that it runs in",
                 )
             if isinstance(one, Insert):
-                found += self._expand(one.shape, one.value, None, None)
+                self._expand(found, one.shape, one.value, None, None)
             else:
                 found.append(one)
         return tuple([self._new(one) if isinstance(one, _New) else self._changed(one) for one in found])
 
     def _expand(
-        self, shape: TableShape, value: Any, parent: int | None, container: str | None
-    ) -> Iterator[_New]:
+        self,
+        found: list[_New | Change],
+        shape: TableShape,
+        value: Any,
+        parent: int | None,
+        container: str | None,
+    ) -> None:
         record = self._take_id(shape, value)
-        yield _New(shape, value, record, parent, container)
+        found.append(_New(shape, value, record, parent, container))
         if shape.tree is not shape.rows and type(value) is shape.tree.Value:
             for name, nested in shape.containers.items():
                 for child in getattr(value, name):
-                    yield from self._expand(nested, child, record, name)  # type: ignore[arg-type]
+                    self._expand(found, nested, child, record, name)  # type: ignore[arg-type]
 
     def _take_id(self, shape: TableShape, value: Any) -> int:
         if shape.is_singleton:

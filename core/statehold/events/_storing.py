@@ -1,4 +1,4 @@
-"""Which rows an event sets: itself in both logs, its records, and what they are found by."""
+"""Which rows an event sets beside the logs: its records, and what they are found by."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from statehold.events import _layout as layout
-from statehold.events._codec import encode_event
+from statehold.events._codec import StoredCud, encode_event
 from statehold.events._errors import RecordMissingError
 from statehold.events._event import Cud, Event
 from statehold.events._shape import decode, encode
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
 _Held: TypeAlias = tuple[TableShape, Mapping[str, object] | None, Mapping[str, object] | Value]
 
 
-def store_event(unit: Unit, event: Event) -> None:
-    """Put the rows of an event and of its records into *unit*, but for its place in the workspace's log."""
+def store_event(unit: Unit, event: Event) -> bytes:
+    """Put the rows of an event's records into *unit*, and return the event as it stands in the log."""
     workspace = event.workspace
-    fields: list[object] = []
+    cuds: list[StoredCud] = []
     held: dict[int, _Held] = {}
     for cud in event.cuds:
-        shape: TableShape = unit.schemas[cud.table]
+        shape: TableShape = unit.schemas.of(cud.value)
         if cud.is_new:
             data = encode(cud.value)
             _store_new(unit, workspace, shape, cud, data)
-            fields.append(msgspec.Raw(data))
+            cuds.append((cud.table, cud.id, True, msgspec.Raw(data)))
             if shape.uniques:
                 held[cud.id] = shape, None, cud.value
         else:
             before, after = _store_changed(unit, workspace, shape, cud)
-            fields.append(cud.changes)
+            cuds.append((cud.table, cud.id, False, cud.changes))
             if shape.uniques:
                 first = held[cud.id][1] if cud.id in held else before
                 held[cud.id] = shape, first, after
     if held:
         _store_uniques(unit, workspace, held)
-    unit.put((layout.PLOG, unit.data.number), (event.offset,), encode_event(event, fields))
+    return encode_event(event, cuds)
 
 
 def _store_new(unit: Unit, workspace: int, shape: TableShape, cud: Cud, data: bytes) -> None:

@@ -9,6 +9,7 @@ from statehold.events._errors import LogError, RecordError, RecordMissingError
 from statehold.events._event import ERROR_EVENT, Event, EventError
 from statehold.events._pending import Pending
 from statehold.events._places import BLOCK, Mark, extended
+from statehold.events._plog import LogRow
 from statehold.events._shape import encode
 from statehold.events._staged import Change, Insert, Resolver, checked_changes, stored_tree
 from statehold.events._storing import store_event
@@ -35,16 +36,21 @@ class Unit(Pending):
     simply forgotten, nothing of it has happened, and its offsets and ids are given out again.
     """
 
-    __slots__ = ("appended", "marks", "moved", "next", "staged")
+    __slots__ = ("appended", "log_row", "marks", "moved", "next", "staged")
 
     around: Unit | None
 
     def __init__(self, data: PartitionData, schemas: Schemas, around: Unit | None = None) -> None:
-        super().__init__(data, schemas, around)
+        # What the classes above do, in one: each command has a unit of its own.
+        self.data = data
+        self.schemas = schemas
+        self.around = around
+        self.changed = {}
         self.staged: list[Insert | Change] = []
         self.appended: list[Event] = []
         # Where the logs go on, and with which ids, after the events of this unit.
         self.next: int | None = None
+        self.log_row: LogRow | None = None
         self.marks: dict[int, Mark] = {}
         # The projector that this unit takes on, and from where.
         self.moved: tuple[str, int] | None = None
@@ -66,6 +72,7 @@ class Unit(Pending):
         around.appended += self.appended
         if self.next is not None:
             around.next = self.next
+            around.log_row = self.log_row
 
     def commit(self) -> tuple[Event, ...]:
         """Write all changes in one atomic step, durable when this returns, and return the events appended.
@@ -316,12 +323,12 @@ class Unit(Pending):
             self.staged.append(Change(workspace, shape, existing.sys_ID, fields))
 
     def _mark(self, workspace: int) -> Mark:
-        unit: Unit | None = self
-        while unit is not None:
-            if workspace in unit.marks:
-                return unit.marks[workspace]
-            unit = unit.around
-        return self.data.mark(workspace)
+        mark = self.marks.get(workspace)
+        if mark is None:
+            around = self.around
+            mark = self.data.mark(workspace) if around is None else around._mark(workspace)  # noqa: SLF001 - of its own kind
+            self.marks[workspace] = mark
+        return mark
 
     def _next_offset(self) -> int:
         unit: Unit | None = self
@@ -331,12 +338,22 @@ class Unit(Pending):
             unit = unit.around
         return self.data.next_offset(self.schemas)
 
+    def _log_row(self) -> LogRow | None:
+        unit: Unit | None = self
+        while unit is not None:
+            if unit.log_row is not None:
+                return unit.log_row
+            unit = unit.around
+        return None
+
     def _go_on(self, event: Event, mark: Mark, next_id: int) -> None:
-        store_event(self, event)
+        log_row = (self._log_row() or LogRow(event.offset, 0, b"")).with_event(store_event(self, event))
+        self.put((layout.PLOG, self.data.number), (log_row.first,), log_row.data)
+        self.log_row = log_row
         self.appended.append(event)
         self.next = event.offset + 1
         workspace, wlog_offset = event.workspace, event.wlog_offset
-        block = extended(mark.block, event.offset)
+        block = extended(mark.block, event.offset, event.offset - log_row.first)
         self.put((layout.WLOG, workspace), ((wlog_offset - 1) // BLOCK,), block)
         self.marks[workspace] = Mark(wlog_offset + 1, next_id, block)
 

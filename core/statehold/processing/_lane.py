@@ -39,8 +39,10 @@ class Pending:
         self.is_left = self.is_linked = False
         self.next: Pending | None = None
         self._then = then
-        self._turn = threading.Lock()
-        self._turn.acquire()
+        # Who is told by a call does not sleep.
+        self._turn = threading.Lock() if then is None else None
+        if self._turn is not None:
+            self._turn.acquire()
 
     @property
     def is_done(self) -> bool:
@@ -56,11 +58,12 @@ class Pending:
 
     def wake(self) -> None:
         """Let who waits for it go on."""
-        self._turn.release()
+        if self._turn is not None:
+            self._turn.release()
 
     def wait(self, timeout: float) -> bool:
         """Return whether it was done within so many seconds."""
-        return self._turn.acquire(timeout=timeout)
+        return self._turn is not None and self._turn.acquire(timeout=timeout)
 
     @property
     def is_waited_for(self) -> bool:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, cast
 
@@ -73,6 +73,14 @@ class Rows:
             attribute, fix = self._fixers[name]
             changed[attribute] = fix(value)
         return changed
+
+    def attributes(self, names: Iterable[str]) -> list[str]:
+        """Return the attributes of a value that fields are found under, by names that `value` took."""
+        return [self._fixers[name][0] for name in names]
+
+    def is_whole(self, fields: Mapping[str, object]) -> bool:
+        """Return whether *fields* make a value: none that is required is missing."""
+        return self._required <= fields.keys()
 
     def __repr__(self) -> str:
         return f"<Rows of {self.storage}>"

@@ -13,6 +13,7 @@ from statehold.events import (
     create_workspace,
     replay,
 )
+from statehold.events._plog import logged
 from statehold.rows import MemoryDriver
 from statehold.sdk import SchemaError
 
@@ -23,8 +24,20 @@ def rows_of(store):
         (partition, clustering): entry[0]
         for partition, rows in store._table.partitions.items()
         for clustering, entry in rows.entries.items()
-        if b"meta" not in partition
+        if not partition.startswith((b'"meta', b'"plog', b'"wlog'))
     }
+
+
+def logs_of(data, schemas, workspaces):
+    """The events of a partition byte by byte, and where those of its workspaces stand.
+
+    Which of them share a row is a matter of the commits.
+    """
+    reader = data.reader(schemas)
+    return (
+        list(logged(data.store.read, data.number, 1)),
+        [[(event.offset, event.wlog_offset) for event in reader.events(each)] for each in workspaces],
+    )
 
 
 names = st.sampled_from(["Ann", "Bob", "Cid"])
@@ -116,6 +129,8 @@ def test_records_indexes_and_views_are_a_replay_of_the_log(shop, batches):
         reader = data.reader(shop)
         replay(reader, target, work)
         assert rows_of(target.store) == rows_of(data.store)
+        workspaces = {event.workspace for event in reader.plog()}
+        assert logs_of(target, shop, workspaces) == logs_of(data, shop, workspaces)
         for (workspace, record), fields in model.items():
             value = reader.record(workspace, record)
             assert shop.of(value).to_json(value) == fields

@@ -1,0 +1,100 @@
+"""Events that are committed together share a row of the log, and are found one by one."""
+
+from __future__ import annotations
+
+import pytest
+
+from statehold.events import LogError, PartitionData
+from statehold.events._plog import LogRow, split
+from statehold.rows import Put
+
+
+def write(data, schemas, workspace, count, *, text=""):
+    unit = data.begin(schemas)
+    for number in range(count):
+        inner = unit.begin()
+        inner.append("shop.PayBill", workspace, registered_at=number, argument={"Text": text})
+        inner.merge()
+    return unit.commit()
+
+
+def rows_of(data):
+    return [row.clustering[0] for row in data.store.read(("plog", data.number))]
+
+
+def test_events_of_one_commit_share_a_row(data, shop, ws):
+    first = data.last_offset() + 1
+    write(data, shop, ws, 3)
+    write(data, shop, ws, 2)
+    assert rows_of(data)[-2:] == [first, first + 3]
+    assert data.last_offset() == first + 4
+
+
+@pytest.mark.parametrize("start", range(1, 8))
+def test_a_log_is_read_from_any_event_of_a_row(data, shop, ws, start):
+    before = data.last_offset()
+    write(data, shop, ws, 3)
+    write(data, shop, ws, 4)
+    reader = data.reader(shop)
+    wanted = list(range(before + start, before + 8))
+    assert [event.offset for event in reader.plog(before + start)] == wanted
+    assert [event.offset for event in reader.plog(before + start, limit=2)] == wanted[:2]
+    event = next(reader.plog(before + start))
+    assert reader.event(ws, event.wlog_offset) == event
+
+
+def test_a_unit_reads_the_events_that_it_has_appended(data, shop, ws):
+    unit = data.begin(shop)
+    first = unit.append("shop.PayBill", ws, registered_at=1)
+    inner = unit.begin()
+    second = inner.append("shop.PayBill", ws, registered_at=2)
+    assert [event.offset for event in inner.plog(first.offset)] == [first.offset, second.offset]
+    assert [event.offset for event in inner.events(ws, first.wlog_offset)] == [first.offset, second.offset]
+    assert [event.offset for event in unit.plog(first.offset)] == [first.offset]
+
+
+def test_a_unit_that_is_forgotten_leaves_the_row_as_it_was(data, shop, ws):
+    unit = data.begin(shop)
+    first = unit.append("shop.PayBill", ws, registered_at=1)
+    unit.begin().append("shop.Forgotten", ws, registered_at=2)
+    inner = unit.begin()
+    inner.append("shop.PayBill", ws, registered_at=3)
+    inner.merge()
+    unit.commit()
+    assert [event.registered_at for event in data.reader(shop).plog(first.offset)] == [1, 3]
+
+
+def test_a_row_that_has_become_long_takes_no_further_event(data, shop, ws):
+    first = data.last_offset() + 1
+    write(data, shop, ws, 5, text="x" * 9000)
+    assert rows_of(data)[-3:] == [first, first + 2, first + 4]
+    assert [event.offset for event in data.reader(shop).plog(first)] == list(range(first, first + 5))
+    assert [event.offset for event in data.reader(shop).events(ws)][-5:] == list(range(first, first + 5))
+
+
+def test_a_log_goes_on_where_it_ended_when_it_is_opened_again(store, data, shop, ws):
+    write(data, shop, ws, 3)
+    again = PartitionData(store, data.number)
+    (event,) = write(again, shop, ws, 1)
+    assert event.offset == data.last_offset() == again.last_offset()
+    assert [each.offset for each in again.reader(shop).plog()] == list(range(1, event.offset + 1))
+
+
+@pytest.mark.parametrize("damaged", [b"\0", b"\0\0\0", b"\0\0\0\x05", b"\0\0\0\x01ab", b"\0\0\0\x02a"])
+def test_a_row_that_is_damaged_says_where(damaged):
+    with pytest.raises(LogError, match="what stands at offset 7 of the log is no event"):
+        split(7, damaged)
+
+
+def test_what_is_put_together_is_split_again():
+    row = LogRow(5, 0, b"")
+    for event in (b"", b"a", b"bc" * 300):
+        row = row.with_event(event)
+    assert (row.first, row.count, split(5, row.data)) == (5, 3, [b"", b"a", b"bc" * 300])
+
+
+def test_an_event_whose_row_is_gone_says_where(store, data, shop, ws):
+    (event,) = write(data, shop, ws, 1)
+    store.write([Put(("plog", data.number), (event.offset,), b"")])
+    with pytest.raises(LogError, match=f"what stands at offset {event.offset} of the log is no event"):
+        data.reader(shop).event(ws, event.wlog_offset)
