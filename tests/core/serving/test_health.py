@@ -43,6 +43,10 @@ class BrokenHost:
         return self
 
     current_or_none = True
+    running = ()
+
+    def listen(self, listener):
+        return lambda: None
 
     @property
     def data(self):
