@@ -36,33 +36,41 @@ class _Taker:
 
     Attributes:
         stopped: what stopped it, whatever has become of that on its way through extension and engine.
+        status: the status that the query has answered with.
+        message: the message likewise.
 
     """
 
-    def __init__(
-        self, name: str, selector: Selector | Everything, *, timeout: float, end: float, unwrap: bool
-    ) -> None:
-        self._name = name
+    __slots__ = ("_called", "_end", "_selector", "_timeout", "message", "status", "stopped")
+
+    def __init__(self, called: Called, selector: Selector | Everything, end: float, timeout: float) -> None:
+        self._called = called
         self._selector = selector
-        self._timeout = timeout
         self._end = end
-        self._unwrap = unwrap
+        self._timeout = timeout
         self.stopped: Exception | None = None
+        self.status = _OK
+        self.message = ""
 
     def __call__(self, value: Any) -> None:
         try:
-            self._selector.take(value.Value if self._unwrap else value)
+            self._selector.take(value.Value if self._called.returns_any else value)
         except Exception as error:
             self.stopped = error
             raise
         if self._selector.is_full:
             self.stopped = _Enough()
         elif time.perf_counter() > self._end:
+            name = self._called.name
             self.stopped = TooSlowError(
-                f"{self._name} took longer than {self._timeout:g} s", qname=self._name, hint="Ask for less"
+                f"{name} took longer than {self._timeout:g} s", qname=name, hint="Ask for less"
             )
         if self.stopped is not None:
             raise self.stopped
+
+    def respond(self, status: int, message: str) -> None:
+        """Take the status and message of the answer; the last ones hold."""
+        self.status, self.message = status, message
 
 
 def run_query(
@@ -73,25 +81,27 @@ def run_query(
     *,
     given: Mapping[str, Any] | None,
     sink: Callable[[list[Any]], None],
+    began: float,
     timeout: float,
 ) -> int:
     """Run a query on the calling thread, hand its results on, and return how many there were.
 
     Raises:
-        ProcessingError: it was refused, has failed, or took longer than *timeout* seconds.
+        ProcessingError: it was refused, has failed, or took longer than *timeout* seconds from *began* on.
 
     """
-    end = time.perf_counter() + timeout
     parts = bench.parts
     called = parts.find(ExtensionKind.QUERY, name)
     entry = bench.gate.enter(parts, bench.reader, request)
     bench.gate.check(parts, entry, AccessOperation.EXECUTE, name)
     argument = called.argument.from_json(args, "args")
-    selector = _selector(bench, entry, called, constraints=parse_constraints(given), sink=sink)
+    if given:
+        selector = _selector(bench, entry, called, constraints=parse_constraints(given), sink=sink)
+    else:
+        selector = Everything(sink, chunk=bench.settings.chunk)
     if selector.is_full:
         return 0
-    responses: list[tuple[int, str]] = []
-    take = _Taker(name, selector, timeout=timeout, end=end, unwrap=called.returns_any)
+    take = _Taker(called, selector, began + timeout, timeout)
     call = CallContext(
         scope=Scope.QUERIES,
         workspace=request.workspace,
@@ -101,7 +111,7 @@ def run_query(
         origin=request.origin,
         principal=request.principal,
         result=take,
-        response=lambda status, message: responses.append((status, message)),
+        response=take.respond,
         time=bench.clock.now(),
     )
     runner = bench.partition.extension(name)
@@ -114,9 +124,10 @@ def run_query(
             raise explained(error, name) from error
     if take.stopped is not None and not isinstance(take.stopped, _Enough):
         raise take.stopped
-    if responses and responses[-1][0] != _OK:
-        status, message = responses[-1]
-        raise ResponseError(message or f"{name} answered with status {status}", status=status, qname=name)
+    if take.status != _OK:
+        raise ResponseError(
+            take.message or f"{name} answered with status {take.status}", status=take.status, qname=name
+        )
     selector.finish()
     return selector.count
 

@@ -184,12 +184,18 @@ class Runtime:
         take = Collector(self._settings.max_results, results) if sink is None else sink
         status, count = 500, 0
         try:
-            with Explaining(name), self._slice(request).borrow() as bench:
-                count = run_query(bench, request, name, args, given=constraints, sink=take, timeout=timeout)
+            with self._slice(request).borrow() as bench:
+                count = run_query(
+                    bench, request, name, args, given=constraints, sink=take, began=began, timeout=timeout
+                )
             status = 200
         except ProcessingError as error:
             status = error.status
             raise
+        except Exception as error:
+            found = explained(error, name)
+            status = found.status
+            raise found from error
         finally:
             self._meter.query(request.app, name, status, time.perf_counter() - began, count)
         return results

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from statehold.events import Event
-from statehold.hosting import AppVersion, Borrowed, Partition
+from statehold.hosting import App, AppVersion, Partition
 from statehold.processing._answers import Lag
 from statehold.processing._batches import Batches
 from statehold.processing._errors import ClosedError
@@ -29,25 +29,28 @@ if TYPE_CHECKING:
 class Bound:
     """Keeps a version open while its `with` block runs. Every query has one: a generator would cost more."""
 
-    __slots__ = ("_borrowed", "_slice")
+    __slots__ = ("_app", "_slice", "_version")
 
-    def __init__(self, slice_: Slice, borrowed: Borrowed) -> None:
+    _version: AppVersion
+
+    def __init__(self, slice_: Slice, app: App) -> None:
         self._slice = slice_
-        self._borrowed = borrowed
+        self._app = app
 
     def __enter__(self) -> Bench:
-        borrowed = self._borrowed
-        partition = borrowed.__enter__()
+        while not (version := self._app.current).acquire():
+            pass  # It was replaced between the two steps: the next one is another.
+        self._version = version
         try:
-            return self._slice.bench(partition, borrowed.version)
-        except BaseException as error:
-            borrowed.__exit__(type(error), error, error.__traceback__)
+            return self._slice.bench(version.partitions[self._slice.number], version)
+        except BaseException:
+            version.release()
             raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._borrowed.__exit__(kind, error, trace)
+        self._version.release()
 
 
 class Slice:
@@ -84,7 +87,7 @@ class Slice:
 
     def borrow(self) -> Bound:
         """Return what keeps the current version open while its block runs, and gives what to work with."""
-        return Bound(self, self._share.app.borrow(self.number))
+        return Bound(self, self._share.app)
 
     def bench(self, partition: Partition, version: AppVersion) -> Bench:
         """Return what work is done with.

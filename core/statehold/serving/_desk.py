@@ -56,7 +56,7 @@ class Desk:
             app=app,
             workspace=workspace,
             principal=principal,
-            origin=origin.decode("latin-1"),
+            origin=origin.decode("latin-1") if origin else "",
             ip=client[0] if client else "",
         )
 

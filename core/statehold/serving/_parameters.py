@@ -9,8 +9,6 @@ import msgspec
 from statehold.processing import RequestError
 
 CONSTRAINTS: Final = frozenset({"order", "limit", "skip", "include", "keys", "where"})
-#: What JSON has to be escaped for.
-_COMMON: Final = tuple((b"%%%02X" % char, bytes((char,))) for char in b'"{}:,[] ')
 _QUERY: Final = CONSTRAINTS | {"args"}
 
 _decode = msgspec.json.Decoder().decode
@@ -73,9 +71,17 @@ def _text(raw: bytes) -> bytes:
         raw = raw.replace(b"+", b" ")
     if b"%" not in raw:
         return raw
-    text = raw
-    for escape, plain in _COMMON:
-        text = text.replace(escape, plain)
+    # What JSON has to be escaped for, one after the other: a loop would cost half as much again.
+    text = (
+        raw.replace(b"%22", b'"')
+        .replace(b"%7B", b"{")
+        .replace(b"%7D", b"}")
+        .replace(b"%3A", b":")
+        .replace(b"%2C", b",")
+        .replace(b"%20", b" ")
+        .replace(b"%5B", b"[")
+        .replace(b"%5D", b"]")
+    )
     # What they make is no part of another escape; where one is left, all are taken one by one.
     return unquote_to_bytes(raw) if b"%" in text else text
 

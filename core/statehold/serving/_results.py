@@ -41,11 +41,12 @@ class Results:
         if self._stream is not None:
             self._stream.push(b"," + piece)
             return
+        now = time.monotonic()
         if not self._gathered:
-            self._begin_at = time.monotonic() + _SECONDS
+            self._begin_at = now + _SECONDS
         self._gathered.append(piece)
         self._size += len(piece)
-        if self._size > _SIZE or time.monotonic() > self._begin_at:
+        if self._size > _SIZE or now > self._begin_at:
             self._stream = Stream(self._loop)
             self._loop.call_soon_threadsafe(self._begin, self._stream)
             self._stream.push(_BEGIN + b",".join(self._gathered))

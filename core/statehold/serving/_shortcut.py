@@ -117,28 +117,17 @@ _NOTHING: Final = _Nothing()
 class _Answering:
     """A request that is being answered: to the connection its cycle, to the pool who waits for the result."""
 
-    __slots__ = (
-        "body",
-        "connection",
-        "disconnected",
-        "keep_alive",
-        "message_event",
-        "more_body",
-        "response_complete",
-        "response_started",
-        "results",
-        "shortcut",
-    )
+    # On the class, because most of them never change.
+    results: Results | None = None
+    body = b""
+    more_body = True
+    disconnected = response_started = response_complete = False
+    message_event = _NOTHING
 
     def __init__(self, connection: Connection, shortcut: QueryShortcut, *, keep_alive: bool) -> None:
         self.connection = connection
         self.shortcut = shortcut
         self.keep_alive = keep_alive
-        self.results: Results | None = None
-        self.body = b""
-        self.more_body = True
-        self.disconnected = self.response_started = self.response_complete = False
-        self.message_event = _NOTHING
 
     def done(self) -> bool:
         """Return whether there is an answer, or nobody who takes one."""

@@ -200,10 +200,12 @@ class State:
 
         Nothing is applied where a storage does not validate; the intents are gone in any case.
         """
-        self.prepare()
+        if self._pending:
+            self.prepare()
         if commit is not None:
             commit()
-        self.settle()
+        if self._pending:
+            self.settle()
 
     def clear_intents(self) -> None:
         """Forget what is pending."""
