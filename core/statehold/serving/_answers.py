@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,7 +10,9 @@ import msgspec
 from starlette.responses import Response
 from starlette.types import Send
 
-from statehold.processing import failure
+from statehold.extensions import CodeError
+from statehold.processing import Failure, ProcessingError, ResponseError, failure
+from statehold.sdk import StateholdError
 from statehold.serving._errors import HttpError, TokenError
 
 _JSON: Final = (b"content-type", b"application/json")
@@ -39,15 +42,13 @@ async def send_error(send: Send, error: BaseException) -> None:
 
 
 def described(error: BaseException) -> tuple[int, bytes, dict[str, str]]:
-    """Return the status, the body and the headers that say an error."""
-    found = failure(error)
+    """Return the status, the body and the headers that say an error; see `safe`."""
+    found = safe(error)
     headers = dict(error.headers) if isinstance(error, HttpError) else {}
     if found.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(found.retry_after)))
     if isinstance(error, TokenError):
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
-    if found.status >= 500 and error.__cause__ is None and not hasattr(error, "status"):
-        _log.error("%s: %s", type(error).__name__, error, exc_info=error)
     return found.status, encode(found.to_json()), headers
 
 
@@ -58,5 +59,29 @@ def json_response(document: Mapping[str, Any], *, status: int = 200) -> Response
 
 def error_member(error: BaseException) -> bytes:
     """Return an error as the member `error` of an answer that has begun."""
-    body: dict[str, Any] = failure(error).to_json()
-    return encode(body)
+    return encode(safe(error).to_json())
+
+
+def safe(error: BaseException) -> Failure:
+    """Return what an outsider may know of an error.
+
+    Of one that nobody intended he gets a reference only, under which the log has the error.
+    """
+    found = failure(error)
+    if found.status != 500 or isinstance(error, ResponseError):
+        return found
+    reference = secrets.token_hex(4)
+    _log_defect(error, reference)
+    message = f"{found.qname or 'the host'} failed; the host's log says how, under {reference}"
+    return Failure(status=500, message=message, qname=found.qname, data={"reference": reference})
+
+
+def _log_defect(error: BaseException, reference: str) -> None:
+    cause = error
+    while isinstance(cause, ProcessingError) and cause.__cause__ is not None:
+        cause = cause.__cause__
+    # Of a `CodeError` it is known that its traceback shows no secret, and what is no `StateholdError` is a
+    # defect of the host; of any other only what it says has been looked through.
+    is_safe = isinstance(cause, CodeError) or not isinstance(cause, StateholdError)
+    text = "\n".join((str(error), *getattr(cause, "__notes__", ())))
+    _log.error("%s: %s", reference, text, exc_info=cause if is_safe else None)

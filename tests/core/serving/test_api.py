@@ -8,11 +8,13 @@ import pytest
 from statehold.processing import (
     BusyError,
     CommandAnswer,
+    ExtensionError,
     ForbiddenError,
     LimitExceededError,
     ResponseError,
     UnknownError,
 )
+from statehold.sdk import StorageError
 
 SHOP = "/api/v2/apps/acme/shop/workspaces/1"
 
@@ -110,6 +112,42 @@ def test_what_nobody_intended_is_a_500_that_tells_nothing(client, runtime, caplo
     assert answer.status_code == 500
     assert "1234" not in answer.text
     assert "password 1234" in caplog.text
+    assert answer.json()["data"]["reference"] in caplog.text
+
+
+def test_a_500_that_an_extension_asks_for_says_what_it_says(client, runtime, caplog):
+    def respond(*_):
+        raise ResponseError("the oven is cold", status=500)
+
+    runtime.on_query = respond
+    answer = client.get(f"{SHOP}/queries/shop.Menu")
+    assert answer.json() == {"message": "the oven is cold", "status": 500}
+    assert not caplog.text
+
+
+def test_what_a_storage_raised_is_logged_without_what_lies_below_it(client, runtime, caplog):
+    def fail(*_):
+        try:
+            raise OSError("password 1234")
+        except OSError as below:
+            error = StorageError("acme.Shelf: the shelf is broken")
+            error.add_note("QUERY shop.Menu at shop.py:7")
+            found = ExtensionError(str(error), qname="shop.Menu")
+            error.__cause__ = below
+            raise found from error
+
+    runtime.on_query = fail
+    answer = client.get(f"{SHOP}/queries/shop.Menu").json()
+    reference = answer["data"]["reference"]
+    assert answer == {
+        "message": f"shop.Menu failed; the host's log says how, under {reference}",
+        "status": 500,
+        "qname": "shop.Menu",
+        "data": {"reference": reference},
+    }
+    [record] = caplog.records
+    said = f"{reference}: acme.Shelf: the shelf is broken\nQUERY shop.Menu at shop.py:7"
+    assert (record.getMessage(), record.exc_info) == (said, None)
 
 
 @pytest.mark.parametrize(

@@ -124,12 +124,29 @@ def test_an_extension_says_its_own_status(served):
     assert (answer.status_code, answer.json()["message"]) == (409, "there is nothing to order")
 
 
-def test_an_extension_that_fails_is_a_500_and_nothing_is_logged(served):
+def test_an_extension_that_fails_is_a_500_and_no_event(served):
     workspace = served.make_workspace()
     before = order(served.system, served, 1, workspace=workspace).json()["currentWLogOffset"]
     answer = served.system.post(served.at("commands/cafe.Fail", workspace))
     assert (answer.status_code, "cafe.Fail" in answer.json()["message"]) == (500, True)
     assert order(served.system, served, 1, workspace=workspace).json()["currentWLogOffset"] == before + 1
+
+
+def test_what_an_extension_raised_is_in_the_log_and_not_in_the_answer(served, caplog):
+    args = {"args": json.dumps({"Count": 2000, "BreaksAt": 3})}
+    soon = served.system.get(served.at("queries/cafe.Count"), params=args)
+    late = served.system.get(
+        served.at("queries/cafe.Count"), params={"args": '{"Count":2000,"BreaksAt":1500}'}
+    )
+    command = served.system.post(served.at("commands/cafe.Fail"))
+    errors = soon.json(), late.json()["error"], command.json()
+    assert len({error["data"]["reference"] for error in errors}) == 3
+    for error, record in zip(errors, caplog.records, strict=True):
+        assert "1234" not in error["message"]
+        assert record.getMessage().startswith(error["data"]["reference"])
+        assert "extensions/all.py" in record.getMessage()
+        assert "password 1234" in record.getMessage()
+        assert record.exc_info is not None
 
 
 def test_a_query_that_breaks_after_many_results_says_so_after_them(served):
