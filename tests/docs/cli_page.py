@@ -16,6 +16,7 @@ DOCUMENTS = {
     "build": ("path", "app", "version", "digest", "files", "size"),
     "inspect": ("app", "version", "digest", "packed", "size", "descriptor", "packages", "files"),
     "verify": ("image", "problems", "app", "version", "digest", "files", "keys", "trusted"),
+    "diff": ("old", "new", "breaking", "changes"),
     "keygen": ("key", "private", "public"),
     "sign": ("image", "digest", "key", "keys"),
     "trust add": ("store", "owner", "key", "expires"),
@@ -49,7 +50,7 @@ This page is what `--help` says. `python -m statehold` is the same as `statehold
 
 For machines, every command takes `--json` and writes one document, and nothing else on stdout:
 
-- `{"ok": true, ...}` with what it found; for `check`, `verify` and `storages` with `"ok": false`, too;
+- `{"ok": true, ...}` with what it found; for `check`, `verify`, `diff` and `storages` with `"ok": false`, too;
 - `{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` where it could not do its work.
 
 Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.

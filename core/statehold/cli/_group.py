@@ -8,7 +8,7 @@ import click
 
 _SECTIONS = {
     "Write": ("new", "stubs", "check", "build"),
-    "Images": ("inspect", "verify"),
+    "Images": ("inspect", "verify", "diff"),
     "Trust": ("keygen", "sign", "trust"),
     "Operate": ("deploy", "apps", "matrix", "call", "activate", "rollback", "undeploy"),
     "Run": ("serve", "exec", "token", "workspace"),

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from statehold.cli._compiling import compile_checked
 from statehold.cli._findings import diagnostic_document, show_diagnostics
 from statehold.cli._options import common
 from statehold.cli._output import Output
@@ -30,7 +31,7 @@ def command(out: Output, *, paths: tuple[Path, ...]) -> None:
     from statehold.cli._sources import read_targets  # noqa: PLC0415
 
     with out.progress("checking"):
-        results = [(checked, _compile(checked)) for checked in read_targets(paths)]
+        results = [(checked, compile_checked(checked)) for checked in read_targets(paths)]
     found = [(checked, _wanted(checked, compiled)) for checked, compiled in results]
     problems = [problem for checked, _ in found for problem in checked.problems]
     diagnostics = [(checked, item) for checked, items in found for item in items]
@@ -60,18 +61,6 @@ def command(out: Output, *, paths: tuple[Path, ...]) -> None:
         _summary(out, results, errors=errors, warnings=warnings, files=files)
     if errors:
         click.get_current_context().exit(1)
-
-
-def _compile(checked: Checked) -> Compilation:
-    from statehold.loading import installed  # noqa: PLC0415
-    from statehold_vsql import compile_app  # noqa: PLC0415
-
-    catalog = installed()
-    return compile_app(
-        catalog.complete(checked.application),
-        contracts=catalog.contracts(),
-        with_plugin=checked.with_plugin,
-    )
 
 
 def _wanted(checked: Checked, compiled: Compilation) -> list[Diagnostic]:
