@@ -1,4 +1,4 @@
-"""Reads the examples of a page and runs them, in their order, in a folder with a copy of app_images.
+"""Reads the examples of a page and runs them, in their order, in a folder with copies of app images.
 
 - ```python blocks are executed, all of a page in one namespace; after `<!-- file: PATH -->` they are
   written to that path instead.
@@ -70,6 +70,7 @@ def commands(block: Block) -> Iterator[Command]:
 
 def run_page(page: Path, folder: Path) -> None:
     shutil.copytree(ROOT / "app_images", folder / "app_images", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "tests/voedger/acme.pos", folder / "acme.pos")
     with contextlib.closing(_Shell(folder)) as shell:
         _run(page, folder, shell)
 
