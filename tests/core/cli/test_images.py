@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import zipfile
 
 
@@ -48,3 +50,17 @@ def test_a_file_that_is_no_image_is_refused(statehold, machine, tmp_path):
 
 def test_inspect_lists_files_on_request(statehold, samples):
     assert "hello.vsql" in statehold("inspect", samples / "acme.hello", "--files")
+
+
+def test_inspect_shows_what_the_operator_sets_for_storages_and_extensions(
+    statehold, machine, samples, tmp_path
+):
+    app = tmp_path / "acme.hello"
+    shutil.copytree(samples / "acme.hello", app)
+    settings = json.loads((app / "descriptor.json").read_text())
+    settings["Extensions"] = {"hello": {"limits": {"memory_mib": 32, "seconds": {"QUERIES": 2}}}}
+    (app / "descriptor.json").write_text(json.dumps(settings))
+    said = statehold("inspect", app)
+    assert "extensions hello: limits memory_mib = 32, seconds (QUERIES = 2)" in said
+    found = machine("inspect", app)["descriptor"]["Extensions"]
+    assert found == {"hello": {"limits": {"memory_mib": 32, "seconds": {"QUERIES": 2}}}}

@@ -51,10 +51,16 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
         lines += [f"parameter {package}.{name} = {value}" for name, value in params.items()]
     for storage, settings in descriptor["Storages"].items():
         lines += [f"storage {storage}: {name} {_text(value)}" for name, value in settings.items() if value]
+    for package, settings in descriptor["Extensions"].items():
+        lines += [f"extensions {package}: {name} {_text(value)}" for name, value in settings.items() if value]
     return lines
 
 
 def _text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} = {_text(item)}" for name, item in value.items())
+        return ", ".join(
+            f"{name} ({_text(item)})" if isinstance(item, Mapping) else f"{name} = {_text(item)}"
+            for name, item in value.items()
+            if item
+        )
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)
