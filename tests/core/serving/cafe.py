@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from statehold.images import build_image
 
@@ -146,13 +147,24 @@ def count_later(call):
 """
 
 
-def cafe(folder: Path, version: str = "1", *, code: str = CODE, partitions: int = 2) -> Path:
-    """Build the image and return its path."""
+def cafe(
+    folder: Path,
+    version: str = "1",
+    *,
+    code: str = CODE,
+    partitions: int = 2,
+    sys: str = "",
+    **descriptor: Any,
+) -> Path:
+    """Build the image, with a `sys` of its own if one is given, and return its path."""
     root = folder / version / APP
     package = root / "image/pkg/example.com/cafe"
     (package / "extensions").mkdir(parents=True)
     (package / "cafe.vsql").write_text(VSQL)
     (package / "extensions/all.py").write_text(code)
-    descriptor = {"Version": version, "NumParts": partitions, "NumAppWorkspaces": 1}
+    if sys:
+        (root / "image/pkg/sys").mkdir()
+        (root / "image/pkg/sys/sys.vsql").write_text(sys)
+    descriptor = {"Version": version, "NumParts": partitions, "NumAppWorkspaces": 1, **descriptor}
     (root / "descriptor.json").write_text(json.dumps(descriptor))
     return build_image(root, folder / f"{APP}-{version}.shi")

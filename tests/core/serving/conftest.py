@@ -198,7 +198,9 @@ def gate() -> Iterator[threading.Event]:
 class Cafe:
     """A server with the app of `cafe.py`, and somebody who may do everything."""
 
-    def __init__(self, folder: Path, *, time_calls: bool | None = None, **image: Any) -> None:
+    def __init__(
+        self, folder: Path, *, time_calls: bool | None = None, limits: Limits | None = None, **image: Any
+    ) -> None:
         self.folder = folder
         self.counting = Counting()
         self.tokens = Tokens(KEY)
@@ -206,7 +208,12 @@ class Cafe:
         self.host.deploy(cafe(folder, **image))
         self.runtime = Runtime(self.host, meter=self.counting)
         self.server = Server(
-            self.host, self.runtime, tokens=self.tokens, data_folder=folder, meter=self.counting
+            self.host,
+            self.runtime,
+            tokens=self.tokens,
+            data_folder=folder,
+            meter=self.counting,
+            limits=limits,
         )
         self.federation = Federation(self.tokens)
         self.federation.serve_at(self.server.url)

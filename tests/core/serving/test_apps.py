@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 import httpx
 import pytest
@@ -130,6 +131,20 @@ def test_an_extension_that_fails_is_a_500_and_no_event(served):
     answer = served.system.post(served.at("commands/cafe.Fail", workspace))
     assert (answer.status_code, "cafe.Fail" in answer.json()["message"]) == (500, True)
     assert order(served.system, served, 1, workspace=workspace).json()["currentWLogOffset"] == before + 1
+
+
+def test_a_builtin_extension_that_this_host_lacks_is_a_501(make_cafe):
+    text = files("statehold_sys").joinpath("sys.vsql").read_text()
+    place = "DESCRIPTOR AppWorkspace ();"
+    foreign = "EXTENSION ENGINE BUILTIN (QUERY Collection() RETURNS any; COMMAND Sweep;);"
+    cafe = make_cafe(sys=text.replace(place, place + foreign, 1))
+    for answer in (
+        cafe.system.get(cafe.at("queries/sys.Collection", 1)),
+        cafe.system.post(cafe.at("commands/sys.Sweep", 1)),
+    ):
+        assert answer.status_code == 501
+        assert "is not provided by this host" in answer.json()["message"]
+    assert order(cafe.system, cafe, 1).status_code == 200
 
 
 def test_what_an_extension_raised_is_in_the_log_and_not_in_the_answer(served, caplog):

@@ -182,6 +182,15 @@ def test_figures_tell_what_engines_are_in_use(served):
     assert found["statehold_engines_busy", place] == found["statehold_engines_waiting", place] == 0
 
 
+def test_the_pools_have_the_sizes_that_the_descriptor_says_in_its_order(make_cafe):
+    cafe = make_cafe(partitions=1, EnginePoolSize=[5, 6, 7, 8])
+    found = figures(cafe.system.get("/metrics").text)
+    sizes = {
+        dict(labels)["scope"]: value for (name, labels), value in found.items() if name == "statehold_engines"
+    }
+    assert sizes == {"COMMANDS": 5, "QUERIES": 6, "PROJECTORS": 7, "JOBS": 8}
+
+
 def test_figures_are_for_this_machine_and_for_operators(start, system, waiter, monkeypatch):
     from statehold.serving import _health
 
