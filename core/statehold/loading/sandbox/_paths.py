@@ -38,6 +38,7 @@ class Needed:
     always: tuple[tuple[str, str], ...]
     modules: tuple[tuple[str, str], ...]
     home: str
+    """Of the user; empty if there is none."""
 
 
 @attrs.frozen
@@ -53,7 +54,8 @@ def needed() -> Needed:
     """Return what Python needs here; a process that forks others asks once."""
     always = (*_SYSTEM, sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix)
     modules = (path for path in sys.path if os.path.isabs(path))
-    return Needed(_resolved(always), _resolved(modules), os.path.realpath(Path.home()))
+    home = os.path.expanduser("~")
+    return Needed(_resolved(always), _resolved(modules), os.path.realpath(home) if os.path.isabs(home) else "")
 
 
 def readable(python: Needed, extra: Iterable[Path], private: Sequence[str]) -> Readable:
@@ -64,7 +66,7 @@ def readable(python: Needed, extra: Iterable[Path], private: Sequence[str]) -> R
     wanted = dict(python.always)
     lacking = []
     for path, real in python.modules:
-        held = next((each for each in (*private, python.home) if _within(each, real)), None)
+        held = next((each for each in (*private, python.home) if each and _within(each, real)), None)
         if held is None:
             wanted[path] = real
         else:

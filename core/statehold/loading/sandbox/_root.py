@@ -39,11 +39,7 @@ def build(
     _mount(calls, None, "/", None, _MS_PRIVATE | _MS_RECURSIVE, None)
     _mount(calls, b"tmpfs", _ON, b"tmpfs", _NO_SET_ID | _NO_DEVICES, b"size=1m,nr_inodes=4k,mode=755")
     fixed = _NO_SET_ID | _NO_DEVICES
-    for path in readable.paths:
-        _bind(calls, path, fixed | _READ_ONLY)
-    for path in DEVICES:
-        _bind(calls, path, _NO_SET_ID | _NO_EXECUTE)
-    os.makedirs(_ON + "/tmp", exist_ok=True)  # noqa: S108 - below the new root
+    os.makedirs(_ON + "/tmp")  # noqa: S108 - below the new root
     _mount(
         calls,
         b"tmpfs",
@@ -52,8 +48,11 @@ def build(
         fixed | _NO_EXECUTE,
         f"size={max(tmp_bytes, 4096)},nr_inodes={max(tmp_bytes // 4096, 64)},mode=1777".encode(),
     )
-    for path in writable:
-        _bind(calls, path, fixed | _NO_EXECUTE)
+    trees = {path: fixed | _READ_ONLY for path in readable.paths}
+    trees |= {path: _NO_SET_ID | _NO_EXECUTE for path in DEVICES}
+    trees |= {path: fixed | _NO_EXECUTE for path in writable}
+    for path, attributes in sorted(trees.items()):  # what lies in another one is put there after it
+        _bind(calls, path, attributes)
     for link, real in readable.links:
         place = _ON + link
         if not os.path.lexists(place):
