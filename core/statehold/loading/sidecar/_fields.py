@@ -1,0 +1,27 @@
+"""Fields and providers, as a sidecar describes them to its host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from statehold.sdk import DataType, Field
+
+
+def fields_told(fields: Sequence[Field] | None) -> list[list[Any]] | None:
+    """Return fields as lists: name, type, required, max_length, repeated, secret."""
+    if fields is None:
+        return None
+    return [
+        [one.name, str(one.type), one.required, one.max_length, one.repeated, one.secret] for one in fields
+    ]
+
+
+def fields_made(told: Sequence[Sequence[Any]] | None) -> tuple[Field, ...] | None:
+    """Return the fields of such lists."""
+    if told is None:
+        return None
+    return tuple(
+        Field(name, DataType(kind), required=required, max_length=most, repeated=repeated, secret=secret)
+        for name, kind, required, most, repeated, secret in told
+    )

@@ -1,0 +1,1 @@
+"""The side of the plugin: what runs in the zygote and in the processes that it forks."""

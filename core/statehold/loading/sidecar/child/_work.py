@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from statehold.sdk import FreedError, StorageLogger
+
+
+class Work:
+    """The background threads and pending hooks of one storage in this process."""
+
+    def __init__(self, storage: str, logger: StorageLogger) -> None:
+        self._storage = storage
+        self._logger = logger
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._pending: Counter[str] = Counter()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def background(self, function: Callable[[threading.Event], None]) -> None:
+        """Run *function* on a thread of its own, until the event it is given is set."""
+
+        def run() -> None:
+            try:
+                function(self._stop)
+            except Exception:
+                self._logger.exception("background work of %s failed", self._storage)
+
+        thread = threading.Thread(target=run, name=f"{self._storage}.background", daemon=True)
+        with self._changed:
+            self._refuse("background work", when=self._stop.is_set())
+            self._threads.append(thread)
+            thread.start()
+
+    @contextmanager
+    def pending(self, name: str) -> Iterator[None]:
+        """Keep the storage from being freed while the block runs."""
+        with self._changed:
+            self._refuse(f"pending hook {name!r}", when=self._closed)
+            self._pending[name] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._pending[name] -= 1
+                self._changed.notify_all()
+
+    def finish(self, timeout: float) -> tuple[str, ...]:
+        """Stop the background work, wait for pending hooks, and return what did not end in time."""
+        until = time.monotonic() + timeout
+        with self._changed:
+            self._stop.set()
+            threads = tuple(self._threads)
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        problems = []
+        if any(thread.is_alive() for thread in threads):
+            problems.append(f"background work did not stop within {timeout:g} s of its event being set")
+        with self._changed:
+            self._changed.wait_for(lambda: not +self._pending, max(0.0, until - time.monotonic()))
+            self._closed = True
+            problems += [f"pending hook {name!r} did not end within {timeout:g} s" for name in +self._pending]
+        return tuple(problems)
+
+    def _refuse(self, what: str, *, when: bool) -> None:
+        if when:
+            raise FreedError(f"{self._storage} is being freed, no {what} can begin")

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import select
+import signal
+import socket
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+import msgspec
+
+#: What every sidecar needs, imported once and shared by all of them.
+_PRELOADED: Final = (
+    "concurrent.futures",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "faulthandler",
+    "json",
+    "queue",
+    "random",
+    "sqlite3",
+    "statehold.loading._catalog",
+    "statehold.loading._check",
+    "statehold.loading._plugin",
+    "statehold.loading._shims",
+    "statehold.loading.sidecar.child._server",
+    "tempfile",
+    "uuid",
+    "zoneinfo",
+)
+_PDEATHSIG: Final = 1
+_NEWPID: Final = 0x20000000
+_MESSAGE: Final = 256 * 1024
+
+FORKED: Final = 1
+EXITED: Final = 2
+FAILED: Final = 3
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Fork a process for each request that comes from the socket *descriptor*, until it is closed."""
+    die_with_parent(parent)
+    control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
+    if _in_own_namespace(control):
+        die_with_parent(0)
+    for name in _PRELOADED:
+        import_module(name)
+    _Zygote(control).run()
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """Let the kernel end this process when its parent *parent* ends, however that happens."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PDEATHSIG, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)
+
+
+def _in_own_namespace(control: socket.socket) -> bool:
+    """Go on as the first process of a namespace of its own, which ends with all that is in it."""
+    if os.geteuid() or ctypes.CDLL(None, use_errno=True).unshare(_NEWPID):
+        return False
+    pid = os.fork()
+    if pid:
+        control.close()
+        # It keeps nothing that the host waits to see closed.
+        os.closerange(0, 3)
+        _, status = os.waitpid(pid, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
+    return True
+
+
+class _Zygote:
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+        self._numbers: dict[int, int] = {}
+
+    def run(self) -> None:
+        woken, wake = socket.socketpair()
+        woken.setblocking(False)  # noqa: FBT003 - a flag of the socket
+        wake.setblocking(False)  # noqa: FBT003 - a flag of the socket
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        poll.register(woken, select.POLLIN)
+        gc.collect()
+        gc.freeze()
+        self._say([FORKED, 0])
+        while True:
+            ready = dict(poll.poll())
+            if woken.fileno() in ready:
+                with suppress(BlockingIOError):
+                    woken.recv(4096)
+                self._reap()
+            if self._control.fileno() in ready:
+                self._request()
+
+    def _request(self) -> None:
+        try:
+            message, fds, *_ = socket.recv_fds(self._control, _MESSAGE, 8, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:
+            message, fds = b"", []
+        if not message:
+            os._exit(0)
+        number, job = msgspec.msgpack.decode(message)
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._say([FAILED, number, f"no process can be forked: {error.strerror}"])
+            return
+        if not pid:
+            self._become(job, fds)
+        for descriptor in fds:
+            os.close(descriptor)
+        self._numbers[pid] = number
+        # Before it is waited for, a pid cannot become another's.
+        pidfd = os.pidfd_open(pid)
+        self._say([FORKED, number], [pidfd])
+        os.close(pidfd)
+
+    def _become(self, job: dict[str, Any], fds: list[int]) -> NoReturn:
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            die_with_parent()
+            start = import_module("statehold.loading.sidecar.child._start").start
+            start(job, fds)
+        finally:
+            os._exit(1)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            number = self._numbers.pop(pid, 0)
+            if number:
+                self._say([EXITED, number, os.waitstatus_to_exitcode(status)])
+
+    def _say(self, message: list[Any], fds: list[int] | None = None) -> None:
+        try:
+            socket.send_fds(self._control, [msgspec.msgpack.encode(message)], fds or [])
+        except OSError:
+            os._exit(0)

@@ -1,0 +1,1 @@
+"""The side of the host: starts sidecars, asks them, and watches them."""

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+
+import attrs
+
+from statehold.loading.sidecar import _kinds as k
+from statehold.loading.sidecar._errors import Reason, SidecarError
+from statehold.loading.sidecar._fields import fields_made
+from statehold.loading.sidecar._limits import Limits
+from statehold.loading.sidecar._models import model_made
+from statehold.loading.sidecar.host._group import Group
+from statehold.loading.sidecar.host._opening import open_storage
+from statehold.loading.sidecar.host._supervisor import Supervisor
+from statehold.loading.sidecar.host._zygote import Zygote
+from statehold.sdk import FreedError, Provider, Rank, StateholdError, StorageContext
+
+
+@attrs.frozen(kw_only=True)
+class SidecarReport:
+    """What is left of a plugin that ran in processes of its own: nothing.
+
+    Attributes:
+        plugin: which plugin, and whose.
+        modules: the modules removed from this process: none.
+        problems: what went wrong.
+        survivors: what does not die: nothing.
+
+    """
+
+    plugin: str
+    modules: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    survivors: tuple[str, ...] = ()
+
+
+class SidecarPlugin:
+    """A plugin whose storages live in processes of their own; `free()` ends them.
+
+    Attributes:
+        path: the plugin file, or None of what is installed.
+        owner: whom it was loaded for.
+        distribution: the distribution's name.
+        version: its version.
+        sha256: the digest of what was loaded.
+        providers: the providers by name; what they open are proxies.
+        hooks: none: hooks would run in another process than what they are about.
+
+    """
+
+    def __init__(
+        self,
+        job: Mapping[str, Any],
+        *,
+        owner: str,
+        supervisor: Supervisor,
+        zygote: Callable[[], Zygote],
+        limits: Limits,
+        logger: logging.Logger,
+    ) -> None:
+        self.path = None if job.get("path") is None else Path(job["path"])
+        self.owner = owner
+        self.hooks: Mapping[str, object] = MappingProxyType({})
+        self._job = job
+        self._limits = limits
+        self._report: SidecarReport | None = None
+        self._group_of = partial(Group, supervisor=supervisor, zygote=zygote, limits=limits, logger=logger)
+        self.distribution, self.version, self.sha256 = job["who"], "", ""
+        name = job["who"]
+        first = self._new_group(f"the sidecar of {name} of {owner}")
+        self._groups = {0: first}
+        try:
+            described = first.start()
+            self.distribution = str(described.get("distribution", name))
+            self.version = str(described.get("version", ""))
+            self.sha256 = str(described.get("sha256", ""))
+            self._providers: Mapping[str, Provider] | None = {
+                provider.name: provider for provider in map(self._provider, described["providers"])
+            }
+        except StateholdError:
+            self._close()
+            raise
+        except Exception as error:
+            self._close()
+            text = (
+                f"the sidecar of {name} of {owner} describes itself in a way that cannot be read: {error!r}"
+            )
+            raise SidecarError(text, reason=Reason.PROTOCOL) from error
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The providers by name."""
+        if self._providers is None:
+            raise FreedError(f"{self} has been freed")
+        return self._providers
+
+    def free(self) -> SidecarReport:
+        """End the processes; to be called when the storages have been freed. A second call does nothing."""
+        return self._report or self._close()
+
+    def _close(self) -> SidecarReport:
+        self._providers = None
+        problems = []
+        for group in self._groups.values():
+            try:
+                group.close()
+            except Exception as error:  # noqa: BLE001 - one that fails does not stop the rest
+                problems.append(f"{type(error).__name__}: {error}")
+        self._groups.clear()
+        self._report = SidecarReport(plugin=str(self), problems=tuple(problems))
+        return self._report
+
+    def _new_group(self, who: str) -> Group:
+        return self._group_of(who, lambda: self._job)
+
+    def _group(self, partition: int) -> Group:
+        each = self._limits.partitions_per_process
+        number = 0 if each is None else partition // each
+        group = self._groups.get(number)
+        if group is None:
+            text = (
+                f"the sidecar of {self._job['who']} of {self.owner}, partitions from {number * (each or 1)}"
+            )
+            group = self._new_group(text)
+            group.start()
+            self._groups[number] = group
+        return group
+
+    def _provider(self, told: Mapping[str, Any]) -> Provider:
+        def opened(ctx: StorageContext) -> Any:
+            return open_storage(provider, self._group(ctx.partition), ctx)
+
+        name = told["name"]
+        model = told["config"]
+        provider = Provider(
+            name=name,
+            open=opened,
+            operations=told["operations"],
+            key=fields_made(told["key"]),
+            value=fields_made(told["value"]),
+            default_key=fields_made(told["default_key"]),
+            default_value=fields_made(told["default_value"]),
+            config=None if model is None else model_made(model, partial(self._check_config, name)),
+            sync_projector=told["sync_projector"],
+            requires=tuple(told["requires"]),
+            rank=Rank(told["rank"]),
+            description=told["description"],
+        )
+        return provider
+
+    def _check_config(self, provider: str, config: Mapping[str, Any]) -> None:
+        group = next(iter(self._groups.values()))
+        try:
+            group.ask(k.CHECK_CONFIG, 0, 0, None, [provider, config], group.anything, again=True)
+        except StateholdError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            raise ValueError(str(error)) from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.free()
+
+    def __str__(self) -> str:
+        """Return which plugin it is, and whose."""
+        where = "" if self.path is None else f" ({self.path.name})"
+        return f"plugin {self.distribution} {self.version}{where} of {self.owner}, in a sidecar"
+
+    def __del__(self) -> None:
+        if getattr(self, "_report", self) is None:
+            warnings.warn(f"{self} was never freed: its processes go on", ResourceWarning, stacklevel=2)

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import suppress
+from time import monotonic
+from typing import Any, Final
+
+from statehold.loading.sidecar import _kinds as k
+from statehold.loading.sidecar._codec import Codec
+from statehold.loading.sidecar._failures import Failure
+from statehold.loading.sidecar.host._group import Group
+from statehold.loading.sidecar.host._lane import Lane, LaneFault
+from statehold.sdk import Key, Value
+
+#: How long a READ that is left in the middle waits for the sidecar to notice, seconds.
+_PATIENCE: Final = 0.05
+_ANSWERS: Final = (k.ROWS, k.OK, k.ERROR)
+
+
+def read(  # noqa: PLR0917 - on the way of every call
+    group: Group, handle: int, schema: int, call: Any, codec: Codec, key: Key
+) -> Generator[tuple[Key, Value], None, None]:
+    """Yield the rows of a READ; it has a lane of its own until it ends."""
+    question = (k.READ, handle, schema, call, codec.prefix(key))
+    lane, number, answer = _first(group, codec, question)
+    ended = False
+    try:
+        make_key, make_value = codec.key_class, codec.value_class
+        while answer.kind == k.ROWS:
+            # Before the rows are used, so that the next ones are on their way meanwhile.
+            lane.say((k.MORE, number))
+            for one, other in answer.result or ():
+                yield make_key(*one), make_value(*other)
+            answer = lane.hear(codec.rows, number, _ANSWERS)
+        ended = True
+    except LaneFault as fault:
+        ended = True
+        raise group.give_up(lane, fault) from None
+    finally:
+        if not ended:
+            _leave(group, lane, number, codec)
+    group.give_back(lane)
+    if isinstance(answer.result, Failure):
+        raise group.revived(answer.result)
+
+
+def _first(group: Group, codec: Codec, question: tuple[Any, ...]) -> tuple[Lane, int, Any]:
+    """Ask, and return the first answer; ask once more if the sidecar fails before it."""
+    started = monotonic()
+    for last in (False, True):
+        lane = group.take_for_read()
+        try:
+            number = lane.ask(*question)
+            return lane, number, lane.hear(codec.rows, number, _ANSWERS)
+        except LaneFault as fault:
+            error = group.give_up(lane, fault)
+            if last or monotonic() - started >= group.limits.deadline:
+                raise error from None
+        except BaseException:
+            group.drop(lane)
+            raise
+    raise AssertionError
+
+
+def _leave(group: Group, lane: Lane, number: int, codec: Codec) -> None:
+    """Tell the sidecar that no more rows are wanted, and keep the lane if it answers soon."""
+    with suppress(LaneFault):
+        lane.say((k.CANCEL, number))
+        until = monotonic() + _PATIENCE
+        lane.relimit(_PATIENCE)
+        while monotonic() < until:
+            if lane.hear(codec.rows, number, _ANSWERS).kind != k.ROWS:
+                lane.relimit(group.limits.deadline)
+                group.give_back(lane)
+                return
+    group.drop(lane)
