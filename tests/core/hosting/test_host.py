@@ -374,17 +374,21 @@ FORGET = """
 import gc, sys
 from pathlib import Path
 from statehold.hosting import Host
+# While another thread collects garbage, a collection that is asked for does nothing.
+gc.disable()
 host = Host(Path(sys.argv[1]), environ={})
 host.deploy(Path(sys.argv[2]))
 del host
-gc.collect()
+while gc.collect():
+    pass
 Host(Path(sys.argv[1]), environ={}, apps=()).close()
 """
 
 
 def test_a_host_that_is_forgotten_warns_and_gives_its_folder_back(tmp_path, kitchen):
     command = [sys.executable, "-W", "always", "-c", FORGET, tmp_path / "data", kitchen("1")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert "ResourceWarning: kitchen.Scada of partition 0 of acme.kitchen 1 was not freed" in done.stderr
 
 
