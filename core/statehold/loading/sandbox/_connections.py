@@ -15,7 +15,7 @@ from statehold.loading.sandbox._target import Targets, parse
 
 _SECONDS = 60.0
 _MOST_TOLD = 32
-_ESTABLISHED, _ON_ITS_WAY = 1, 2
+_ON_ITS_WAY, _NOT_CONNECTED = 2, 7
 _WHEN_SET = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
     (socket.IPPROTO_TCP, socket.TCP_NODELAY),
@@ -91,8 +91,8 @@ class Connections:
         if theirs.type != socket.SOCK_STREAM or theirs.family not in (socket.AF_INET, socket.AF_INET6):
             return None, errno.EPERM
         state = theirs.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-        if state in (_ESTABLISHED, _ON_ITS_WAY):
-            return None, errno.EISCONN if state == _ESTABLISHED else errno.EALREADY
+        if state != _NOT_CONNECTED:
+            return None, errno.EALREADY if state == _ON_ITS_WAY else errno.EISCONN
         target = parse(notice.address)
         if target is None:
             return None, errno.EPERM

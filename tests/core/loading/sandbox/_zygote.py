@@ -11,15 +11,18 @@ from __future__ import annotations
 import ctypes
 import errno
 import json
+import logging
 import os
 import select
 import signal
 import socket
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 
-from statehold.loading.sandbox import Policy, SandboxError, enter, prepare
+from statehold.loading.sandbox import Broker, Policy, SandboxError, enter, prepare
 from statehold.loading.sandbox._calls import CLONE_NEWUSER, Calls
 from statehold.loading.sandbox._identity import drop_capabilities, own_user_namespace
 
@@ -64,15 +67,17 @@ def policy_of(request: dict[str, object]) -> Policy:
     return Policy(**fields)
 
 
-def run(request, prepared, out):
+def run(request, prepared, out, channel):
     calls = Calls()
     space = {"call": calls, "calls": calls}
     exec(compile(request["source"], "<hostile>", "exec"), space)
-    channel = None
-    keep = [out, *request["keep"]]
-    if request["channel"]:
-        channel = socket.socket(socket.AF_UNIX)
-        channel.connect(request["channel"])
+    arguments = request["arguments"]
+    opened = [os.open(path, os.O_RDONLY) for path in request["opened"]]
+    if opened:
+        arguments = {**arguments, "opened": opened}
+    keep = [out, *(opened if request["keep"] else [])]
+    if request["threads"]:
+        threading.Thread(target=time.sleep, args=(SECONDS,), daemon=True).start()
     verdict = {}
     try:
         lacking = enter(
@@ -80,7 +85,7 @@ def run(request, prepared, out):
         )
         verdict["lacking"] = [str(lack) for lack in lacking]
         verdict["opens"] = [lack.opens for lack in lacking]
-        verdict["result"] = space[request["name"]](**request["arguments"])
+        verdict["result"] = space[request["name"]](**arguments)
     except OSError as error:
         verdict["error"] = type(error).__name__
         verdict["errno"] = errno.errorcode.get(error.errno or 0, "")
@@ -95,16 +100,37 @@ def run(request, prepared, out):
         data = data[os.write(out, data) :]
 
 
+class Told(logging.Handler):
+    """What is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.logger = logging.Logger("sandbox")
+        self.logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.levelname} {record.getMessage()}")
+
+
 def serve(request, prepared):
     end, out = os.pipe()
+    network = request["policy"].get("network")
+    ours, theirs = socket.socketpair() if network else (None, None)
     child = os.fork()
     if child == 0:
         try:
             os.close(end)
-            run(request, prepared, out)
+            run(request, prepared, out, theirs)
         finally:
             os._exit(0)
     os.close(out)
+    told = Told()
+    broker = None
+    if network and request["broker"]:
+        theirs.close()
+        broker = Broker(logger=told.logger, resolve=lambda name: request["names"][name])
+        broker.serve(ours, network, name="acme")
     data = b""
     while select.select([end], [], [], SECONDS)[0]:
         part = os.read(end, 65536)
@@ -116,7 +142,9 @@ def serve(request, prepared):
     os.close(end)
     status = os.waitpid(child, 0)[1]
     verdict = json.loads(data) if data else {}
-    return {**verdict, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}
+    if broker:
+        broker.close()
+    return {**verdict, "log": told.lines, "signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0}
 
 
 def main() -> None:

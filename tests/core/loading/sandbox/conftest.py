@@ -30,6 +30,7 @@ class Verdict:
     errno: str = ""
     text: str = ""
     signal: int = 0
+    log: list[str] = attrs.field(factory=list)
     lacking: list[str] = attrs.field(factory=list)
     opens: list[bool] = attrs.field(factory=list)
 
@@ -56,9 +57,12 @@ class Inside:
         self,
         function: Callable[..., object],
         *,
-        keep: tuple[int, ...] = (),
-        channel: Path | None = None,
+        opened: tuple[Path, ...] = (),
+        keep: bool = False,
+        threads: bool = False,
         required: bool = False,
+        broker: bool = True,
+        names: dict[str, list[str]] | None = None,
         policy: dict[str, object] | None = None,
         **arguments: object,
     ) -> Verdict:
@@ -71,8 +75,11 @@ class Inside:
             "name": function.__name__,
             "arguments": arguments,
             "policy": fields,
+            "opened": [str(path) for path in opened],
             "keep": keep,
-            "channel": str(channel) if channel else "",
+            "threads": threads,
+            "broker": broker,
+            "names": names or {},
             "required": required,
         }
         self.process.stdin.write(json.dumps(request) + "\n")
@@ -105,6 +112,14 @@ def everywhere(request: pytest.FixtureRequest) -> Iterator[Inside]:
 def inside(request: pytest.FixtureRequest) -> Iterator[Inside]:
     """As root and as an ordinary user, with all layers."""
     inside = start(request.param, "prepared")
+    yield inside
+    inside.close()
+
+
+@pytest.fixture(scope="session", params=["root", "ordinary"])
+def inside_network(request: pytest.FixtureRequest) -> Iterator[Inside]:
+    """As `inside`, from a host that has kept its own network."""
+    inside = start(request.param)
     yield inside
     inside.close()
 
