@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from statehold.hosting import Host
+    from statehold.processing import Runtime
 
 pytest_plugins = ["pytester"]
 
@@ -10,6 +17,15 @@ pytest_plugins = ["pytester"]
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", database=None, deadline=None, max_examples=1000)
 settings.load_profile("fixed")
+
+
+@pytest.fixture
+def runtime(host: Host) -> Iterator[Runtime]:
+    """Run the apps of the test's host."""
+    from statehold.processing import Runtime
+
+    with Runtime(host) as runtime:
+        yield runtime
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,18 +1,20 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import attrs
-import msgspec
 import pytest
 
 from statehold.cli.demo import RatesServer
 from statehold.hosting import Host
-from statehold.processing import SYSTEM, CommandAnswer, Request, Runtime
-from statehold.sdk import Principal
+from statehold.processing import SYSTEM, Request, Runtime
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from people import Person
 
 SAMPLES = Path(__file__).parents[2] / "app_images"
 
@@ -45,31 +47,6 @@ def host(tmp_path: Path, bank: RatesServer) -> Iterator[Host]:
         yield host
 
 
-@pytest.fixture
-def runtime(host: Host) -> Iterator[Runtime]:
-    """Run the apps of the host."""
-    with Runtime(host) as runtime:
-        yield runtime
-
-
-@attrs.frozen(kw_only=True)
-class Person:
-    """Somebody with a role in a workspace of acme.bills."""
-
-    runtime: Runtime
-    request: Request
-
-    def command(self, name: str, /, **args: Any) -> CommandAnswer:
-        return self.runtime.command(self.request, f"bills.{name}", args)
-
-    def query(self, name: str, /, **args: Any) -> list[dict[str, Any]]:
-        return msgspec.to_builtins(self.runtime.query(self.request, f"bills.{name}", args))
-
-    def view(self, name: str, /, **where: Any) -> list[dict[str, Any]]:
-        found = self.runtime.view(self.request, f"bills.{name}", constraints={"where": where})
-        return msgspec.to_builtins(found)
-
-
 @attrs.frozen(kw_only=True)
 class Restaurant:
     """A workspace of acme.bills, and who works there."""
@@ -79,11 +56,7 @@ class Restaurant:
     menu: Mapping[str, int]
 
     def person(self, name: str, role: str) -> Person:
-        principal = Principal(name=name, kind=1, roles={self.workspace: frozenset({f"bills.{role}"})})
-        return Person(
-            runtime=self.runtime,
-            request=Request(app="acme.bills", workspace=self.workspace, principal=principal),
-        )
+        return Person.of(self.runtime, "acme.bills", self.workspace, name=name, role=role)
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import attrs
 import pytest
 
 from statehold.hosting import Host
 from statehold.processing import SYSTEM, CommandAnswer, Request, Runtime
-from statehold.sdk import Principal
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from people import Person
 
 IMAGE = Path(__file__).parent / "acme.pos"
 
@@ -21,40 +23,20 @@ def host(tmp_path: Path) -> Iterator[Host]:
         yield host
 
 
-@pytest.fixture
-def runtime(host: Host) -> Iterator[Runtime]:
-    """Run the apps of the host."""
-    with Runtime(host) as runtime:
-        yield runtime
-
-
-@attrs.frozen(kw_only=True)
-class Restaurant:
-    """A workspace of acme.pos, and its waiter."""
-
-    runtime: Runtime
-    request: Request
-
-    def command(self, name: str, /, **args: Any) -> CommandAnswer:
-        return self.runtime.command(self.request, name, args)
-
-    def query(self, name: str, /, **args: Any) -> list[dict[str, Any]]:
-        return self.runtime.query(self.request, name, args)
+class Waiter(Person):
+    """A waiter of a restaurant of acme.pos."""
 
     def order(self, table: int, dish: str, price: int) -> CommandAnswer:
-        return self.command("pos.PlaceOrder", TableNumber=table, Waiter="ada", Dish=dish, Price=price)
+        return self.command("PlaceOrder", TableNumber=table, Waiter="ada", Dish=dish, Price=price)
 
     def settled(self) -> None:
         assert self.runtime.wait_for_projectors("acme.pos", timeout=60)
 
 
 @pytest.fixture
-def restaurant(host: Host, runtime: Runtime) -> Restaurant:
-    """Deploy the image as it is, and open a restaurant."""
+def restaurant(host: Host, runtime: Runtime) -> Waiter:
+    """Deploy the image as it is, open a restaurant, and return its waiter."""
     host.deploy(IMAGE)
     owner = Request(app="acme.pos", workspace=1, principal=SYSTEM)
     made = runtime.create_workspace(owner, "pos.RestaurantWS", name="Da Ada", data={"City": "Rome"})
-    waiter = Principal(name="ada", kind=1, roles={made.workspace: frozenset({"pos.Waiter"})})
-    return Restaurant(
-        runtime=runtime, request=Request(app="acme.pos", workspace=made.workspace, principal=waiter)
-    )
+    return Waiter.of(runtime, "acme.pos", made.workspace, name="ada", role="Waiter")

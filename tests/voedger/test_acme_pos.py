@@ -62,7 +62,7 @@ def test_a_projector_keeps_a_view_that_a_query_reads(restaurant):
     restaurant.order(211, "tea", 100)
     restaurant.order(301, "cake", 300)
     restaurant.settled()
-    found = restaurant.query("pos.Debts", Floor=2)
+    found = restaurant.query("Debts", Floor=2)
     assert [
         (row["TableNumber"], row["Owed"], row["Dishes"], row["LastDish"], row["VIP"]) for row in found
     ] == [
@@ -81,20 +81,20 @@ def test_what_guests_log_is_in_the_log_of_the_host(restaurant, caplog):
     with caplog.at_level(logging.INFO, "statehold"):
         restaurant.order(207, "soup", 500)
         restaurant.settled()
-        restaurant.query("pos.Debts", Floor=2)
+        restaurant.query("Debts", Floor=2)
     logged = {each.getMessage() for each in caplog.records}
     assert {"ordered soup", "counted soup", "debts were asked for"} <= logged
 
 
 def test_a_panic_of_go_is_the_message_of_the_error(restaurant):
     with pytest.raises(ProcessingError, match="panic: assertion failed: no more soup"):
-        restaurant.command("pos.RefuseOrder", TableNumber=1, Waiter="ada", Dish="soup", Price=1)
+        restaurant.command("RefuseOrder", TableNumber=1, Waiter="ada", Dish="soup", Price=1)
 
 
 def test_after_a_panic_the_next_call_is_served(restaurant):
     for _ in range(5):
         with pytest.raises(ProcessingError):
-            restaurant.command("pos.RefuseOrder", TableNumber=1, Waiter="ada", Dish="soup", Price=1)
+            restaurant.command("RefuseOrder", TableNumber=1, Waiter="ada", Dish="soup", Price=1)
         restaurant.order(207, "soup", 500)
 
 
@@ -102,7 +102,7 @@ def test_after_a_panic_the_next_call_is_served(restaurant):
 def test_a_guest_that_never_frees_memory_serves_on(restaurant):
     """Each call leaks; instances are replaced before their memory is full."""
     for number in range(30_000):
-        restaurant.query("pos.Debts", Floor=number)
+        restaurant.query("Debts", Floor=number)
 
 
 def test_the_job_runs_and_writes_into_its_view(restaurant):
