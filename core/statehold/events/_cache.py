@@ -84,8 +84,16 @@ class RowCache:
             outcome = self._store.write(changes)
         finally:
             with self._lock:
-                for key, value in rows.items():
-                    self._keep(key, value if outcome and self._rows.get(key) is mine else None)
+                kept = self._rows
+                known = {
+                    key: value
+                    for key, value in (rows.items() if outcome else ())
+                    if value is not None and len(value) <= _LONGEST and kept.get(key) is mine
+                }
+                kept.update(known)
+                for key in rows if len(known) < len(rows) else ():
+                    if key not in known:
+                        kept.pop(key, None)
                 self._shrink()
         return outcome
 

@@ -170,8 +170,9 @@ class Slice:
         before, self.head = self.head, events[-1].offset
         self._kit.meter.batch(self.app, self.number, commands, seconds)
         for event in events:
-            if event.cuds and any(cud.table == "sys.WorkspaceDescriptor" for cud in event.cuds):
-                self._gate.forget_owner(event.workspace)
+            for cud in event.cuds:
+                if cud.table == "sys.WorkspaceDescriptor":
+                    self._gate.forget_owner(event.workspace)
         # A version that is becoming current may bring others just now.
         for projector in self.projectors.values():
             self._wake(projector, parts, before, events)

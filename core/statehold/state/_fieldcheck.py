@@ -44,8 +44,10 @@ def needs_fix(field: Field, name: str, *, in_key: bool) -> str:
 
     The test is fast and may be true for a good value; `fixer` then has the last word.
     """
-    if field.repeated or field.type in (DataType.FLOAT32, DataType.QNAME, DataType.OBJECT):
+    if field.repeated:
         return "True"
+    if field.type in (DataType.FLOAT32, DataType.QNAME, DataType.OBJECT):
+        return "True" if field.required else f"{name} is not None"
     bounds = int_range(field.type)
     if bounds is not None:
         test = f"_type({name}) is not _int or not {bounds[0]} <= {name} <= {bounds[1]}"

@@ -253,8 +253,11 @@ class State:
         slots = sorted(pending, key=order.__getitem__) if len(pending) > 1 else pending
         return [(slot, [one.build() for one in pending[slot]]) for slot in slots]
 
-    def _batches(self, built: Iterable[tuple[Slot, Sequence[Intent]]]) -> list[Batch]:
+    def _batches(self, built: Built) -> list[Batch]:
         """Return one batch per storage: its entities are slots of their own, and still one batch."""
+        if len(built) == 1:
+            ((slot, items),) = built
+            return [(slot, cast("IWithApplyBatch", self._impl(slot)), items)]
         batches: dict[str, Batch] = {}
         for slot, items in built:
             if slot.storage not in batches:
