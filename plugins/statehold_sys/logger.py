@@ -19,8 +19,8 @@ from statehold.sdk import (
     StorageContext,
     StorageError,
     StorageLogger,
-    Value,
 )
+from statehold_sys._intents import Inserts
 
 _NONE: Final = 0
 _TRACE: Final = 5
@@ -29,15 +29,11 @@ _LEVELS: Final = (logging.NOTSET, logging.ERROR, logging.WARNING, logging.INFO, 
 
 
 @attrs.frozen(eq=False)
-class Logger:
+class Logger(Inserts):
     """Writes what is inserted to the storage's logger; the workspace goes along as `statehold_workspace`."""
 
     _name: str
     _logger: StorageLogger
-
-    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
-        """Return *value*."""
-        return value
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Raise StorageError for a LogLevel outside 0..5."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,16 +17,19 @@ from statehold.sdk import (
     StorageContext,
     StorageError,
     Value,
-    merge,
 )
 from statehold_sys._bound import Bound, PerCall
+from statehold_sys._intents import Updates
 
 if TYPE_CHECKING:
     from statehold.events import TableShape, Unit
 
 
-class Record(Bound):
-    """The records of the app as the unit of one call has them."""
+class Record(Bound, Updates):
+    """The records of the app as the unit of one call has them.
+
+    Of a record that is inserted, `sys.ID` is the raw id; that of the key is not looked at.
+    """
 
     __slots__ = ("_name", "_unit", "_workspace")
 
@@ -57,14 +60,6 @@ class Record(Bound):
         by_id = [(key.WSID, key.ID) for key in keys if not self._is_singleton(key)]  # type: ignore[attr-defined]
         found = iter(unit.records(by_id, of(keys[0])) if by_id else ())
         return [self.get(key) if self._is_singleton(key) else _of(of(key), next(found)) for key in keys]
-
-    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
-        """Return *value*; its `sys.ID` is the raw id, the key's is not looked at."""
-        return value
-
-    def value_to_update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
-        """Return *existing* with *changes*."""
-        return merge(existing, changes)
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Raise StorageError for a record of another workspace, or one under the key of another record."""

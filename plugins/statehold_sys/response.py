@@ -10,7 +10,6 @@ from statehold.sdk import (
     CallContext,
     Field,
     Intent,
-    Key,
     Operation,
     Provider,
     Rank,
@@ -20,21 +19,18 @@ from statehold.sdk import (
     Value,
 )
 from statehold_sys._bound import Bound, PerCall, nobody_listens
+from statehold_sys._intents import Inserts
 
 _OK: Final = 200
 
 
-class Response(Bound):
+class Response(Bound, Inserts):
     """The answer to the request of one call."""
 
     __slots__ = ("_call", "_name")
 
     def __init__(self, name: str, call: CallContext) -> None:
         self._name, self._call = name, call
-
-    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
-        """Return *value*."""
-        return value
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Raise StorageError for a status that no answer may have."""

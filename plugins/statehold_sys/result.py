@@ -9,28 +9,23 @@ from typing import Final
 from statehold.sdk import (
     CallContext,
     Intent,
-    Key,
     Operation,
     Provider,
     Rank,
     Scope,
     StorageContext,
-    Value,
 )
 from statehold_sys._bound import Bound, PerCall, nobody_listens
+from statehold_sys._intents import Inserts
 
 
-class Result(Bound):
+class Result(Bound, Inserts):
     """What the command or query of one call returns."""
 
     __slots__ = ("_call", "_name")
 
     def __init__(self, name: str, call: CallContext) -> None:
         self._name, self._call = name, call
-
-    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
-        """Return *value*."""
-        return value
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Do nothing: whatever fits the type in RETURNS may be returned."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from statehold.sdk import (
@@ -15,15 +15,15 @@ from statehold.sdk import (
     Scope,
     StorageContext,
     Value,
-    merge,
 )
 from statehold_sys._bound import Bound, PerCall
+from statehold_sys._intents import Updates
 
 if TYPE_CHECKING:
     from statehold.events import Unit
 
 
-class View(Bound):
+class View(Bound, Updates):
     """The views of the app as the unit of one call has them."""
 
     __slots__ = ("_unit",)
@@ -52,14 +52,6 @@ class View(Bound):
 
         """
         return self._unit.read_view(key)
-
-    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
-        """Return *value*, which replaces what stands under the key."""
-        return value
-
-    def value_to_update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
-        """Return *existing* with *changes*."""
-        return merge(existing, changes)
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Raise WorkspaceError for a row of a workspace that does not have the view."""

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import attrs
 from cachebox import LRUCache
 from msgspec.structs import astuple
 
-from statehold.sdk import UNSET, Field, Intent, Key, StorageContext, StorageError, Value, fields, merge
+from statehold.sdk import UNSET, Field, Intent, Key, StorageContext, StorageError, Value, fields
 from statehold_sys._ephemeral._config import EphemeralConfig
 from statehold_sys._ephemeral._family import Family
 from statehold_sys._ephemeral._size import entry_size
+from statehold_sys._intents import Updates
 
 
 @attrs.define(eq=False, kw_only=True)
-class Ephemeral:
+class Ephemeral(Updates):
     """One partition's rows in memory, never more bytes than the budget.
 
     When a version replaces another, both hold the same rows until the older one is freed: what a call
@@ -90,14 +91,6 @@ class Ephemeral:
         """Return all rows, the least recently used first."""
         # Of a copy: a GET moves entries while another thread walks over them.
         return list(self._cache.copy().items())
-
-    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
-        """Return *value*."""
-        return value
-
-    def value_to_update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
-        """Return *existing* with *changes*."""
-        return merge(existing, changes)
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Raise StorageError if a row, or the batch as a whole, is larger than the budget."""

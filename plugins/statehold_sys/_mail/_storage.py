@@ -7,6 +7,7 @@ from typing import Any, Final
 import attrs
 
 from statehold.sdk import Clock, Intent, Key, StorageContext, StorageError, Value
+from statehold_sys._intents import Inserts
 from statehold_sys._mail._config import SendMailConfig
 from statehold_sys._mail._message import Mail
 from statehold_sys._mail._smtp import MailRefusedError, Sender
@@ -16,7 +17,7 @@ _FAILURES: Final = (MailRefusedError, smtplib.SMTPException, OSError, ValueError
 
 
 @attrs.frozen(eq=False, kw_only=True)
-class SendMail:
+class SendMail(Inserts):
     """Sends the mail that a key describes: now with GET, when the intents are applied with INSERT."""
 
     _name: str
@@ -38,10 +39,6 @@ class SendMail:
         except StorageError as error:
             return self._answer(error.message)
         return self._answer("")
-
-    def value_to_insert(self, key: Key, value: Value) -> Value:  # noqa: ARG002
-        """Return *value*, which has no part in the mail."""
-        return value
 
     def validate(self, items: Sequence[Intent]) -> None:
         """Raise StorageError for a key that no mail can be made of."""
