@@ -59,10 +59,13 @@ def test_the_view_that_a_guest_fills_is_read_over_http(client, place, waiter, re
     assert [row["LastDish"] for row in found.json()["results"]] == ["soup"]
 
 
-def test_a_panic_of_a_guest_is_an_error_of_its_own(client, place, waiter):
+def test_a_panic_of_a_guest_is_in_the_log_under_the_reference_in_the_answer(client, place, waiter, caplog):
     answer = client.post(f"{place}/commands/pos.RefuseOrder", json={"args": SOUP}, headers=waiter)
     assert answer.status_code == 500
-    assert "panic: assertion failed: no more soup" in answer.json()["message"]
+    reference = answer.json()["data"]["reference"]
+    assert "soup" not in answer.text
+    (logged,) = [text for text in caplog.messages if reference in text]
+    assert "panic: assertion failed: no more soup" in logged
 
 
 def test_a_builtin_extension_that_this_host_does_not_have_is_501(client, place, tokens):
