@@ -15,6 +15,7 @@ from statehold.hosting._settings import HostSettings
 from statehold.hosting._version import AppVersion
 from statehold.images import AppImage
 from statehold.sdk import DeployError
+from statehold.trust import Verdict
 
 Progress = Callable[[str], None]
 
@@ -30,14 +31,16 @@ class Deployer:
         self._preparer = preparer
         self._retirer = retirer
 
-    def open(self, app: App, image: AppImage, *, replace: bool, progress: Progress) -> AppVersion:
+    def open(
+        self, app: App, image: AppImage, verdict: Verdict, *, replace: bool, progress: Progress
+    ) -> AppVersion:
         """Return the version in *image*, open and probed, and not yet known to anybody.
 
         The workspaces of the app that were not there yet are.
 
         With *replace*, its storages may take over from those of the app's current version.
         """
-        plan = self._preparer.prepare(image, progress)
+        plan = self._preparer.prepare(image, verdict, progress)
         before = app.current_or_none if replace else None
         with ExitStack() as undo:
             undo.callback(plan.plugins.free)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Self
 
 import attrs
 
+from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
 from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
@@ -34,6 +36,7 @@ from statehold.images import AppImage, open_image
 from statehold.loading import PluginFiles, installed
 from statehold.rows import RowDriver, SqliteDriver
 from statehold.sdk import Clock, FederationHost, HostError
+from statehold.trust import Verdict
 
 _REMEMBERED = 1000
 
@@ -47,6 +50,8 @@ class Host:
         data_folder: where the host keeps everything; created with mode 0700.
         secrets_folder: files with the apps' secrets, `<package>.<name>` or `<name>`.
         environ: where parameters and secrets are looked up that neither descriptor nor folder gives.
+        trust: the trust store, which says whose images are taken; by default `trust.json` in the data folder.
+            Where there is no such file, every image is; a store that is named here must be there.
         apps: bring back only these apps; None for all of them.
         free_timeout: seconds that one storage may take to be freed.
         pending_timeout: seconds that pending hooks and background work of a storage may take to end, and
@@ -75,6 +80,7 @@ class Host:
         *,
         secrets_folder: Path | None = None,
         environ: Mapping[str, str] = os.environ,
+        trust: Path | None = None,
         apps: Collection[str] | None = None,
         free_timeout: float = 10.0,
         pending_timeout: float = 10.0,
@@ -109,6 +115,7 @@ class Host:
             raise
         self._deployed = Deployed(self._registry)
         self._store = FileStore(folders.images, folders.plugins)
+        self._admission = Admission(trust, default=folders.root / "trust.json")
         self._retirer = Retirer(self._settings, self._after_freed)
         self._sweeper = Sweeper(sweep_pause, self._settings.logger)
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
@@ -142,6 +149,7 @@ class Host:
         Raises:
             ImageError: the image is damaged or hostile.
             CompileError: its declarations have errors.
+            TrustError: the host's trust store does not take it; nothing of it was run.
             DeployError: anything else keeps it from running: its descriptor, a parameter, a plugin, a
                 storage that does not open; `problems` has all of it.
             HostError: the data folder cannot be written. In every case what ran before goes on.
@@ -154,9 +162,10 @@ class Host:
                 app = self._app(opened.app)
                 with app.changing:
                     self._refuse_when_closed()
+                    verdict = self._admission.admit(opened)
                     self._deployed.check_name(opened)
                     self._store.keep(opened)
-                    return self._bring(app, opened, activate=activate, progress=progress)
+                    return self._bring(app, opened, verdict, activate=activate, progress=progress)
         finally:
             self._clean()
 
@@ -311,13 +320,23 @@ class Host:
             if app.is_open(entry.version):
                 version = app.version(entry.version)
                 if version is not app.current_or_none:
+                    self._admission.confirm(entry.app, entry.version, since=entry.deployed_at)
                     self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), _ignore)
                 return version
             with self._store.open(entry.digest) as image:
-                return self._bring(app, image, activate=True, progress=_ignore)
+                since = entry.deployed_at
+                verdict = self._admission.admit(image, since=since)
+                return self._bring(app, image, verdict, activate=True, progress=_ignore, since=since)
 
     def _bring(
-        self, app: App, image: AppImage, *, activate: bool, progress: Callable[[str], None]
+        self,
+        app: App,
+        image: AppImage,
+        verdict: Verdict,
+        *,
+        activate: bool,
+        progress: Callable[[str], None],
+        since: float | None = None,
     ) -> AppVersion:
         if app.is_open(image.version):
             version = app.version(image.version)
@@ -325,7 +344,7 @@ class Host:
                 return version
         else:
             self._deployed.check_partitions(image)
-            version = self._deployer.open(app, image, replace=activate, progress=progress)
+            version = self._deployer.open(app, image, verdict, replace=activate, progress=progress)
         entry = Entry(
             app=app.name,
             version=version.name,
@@ -333,6 +352,7 @@ class Host:
             partitions=len(version.partitions),
             role=Role.CURRENT if activate else Role.READY,
             plugins=version.files,
+            deployed_at=time.time() if since is None else since,
         )
         self._deployer.commit(app, version, entry, progress)
         self._failures.pop((app.name, version.name), None)
@@ -345,7 +365,8 @@ class Host:
             app = self._app(entry.app)
             try:
                 with self._store.open(entry.digest) as image:
-                    version = self._deployer.open(app, image, replace=False, progress=_ignore)
+                    verdict = self._admission.admit(image, since=entry.deployed_at)
+                    version = self._deployer.open(app, image, verdict, replace=False, progress=_ignore)
             except Exception as error:  # noqa: BLE001 - one app that is broken must not stop the others
                 self._failures[entry.app, entry.version] = str(error)
                 self._warn(f"{entry.app} {entry.version} could not be brought back: {error}")

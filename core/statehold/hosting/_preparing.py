@@ -12,6 +12,7 @@ from statehold.hosting._settings import HostSettings
 from statehold.images import AppImage
 from statehold.loading import Catalog, PluginFiles
 from statehold.sdk import CompileError, DeployError
+from statehold.trust import Verdict, isolation_problems
 from statehold_vsql import Severity, StorageEngine
 from statehold_vsql.appdef import AppDef
 
@@ -26,7 +27,7 @@ class Preparer:
         self._catalog = catalog
         self._files = files
 
-    def prepare(self, image: AppImage, progress: Progress) -> Plan:
+    def prepare(self, image: AppImage, verdict: Verdict, progress: Progress) -> Plan:
         """Return the plan for *image*; its plugins are loaded then, and are to be freed by the caller.
 
         Raises:
@@ -34,22 +35,26 @@ class Preparer:
             DeployError: anything else is wrong; with all of it in `problems`.
 
         """
-        plan, problems = self.plan(image, progress)
+        plan, problems = self.plan(image, verdict, progress)
         try:
             return self._with_engines(image, plan, problems)
         except BaseException:
             plan.plugins.free()
             raise
 
-    def plan(self, image: AppImage, progress: Progress) -> tuple[Plan, list[str]]:
+    def plan(self, image: AppImage, verdict: Verdict, progress: Progress) -> tuple[Plan, list[str]]:
         """Return the plan without its engines, and all that is wrong with it; for `prepare`, and rehearsals.
 
         Raises:
             CompileError: the declarations have errors.
+            DeployError: it is taken isolated only, and has code that would run in this process.
 
         """
         progress("compile the declarations")
         appdef, warnings = self._compile(image)
+        # Before any of its code is imported.
+        if verdict.isolated and (found := list(isolation_problems(image, appdef))):
+            raise _failed(image, found)
         progress("load the plugins")
         plugins = VersionPlugins(image, self._catalog, self._files)
         work = Planning(image, appdef, self._catalog, plugins, self._settings)

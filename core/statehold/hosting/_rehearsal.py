@@ -27,6 +27,7 @@ from statehold.loading import PluginFiles, installed
 from statehold.rows import MemoryDriver
 from statehold.sdk import Clock, DeployError, Provider, StateholdError
 from statehold.state import Rows
+from statehold.trust import Verdict
 from statehold_vsql import ExtensionEngine
 from statehold_vsql.appdef import AppDef
 
@@ -86,7 +87,7 @@ class Rehearsal:
         )
         preparer = Preparer(self._settings, installed(), PluginFiles(folder / "plugins"))
         with open_image(image) as opened:
-            plan, self.problems = preparer.plan(opened, lambda _: None)
+            plan, self.problems = preparer.plan(opened, Verdict(), lambda _: None)
             self._plan = attrs.evolve(plan, num_parts=1)
             self.context = attrs.evolve(engine_context(self._plan, opened), place=place)
             self._unfit = self._load() if load_code else None

@@ -37,10 +37,14 @@ class FileStore:
     def keep(self, image: AppImage) -> None:
         """Write *image* into the store, complete or not at all.
 
+        Where the same contents are kept with signatures and *image* has none, those stay.
+
         Raises:
             HostError: the store cannot be written.
 
         """
+        if image.signatures is None and self._is_signed(image.digest):
+            return
         try:
             image.save(self._path(image.digest))
             sync_folder(self._images)
@@ -78,6 +82,13 @@ class FileStore:
                 for path in folder.iterdir():
                     if path.name.partition(".")[0] not in kept:
                         path.unlink(missing_ok=True)
+
+    def _is_signed(self, digest: str) -> bool:
+        try:
+            with self.open(digest) as kept:
+                return kept.signatures is not None
+        except ImageError:
+            return False
 
     def _path(self, digest: str) -> Path:
         return self._images / f"{digest}.shi"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from statehold.trust._check import Trust, Verdict, judge
+from statehold.trust._check import Signed, Trust, Verdict, judge
 from statehold.trust._errors import TrustError
 from statehold.trust._isolation import isolation_problems
 from statehold.trust._keys import PublicKey, SigningKey, is_encrypted
@@ -16,6 +16,7 @@ __all__ = [
     "Rule",
     "Signature",
     "Signatures",
+    "Signed",
     "SigningKey",
     "Trust",
     "TrustError",

@@ -3,13 +3,33 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 
-from statehold.images import AppImage
 from statehold.trust._errors import TrustError
 from statehold.trust._signatures import Signature, Signatures, statement
 from statehold.trust._store import Rule, TrustedKey, TrustStore, read_store
+
+
+class Signed(Protocol):
+    """What is judged of an image; its digest is what was verified when it was opened."""
+
+    @property
+    def app(self) -> str:
+        """`owner.app`."""
+
+    @property
+    def version(self) -> str:
+        """The version's name."""
+
+    @property
+    def digest(self) -> str:
+        """What the signatures must be over."""
+
+    @property
+    def signatures(self) -> bytes | None:
+        """Its signatures.json; None where it has none."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,8 +55,8 @@ class Trust:
 
     path: Path | None
 
-    def judge(self, image: AppImage, *, at: float | None = None) -> Verdict:
-        """Return that *image* is taken; its digest is what was verified when it was opened.
+    def judge(self, image: Signed, *, at: float | None = None) -> Verdict:
+        """Return that *image* is taken.
 
         *at* is when the host took it first, in seconds since 1970, now by default: a key counts if it had
         not expired then.
@@ -50,7 +70,7 @@ class Trust:
         return judge(read_store(self.path), image, at=time.time() if at is None else at)
 
 
-def judge(store: TrustStore, image: AppImage, *, at: float) -> Verdict:
+def judge(store: TrustStore, image: Signed, *, at: float) -> Verdict:
     """Return that *image* is taken by *store*, or raise TrustError; see `Trust.judge`."""
     owner = image.app.partition(".")[0]
     if image.signatures is None:
@@ -85,7 +105,7 @@ def judge(store: TrustStore, image: AppImage, *, at: float) -> Verdict:
     return Verdict(keys=tuple(valid))
 
 
-def _problem(store: TrustStore, image: AppImage, owner: str, signature: Signature, *, at: float) -> str:
+def _problem(store: TrustStore, image: Signed, owner: str, signature: Signature, *, at: float) -> str:
     """Return why *signature* says nothing; raise TrustError where a trusted key's is forged."""
     key = store.keys(owner).get(signature.key)
     if key is None:

@@ -173,7 +173,7 @@ def _dumped(trust: OwnerTrust) -> dict[str, object]:
             "public": base64.b64encode(key.public.raw).decode(),
             **({"comment": key.comment} if key.comment else {}),
             **{
-                word: datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
+                word: datetime.fromtimestamp(moment, UTC).isoformat()
                 for word, moment in (("expires", key.expires), ("revoked", key.revoked))
                 if moment is not None
             },
