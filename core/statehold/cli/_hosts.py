@@ -24,10 +24,11 @@ R = TypeVar("R")
 
 @attrs.frozen(kw_only=True)
 class HostOptions:
-    """Where a command finds its host, and the secrets of its apps."""
+    """Where a command finds its host, the secrets of its apps, and whose images it takes."""
 
     data: Path
     secrets: Path | None
+    trust: Path | None
     verbose: bool
     rows: str | None = attrs.field(default=None, repr=False)
 
@@ -51,7 +52,12 @@ class HostOptions:
             try:
                 with out.progress("starting the host"):
                     host = Host(
-                        self.data, secrets_folder=secrets, apps=apps, rows=rows, time_calls=time_calls
+                        self.data,
+                        secrets_folder=secrets,
+                        trust=self.trust,
+                        apps=apps,
+                        rows=rows,
+                        time_calls=time_calls,
                     )
             except FolderHeldError as error:
                 hint = f"Stop that process, or where it is a server, ask that: {by_http}"
@@ -128,6 +134,13 @@ def host_command(function: Callable[..., R]) -> Callable[..., R]:
         help="The folder of secrets.  [default: `secrets` in the data folder]",
     )
     @click.option(
+        "--trust",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="STATEHOLD_TRUST",
+        show_envvar=True,
+        help="The trust store.  [default: `trust.json` in the data folder, if it is there]",
+    )
+    @click.option(
         "--rows",
         metavar="URL",
         envvar="STATEHOLD_ROWS",
@@ -142,11 +155,12 @@ def host_command(function: Callable[..., R]) -> Callable[..., R]:
         *args: Any,
         data: Path,
         secrets: Path | None,
+        trust: Path | None,
         rows: str | None,
         verbose: bool,
         **kwargs: Any,
     ) -> R:
-        options = HostOptions(data=data, secrets=secrets, rows=rows, verbose=verbose)
+        options = HostOptions(data=data, secrets=secrets, trust=trust, rows=rows, verbose=verbose)
         return function(out, options, *args, **kwargs)
 
     return command

@@ -77,6 +77,8 @@ class Deploys:
             version = await asyncio.to_thread(self._desk.host.activate, app, http.path_params["version"])
         except HostError as error:
             raise HttpError(404, error.message, hint=error.hint) from error
+        except DeployError as error:
+            raise _conflict(error) from error
         return json_response(_document(version))
 
     def _app(self, http: HttpRequest) -> str:
@@ -96,7 +98,11 @@ class Deploys:
         except (ImageError, CompileError) as error:
             raise RequestError(error.message, hint=error.hint) from error
         except DeployError as error:
-            raise ConflictError(error.message, data={"problems": list(error.problems)}) from error
+            raise _conflict(error) from error
+
+
+def _conflict(error: DeployError) -> ConflictError:
+    return ConflictError(error.message, data={"problems": list(error.problems)})
 
 
 def _document(version: AppVersion) -> dict[str, object]:

@@ -166,3 +166,49 @@ def test_signatures_that_are_of_another_image_are_refused(machine, statehold, sa
     with open_image(image) as one, open_image(tmp_path / "other.shi") as other:
         other.save(tmp_path / "other.shi", signatures=one.signatures)
     assert "over other contents" in statehold("verify", tmp_path / "other.shi", "--key", f"{key}.pub", code=1)
+
+
+# The store says what is deployed
+
+
+@pytest.fixture
+def strict(machine, key, tmp_path):
+    """The data folder of a host with a trust store."""
+    machine("trust", "add", "acme", f"{key}.pub", "--data", tmp_path / "data")
+    return tmp_path / "data"
+
+
+def test_deploy_refuses_what_is_not_signed(machine, strict, samples, image, key):
+    for unsigned in (image, samples / "acme.hello"):
+        error = machine("deploy", unsigned, "--data", strict, code=1)["error"]
+        assert error["type"] == "TrustError"
+        assert "is not signed" in error["message"]
+    assert machine("apps", "--data", strict)["apps"] == []
+    machine("sign", image, "--key", key)
+    assert machine("deploy", image, "--data", strict)["state"] == "current"
+
+
+def test_deploy_takes_the_store_that_is_named(machine, store, image, key, tmp_path, monkeypatch):
+    data = ("--data", tmp_path / "elsewhere")
+    assert "not signed" in machine("deploy", image, *data, "--trust", store, code=1)["error"]["message"]
+    monkeypatch.setenv("STATEHOLD_TRUST", str(store))
+    machine("deploy", image, *data, code=1)
+    monkeypatch.setenv("STATEHOLD_TRUST", str(tmp_path / "nowhere.json"))
+    assert "cannot be read" in machine("deploy", image, *data, code=1)["error"]["message"]
+    monkeypatch.delenv("STATEHOLD_TRUST")
+    machine("deploy", image, *data)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("exec", "acme.hello", "hello.Greet"),
+        ("matrix", "acme.hello"),
+        ("activate", "acme.hello", "1"),
+    ],
+)
+def test_no_command_runs_what_a_revoked_key_has_signed(machine, strict, image, key, arguments):
+    machine("sign", image, "--key", key)
+    machine("deploy", image, "--data", strict)
+    machine("trust", "revoke", f"{key}.pub", "--data", strict)
+    assert "was revoked" in machine(*arguments, "--data", strict, code=1)["error"]["message"]
