@@ -71,17 +71,10 @@ def _text(raw: bytes) -> bytes:
         raw = raw.replace(b"+", b" ")
     if b"%" not in raw:
         return raw
-    # What JSON has to be escaped for, one after the other: a loop would cost half as much again.
-    text = (
-        raw.replace(b"%22", b'"')
-        .replace(b"%7B", b"{")
-        .replace(b"%7D", b"}")
-        .replace(b"%3A", b":")
-        .replace(b"%2C", b",")
-        .replace(b"%20", b" ")
-        .replace(b"%5B", b"[")
-        .replace(b"%5D", b"]")
-    )
+    # What JSON has to be escaped for, the most common first; a loop would cost half as much again.
+    text = raw.replace(b"%22", b'"').replace(b"%7B", b"{").replace(b"%7D", b"}").replace(b"%3A", b":")
+    if b"%" in text:
+        text = text.replace(b"%20", b" ").replace(b"%2C", b",").replace(b"%5B", b"[").replace(b"%5D", b"]")
     # What they make is no part of another escape; where one is left, all are taken one by one.
     return unquote_to_bytes(raw) if b"%" in text else text
 

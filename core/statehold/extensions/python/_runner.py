@@ -75,10 +75,11 @@ def _giver(extension: ExtensionDef, result: Use | None) -> Callable[[State, Any]
     def give_one(state: State, returned: Any) -> None:
         if is_any:
             returned = {"Value": returned}
-        elif isinstance(returned, Value):
-            returned = fields(returned)
-        elif not isinstance(returned, Mapping):
-            raise refuse(returned)
+        elif type(returned) is not dict:
+            if isinstance(returned, Value):
+                returned = fields(returned)
+            elif not isinstance(returned, Mapping):
+                raise refuse(returned)
         state.give(key(state.call.workspace), returned)
 
     def give_many(state: State, returned: Any) -> None:
