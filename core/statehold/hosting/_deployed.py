@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from statehold.hosting._nearest import nearest
-from statehold.hosting._registry import Entry, Registry
+from statehold.hosting._registry import Entry, Registry, Role
 from statehold.images import AppImage
 from statehold.sdk import DeployError, HostError
 
@@ -38,6 +38,41 @@ class Deployed:
                 return entry
         known = [entry.version for entry in entries]
         raise HostError(f"{app} has no version {version!r}", hint=nearest(version, known))
+
+    def previous(self, app: str) -> Entry:
+        """Return the version that was current before.
+
+        Raises:
+            HostError: there is no such app, or no version before the current one.
+
+        """
+        entries = self.entries(app)
+        for entry in entries:
+            if entry.role is Role.PREVIOUS:
+                return entry
+        raise HostError(
+            f"{app} has no version before the current one to roll back to",
+            hint=f"Activate one by name: {', '.join(entry.version for entry in entries)}",
+        )
+
+    def removable(self, app: str, version: str | None) -> tuple[Entry, ...]:
+        """Return what goes with *version*, or with the whole app for None.
+
+        Raises:
+            HostError: there is no such app or version, or the version is the current one of several.
+
+        """
+        entries = self.entries(app)
+        if version is None:
+            return entries
+        entry = self.entry(app, version)
+        if entry.role is Role.CURRENT and len(entries) > 1:
+            others = ", ".join(other.version for other in entries if other.version != version)
+            raise HostError(
+                f"{app} {version} is the current version and cannot be taken away alone",
+                hint=f"Activate another one first ({others}), or undeploy the whole app",
+            )
+        return (entry,)
 
     def check_name(self, image: AppImage) -> None:
         """Check that the name of the image's version is free, or stands for the same contents.

@@ -3,18 +3,15 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import attrs
-
 from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
+from statehold.hosting._bringing import Bringer, ignore
 from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
@@ -24,7 +21,8 @@ from statehold.hosting._listing import list_apps
 from statehold.hosting._lock import FolderLock
 from statehold.hosting._matrix import Matrix
 from statehold.hosting._preparing import Preparer
-from statehold.hosting._registry import Entry, Registry, Role
+from statehold.hosting._problems import Problems
+from statehold.hosting._registry import Registry, Role
 from statehold.hosting._retiring import Retirer
 from statehold.hosting._services import Services
 from statehold.hosting._settings import HostSettings, SystemClock
@@ -32,13 +30,10 @@ from statehold.hosting._status import AppStatus, FreeReport
 from statehold.hosting._store import FileStore
 from statehold.hosting._sweeping import Sweeper
 from statehold.hosting._version import AppVersion
-from statehold.images import AppImage, open_image
+from statehold.images import open_image
 from statehold.loading import PluginFiles, installed
 from statehold.rows import RowDriver, SqliteDriver
 from statehold.sdk import Clock, FederationHost, HostError
-from statehold.trust import Verdict
-
-_REMEMBERED = 1000
 
 
 class Host:
@@ -115,20 +110,26 @@ class Host:
             raise
         self._deployed = Deployed(self._registry)
         self._store = FileStore(folders.images, folders.plugins)
-        self._admission = Admission(trust, default=folders.root / "trust.json")
+        self._problems = Problems(self._settings.logger)
         self._retirer = Retirer(self._settings, self._after_freed)
         self._sweeper = Sweeper(sweep_pause, self._settings.logger)
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
-        self._deployer = Deployer(self._settings, self._registry, preparer, self._retirer)
+        self._bringer = Bringer(
+            Deployer(self._settings, self._registry, preparer, self._retirer),
+            admission=Admission(trust, default=folders.root / "trust.json"),
+            deployed=self._deployed,
+            store=self._store,
+            problems=self._problems,
+        )
         self._apps: dict[str, App] = {}
         self._listeners = Listeners()
         self._making = threading.Lock()
-        self._failures: dict[tuple[str, str], str] = {}
-        self._warnings: deque[str] = deque(maxlen=_REMEMBERED)
         self._closed = False
         try:
             self._clean()
-            self._restore(apps)
+            for entry in self._registry.entries():
+                if entry.role is not Role.PREVIOUS and (apps is None or entry.app in apps):
+                    self._bringer.restore(self._app(entry.app), entry)
         except BaseException:
             self.close()
             raise
@@ -136,7 +137,7 @@ class Host:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What went wrong without stopping the host, such as a version that could not be brought back."""
-        return tuple(self._warnings)
+        return self._problems.warnings
 
     def deploy(
         self, image: Path, *, activate: bool = True, progress: Callable[[str], None] | None = None
@@ -155,17 +156,14 @@ class Host:
             HostError: the data folder cannot be written. In every case what ran before goes on.
 
         """
-        progress = progress or _ignore
+        progress = progress or ignore
         progress(f"verify {image}")
         try:
             with self._store.arriving(), open_image(Path(image)) as opened:
                 app = self._app(opened.app)
                 with app.changing:
                     self._refuse_when_closed()
-                    verdict = self._admission.admit(opened)
-                    self._deployed.check_name(opened)
-                    self._store.keep(opened)
-                    return self._bring(app, opened, verdict, activate=activate, progress=progress)
+                    return self._bringer.deploy(app, opened, activate=activate, progress=progress)
         finally:
             self._clean()
 
@@ -178,7 +176,7 @@ class Host:
 
         """
         with self._changing(app) as known:
-            return self._activate(known, self._deployed.entry(app, version))
+            return self._bringer.activate(known, self._deployed.entry(app, version))
 
     def rollback(self, app: str) -> AppVersion:
         """Make the version current that was current before.
@@ -189,14 +187,7 @@ class Host:
 
         """
         with self._changing(app) as known:
-            entries = self._deployed.entries(app)
-            for entry in entries:
-                if entry.role is Role.PREVIOUS:
-                    return self._activate(known, entry)
-        raise HostError(
-            f"{app} has no version before the current one to roll back to",
-            hint=f"Activate one by name: {', '.join(entry.version for entry in entries)}",
-        )
+            return self._bringer.activate(known, self._deployed.previous(app))
 
     def undeploy(self, app: str, version: str | None = None) -> None:
         """Forget one version, or the whole app; its data stays.
@@ -210,26 +201,17 @@ class Host:
 
         """
         with self._changing(app) as known:
-            entries = self._deployed.entries(app)
-            if version is not None:
-                entry = self._deployed.entry(app, version)
-                if entry.role is Role.CURRENT and len(entries) > 1:
-                    others = ", ".join(other.version for other in entries if other is not entry)
-                    raise HostError(
-                        f"{app} {version} is the current version and cannot be taken away alone",
-                        hint=f"Activate another one first ({others}), or undeploy the whole app",
-                    )
-                entries = (entry,)
+            going = self._deployed.removable(app, version)
             self._registry.forget(app, version)
-            for entry in entries:
-                self._failures.pop((app, entry.version), None)
+            for entry in going:
+                self._problems.mended(app, entry.version)
                 known.drop(entry.version)
         self._clean()
 
     def apps(self) -> tuple[AppStatus, ...]:
         """Return every app that is deployed here, by name."""
         self._refuse_when_closed()
-        return list_apps(self._registry.entries(), self._retirer.live, self._failures)
+        return list_apps(self._registry.entries(), self._retirer.live, self._problems.failures)
 
     def app(self, name: str) -> App:
         """Return a running app.
@@ -242,12 +224,7 @@ class Host:
         if found is not None and found.versions:
             return found
         self._refuse_when_closed()
-        for (app, version), problem in list(self._failures.items()):
-            if app == name:
-                raise HostError(
-                    f"{name} is not running: version {version} could not be opened: {problem}",
-                    hint="Mend this and deploy it again, or activate another version",
-                )
+        self._problems.refuse_failed(name)
         self._deployed.entries(name)
         raise HostError(
             f"no app {name!r} is running here", hint="It is deployed: name it when the host is opened"
@@ -296,12 +273,12 @@ class Host:
             if idle:
                 app.changing.release()
             else:
-                self._warn(f"{app.name} was still being changed when the host was closed")
+                self._problems.warn(f"{app.name} was still being changed when the host was closed")
         for version in self._retirer.live:
             if version.wait_idle(self._settings.pending_timeout):
                 version.wait_freed()
             else:
-                self._warn(f"{version.app} {version.name} still has borrowers and was not freed")
+                self._problems.warn(f"{version.app} {version.name} still has borrowers and was not freed")
         self._retirer.close()
         self._sweeper.close()
         self._registry.close()
@@ -314,68 +291,6 @@ class Host:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _activate(self, app: App, entry: Entry) -> AppVersion:
-        with self._store.arriving():
-            if app.is_open(entry.version):
-                version = app.version(entry.version)
-                if version is not app.current_or_none:
-                    self._admission.confirm(entry.app, entry.version, since=entry.deployed_at)
-                    self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), _ignore)
-                return version
-            with self._store.open(entry.digest) as image:
-                since = entry.deployed_at
-                verdict = self._admission.admit(image, since=since)
-                return self._bring(app, image, verdict, activate=True, progress=_ignore, since=since)
-
-    def _bring(
-        self,
-        app: App,
-        image: AppImage,
-        verdict: Verdict,
-        *,
-        activate: bool,
-        progress: Callable[[str], None],
-        since: float | None = None,
-    ) -> AppVersion:
-        if app.is_open(image.version):
-            version = app.version(image.version)
-            if not activate or version is app.current_or_none:
-                return version
-        else:
-            self._deployed.check_partitions(image)
-            version = self._deployer.open(app, image, verdict, replace=activate, progress=progress)
-        entry = Entry(
-            app=app.name,
-            version=version.name,
-            digest=version.digest,
-            partitions=len(version.partitions),
-            role=Role.CURRENT if activate else Role.READY,
-            plugins=version.files,
-            deployed_at=time.time() if since is None else since,
-        )
-        self._deployer.commit(app, version, entry, progress)
-        self._failures.pop((app.name, version.name), None)
-        return version
-
-    def _restore(self, apps: Collection[str] | None) -> None:
-        for entry in self._registry.entries():
-            if entry.role is Role.PREVIOUS or (apps is not None and entry.app not in apps):
-                continue
-            app = self._app(entry.app)
-            try:
-                with self._store.open(entry.digest) as image:
-                    verdict = self._admission.admit(image, since=entry.deployed_at)
-                    version = self._deployer.open(app, image, verdict, replace=False, progress=_ignore)
-            except Exception as error:  # noqa: BLE001 - one app that is broken must not stop the others
-                self._failures[entry.app, entry.version] = str(error)
-                self._warn(f"{entry.app} {entry.version} could not be brought back: {error}")
-                continue
-            app.keeper.keep()
-            version.keep()
-            app.add(version)
-            if entry.role is Role.CURRENT:
-                app.swap(version)
 
     @contextmanager
     def _changing(self, name: str) -> Iterator[App]:
@@ -401,8 +316,7 @@ class Host:
             return app
 
     def _after_freed(self, report: FreeReport) -> None:
-        self._warnings.extend(report.problems)
-        self._warnings.extend(f"still alive after it was freed: {one}" for one in report.survivors)
+        self._problems.freed(report)
         if not self._closed:
             self._clean()
 
@@ -411,7 +325,7 @@ class Host:
             self._store.clean(self._needed)
         except (OSError, HostError) as error:
             if not self._closed:
-                self._warn(f"files that nothing needs could not be removed: {error}")
+                self._problems.warn(f"files that nothing needs could not be removed: {error}")
 
     def _needed(self) -> set[str]:
         needed = {digest for entry in self._registry.entries() for digest in (entry.digest, *entry.plugins)}
@@ -419,14 +333,6 @@ class Host:
             needed.update((version.digest, *version.files))
         return needed
 
-    def _warn(self, message: str) -> None:
-        self._warnings.append(message)
-        self._settings.logger.warning("%s", message)
-
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise HostError("the host has been closed", hint="Open another one on its data folder")
-
-
-def _ignore(_: str) -> None:
-    pass

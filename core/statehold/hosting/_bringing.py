@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import attrs
+
+from statehold.hosting._admission import Admission
+from statehold.hosting._app import App
+from statehold.hosting._deployed import Deployed
+from statehold.hosting._deploying import Deployer
+from statehold.hosting._problems import Problems
+from statehold.hosting._registry import Entry, Role
+from statehold.hosting._store import FileStore
+from statehold.hosting._version import AppVersion
+from statehold.images import AppImage
+from statehold.trust import Verdict
+
+
+class Bringer:
+    """Brings versions up: those that are deployed, activated, and that come back with the host.
+
+    Whoever calls holds the app's `changing`.
+    """
+
+    def __init__(
+        self,
+        deployer: Deployer,
+        *,
+        admission: Admission,
+        deployed: Deployed,
+        store: FileStore,
+        problems: Problems,
+    ) -> None:
+        self._deployer = deployer
+        self._admission = admission
+        self._deployed = deployed
+        self._store = store
+        self._problems = problems
+
+    def deploy(
+        self, app: App, image: AppImage, *, activate: bool, progress: Callable[[str], None]
+    ) -> AppVersion:
+        """Let an image in, keep it, and bring its version up.
+
+        Raises:
+            TrustError: it is not let in.
+            StateholdError: its version cannot be opened.
+
+        """
+        verdict = self._admission.admit(image)
+        self._deployed.check_name(image)
+        self._store.keep(image)
+        return self._bring(app, image, verdict, since=time.time(), activate=activate, progress=progress)
+
+    def activate(self, app: App, entry: Entry) -> AppVersion:
+        """Make a version that is kept the current one, opening it first if it is closed.
+
+        Raises:
+            TrustError: it is not let in any more.
+            StateholdError: it cannot be opened again.
+
+        """
+        since = entry.deployed_at
+        with self._store.arriving():
+            if app.is_open(entry.version):
+                version = app.version(entry.version)
+                if version is not app.current_or_none:
+                    self._admission.confirm(entry.app, entry.version, since=since)
+                    self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), ignore)
+                return version
+            with self._store.open(entry.digest) as image:
+                verdict = self._admission.admit(image, since=since)
+                return self._bring(app, image, verdict, since=since, activate=True, progress=ignore)
+
+    def restore(self, app: App, entry: Entry) -> None:
+        """Open a version again as it was when the host before this one ended; a problem is remembered."""
+        try:
+            with self._store.open(entry.digest) as image:
+                verdict = self._admission.admit(image, since=entry.deployed_at)
+                version = self._deployer.open(app, image, verdict, replace=False, progress=ignore)
+        except Exception as error:  # noqa: BLE001 - one app that is broken must not stop the others
+            self._problems.failed(entry.app, entry.version, error)
+            return
+        app.keeper.keep()
+        version.keep()
+        app.add(version)
+        if entry.role is Role.CURRENT:
+            app.swap(version)
+
+    def _bring(
+        self,
+        app: App,
+        image: AppImage,
+        verdict: Verdict,
+        *,
+        since: float,
+        activate: bool,
+        progress: Callable[[str], None],
+    ) -> AppVersion:
+        if app.is_open(image.version):
+            version = app.version(image.version)
+            if not activate or version is app.current_or_none:
+                return version
+        else:
+            self._deployed.check_partitions(image)
+            version = self._deployer.open(app, image, verdict, replace=activate, progress=progress)
+        entry = Entry(
+            app=app.name,
+            version=version.name,
+            digest=version.digest,
+            partitions=len(version.partitions),
+            role=Role.CURRENT if activate else Role.READY,
+            plugins=version.files,
+            deployed_at=since,
+        )
+        self._deployer.commit(app, version, entry, progress)
+        self._problems.mended(app.name, version.name)
+        return version
+
+
+def ignore(_: str) -> None:
+    """Take a line of progress that nobody wants."""
