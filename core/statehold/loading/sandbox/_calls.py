@@ -15,6 +15,8 @@ CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWPID = 0x2000_0000
 CLONE_NEWNET = 0x4000_0000
 
+PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_SECUREBITS = 28
@@ -34,7 +36,7 @@ class Calls:
         self._libc.syscall.restype = c_long
 
     def __call__(self, name: str, *arguments: object) -> int:
-        """Make a call; arguments are numbers, bytes, None, or what ctypes passes. OSError says what failed."""
+        """Make a call with numbers, bytes, None, or what ctypes passes. OSError says what failed."""
         number = self.machine.numbers[name]
         passed = [c_ulong(each & 2**64 - 1) if isinstance(each, int) else each for each in arguments]
         result: int = self._libc.syscall(c_long(number), *passed)

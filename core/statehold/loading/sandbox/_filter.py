@@ -43,8 +43,9 @@ _EQUAL, _ABOVE, _AT_LEAST = 0x15, 0x25, 0x35
 _CLONE_BAD = 0x7E02_0000 | 0x8000 | 0x2000
 _CLONE_THREAD = 0x0001_0000
 _SET_ID = 0o6000
+_SHARED, _ANONYMOUS, _GROWS = 0x01, 0x20, 0x100
 _FASTOPEN = 0x2000_0000
-# FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, and what says whether this is a terminal (TCGETS, TCGETS2, TIOCGWINSZ).
+# FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, and what asks a terminal (TCGETS, TCGETS2, TIOCGWINSZ).
 _IOCTLS = (0x541B, 0x5421, 0x5451, 0x5450, 0x5401, 0x802C_542A, 0x5413)
 # All but those that send signals to somebody (F_SETOWN, F_SETSIG, leases, notifications).
 _FCNTLS = (*range(8), 36, 37, 38, 1030, 1031, 1032, 1034)
@@ -136,8 +137,8 @@ def _rules(allowed: Allowed) -> dict[str, Sequence[_Rule]]:
         "mkdirat": [_Rule(2, (0,), _SET_ID)],
         "fcntl": [_Rule(1, _FCNTLS)],
         "ioctl": [_Rule(1, _IOCTLS)],
-        # Memory that is shared and has no file counts for no limit.
-        "mmap": [_Rule(3, (0x00, 0x01, 0x20), 0x21)],
+        # Memory that is shared and has no file, or grows as a stack does, counts for no limit.
+        "mmap": [_Rule(3, (0x00, _SHARED, _ANONYMOUS), _SHARED | _ANONYMOUS | _GROWS)],
         # One that is connected for good: who can name an address in a message can talk to others.
         "socketpair": [_Rule(0, (_UNIX,)), _Rule(1, (_STREAM, _SEQUENCE), 0xF)],
         "sendto": [_Rule(3, (0,), _FASTOPEN), _Rule(4, (0,)), _Rule(4, (0,), high=True)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+from pathlib import Path
 
 from statehold.loading.sandbox._calls import (
     PR_CAP_AMBIENT,
@@ -24,7 +25,10 @@ _VERSION_3 = 0x2008_0522
 
 
 def app_uid(app: str) -> int:
-    """Return the user and group id of the processes of *app* ("acme.bills"): always the same, above 1,879,048,192."""
+    """Return the user and group id of the processes of *app* ("acme.bills"), always the same.
+
+    It lies between 1,879,048,192 and 2,146,435,071, above what distributions and containers use.
+    """
     return FIRST_UID + 1 + int.from_bytes(hashlib.sha256(app.encode()).digest()[:8]) % (_UIDS - 1)
 
 
@@ -41,9 +45,8 @@ def hand_over(folder: str, uid: int) -> None:
     os.chown(folder, uid, uid, follow_symlinks=False)
 
 
-def become(calls: Calls, uid: int) -> None:
+def become(uid: int) -> None:
     """Become user and group *uid*, for good."""
-    _drop_bounds(calls)
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
@@ -58,18 +61,17 @@ def own_user_namespace(calls: Calls, flags: int) -> None:
     calls("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)  # else its own entries in /proc are not its own
     calls("unshare", flags)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
-        with open(f"/proc/self/{name}", "wb") as file:
-            file.write(text.encode())
+        Path("/proc/self", name).write_bytes(text.encode())
 
 
 def drop_capabilities(calls: Calls) -> None:
-    """Give up all capabilities, and that anything could give one back."""
-    _drop_bounds(calls)
+    """Give up all capabilities that this process has."""
     calls("prctl", PR_CAP_AMBIENT, _CLEAR_AMBIENT, 0, 0, 0)
     calls("capset", struct.pack("=Ii", _VERSION_3, 0), bytes(24))
 
 
-def _drop_bounds(calls: Calls) -> None:
+def bound_capabilities(calls: Calls) -> None:
+    """Let nothing give this process a capability again; those that it has, stay."""
     try:
         calls("prctl", PR_SET_SECUREBITS, _NO_ROOT_LOCKED, 0, 0, 0)
         for capability in range(_CAPABILITIES):

@@ -40,7 +40,7 @@ def restrict(
     devices: Sequence[str],
     execute: Sequence[str],
 ) -> None:
-    """Allow this thread and its later children what these paths are for, and no other file, TCP port or signal.
+    """Allow this thread and its children what these paths are for, and no other file, TCP port or signal.
 
     Paths that do not exist are left out. OSError if Landlock refuses; `no_new_privs` has to be set before.
     """

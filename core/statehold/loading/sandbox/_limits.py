@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import resource
+from pathlib import Path
 
-from statehold.loading.sandbox._policy import Policy
+import attrs
+
+from statehold.loading.sandbox._policy import MIB, Policy
 
 _PAGE = resource.getpagesize()
+_STACK = 8 * MIB
+# Files that are mapped and what allocators reserve for threads; the runtime of a program takes more.
+_BEYOND = 512 * MIB
+_BEYOND_PROGRAM = 4096 * MIB
 
 
-def limit(policy: Policy, *, used: int, count_threads: bool) -> None:
+@attrs.frozen(kw_only=True)
+class Used:
+    """Bytes that a process has: written without a file, and all addresses."""
+
+    data: int
+    all: int
+
+
+def limit(policy: Policy, *, used: Used, count_threads: bool) -> None:
     """Apply the limits of *policy*, which this process cannot raise again. OSError or ValueError if refused.
 
     Memory is limited beyond *used*. Threads are counted per user; without *count_threads* that user is the
@@ -21,13 +36,17 @@ def limit(policy: Policy, *, used: int, count_threads: bool) -> None:
         resource.RLIMIT_NICE: 0,
         resource.RLIMIT_RTPRIO: 0,
         resource.RLIMIT_MEMLOCK: 64 * 1024,
+        resource.RLIMIT_STACK: _STACK,
         resource.RLIMIT_NOFILE: policy.open_files,
         resource.RLIMIT_CPU: policy.cpu_seconds,
         resource.RLIMIT_FSIZE: policy.file_bytes,
     }
     if policy.memory_bytes is not None:
-        # What has no name but is written: the heap, stacks, private maps. What is only reserved does not count.
-        limits[resource.RLIMIT_DATA] = used + policy.memory_bytes
+        # What is written and has no file: heap, stacks, private maps. What is only reserved does not count.
+        limits[resource.RLIMIT_DATA] = used.data + policy.memory_bytes
+        # What was written and is read-only now does not count any more; all together has an end as well.
+        beyond = _BEYOND_PROGRAM if policy.executables else _BEYOND
+        limits[resource.RLIMIT_AS] = used.all + policy.memory_bytes + beyond
     if count_threads:
         limits[resource.RLIMIT_NPROC] = policy.threads + policy.processes
     for which, value in limits.items():
@@ -37,7 +56,7 @@ def limit(policy: Policy, *, used: int, count_threads: bool) -> None:
             resource.setrlimit(which, (most, most))
 
 
-def used_bytes() -> int:
+def used_bytes() -> Used:
     """Return what this process has allocated; it needs /proc."""
-    with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[5]) * _PAGE
+    pages = Path("/proc/self/statm").read_bytes().split()
+    return Used(data=int(pages[5]) * _PAGE, all=int(pages[0]) * _PAGE)

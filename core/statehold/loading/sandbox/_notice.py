@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import struct
+from pathlib import Path
 from typing import Self
 
 import attrs
@@ -84,7 +85,7 @@ class Notice:
 def reply(listener: int, number: int, error: int) -> None:
     """End a call that waits; one that is gone does not mind."""
     try:
-        fcntl.ioctl(listener, _SEND, bytearray(struct.pack("=QqiI", number, 0, -error, 0)), True)  # noqa: FBT003
+        fcntl.ioctl(listener, _SEND, struct.pack("=QqiI", number, 0, -error, 0))
     except FileNotFoundError:
         return
 
@@ -98,7 +99,7 @@ def _memory(thread: int, pointer: int, size: int) -> bytes:
 
 
 def _duplicate(calls: Calls, thread: int, descriptor: int) -> int:
-    with open(f"/proc/{thread}/status", "rb") as status:
+    with Path(f"/proc/{thread}/status").open("rb") as status:
         process = next(int(line.split()[1]) for line in status if line.startswith(b"Tgid:"))
     handle = os.pidfd_open(process)
     try:

@@ -20,8 +20,13 @@ _SYSTEM = (
     "/sbin",
     "/nix/store",
     "/gnu/store",
-    "/etc/ssl",
-    "/etc/pki",
+    "/etc/ssl/certs",
+    "/etc/ssl/cert.pem",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/ca-trust",
+    "/etc/pki/tls/certs",
+    "/etc/pki/tls/cert.pem",
+    "/etc/pki/tls/openssl.cnf",
     "/etc/ca-certificates",
     "/etc/alternatives",
     "/etc/ld.so.cache",
@@ -33,10 +38,11 @@ _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/l
 
 @attrs.frozen
 class Needed:
-    """What Python reads, each with the real path that it leads to; modules may lie elsewhere than they should."""
+    """What Python reads, each path with the real one that it leads to."""
 
     always: tuple[tuple[str, str], ...]
     modules: tuple[tuple[str, str], ...]
+    """Folders that it imports from; they may lie anywhere."""
     home: str
     """Of the user; empty if there is none."""
 
@@ -47,26 +53,31 @@ class Readable:
 
     paths: tuple[str, ...]
     links: tuple[tuple[str, str], ...]
+    covered: tuple[str, ...]
+    """What lies within `paths` and must not be read nevertheless."""
     lacking: tuple[Lack, ...]
 
 
 def needed() -> Needed:
     """Return what Python needs here; a process that forks others asks once."""
     always = (*_SYSTEM, sys.base_prefix, sys.base_exec_prefix, sys.prefix, sys.exec_prefix)
-    modules = (path for path in sys.path if os.path.isabs(path))
-    home = os.path.expanduser("~")
-    return Needed(_resolved(always), _resolved(modules), os.path.realpath(home) if os.path.isabs(home) else "")
+    modules = (path for path in sys.path if path.startswith("/"))
+    try:
+        home = os.path.realpath(Path.home())
+    except RuntimeError:
+        home = ""
+    return Needed(_resolved(always), _resolved(modules), home)
 
 
-def readable(python: Needed, extra: Iterable[Path], private: Sequence[str]) -> Readable:
-    """Return what *python* and *extra* need, but no modules from where a folder of *private*, or a home, is.
+def readable(python: Needed, extra: Iterable[Path], data: Sequence[str], private: Sequence[str]) -> Readable:
+    """Return what *python* and *extra* need, but no modules from where *data*, *private* or a home lies.
 
     FileNotFoundError if one of *extra* is not there.
     """
     wanted = dict(python.always)
     lacking = []
     for path, real in python.modules:
-        held = next((each for each in (*private, python.home) if each and _within(each, real)), None)
+        held = next((each for each in (*data, *private, python.home) if each and _within(each, real)), None)
         if held is None:
             wanted[path] = real
         else:
@@ -79,7 +90,8 @@ def readable(python: Needed, extra: Iterable[Path], private: Sequence[str]) -> R
         if not tops or not _within(real, tops[-1]):
             tops.append(real)
     links = tuple((path, real) for path, real in wanted.items() if path != real)
-    return Readable(tuple(tops), links, tuple(lacking))
+    covered = tuple(path for path in private if any(_within(path, top) for top in tops))
+    return Readable(tuple(tops), links, covered, tuple(lacking))
 
 
 def executable(paths: Sequence[Path]) -> tuple[str, ...]:
@@ -88,7 +100,7 @@ def executable(paths: Sequence[Path]) -> tuple[str, ...]:
 
 
 def _resolved(paths: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    return tuple((path, os.path.realpath(path)) for path in dict.fromkeys(paths) if os.path.exists(path))
+    return tuple((path, os.path.realpath(path)) for path in dict.fromkeys(paths) if Path(path).exists())
 
 
 def _within(path: str, folder: str) -> bool:

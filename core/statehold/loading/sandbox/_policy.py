@@ -47,11 +47,17 @@ class Policy:
     read_only: tuple[Path, ...] = attrs.field(default=(), converter=_paths, validator=_absolute)
     """Files and folders to read, beside what Python itself needs."""
 
+    private: tuple[Path, ...] = attrs.field(default=(), converter=_paths, validator=_absolute)
+    """Where the host keeps the data of all apps: of it, nothing but `data_folders` is there."""
+
     executables: tuple[Path, ...] = attrs.field(default=(), converter=_paths, validator=_absolute)
     """Programs that it may become or start (`execve`) and read: of a script, its interpreter as well."""
 
     memory_bytes: int | None = attrs.field(default=512 * MIB, validator=_at_least(MIB))
-    """What it may allocate beyond what the process has when it enters; more is a `MemoryError`."""
+    """What it may allocate beyond what the process has when it enters; more is a `MemoryError`.
+
+    Files that are mapped, and what is reserved or read-only again, may be 512 MiB more (4 GiB for a program).
+    """
 
     cpu_seconds: int | None = attrs.field(default=None, validator=_at_least(1))
     """CPU time of the whole life of the process, all threads together; then the kernel ends it."""

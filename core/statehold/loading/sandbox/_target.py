@@ -29,8 +29,8 @@ class Targets:
     def find(self, address: str, port: int) -> list[str]:
         """Return the addresses to try for what a process connects to, none if that is not granted.
 
-        OSError if a name cannot be resolved, PermissionError if it leads where no name may: a name never leads to
-        this machine or its link, unless it is "localhost". Who answers for a name must not choose what of the
+        OSError if a name cannot be resolved, PermissionError if it leads where no name may: to this
+        machine or its link, unless it is "localhost". Who answers for a name must not choose what of the
         host it opens.
         """
         name = self._names.get(address)

@@ -41,11 +41,13 @@ def become_ordinary() -> None:
     calls("mount", none, b"/", none, _RECURSIVE | _PRIVATE, none)
     prefix = os.path.realpath(sys.base_prefix)
     home = "/" + prefix.split("/")[1]
-    if home not in ("/usr", "/opt") and not os.stat(home).st_mode & 0o001:
+    if home not in ("/usr", "/opt") and not Path(home).stat().st_mode & 0o001:
         descriptor = os.open(prefix, os.O_PATH)
         calls("mount", b"tmpfs", home.encode(), b"tmpfs", 0, b"mode=755")
-        os.makedirs(prefix)
-        calls("mount", f"/proc/self/fd/{descriptor}".encode(), prefix.encode(), none, _BIND | _RECURSIVE, none)
+        Path(prefix).mkdir(parents=True)
+        calls(
+            "mount", f"/proc/self/fd/{descriptor}".encode(), prefix.encode(), none, _BIND | _RECURSIVE, none
+        )
         os.close(descriptor)
     os.setgroups([])
     os.setresgid(UID, UID, UID)
@@ -62,7 +64,7 @@ def lose_namespaces() -> None:
 
 def policy_of(request: dict[str, object]) -> Policy:
     fields = dict(request["policy"])
-    for name in ("data_folders", "read_only", "executables"):
+    for name in ("data_folders", "read_only", "executables", "private"):
         fields[name] = tuple(Path(text) for text in fields.get(name, ()))
     return Policy(**fields)
 
@@ -91,7 +93,11 @@ def run(request, prepared, out, channel):
         verdict["errno"] = errno.errorcode.get(error.errno or 0, "")
         verdict["text"] = str(error)
     except SandboxError as error:
-        verdict |= {"error": "SandboxError", "text": str(error), "lacking": [str(each) for each in error.lacking]}
+        verdict |= {
+            "error": "SandboxError",
+            "text": str(error),
+            "lacking": [str(each) for each in error.lacking],
+        }
     except BaseException as error:
         verdict["error"] = type(error).__name__
         verdict["text"] = str(error) + traceback.format_exc(limit=-4)
@@ -106,7 +112,7 @@ class Told(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
-        self.logger = logging.Logger("sandbox")
+        self.logger = logging.Logger("sandbox")  # noqa: LOG001 - one for each request
         self.logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: F401, F821, I001, PTH101, PTH102, PTH103, PTH104, PTH110, PTH123, PTH208, PTH211, SIM115 - of hostile code, which runs elsewhere
 from __future__ import annotations
 
 import os
@@ -83,7 +84,10 @@ def test_it_cannot_read_etc_shadow(everywhere, folder):
     def use():
         return open("/etc/shadow").read()
 
-    assert everywhere(use, policy={"data_folders": [folder]}).error in ("FileNotFoundError", "PermissionError")
+    assert everywhere(use, policy={"data_folders": [folder]}).error in (
+        "FileNotFoundError",
+        "PermissionError",
+    )
 
 
 def test_links_and_dots_lead_nowhere_else(everywhere, folder, others):
@@ -252,3 +256,48 @@ def test_python_its_libraries_certificates_and_time_zones_are_there(inside, fold
         ]
 
     assert inside(use, policy={"data_folders": [folder]}).done() == [True, "Europe/Berlin", True, True, True]
+
+
+def test_private_keys_of_the_machine_are_not_there(inside, folder):
+    def use():
+        import os
+
+        return sorted(set(os.listdir("/etc/ssl")) - {"certs", "cert.pem", "openssl.cnf"})
+
+    if inside(use).error:  # where nobody may list that folder, each name is tried
+        assert inside(use).error in ("PermissionError", "FileNotFoundError")
+    else:
+        assert inside(use).done() == []
+
+    def look():
+        import os
+
+        return os.path.exists("/etc/ssl/private"), os.path.exists("/etc/pki/tls/private")
+
+    assert inside(look).done() == [False, False]
+
+
+def test_what_the_host_keeps_private_is_covered_where_it_would_be_readable(everywhere, folder, others):
+    (others / "mine").mkdir()
+    (others / "mine").chmod(0o777)
+
+    def use(path):
+        import os
+
+        with open(path + "/mine/file", "w") as file:
+            file.write("text")
+        tried = []
+        for name in ("secret", "mine/file"):
+            try:
+                tried.append(open(path + "/" + name).read())
+            except OSError as error:
+                tried.append(type(error).__name__)
+        return tried
+
+    policy = {"read_only": [others], "private": [others], "data_folders": [others / "mine"]}
+    verdict = everywhere(use, path=str(others), policy=policy)
+    if everywhere.kind == "bare":
+        assert f"files: it can read {others}" in verdict.lacking
+    else:
+        assert verdict.done() == ["FileNotFoundError", "text"]
+        assert verdict.lacking == []

@@ -1,8 +1,8 @@
+# ruff: noqa: F401, F821, FURB122, I001, PTH108, PTH123 - of hostile code, which runs elsewhere
 from __future__ import annotations
 
 import signal
 
-import pytest
 
 MIB = 1024 * 1024
 
@@ -207,3 +207,25 @@ def test_it_leaves_no_core_behind(everywhere, folder):
 
     assert everywhere(use, path=str(folder), policy={"data_folders": [folder]}).signal == signal.SIGABRT
     assert list(folder.iterdir()) == []
+
+
+def test_memory_that_does_not_count_as_written_has_an_end_as_well(everywhere):
+    def use():
+        import ctypes
+        import mmap
+
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        size, count = 32 * 2**20, 0
+        for _ in range(100):
+            address = libc.mmap(None, ctypes.c_size_t(size), 3, 0x22, -1, ctypes.c_long(0))
+            if address == 2**64 - 1:
+                break
+            assert libc.mprotect(ctypes.c_void_p(address), ctypes.c_size_t(size), 1) == 0
+            count += 1
+        try:
+            mmap.mmap(-1, 2**20, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x100)
+        except PermissionError:
+            return count
+
+    assert 2 <= everywhere(use, policy={"memory_bytes": 64 * MIB}).done() <= 18

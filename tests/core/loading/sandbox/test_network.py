@@ -1,3 +1,4 @@
+# ruff: noqa: F821, PLW0108 - of hostile code, which runs elsewhere
 from __future__ import annotations
 
 import threading
@@ -97,7 +98,12 @@ def test_a_granted_name_is_resolved_by_the_host(inside_network, server):
 
 
 def test_no_other_port_and_no_other_host_is_reached(everywhere, server):
-    ways = [["plain", "127.0.0.1"], ["timeout", "127.0.0.1"], ["asyncio", "127.0.0.1"], ["thread", "127.0.0.1"]]
+    ways = [
+        ["plain", "127.0.0.1"],
+        ["timeout", "127.0.0.1"],
+        ["asyncio", "127.0.0.1"],
+        ["thread", "127.0.0.1"],
+    ]
     verdict = everywhere(connect, ways=ways, port=server, policy={"network": ["127.0.0.2", "127.0.0.1:1"]})
     assert verdict.done() == ["PermissionError"] * 4
     assert verdict.log == [f"WARNING acme: refused to connect to 127.0.0.1:{server}: not granted"]
@@ -123,7 +129,11 @@ def test_only_granted_names_are_resolved(inside_network):
                 found.append(type(error).__name__)
         return found
 
-    assert inside_network(use, policy={"network": ["api.test"]}).done() == ["127.83.0.1", "gaierror", "127.0.0.1"]
+    assert inside_network(use, policy={"network": ["api.test"]}).done() == [
+        "127.83.0.1",
+        "gaierror",
+        "127.0.0.1",
+    ]
 
 
 def test_with_a_grant_there_is_tcp_and_nothing_else(everywhere, server):

@@ -1,10 +1,10 @@
+# ruff: noqa: B023, F401, F821, I001, PLW0108, PLW1510, PTH123, SIM105, SIM115 - of hostile code, which runs elsewhere
 from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
-import tempfile
+
+
 from pathlib import Path
 
 import pytest
@@ -433,7 +433,11 @@ def test_processes_that_it_forked_are_shut_in_with_it(everywhere, sibling, other
         child = os.fork()
         if child == 0:
             tried = []
-            for way in (lambda: os.kill(pid, signal.SIGKILL), lambda: open(path), lambda: call("ptrace", 16, pid, 0, 0)):
+            for way in (
+                lambda: os.kill(pid, signal.SIGKILL),
+                lambda: open(path),
+                lambda: call("ptrace", 16, pid, 0, 0),
+            ):
                 try:
                     way()
                     tried.append("done")
