@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
@@ -38,18 +38,26 @@ def begun(partition: int) -> bytes:
     return _HEAD.pack(partition)
 
 
-def extended(row: bytes, offset: int, before: int) -> bytes:
-    """Return the row with one event more, or after a full row the next one, with that event alone.
+#: Returns what a row has for an event: its offset, and how many events stand before it in its row there.
+place: Final[Callable[[int, int], bytes]] = _PLACE.pack
+
+
+def blocks_with(row: bytes, start: int, new: bytes) -> dict[int, bytes]:
+    """Return the rows, by their numbers, that tell of further events.
 
     Args:
-        row: what it is now.
-        offset: the event's offset in the log of the partition.
-        before: how many events stand before it in its row there.
+        row: the last row before them.
+        start: the offset of the first of them in the log of the workspace.
+        new: their places, one after the other.
 
     """
-    if len(row) == _FULL:
-        row = row[: _HEAD.size]
-    return row + _PLACE.pack(offset, before)
+    head, size = row[: _HEAD.size], BLOCK * _PLACE.size
+    known = b"" if len(row) == _FULL else row[_HEAD.size :]
+    told = known + new
+    return {
+        (start - 1) // BLOCK + number: head + told[at : at + size]
+        for number, at in enumerate(range(0, len(told), size))
+    }
 
 
 def count(row: bytes) -> int:

@@ -3,40 +3,61 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Final
-
-import msgspec
+from typing import Final, TypeAlias
 
 from statehold.events._errors import LogError
-from statehold.events._layout import PLOG
-from statehold.rows import Row
+from statehold.events._event import Event
+from statehold.events._layout import PLOG, WLOG
+from statehold.events._places import blocks_with, place
+from statehold.rows import Columns, Row
 
-#: A row that is longer takes no further event; each event is written once more with those after it.
+#: A row that is longer takes no further event: who reads one event reads its row.
 _LONGEST: Final = 16_384
 _SIZE: Final = struct.Struct(">I")
 
 
-class LogRow(msgspec.Struct, frozen=True, gc=False):
-    """A row that is being written.
+Rows: TypeAlias = dict[Columns, dict[Columns, bytes]]
 
-    Attributes:
-        first: the offset of its first event, which is its key.
-        count: how many events it has.
-        data: what stands in it.
+
+def log_rows(
+    partition: int, events: Sequence[tuple[Event, bytes]], block_of: Callable[[int], bytes]
+) -> tuple[Rows, dict[int, bytes]]:
+    """Return the rows of both logs once *events* stand there, and the last block of each workspace.
+
+    Args:
+        partition: the number of the partition.
+        events: the next events of its log, each also as bytes.
+        block_of: returns the last block of a workspace before them.
 
     """
-
-    first: int
-    count: int
-    data: bytes
-
-    def with_event(self, event: bytes) -> LogRow:
-        """Return the row with one event more, or after a long row the next one, with that event alone."""
-        if len(self.data) > _LONGEST:
-            return LogRow(self.first + self.count, 1, _SIZE.pack(len(event)) + event)
-        return LogRow(self.first, self.count + 1, self.data + _SIZE.pack(len(event)) + event)
+    rows: Rows = {}
+    if not events:
+        return rows, {}
+    log: dict[Columns, bytes] = {}
+    row: list[bytes] = []
+    new: dict[int, list[bytes]] = {}
+    starts: dict[int, int] = {}
+    first, length = events[0][0].offset, 0
+    for event, data in events:
+        if length > _LONGEST:
+            log[first,] = b"".join(row)
+            first, length, row = event.offset, 0, []
+        row += (_SIZE.pack(len(data)), data)
+        length += len(data)
+        workspace = event.workspace
+        if workspace not in new:
+            new[workspace], starts[workspace] = [], event.wlog_offset
+        new[workspace].append(place(event.offset, event.offset - first))
+    log[first,] = b"".join(row)
+    rows[PLOG, partition] = log
+    last = {}
+    for workspace, found in new.items():
+        blocks = blocks_with(block_of(workspace), starts[workspace], b"".join(found))
+        rows[WLOG, workspace] = {(number,): block for number, block in blocks.items()}
+        last[workspace] = blocks[max(blocks)]
+    return rows, last
 
 
 def split(first: int, data: bytes) -> list[bytes]:

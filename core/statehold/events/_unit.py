@@ -1,28 +1,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from statehold.events import _layout as layout
 from statehold.events._anything import check_anything
 from statehold.events._errors import LogError, RecordError, RecordMissingError
 from statehold.events._event import ERROR_EVENT, Event, EventError
 from statehold.events._pending import Pending
-from statehold.events._places import BLOCK, Mark, extended
-from statehold.events._plog import LogRow
+from statehold.events._places import Mark
+from statehold.events._plog import Rows, log_rows
 from statehold.events._shape import encode
 from statehold.events._staged import Change, Insert, Resolver, checked_changes, stored_tree
 from statehold.events._storing import store_event
 from statehold.events._table import TableShape
 from statehold.rows import Change as RowChange
-from statehold.rows import CompareAndSwap, Delete, Put, PutIfAbsent
-from statehold.sdk import Key, SchemaError, Value
+from statehold.rows import Columns, CompareAndSwap, Delete, Put, PutIfAbsent
+from statehold.sdk import UNSET, Key, SchemaError, UnsetType, Value
 from statehold.sdk import fields as fields_of
 from statehold_vsql.appdef import TableKind
 
 if TYPE_CHECKING:
     from statehold.events._partition import PartitionData
     from statehold.events._schemas import Schemas
+
+_LOGS: Final = frozenset((layout.PLOG, layout.WLOG))
 
 
 class Unit(Pending):
@@ -36,7 +40,7 @@ class Unit(Pending):
     simply forgotten, nothing of it has happened, and its offsets and ids are given out again.
     """
 
-    __slots__ = ("appended", "log_row", "marks", "moved", "next", "staged")
+    __slots__ = ("appended", "logged", "marks", "moved", "next", "staged")
 
     around: Unit | None
 
@@ -47,10 +51,11 @@ class Unit(Pending):
         self.around = around
         self.changed = {}
         self.staged: list[Insert | Change] = []
+        # The events of this unit, and each of them as it is going to stand in the log.
         self.appended: list[Event] = []
+        self.logged: list[bytes] = []
         # Where the logs go on, and with which ids, after the events of this unit.
         self.next: int | None = None
-        self.log_row: LogRow | None = None
         self.marks: dict[int, Mark] = {}
         # The projector that this unit takes on, and from where.
         self.moved: tuple[str, int] | None = None
@@ -69,10 +74,15 @@ class Unit(Pending):
         self._check_appended()
         around.merge_rows(self)
         around.marks.update(self.marks)
-        around.appended += self.appended
         if self.next is not None:
+            around.appended += self.appended
+            around.logged += self.logged
             around.next = self.next
-            around.log_row = self.log_row
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self.changed or self.appended)
 
     def commit(self) -> tuple[Event, ...]:
         """Write all changes in one atomic step, durable when this returns, and return the events appended.
@@ -88,9 +98,14 @@ class Unit(Pending):
         self._check_appended()
         changes: list[RowChange] = []
         if self.next is not None:
+            logs, blocks = self._logs()
             # The one condition that keeps two who append apart: nobody has taken the first offset.
             log, first = (layout.PLOG, self.data.number), (self.appended[0].offset,)
-            changes.append(PutIfAbsent(log, first, self.changed[log].pop(first) or b""))
+            changes.append(PutIfAbsent(log, first, logs[log].pop(first)))
+            for partition, added in logs.items():
+                changes += [Put(partition, clustering, value) for clustering, value in added.items()]
+            for workspace, block in blocks.items():
+                self.marks[workspace] = msgspec.structs.replace(self.marks[workspace], block=block)
         if self.moved is not None:
             changes.append(self._move(*self.moved))
         for partition, rows in self.changed.items():
@@ -338,24 +353,30 @@ class Unit(Pending):
             unit = unit.around
         return self.data.next_offset(self.schemas)
 
-    def _log_row(self) -> LogRow | None:
+    def _logs(self) -> tuple[Rows, dict[int, bytes]]:
+        """Return the rows of the logs that are not in the store yet, and the last block of each workspace."""
+        events: list[tuple[Event, bytes]] = []
         unit: Unit | None = self
         while unit is not None:
-            if unit.log_row is not None:
-                return unit.log_row
+            events[:0] = zip(unit.appended, unit.logged, strict=True)
             unit = unit.around
-        return None
+        return log_rows(self.data.number, events, lambda workspace: self._mark(workspace).block)
+
+    # The rows of the logs are made when they are committed, or read: each command would add to the same ones.
+
+    def _pending(self, partition: Columns, clustering: Columns) -> bytes | UnsetType | None:
+        if partition[0] in _LOGS:
+            return self._logs()[0].get(partition, {}).get(clustering, UNSET)
+        return super()._pending(partition, clustering)
+
+    def _changes(self, partition: Columns) -> Mapping[Columns, bytes | None] | None:
+        return self._logs()[0].get(partition) if partition[0] in _LOGS else super()._changes(partition)
 
     def _go_on(self, event: Event, mark: Mark, next_id: int) -> None:
-        log_row = (self._log_row() or LogRow(event.offset, 0, b"")).with_event(store_event(self, event))
-        self.put((layout.PLOG, self.data.number), (log_row.first,), log_row.data)
-        self.log_row = log_row
+        self.logged.append(store_event(self, event))
         self.appended.append(event)
         self.next = event.offset + 1
-        workspace, wlog_offset = event.workspace, event.wlog_offset
-        block = extended(mark.block, event.offset, event.offset - log_row.first)
-        self.put((layout.WLOG, workspace), ((wlog_offset - 1) // BLOCK,), block)
-        self.marks[workspace] = Mark(wlog_offset + 1, next_id, block)
+        self.marks[event.workspace] = Mark(event.wlog_offset + 1, next_id, mark.block)
 
     def _check_appended(self) -> None:
         if self.staged:

@@ -119,7 +119,7 @@ class Batches:
     def _commit(self, bench: Bench, unit: Unit, finished: list[_Finished]) -> None:
         began = time.perf_counter()
         try:
-            events = unit.commit() if unit.changed else ()
+            events = () if unit.is_empty else unit.commit()
         except (RowStoreError, EventsError) as error:
             for pending, done in finished:
                 bench.outbox.forget(done.outbox)

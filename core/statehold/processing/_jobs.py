@@ -204,7 +204,7 @@ class Job:
             unit.put(*job_row(self.name, self.workspace), msgspec.msgpack.encode(due))
         number = bench.outbox.put(unit, [state])
         try:
-            if unit.changed:
+            if not unit.is_empty:
                 unit.commit()
         except BaseException:
             bench.outbox.forget(number)

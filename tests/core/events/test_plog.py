@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from statehold.events import LogError, PartitionData
-from statehold.events._plog import LogRow, split
+from statehold.events._plog import split
 from statehold.rows import Put
 
 
@@ -86,15 +86,37 @@ def test_a_row_that_is_damaged_says_where(damaged):
         split(7, damaged)
 
 
-def test_what_is_put_together_is_split_again():
-    row = LogRow(5, 0, b"")
-    for event in (b"", b"a", b"bc" * 300):
-        row = row.with_event(event)
-    assert (row.first, row.count, split(5, row.data)) == (5, 3, [b"", b"a", b"bc" * 300])
-
-
 def test_an_event_whose_row_is_gone_says_where(store, data, shop, ws):
     (event,) = write(data, shop, ws, 1)
     store.write([Put(("plog", data.number), (event.offset,), b"")])
     with pytest.raises(LogError, match=f"what stands at offset {event.offset} of the log is no event"):
         data.reader(shop).event(ws, event.wlog_offset)
+
+
+def test_a_workspace_s_events_are_found_over_many_blocks_of_one_commit(data, shop, ws, new_workspace):
+    other = new_workspace()
+    write(data, shop, ws, 7)
+    unit = data.begin(shop)
+    for number in range(150):
+        inner = unit.begin()
+        inner.append("shop.PayBill", (ws, other)[number % 3 == 0], registered_at=number)
+        inner.merge()
+    committed = unit.commit()
+    write(data, shop, ws, 40)
+    again = PartitionData(data.store, data.number).reader(shop)
+    for reader in (data.reader(shop), again):
+        for workspace in (ws, other):
+            found = list(reader.events(workspace))
+            assert [event.wlog_offset for event in found] == list(range(1, len(found) + 1))
+            wanted = [event.offset for event in committed if event.workspace == workspace]
+            assert set(wanted) <= {event.offset for event in found}
+
+
+def test_a_unit_with_an_event_alone_is_not_empty(data, shop, ws):
+    unit = data.begin(shop)
+    assert unit.is_empty
+    inner = unit.begin()
+    inner.append("shop.PayBill", ws, registered_at=1)
+    assert unit.is_empty
+    inner.merge()
+    assert not unit.is_empty
