@@ -62,7 +62,10 @@ def told(error: BaseException, *, trace: str = "") -> Failure:
             attributes = {key: packed(value) if _plain(value) else None for key, value in vars(error).items()}
             return Failure(name, kind.__name__, text, attributes=attributes, trace=trace)
         if kind.__module__ == "builtins":
-            args = [packed(one) for one in error.args] if all(map(_plain, error.args)) else [text]
+            given = error.args
+            if isinstance(error, OSError) and error.filename is not None:
+                given = (error.errno, error.strerror, error.filename)
+            args = [packed(one) for one in given] if all(map(_plain, given)) else [text]
             return Failure(name, kind.__name__, text, args=args, trace=trace)
     return Failure(name, "", text, trace=trace)
 

@@ -2,63 +2,89 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from statehold.loading._entries import Entry
+from statehold.loading.sandbox import Broker
+from statehold.loading.sidecar._boundary import Boundary
 from statehold.loading.sidecar._limits import Limits
-from statehold.loading.sidecar.host._plugin import SidecarPlugin
+from statehold.loading.sidecar.host._plugin import Home, SidecarPlugin
 from statehold.loading.sidecar.host._supervisor import Supervisor
 from statehold.loading.sidecar.host._zygote import Zygote
 from statehold.sdk import FreedError
 
 _NO_LIMITS: Final = Limits()
 
+Folders = Iterable[Path] | Callable[[], Iterable[Path]]
+
 
 class Sidecars:
     """Runs plugins in processes of their own, for one host; `close()` ends all of them.
 
     Nothing is started before the first plugin is loaded. From then on there is one thread, and one process
-    that forks the others; when this process ends, however that happens, all of them end with it.
+    that forks the others; when the host ends, however that happens, all of them end with it.
 
     Args:
         logger: takes what sidecars say before a storage of theirs is open.
+        sandbox: whether they are shut in: each with a user of its app, its data folders, no network but
+            what is granted, no other process. Only for plugins that are trusted as the host itself is.
+        required: whether a machine on which the sandbox is incomplete starts none; otherwise `lacking` of a
+            plugin tells what is missing.
 
     """
 
-    def __init__(self, *, logger: logging.Logger | None = None) -> None:
+    def __init__(
+        self, *, logger: logging.Logger | None = None, sandbox: bool = True, required: bool = False
+    ) -> None:
         self._logger = logger or logging.getLogger(__name__)
+        self._sandbox = sandbox
+        self._required = required
         self._lock = threading.RLock()
-        self._supervisor: Supervisor | None = None
+        self._home: Home | None = None
         self._zygote: Zygote | None = None
         self._closed = False
 
     def load_file(
-        self, path: Path, *, owner: str, sha256: str | None = None, limits: Limits = _NO_LIMITS
+        self,
+        path: Path,
+        *,
+        owner: str,
+        sha256: str | None = None,
+        data_folders: Folders = (),
+        network: Iterable[str] = (),
+        limits: Limits = _NO_LIMITS,
     ) -> SidecarPlugin:
         """Load the plugin file at *path*, a wheel or a zip.
 
-        *owner*, such as `acme.bills 1.2`, says in errors whose plugin it is; *sha256* is verified, if given,
-        against the bytes that are loaded.
+        Args:
+            path: the file.
+            owner: the app and its version, `acme.bills 1.2`: whose plugin it is.
+            sha256: the digest of the file, verified against the bytes that are loaded.
+            data_folders: the folders that its storages will have, which exist; a function is asked for them
+                when the first storage is opened.
+            network: the hosts that it may connect to, `host` or `host:port`.
+            limits: what its processes may take.
 
         Raises:
             PluginError: it cannot be loaded, as `statehold.loading.load_plugin` says it.
             SidecarError: its process cannot be started, or failed.
 
         """
-        job = {
-            "kind": "file",
-            "who": path.name,
-            "path": str(path.absolute()),
-            "sha256": sha256,
-            "owner": owner,
-        }
-        return self._load(job, owner, limits)
+        job = _file("file", path, sha256, owner)
+        boundary = _boundary(owner, data_folders, network, read_only=(path.absolute(),))
+        return self._load(job, boundary, owner, limits)
 
     def load_installed(
-        self, entries: Iterable[Entry], *, owner: str, limits: Limits = _NO_LIMITS
+        self,
+        entries: Iterable[Entry],
+        *,
+        owner: str,
+        data_folders: Folders = (),
+        network: Iterable[str] = (),
+        limits: Limits = _NO_LIMITS,
     ) -> SidecarPlugin:
         """Load providers that are installed beside Statehold, by their entry points.
 
@@ -71,58 +97,69 @@ class Sidecars:
             (each.name, each.value, f"storage {each.name!r} ({each.value}) of {each}") for each in entries
         ]
         who = ", ".join(name for name, *_ in told)
-        return self._load({"kind": "installed", "who": who, "entries": told}, owner, limits)
+        job = {"kind": "installed", "who": who, "entries": told, "owner": owner}
+        return self._load(job, _boundary(owner, data_folders, network), owner, limits)
 
     def load_executable(
-        self, path: Path, *, owner: str, sha256: str | None = None, limits: Limits = _NO_LIMITS
+        self,
+        path: Path,
+        *,
+        owner: str,
+        sha256: str | None = None,
+        interpreters: Iterable[Path] = (),
+        data_folders: Folders = (),
+        network: Iterable[str] = (),
+        limits: Limits = _NO_LIMITS,
     ) -> SidecarPlugin:
         """Start the executable at *path*, which speaks the protocol of `docs/sidecar-protocol.md` itself.
+
+        *interpreters* are what a script needs to run.
 
         Raises:
             SidecarError: it cannot be started, or does not speak it.
 
         """
-        job = {
-            "kind": "executable",
-            "who": path.name,
-            "path": str(path.absolute()),
-            "sha256": sha256,
-        }
-        return self._load(job, owner, limits)
+        executables = (path.absolute(), *interpreters)
+        boundary = _boundary(owner, data_folders, network, executables=executables)
+        return self._load(_file("executable", path, sha256, owner), boundary, owner, limits)
 
     def close(self) -> None:
         """End every sidecar, and what starts and watches them."""
         with self._lock:
             self._closed = True
-            supervisor, self._supervisor = self._supervisor, None
+            home, self._home = self._home, None
             zygote, self._zygote = self._zygote, None
-        if supervisor is not None:
+        if home is not None:
             if zygote is not None:
-                supervisor.call(zygote.end)
-            supervisor.close()
+                home.supervisor.call(zygote.end)
+            home.broker.close()
+            home.supervisor.close()
 
-    def _load(self, job: dict[str, Any], owner: str, limits: Limits) -> SidecarPlugin:
+    def _load(self, job: Mapping[str, Any], boundary: Boundary, owner: str, limits: Limits) -> SidecarPlugin:
         with self._lock:
             self._check_open()
-            if self._supervisor is None:
-                self._supervisor = Supervisor(self._logger)
-        return SidecarPlugin(
-            job,
-            owner=owner,
-            supervisor=self._supervisor,
-            zygote=self._running_zygote,
-            limits=limits,
-            logger=self._logger,
-        )
+            if self._home is None:
+                self._home = Home(
+                    supervisor=Supervisor(self._logger),
+                    zygote=self._running_zygote,
+                    broker=Broker(logger=self._logger),
+                    logger=self._logger,
+                    sandbox=self._sandbox,
+                    required=self._required,
+                )
+            home = self._home
+        return SidecarPlugin(job, boundary, owner=owner, limits=limits, home=home)
 
     def _running_zygote(self) -> Zygote:
         with self._lock:
             self._check_open()
-            supervisor = self._supervisor
-            if self._zygote is None and supervisor is not None:
+            home = self._home
+            assert home is not None  # noqa: S101 - whoever asks is of it
+            if self._zygote is None:
                 # On the thread that lives as long as the host: the kernel watches it.
-                self._zygote = supervisor.call(lambda: Zygote(supervisor, self._logger, self._lost))
-            assert self._zygote is not None  # noqa: S101 - checked to be open
+                self._zygote = home.supervisor.call(
+                    lambda: Zygote(home.supervisor, self._logger, self._lost, sandboxed=self._sandbox)
+                )
             return self._zygote
 
     def _lost(self, zygote: Zygote) -> None:
@@ -140,3 +177,14 @@ class Sidecars:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _file(kind: str, path: Path, sha256: str | None, owner: str) -> Mapping[str, Any]:
+    return {"kind": kind, "who": path.name, "path": str(path.absolute()), "sha256": sha256, "owner": owner}
+
+
+def _boundary(
+    owner: str, data_folders: Folders, network: Iterable[str], **paths: tuple[Path, ...]
+) -> Boundary:
+    folders = data_folders if callable(data_folders) else tuple(data_folders)
+    return Boundary(app=owner.partition(" ")[0], data_folders=folders, network=tuple(network), **paths)

@@ -30,9 +30,12 @@ def load(job: Mapping[str, Any]) -> Plugin:
         PluginError: it is damaged, broken, or cannot work in a process of its own.
 
     """
+    if "refused" in job:
+        raise PluginError(f"the plugin of {job['owner']} was not loaded: {job['refused']}")
+    described: dict[str, Any] = {"lacking": job.get("lacking", [])}
     if job["kind"] == "file":
         loaded = load_plugin(Path(job["path"]), owner=job["owner"], sha256=job["sha256"])
-        described = {
+        described |= {
             "distribution": loaded.distribution,
             "version": loaded.version,
             "sha256": loaded.sha256,
@@ -42,7 +45,7 @@ def load(job: Mapping[str, Any]) -> Plugin:
     for name, value, who in job["entries"]:
         found = load_object(value, who=who, import_module=importlib.import_module)
         providers[name] = check_is_provider(found, name=name, who=who)
-    return _described(providers, {}, lambda: None)
+    return _described(providers, described, lambda: None)
 
 
 def _described(

@@ -10,21 +10,28 @@ import traceback
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from statehold.loading.sandbox import Policy, Prepared, SandboxError, enter
 from statehold.loading.sidecar._kinds import CONTROL_FD, LOG_FD
 from statehold.loading.sidecar.child._server import Server
 
+NETWORK_FD: Final = 5
+_NETWORK_AT: Final = 4
 _ABOVE: Final = 100
 
 
-def start(job: dict[str, Any], fds: list[int]) -> NoReturn:
-    """Become the sidecar that *job* describes; *fds* are its control lane, log lane, stdout and stderr."""
+def start(job: dict[str, Any], fds: list[int], prepared: Prepared) -> NoReturn:
+    """Become the sidecar that *job* describes; *fds* are its control lane, log lane, stdout and stderr.
+
+    A fifth one, for a job that may use the network, leads to what connects for it.
+    """
     _take(fds)
     code = 1
     try:
+        _shut_in(job, prepared, network=len(fds) > _NETWORK_AT)
         if job["kind"] == "executable":
             _execute(job)
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        faulthandler.enable()
+        faulthandler.enable(all_threads=False)
         Server(job, socket.socket(fileno=CONTROL_FD), socket.socket(fileno=LOG_FD)).run()
         code = 0
     except BaseException:  # noqa: BLE001 - the host reads it among the last lines
@@ -40,12 +47,36 @@ def _take(fds: list[int]) -> None:
     null = os.open(os.devnull, os.O_RDWR)
     for at, descriptor in enumerate((null, *fds)):
         os.dup2(descriptor, _ABOVE + at)
-    for at, target in enumerate((0, CONTROL_FD, LOG_FD, 1, 2)):
-        os.dup2(_ABOVE + at, target, inheritable=True)
-    os.closerange(5, 1 << 20)
+    for at, target in enumerate((0, CONTROL_FD, LOG_FD, 1, 2, NETWORK_FD)[: len(fds) + 1]):
+        os.dup2(_ABOVE + at, target, inheritable=target != NETWORK_FD)
+    os.closerange(5 + (len(fds) > _NETWORK_AT), 1 << 20)
+
+
+def _shut_in(job: dict[str, Any], prepared: Prepared, *, network: bool) -> None:
+    """Enter the sandbox; what it cannot do is told with the plugin's description."""
+    if job["policy"] is None:
+        return
+    given = job["policy"]
+    paths = {name: [*map(Path, given[name])] for name in ("data_folders", "read_only", "executables")}
+    policy = Policy(**{**given, **paths, "network": tuple(given["network"])})
+    channel = socket.socket(fileno=NETWORK_FD) if network else None
+    try:
+        lacking = enter(
+            policy,
+            prepared=prepared,
+            keep=(CONTROL_FD, LOG_FD),
+            channel=channel,
+            required=job["required"],
+        )
+    except SandboxError as error:
+        job["refused"] = str(error)
+    else:
+        job["lacking"] = [str(lack) for lack in lacking]
 
 
 def _execute(job: dict[str, Any]) -> None:
+    if "refused" in job:
+        raise SystemExit(job["refused"])
     path = job["path"]
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     head = os.pread(descriptor, 2, 0)

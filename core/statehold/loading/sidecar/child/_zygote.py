@@ -12,6 +12,8 @@ from typing import Any, Final, NoReturn
 
 import msgspec
 
+from statehold.loading.sandbox import Prepared, prepare
+
 #: What every sidecar needs, imported once and shared by all of them.
 _PRELOADED: Final = (
     "concurrent.futures",
@@ -27,6 +29,7 @@ _PRELOADED: Final = (
     "statehold.loading._check",
     "statehold.loading._plugin",
     "statehold.loading._shims",
+    "statehold.loading.sandbox",
     "statehold.loading.sidecar.child._server",
     "tempfile",
     "uuid",
@@ -41,16 +44,18 @@ EXITED: Final = 2
 FAILED: Final = 3
 
 
-def main(descriptor: int, parent: int) -> None:
+def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
     """Fork a process for each request that comes from the socket *descriptor*, until it is closed."""
     die_with_parent(parent)
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
-    if _in_own_namespace(control):
+    prepared = prepare(pid_namespace=True) if sandboxed else Prepared(_own_processes())
+    if "pid" in prepared.namespaces:
+        _become_first(control)
         die_with_parent(0)
     for name in _PRELOADED:
         import_module(name)
-    _Zygote(control).run()
+    _Zygote(control, prepared).run()
 
 
 def die_with_parent(parent: int | None = None) -> None:
@@ -60,23 +65,27 @@ def die_with_parent(parent: int | None = None) -> None:
         os._exit(1)
 
 
-def _in_own_namespace(control: socket.socket) -> bool:
-    """Go on as the first process of a namespace of its own, which ends with all that is in it."""
+def _own_processes() -> frozenset[str]:
+    """Let the next child be the first of a namespace of its own, which ends with all that is in it."""
     if os.geteuid() or ctypes.CDLL(None, use_errno=True).unshare(_NEWPID):
-        return False
+        return frozenset()
+    return frozenset({"pid"})
+
+
+def _become_first(control: socket.socket) -> None:
+    """Go on in a child, which is the first of its namespace; this process only waits for it."""
     pid = os.fork()
     if pid:
         control.close()
-        # It keeps nothing that the host waits to see closed.
         os.closerange(0, 3)
         _, status = os.waitpid(pid, 0)
         os._exit(os.waitstatus_to_exitcode(status) & 0x7F)
-    return True
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared) -> None:
         self._control = control
+        self._prepared = prepared
         self._numbers: dict[int, int] = {}
 
     def run(self) -> None:
@@ -129,7 +138,7 @@ class _Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             die_with_parent()
             start = import_module("statehold.loading.sidecar.child._start").start
-            start(job, fds)
+            start(job, fds, self._prepared)
         finally:
             os._exit(1)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -46,6 +47,7 @@ class Group:
         who: str,
         job: Callable[[], Mapping[str, Any]],
         *,
+        broker: Callable[[socket.socket], None] | None,
         supervisor: Supervisor,
         zygote: Callable[[], Zygote],
         limits: Limits,
@@ -58,6 +60,7 @@ class Group:
         self.objects = Objects()
         self.anything = decoder(Any, self.objects)
         self._job = job
+        self._broker = broker
         self._supervisor = supervisor
         self._zygote = zygote
         self._changed = threading.Condition()
@@ -251,7 +254,7 @@ class Group:
             if self._closed:
                 raise FreedError(f"{self.who} has been freed")
         process = self._made()
-        described = process.start(self._zygote(), self._job())
+        described = process.start(self._zygote(), self._job(), self._broker)
         self._use(process)
         return described
 
@@ -309,7 +312,7 @@ class Group:
         try:
             if self._closed:
                 return
-            process.start(self._zygote(), self._job())
+            process.start(self._zygote(), self._job(), self._broker)
             for handle, argument in tuple(self._specs.items()):
                 self._open_in(process, handle, argument)
             with self._changed:

@@ -16,7 +16,7 @@ from statehold.loading.sidecar.host._supervisor import Supervisor
 _LINES: Final = 200
 _BYTES: Final = 1 << 20
 _LONGEST: Final = 4000
-_KEPT: Final = 10
+_KEPT: Final = 20
 _PACKET: Final = 64 * 1024
 _AT_THE_END: Final = 64
 
@@ -133,6 +133,8 @@ class Output:
         self._lines += 1
         if self._lines > _LINES:
             self._dropped += 1
+            if self._dropped == 1:
+                self._supervisor.at(self._since + 1.0, self._next_second)
         else:
             self._heard(handle, level, text)
 

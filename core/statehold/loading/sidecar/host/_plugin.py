@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import logging
+import socket
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import attrs
 
+from statehold.loading.sandbox import Broker
 from statehold.loading.sidecar import _kinds as k
+from statehold.loading.sidecar._boundary import Boundary
 from statehold.loading.sidecar._errors import Reason, SidecarError
 from statehold.loading.sidecar._fields import fields_made
 from statehold.loading.sidecar._limits import Limits
@@ -20,6 +24,9 @@ from statehold.loading.sidecar.host._opening import open_storage
 from statehold.loading.sidecar.host._supervisor import Supervisor
 from statehold.loading.sidecar.host._zygote import Zygote
 from statehold.sdk import FreedError, Provider, Rank, StateholdError, StorageContext
+
+#: The process that describes a plugin before any of its storages is open.
+_SCOUT: Final = -1
 
 
 @attrs.frozen(kw_only=True)
@@ -40,6 +47,18 @@ class SidecarReport:
     survivors: tuple[str, ...] = ()
 
 
+@attrs.frozen(kw_only=True)
+class Home:
+    """What the plugins of one host share."""
+
+    supervisor: Supervisor
+    zygote: Callable[[], Zygote]
+    broker: Broker
+    logger: logging.Logger
+    sandbox: bool
+    required: bool
+
+
 class SidecarPlugin:
     """A plugin whose storages live in processes of their own; `free()` ends them.
 
@@ -49,37 +68,36 @@ class SidecarPlugin:
         distribution: the distribution's name.
         version: its version.
         sha256: the digest of what was loaded.
+        lacking: what of the sandbox this machine does not have, in words for the operator.
         providers: the providers by name; what they open are proxies.
         hooks: none: hooks would run in another process than what they are about.
 
     """
 
     def __init__(
-        self,
-        job: Mapping[str, Any],
-        *,
-        owner: str,
-        supervisor: Supervisor,
-        zygote: Callable[[], Zygote],
-        limits: Limits,
-        logger: logging.Logger,
+        self, job: Mapping[str, Any], boundary: Boundary, *, owner: str, limits: Limits, home: Home
     ) -> None:
         self.path = None if job.get("path") is None else Path(job["path"])
         self.owner = owner
         self.hooks: Mapping[str, object] = MappingProxyType({})
-        self._job = job
-        self._limits = limits
-        self._report: SidecarReport | None = None
-        self._group_of = partial(Group, supervisor=supervisor, zygote=zygote, limits=limits, logger=logger)
         self.distribution, self.version, self.sha256 = job["who"], "", ""
+        self.lacking: tuple[str, ...] = ()
+        self._job = job
+        self._boundary = boundary
+        self._limits = limits
+        self._home = home
+        self._report: SidecarReport | None = None
+        self._lock = threading.Lock()
         name = job["who"]
-        first = self._new_group(f"the sidecar of {name} of {owner}")
-        self._groups = {0: first}
+        first = self._new_group(f"the sidecar of {name} of {owner}", serves=not self._later)
+        # Where the data folders are not known yet, this one describes the plugin, and others serve.
+        self._groups = {_SCOUT if self._later else 0: first}
         try:
             described = first.start()
             self.distribution = str(described.get("distribution", name))
             self.version = str(described.get("version", ""))
             self.sha256 = str(described.get("sha256", ""))
+            self.lacking = tuple(map(str, described.get("lacking", ())))
             self._providers: Mapping[str, Provider] | None = {
                 provider.name: provider for provider in map(self._provider, described["providers"])
             }
@@ -116,21 +134,45 @@ class SidecarPlugin:
         self._report = SidecarReport(plugin=str(self), problems=tuple(problems))
         return self._report
 
-    def _new_group(self, who: str) -> Group:
-        return self._group_of(who, lambda: self._job)
+    @property
+    def _later(self) -> bool:
+        return self._boundary.later and self._home.sandbox
+
+    def _new_group(self, who: str, *, serves: bool) -> Group:
+        home, boundary = self._home, self._boundary
+
+        def job() -> Mapping[str, Any]:
+            policy = boundary.policy(self._limits, serves=serves) if home.sandbox else None
+            return {**self._job, "policy": policy, "required": home.required}
+
+        def broker(channel: socket.socket) -> None:
+            home.broker.serve(channel, boundary.network, name=who)
+
+        return Group(
+            who,
+            job,
+            broker=broker if boundary.network and home.sandbox else None,
+            supervisor=home.supervisor,
+            zygote=home.zygote,
+            limits=self._limits,
+            logger=home.logger,
+        )
 
     def _group(self, partition: int) -> Group:
         each = self._limits.partitions_per_process
         number = 0 if each is None else partition // each
-        group = self._groups.get(number)
-        if group is None:
-            text = (
-                f"the sidecar of {self._job['who']} of {self.owner}, partitions from {number * (each or 1)}"
-            )
-            group = self._new_group(text)
-            group.start()
-            self._groups[number] = group
-        return group
+        with self._lock:
+            group = self._groups.get(number)
+            if group is None:
+                of = "" if each is None else f", partitions {number * each} to {(number + 1) * each - 1}"
+                text = f"the sidecar of {self._job['who']} of {self.owner}{of}"
+                group = self._new_group(text, serves=True)
+                group.start()
+                self._groups[number] = group
+                scout = self._groups.pop(_SCOUT, None)
+                if scout is not None:
+                    scout.close()
+            return group
 
     def _provider(self, told: Mapping[str, Any]) -> Provider:
         def opened(ctx: StorageContext) -> Any:

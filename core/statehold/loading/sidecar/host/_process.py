@@ -7,7 +7,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -73,8 +73,12 @@ class Process:
 
     # -- Beginning --------------------------------------------------------------------------------------
 
-    def start(self, zygote: Zygote, job: Mapping[str, Any]) -> Any:
+    def start(
+        self, zygote: Zygote, job: Mapping[str, Any], broker: Callable[[socket.socket], None] | None
+    ) -> Any:
         """Start it, let it load its plugin, and return what that is.
+
+        *broker* is given the host's end of a socket for what connects to granted hosts.
 
         Raises:
             SidecarError: it cannot be started, or not in time.
@@ -87,7 +91,12 @@ class Process:
         self._control = Lane(ours, self._limits.start, self.idle, self)
         try:
             fds = [theirs.fileno(), their_log.fileno(), their_out, their_err]
-            forked = self._forked = zygote.fork(job, fds).result(self._limits.start)
+            with ExitStack() as stack:
+                if broker is not None:
+                    channel, their_channel = socket.socketpair()
+                    fds.append(stack.enter_context(their_channel).fileno())
+                    broker(channel)
+                forked = self._forked = zygote.fork(job, fds).result(self._limits.start)
         except BaseException as error:
             self.dead = True
             ours.close()

@@ -21,10 +21,12 @@ from statehold.loading.sidecar.host._supervisor import Supervisor, kill
 
 _MESSAGE: Final = 64 * 1024
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ")
-_START: Final = (
-    "import sys,json; sys.path[:]=json.loads(sys.argv[3]); "
-    "from statehold.loading.sidecar.child._zygote import main; main(int(sys.argv[1]),int(sys.argv[2]))"
-)
+_START: Final = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[3])
+from statehold.loading.sidecar.child._zygote import main
+main(int(sys.argv[1]), int(sys.argv[2]), sandboxed=sys.argv[4] == "sandboxed")
+"""
 
 
 class Forked:
@@ -59,7 +61,12 @@ class Zygote:
     """The process that forks all sidecars of a host; all of its methods but `fork` run on the supervisor."""
 
     def __init__(
-        self, supervisor: Supervisor, logger: logging.Logger, lost: Callable[[Zygote], None]
+        self,
+        supervisor: Supervisor,
+        logger: logging.Logger,
+        lost: Callable[[Zygote], None],
+        *,
+        sandboxed: bool,
     ) -> None:
         self._supervisor = supervisor
         self._lost = lost
@@ -69,10 +76,11 @@ class Zygote:
         self._number = 0
         self.dead = False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        mode = "sandboxed" if sandboxed else "open"
         command = (sys.executable, "-I", "-B", "-c", _START)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own Python
-                [*command, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path)],
+                [*command, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path), mode],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from wild_use import do
+
+from statehold.loading.sidecar import SidecarError
+from statehold.testing import OpenStorage
+
+Wild = Callable[..., OpenStorage]
+
+
+def test_log_records_arrive_in_the_logger_of_the_storage_with_their_level(wild: Wild, records) -> None:
+    opened = wild()
+    do(opened, f"log {logging.ERROR} a mishap")
+    do(opened, f"log {logging.DEBUG} a detail")
+    assert records.wait_for("a mishap").levelno == logging.ERROR
+    record = records.wait_for("a detail")
+    assert (record.levelno, record.name) == (logging.DEBUG, "test.wild")
+
+
+def test_records_below_the_level_of_the_logger_are_not_sent(wild: Wild, records, logger) -> None:
+    logger.setLevel(logging.WARNING)
+    opened = wild()
+    do(opened, f"log {logging.INFO} unheard")
+    do(opened, f"log {logging.WARNING} heard")
+    records.wait_for("heard")
+    assert [text for _, text in records.seen] == ["heard"]
+
+
+def test_what_other_loggers_of_the_plugin_say_arrives_too(wild: Wild, records) -> None:
+    do(wild(), "rootlog from elsewhere")
+    assert records.wait_for("from elsewhere").levelno == logging.ERROR
+
+
+def test_what_is_printed_arrives_line_by_line(wild: Wild, records) -> None:
+    opened = wild()
+    do(opened, "print to stdout")
+    assert records.wait_for("to stdout").levelno == logging.INFO
+    do(opened, "warn to stderr")
+    assert records.wait_for("to stderr").levelno == logging.WARNING
+
+
+def test_a_flood_of_lines_is_cut_off_and_counted(wild: Wild, records) -> None:
+    opened = wild()
+    do(opened, "flood 5000")
+    dropped = records.wait_for("lines were dropped")
+    assert dropped.levelno == logging.WARNING
+    lines = [text for _, text in records.seen if text.startswith("line ")]
+    assert len(lines) < 5000
+
+
+def test_a_crash_is_told_in_the_log_with_the_last_lines(wild: Wild, records) -> None:
+    opened = wild()
+    do(opened, "warn so long")
+    with pytest.raises(SidecarError, match="so long"):
+        opened.insert(opened.key(1, What="a"), opened.value(Text="exit 7"))
+    assert "so long" in records.wait_for("exit status 7").getMessage()
