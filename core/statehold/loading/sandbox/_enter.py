@@ -135,6 +135,7 @@ class _Entry:
             _identity.bound_capabilities(calls)
             if self._root:
                 _identity.become(self._uid)
+        with self._layer("capabilities"):
             _identity.drop_capabilities(calls)
         calls("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         # A host without privileges reads what its process wants to connect to, which it could not do then.
