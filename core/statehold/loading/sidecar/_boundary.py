@@ -22,6 +22,7 @@ class Boundary:
             opened, because until then nobody may know them.
         read_only: further files and folders that it may read.
         executables: what it may execute.
+        private: where the host keeps the data of all apps: of it, nothing but the data folders is there.
         network: the hosts that it may connect to, `host` or `host:port`.
 
     """
@@ -30,6 +31,7 @@ class Boundary:
     data_folders: Iterable[Path] | Callable[[], Iterable[Path]] = ()
     read_only: tuple[Path, ...] = ()
     executables: tuple[Path, ...] = ()
+    private: tuple[Path, ...] = ()
     network: tuple[str, ...] = ()
 
     @property
@@ -53,6 +55,7 @@ class Boundary:
             "data_folders": tuple(folders),
             "read_only": self.read_only,
             "executables": self.executables,
+            "private": self.private,
             "network": self.network,
             "uid": app_uid(self.app),
             "cpu_seconds": limits.cpu_seconds,

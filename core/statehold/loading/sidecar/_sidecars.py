@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+import attrs
+
 from statehold.loading._entries import Entry
 from statehold.loading.sandbox import Broker
 from statehold.loading.sidecar._boundary import Boundary
@@ -33,12 +35,19 @@ class Sidecars:
             what is granted, no other process. Only for plugins that are trusted as the host itself is.
         required: whether a machine on which the sandbox is incomplete starts none; otherwise `lacking` of a
             plugin tells what is missing.
+        private: folders of the host, such as that of its data: a sidecar finds its own of them only.
 
     """
 
     def __init__(
-        self, *, logger: logging.Logger | None = None, sandbox: bool = True, required: bool = False
+        self,
+        *,
+        logger: logging.Logger | None = None,
+        sandbox: bool = True,
+        required: bool = False,
+        private: Iterable[Path] = (),
     ) -> None:
+        self._private = tuple(private)
         self._logger = logger or logging.getLogger(__name__)
         self._sandbox = sandbox
         self._required = required
@@ -148,6 +157,7 @@ class Sidecars:
                     required=self._required,
                 )
             home = self._home
+        boundary = attrs.evolve(boundary, private=self._private)
         return SidecarPlugin(job, boundary, owner=owner, limits=limits, home=home)
 
     def _running_zygote(self) -> Zygote:

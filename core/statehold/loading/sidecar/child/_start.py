@@ -17,6 +17,7 @@ from statehold.loading.sidecar.child._server import Server
 NETWORK_FD: Final = 5
 _NETWORK_AT: Final = 4
 _ABOVE: Final = 100
+_PATHS: Final = ("data_folders", "read_only", "executables", "private")
 
 
 def start(job: dict[str, Any], fds: list[int], prepared: Prepared) -> NoReturn:
@@ -57,7 +58,9 @@ def _shut_in(job: dict[str, Any], prepared: Prepared, *, network: bool) -> None:
     if job["policy"] is None:
         return
     given = job["policy"]
-    paths = {name: [*map(Path, given[name])] for name in ("data_folders", "read_only", "executables")}
+    paths = {
+        name: [*map(Path, given[name])] for name in ("data_folders", "read_only", "executables", "private")
+    }
     policy = Policy(**{**given, **paths, "network": tuple(given["network"])})
     channel = socket.socket(fileno=NETWORK_FD) if network else None
     try:

@@ -32,6 +32,14 @@ PENDING: Final = 10.0
 _handles: Final = itertools.count(1)
 
 
+class _Waiter:
+    """Somebody who waits for a lane, or for a change."""
+
+    def __init__(self) -> None:
+        self.woken = threading.Event()
+        self.lane: Lane | None = None
+
+
 class Group:
     """The process that serves some partitions of a version, and the one that follows it when it fails.
 
@@ -63,7 +71,8 @@ class Group:
         self._broker = broker
         self._supervisor = supervisor
         self._zygote = zygote
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._waiters: deque[_Waiter] = deque()
         self._process: Process | None = None
         self._starting = False
         self._closed = False
@@ -111,9 +120,12 @@ class Group:
             self.drop(lane)
             raise
         else:
-            lane.home.append(lane)
             if lane.process.watched:
-                self.released(lane.process)
+                self.give_back(lane)
+            else:
+                lane.home.append(lane)
+                if lane.process.watched:
+                    self.released(lane.process)
         if answer.result.__class__ is Failure:
             raise self.revived(answer.result)
         return answer
@@ -159,13 +171,13 @@ class Group:
 
         """
         until = started + self.limits.deadline
-        process = None
-        with self._changed:
-            while True:
+        while True:
+            with self._lock:
                 if self._closed:
                     raise FreedError(f"{self.who} has been freed")
                 process = self._process
                 if process is not None and not process.dead:
+                    # First, so that who gives a lane back meanwhile looks for those that wait.
                     process.watched = True
                     with suppress(IndexError):
                         return process.idle.pop()
@@ -174,17 +186,23 @@ class Group:
                         break
                 elif self._breaker.open:
                     raise self._broken()
-                left = until - monotonic()
-                if left <= 0:
-                    raise self._none(process)
-                self._changed.wait(left)
+                waiter = _Waiter()
+                self._waiters.append(waiter)
+            waiter.woken.wait(max(0.0, until - monotonic()))
+            with self._lock:
+                if waiter.lane is not None:
+                    return waiter.lane
+                with suppress(ValueError):
+                    self._waiters.remove(waiter)
+            if monotonic() >= until:
+                raise self._none(process)
         try:
             return process.add_lane()
         except LaneFault as fault:
             process.condemn(fault)
             raise process.error(fault) from None
         except OSError as error:
-            with self._changed:
+            with self._lock:
                 process.lanes -= 1
             text = f"{self.who}: no further lane can be made: {error.strerror}"
             raise SidecarError(text, reason=Reason.BUSY) from None
@@ -201,26 +219,50 @@ class Group:
         return self.take(monotonic(), most=_LANES + _READS)
 
     def give_back(self, lane: Lane) -> None:
-        """Let others use a lane."""
-        lane.home.append(lane)
-        if lane.process.watched:
-            self.released(lane.process)
+        """Let others use a lane: first who has waited longest."""
+        process = lane.process
+        with self._lock:
+            if process.dead:
+                lane.close()
+            elif self._waiters:
+                self._hand(lane)
+            else:
+                process.watched = False
+                lane.home.append(lane)
+                if process.dead:
+                    process.watched = True
+                    process.drop_lanes()
+
+    def _hand(self, lane: Lane) -> None:
+        waiter = self._waiters.popleft()
+        waiter.lane = lane
+        waiter.woken.set()
+
+    def _wake(self) -> None:
+        """Let all that wait look at what has changed."""
+        for waiter in self._waiters:
+            waiter.woken.set()
+        self._waiters.clear()
 
     def drop(self, lane: Lane) -> None:
         """Close a lane that is in the middle of something; the sidecar notices."""
         lane.close()
         if not lane.process.many:
             lane.process.condemn(LaneFault(Reason.CRASHED, "was ended in the middle of a READ"))
-        with self._changed:
+        with self._lock:
             lane.process.lanes -= 1
-            self._changed.notify()
+            self._wake()
 
     def released(self, process: Process) -> None:
-        """Wake up who waits for a lane; close those of a process that has ended."""
-        if process.dead:
-            process.drop_lanes()
-        with self._changed:
-            self._changed.notify()
+        """Look after a lane that was given back just when somebody began to wait, or the process ended."""
+        with self._lock:
+            if process.dead:
+                process.drop_lanes()
+            while self._waiters and not process.dead:
+                try:
+                    self._hand(process.idle.pop())
+                except IndexError:
+                    return
 
     def give_up(self, lane: Lane, fault: LaneFault, *, unknown: bool = False) -> SidecarError:
         """End the process of a lane on which something went wrong, and return the error for the caller."""
@@ -250,7 +292,7 @@ class Group:
 
     def start(self) -> Any:
         """Start the process, if it does not run, and return what its plugin is."""
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise FreedError(f"{self.who} has been freed")
         process = self._made()
@@ -274,17 +316,17 @@ class Group:
         )
 
     def _use(self, process: Process) -> None:
-        with self._changed:
+        with self._lock:
             if self._closed:
                 process.stop(self.limits.deadline)
                 raise FreedError(f"{self.who} has been freed")
             self._process = process
             self.idle = process.idle
             self._breaker.works()
-            self._changed.notify_all()
+            self._wake()
 
     def _died(self, process: Process) -> None:
-        with self._changed:
+        with self._lock:
             if process is not self._process or self._closed:
                 return
             self._plan_start()
@@ -300,7 +342,7 @@ class Group:
             return
         self._starting = True
         wait = self._breaker.failed()
-        self._changed.notify_all()
+        self._wake()
 
         def begin() -> None:
             threading.Thread(target=self._start_again, name=f"{self.who} starts", daemon=True).start()
@@ -315,7 +357,7 @@ class Group:
             process.start(self._zygote(), self._job(), self._broker)
             for handle, argument in tuple(self._specs.items()):
                 self._open_in(process, handle, argument)
-            with self._changed:
+            with self._lock:
                 self._starting = False
             self._use(process)
         except FreedError:
@@ -324,7 +366,7 @@ class Group:
             process.stop(0)
             self._trouble = error if isinstance(error, StateholdError) else StateholdError(repr(error))
             self.logger.warning("%s cannot be started again: %s", self.who, error)
-            with self._changed:
+            with self._lock:
                 self._starting = False
                 if not self._closed:
                     self._plan_start()
@@ -387,10 +429,10 @@ class Group:
 
     def close(self) -> None:
         """End the process, for good."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             process, self._process = self._process, None
             self.idle = deque()
-            self._changed.notify_all()
+            self._wake()
         if process is not None:
             process.stop(self.limits.deadline)

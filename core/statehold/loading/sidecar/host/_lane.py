@@ -37,17 +37,18 @@ class Lane:
     Attributes:
         home: what idle lanes of the same process wait in.
         process: whose it is.
+        heard: the length of the last answer to `hear`.
 
     """
 
-    __slots__ = ("_deadline", "_id", "_recv", "_send", "home", "process", "sock")
+    __slots__ = ("_deadline", "_id", "_recv", "_send", "heard", "home", "process", "sock")
 
     def __init__(self, sock: socket.socket, deadline: float, home: Any = None, process: Any = None) -> None:
         self.sock = sock
         self.home = home
         self.process = process
         self._deadline = deadline
-        self._id = 0
+        self._id = self.heard = 0
         self._send = sock.send
         self._recv = sock.recv
         # The kernel watches the time: a Python timeout would cost two more system calls each.
@@ -119,6 +120,7 @@ class Lane:
             data = self._rest(b"", started)
         except OSError as error:
             raise self._lost(error) from None
+        self.heard = len(data)
         return self._checked(decode, data, number, kinds)
 
     def give(self, kind: int, descriptor: int, decode: Decode) -> None:

@@ -8,22 +8,23 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, cast
 
 import attrs
+import msgspec
 
 from statehold.loading.sandbox import Broker
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._boundary import Boundary
 from statehold.loading.sidecar._errors import Reason, SidecarError
-from statehold.loading.sidecar._fields import fields_made
+from statehold.loading.sidecar._fields import PluginTold, ProviderTold, fields_made
 from statehold.loading.sidecar._limits import Limits
 from statehold.loading.sidecar._models import model_made
 from statehold.loading.sidecar.host._group import Group
 from statehold.loading.sidecar.host._opening import open_storage
 from statehold.loading.sidecar.host._supervisor import Supervisor
 from statehold.loading.sidecar.host._zygote import Zygote
-from statehold.sdk import FreedError, Provider, Rank, StateholdError, StorageContext
+from statehold.sdk import FreedError, Operation, Provider, Rank, Scope, StateholdError, StorageContext
 
 #: The process that describes a plugin before any of its storages is open.
 _SCOUT: Final = -1
@@ -93,13 +94,12 @@ class SidecarPlugin:
         # Where the data folders are not known yet, this one describes the plugin, and others serve.
         self._groups = {_SCOUT if self._later else 0: first}
         try:
-            described = first.start()
-            self.distribution = str(described.get("distribution", name))
-            self.version = str(described.get("version", ""))
-            self.sha256 = str(described.get("sha256", ""))
-            self.lacking = tuple(map(str, described.get("lacking", ())))
+            told = msgspec.convert(first.start(), PluginTold)
+            self.distribution = told.distribution or name
+            self.version, self.sha256 = told.version, told.sha256
+            self.lacking = tuple(told.lacking)
             self._providers: Mapping[str, Provider] | None = {
-                provider.name: provider for provider in map(self._provider, described["providers"])
+                provider.name: provider for provider in map(self._provider, told.providers)
             }
         except StateholdError:
             self._close()
@@ -174,25 +174,26 @@ class SidecarPlugin:
                     scout.close()
             return group
 
-    def _provider(self, told: Mapping[str, Any]) -> Provider:
+    def _provider(self, told: ProviderTold) -> Provider:
         def opened(ctx: StorageContext) -> Any:
             return open_storage(provider, self._group(ctx.partition), ctx)
 
-        name = told["name"]
-        model = told["config"]
+        model = None
+        if told.config is not None:
+            model = model_made(told.config, partial(self._check_config, told.name))
         provider = Provider(
-            name=name,
+            name=told.name,
             open=opened,
-            operations=told["operations"],
-            key=fields_made(told["key"]),
-            value=fields_made(told["value"]),
-            default_key=fields_made(told["default_key"]),
-            default_value=fields_made(told["default_value"]),
-            config=None if model is None else model_made(model, partial(self._check_config, name)),
-            sync_projector=told["sync_projector"],
-            requires=tuple(told["requires"]),
-            rank=Rank(told["rank"]),
-            description=told["description"],
+            operations=cast("Mapping[Operation, list[Scope]]", told.operations),
+            key=fields_made(told.key),
+            value=fields_made(told.value),
+            default_key=fields_made(told.default_key),
+            default_value=fields_made(told.default_value),
+            config=model,
+            sync_projector=told.sync_projector,
+            requires=told.requires,
+            rank=Rank(told.rank),
+            description=told.description,
         )
         return provider
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._codec import Codec
+from statehold.loading.sidecar._errors import Reason
 from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar.host._group import Group
 from statehold.loading.sidecar.host._lane import Lane, LaneFault
@@ -23,6 +24,9 @@ def read(  # noqa: PLR0917 - on the way of every call
     """Yield the rows of a READ; it has a lane of its own until it ends."""
     question = (k.READ, handle, schema, call, codec.prefix(key))
     lane, number, answer = _first(group, codec, question)
+    if not lane.process.many:
+        yield from _all(group, lane, number, codec, answer)
+        return
     ended = False
     try:
         make_key, make_value = codec.key_class, codec.value_class
@@ -40,6 +44,30 @@ def read(  # noqa: PLR0917 - on the way of every call
         if not ended:
             _leave(group, lane, number, codec)
     group.give_back(lane)
+    if isinstance(answer.result, Failure):
+        raise group.revived(answer.result)
+
+
+def _all(
+    group: Group, lane: Lane, number: int, codec: Codec, answer: Any
+) -> Generator[tuple[Key, Value], None, None]:
+    """Yield the rows of a READ once all of them are there: nobody else can ask anything before that."""
+    rows: list[Any] = []
+    size = 0
+    try:
+        while answer.kind == k.ROWS:
+            size += lane.heard
+            if size > k.MAX_FRAME:
+                text = f"sent more than {k.MAX_FRAME} bytes for one READ, and takes one question at a time"
+                raise LaneFault(Reason.PROTOCOL, text)  # noqa: TRY301 - as one that the lane finds
+            rows += answer.result or ()
+            lane.say((k.MORE, number))
+            answer = lane.hear(codec.rows, number, _ANSWERS)
+    except LaneFault as fault:
+        raise group.give_up(lane, fault) from None
+    group.give_back(lane)
+    for key, value in rows:
+        yield codec.key_class(*key), codec.value_class(*value)
     if isinstance(answer.result, Failure):
         raise group.revived(answer.result)
 

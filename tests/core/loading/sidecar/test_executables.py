@@ -1,0 +1,120 @@
+"""Executables that speak the protocol themselves: well, badly, or not at all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from statehold.loading.sidecar import Limits, Reason, SidecarError, SidecarPlugin, Sidecars
+from statehold.sdk import Provider, StorageLogger
+from statehold.testing import OpenStorage, StorageConformance, open_storage
+
+SPEAKER = Path(__file__).with_name("speaker.py").read_text(encoding="utf-8")
+SHORT = Limits(deadline=0.5)
+
+Load = Callable[..., SidecarPlugin]
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!{sys.executable} -IB\n{text}", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def load(shared: Sidecars, tmp_path: Path) -> Iterator[Load]:
+    with ExitStack() as stack:
+
+        def make(deed: str = "none", text: str | None = None, **options: object) -> SidecarPlugin:
+            speaker = SPEAKER.replace('DEED = "none"', f"DEED = {deed!r}") if text is None else text
+            path = script(tmp_path / "speaker", speaker)
+            plugin = shared.load_executable(path, owner="acme.bills 1", **options)  # type: ignore[arg-type]
+            return stack.enter_context(plugin)
+
+        yield make
+
+
+@pytest.fixture
+def opened(load: Load) -> Iterator[Callable[..., OpenStorage]]:
+    with ExitStack() as stack:
+
+        def make(deed: str, **options: object) -> OpenStorage:
+            plugin = load(deed, limits=SHORT)
+            return stack.enter_context(open_storage(plugin.providers["Foreign"], **options))
+
+        yield make
+
+
+class TestForeign(StorageConformance):
+    """A sidecar with one lane that knows nothing of Statehold."""
+
+    callers = 4
+    calls = 20
+    examples = 10
+    any_row = True
+    ordered = True
+
+    @pytest.fixture
+    def provider(self, load: Load) -> Provider:
+        return load().providers["Foreign"]
+
+
+WRONG = ["garbage", "oversized", "late", "twice", "unknown", "typeless", "error"]
+
+
+@pytest.mark.parametrize("deed", WRONG)
+def test_an_answer_that_is_none_ends_the_sidecar_and_not_the_host(opened, deed: str) -> None:
+    storage = opened(deed)
+    with pytest.raises(SidecarError) as caught:
+        storage.facade.get(storage.key(1, Name="a"))
+    assert caught.value.reason is Reason.PROTOCOL
+
+
+def test_an_answer_that_ends_half_way_is_a_crash(opened) -> None:
+    storage = opened("truncated")
+    with pytest.raises(SidecarError, match="exit status 5") as caught:
+        storage.facade.get(storage.key(1, Name="a"))
+    assert caught.value.reason is Reason.CRASHED
+
+
+def test_an_answer_that_is_never_finished_is_past_its_deadline(opened) -> None:
+    storage = opened("stuck")
+    with pytest.raises(SidecarError) as caught:
+        storage.facade.get(storage.key(1, Name="a"))
+    assert caught.value.reason is Reason.DEADLINE
+
+
+def test_a_log_record_that_is_none_ends_the_sidecar(opened) -> None:
+    storage = opened("log")
+    with pytest.raises(SidecarError, match="log record that is none"):
+        storage.facade.get(storage.key(1, Name="a"))
+
+
+def test_a_sidecar_of_another_version_of_the_protocol_is_told_so(load: Load) -> None:
+    with pytest.raises(SidecarError, match=r"speaks version 7 of the protocol, this host speaks \[1\]"):
+        load(text=SPEAKER.replace("VERSION = 1", "VERSION = 7"))
+
+
+def test_what_does_not_speak_the_protocol_at_all_is_told_with_what_it_wrote(load: Load) -> None:
+    with pytest.raises(SidecarError, match="usage: nothing"):
+        load(text="import sys\nsys.exit('usage: nothing')\n")
+
+
+def test_a_description_that_cannot_be_read_is_a_fault_of_the_sidecar(load: Load) -> None:
+    with pytest.raises(SidecarError, match="describes itself in a way that cannot be read") as caught:
+        load(text=SPEAKER.replace('"int64"', '"int65"'))
+    assert caught.value.reason is Reason.PROTOCOL
+
+
+def test_a_file_of_another_digest_is_not_started(load: Load) -> None:
+    with pytest.raises(SidecarError, match="is not the file expected"):
+        load(sha256="0" * 64)
+
+
+def test_what_an_executable_logs_arrives(opened, logger: StorageLogger, records) -> None:
+    opened("none", logger=logger)
+    assert records.wait_for("opened test.Foreign").levelno == 20
