@@ -10,7 +10,8 @@ import attrs
 import pytest
 
 from statehold.extensions.wasm import WasmLimits
-from statehold.extensions.wasm._module import load_module, new_engine
+from statehold.extensions.wasm._module import load_module
+from statehold.loading.wasm.machine import new_engine
 from statehold.processing import SYSTEM, ProcessingError, Request
 from statehold.sdk import Principal
 

@@ -11,17 +11,15 @@ from statehold.extensions._engine import EngineContext
 from statehold.extensions._errors import CodeError
 from statehold.extensions._failure import failure
 from statehold.extensions._pools import Pool, Pools
-from statehold.extensions.wasm._aside import aside
 from statehold.extensions.wasm._errors import ExhaustedError, GuestError
 from statehold.extensions.wasm._keys import Targets
 from statehold.extensions.wasm._limits import WasmLimits
-from statehold.extensions.wasm._module import Module, load_module, new_engine
-from statehold.extensions.wasm._native import check_wasmtime
+from statehold.extensions.wasm._module import Module, load_module
 from statehold.extensions.wasm._packages import Packages
 from statehold.extensions.wasm._session import Session
-from statehold.extensions.wasm._ticker import Ticker
 from statehold.extensions.wasm._values import Fields
 from statehold.loading import FreeReport
+from statehold.loading.wasm.machine import Ticker, aside, check_wasmtime, new_engine
 from statehold.sdk import CallContext, DeployError, Scope, StateholdError
 from statehold.state import State
 from statehold_vsql import ExtensionEngine

@@ -11,8 +11,17 @@ from statehold.extensions.wasm._abi import MEMORY, ON_READ
 from statehold.extensions.wasm._errors import GuestError, TrapError
 from statehold.extensions.wasm._memory import Memory
 from statehold.extensions.wasm._module import Module
-from statehold.extensions.wasm._native import address, callback, caller, new_function
-from statehold.extensions.wasm._ticker import Ticker, ticks
+from statehold.loading.wasm.machine import (
+    Ticker,
+    address,
+    callback,
+    caller,
+    new_function,
+    new_store,
+    owned,
+    reason,
+    ticks,
+)
 
 Functions = Mapping[tuple[str, str], Callable[..., Any]]
 
@@ -47,10 +56,7 @@ class Guest:
         self._enter = caller()
         self._functions: Mapping[str, int] = {}
         self._callbacks: list[Any] = []
-        self._store = wasmtime.Store(engine)
-        self._store.set_limits(
-            memory_size=limits.memory, table_elements=100_000, instances=1, tables=8, memories=1
-        )
+        self._store = new_store(engine, limits.memory)
         self._context = address(ffi.wasmtime_store_context(self._store.ptr()))
         try:
             self.allow(limits.start_seconds)
@@ -136,7 +142,7 @@ class Guest:
         trap = self._trap.value
         if error or trap:
             self._trap.value = None
-            self._raise(_owned(error, trap))
+            self._raise(owned(error, trap))
 
     def _raise(self, stopped: wasmtime.Trap | wasmtime.WasmtimeError) -> NoReturn:
         """Raise what a call, or making the instance, came to."""
@@ -149,22 +155,8 @@ class Guest:
                 del failure
         if isinstance(stopped, wasmtime.Trap):
             names = tuple(frame.func_name or "" for frame in stopped.frames)
-            raise TrapError(_reason(stopped.message), code=stopped.trap_code, functions=names)
-        raise TrapError(_reason(str(stopped)), code=None, functions=())
+            raise TrapError(reason(stopped.message), code=stopped.trap_code, functions=names)
+        raise TrapError(reason(str(stopped)), code=None, functions=())
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error
-
-
-def _owned(error: int | None, trap: int | None) -> wasmtime.Trap | wasmtime.WasmtimeError:
-    """Return an error or a trap as what owns it, and gives it back when nobody has it any more."""
-    if error:
-        pointer = ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t))
-        return wasmtime.WasmtimeError._from_ptr(pointer)  # noqa: SLF001 - no other way to one
-    return wasmtime.Trap._from_ptr(ctypes.cast(trap or 0, ctypes.POINTER(ffi.wasm_trap_t)))  # noqa: SLF001
-
-
-def _reason(message: str) -> str:
-    """Return what stands below the backtrace in a message of wasmtime."""
-    last = message.strip().splitlines()[-1].strip()
-    return f"it trapped: {last.removeprefix('wasm trap: ')}"

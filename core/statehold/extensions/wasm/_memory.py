@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 import wasmtime
 
 from statehold.extensions.wasm._errors import GuestError
-from statehold.extensions.wasm._native import address
+from statehold.loading.wasm.machine import address
 
 #: How much is asked of the guest at once for what is returned to it.
 _BUFFER: Final = 64_000

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import sha256
-from typing import Final
-from weakref import WeakValueDictionary
 
 import attrs
 import wasmtime
@@ -19,18 +16,7 @@ from statehold.extensions.wasm._abi import (
     is_reserved,
 )
 from statehold.extensions.wasm._limits import WasmLimits
-from statehold.extensions.wasm._native import func_type, type_text
-
-
-@attrs.frozen(eq=False)
-class _Machine:
-    """A module as machine code, which any engine of this process takes."""
-
-    code: bytes
-
-
-#: By the digest of the module.
-_machines: Final[WeakValueDictionary[bytes, _Machine]] = WeakValueDictionary()
+from statehold.loading.wasm.machine import Machine, compiled, func_type, letters, said_type, type_text
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -64,26 +50,8 @@ class Module:
     imports: tuple[Import, ...]
     extensions: frozenset[str]
     limits: WasmLimits
-    machine: _Machine
+    machine: Machine
     start: str | None
-
-
-def new_engine() -> wasmtime.Engine:
-    """Return an engine that compiles what guests need and no more, and can interrupt them."""
-    config = wasmtime.Config()
-    config.epoch_interruption = True
-    # Compiling on threads of its own would leave them behind.
-    config.parallel_compilation = False
-    # So the address of a memory can be kept.
-    config.memory_may_move = False
-    config.wasm_threads = False
-    config.wasm_memory64 = False
-    config.wasm_multi_memory = False
-    config.wasm_tail_call = False
-    config.wasm_gc = False
-    config.wasm_function_references = False
-    config.wasm_exceptions = False
-    return wasmtime.Engine(config)
 
 
 def load_module(
@@ -95,11 +63,10 @@ def load_module(
             f"{path}: it has {len(data)} bytes, and {limits.module_bytes} is the limit. Build it smaller"
         ]
     try:
-        machine = _compiled(data)
-        code = wasmtime.Module.deserialize(engine, machine.code)
-    except wasmtime.WasmtimeError as error:
-        text = str(error).partition("\n\nStack backtrace")[0].strip().replace("\n", " ")
-        return None, [f"{path}: it cannot be compiled: {text}. Build it for plain wasm32"]
+        machine = compiled(data)
+    except ValueError as error:
+        return None, [f"{path}: it cannot be compiled: {error}. Build it for plain wasm32"]
+    code = wasmtime.Module.deserialize(engine, machine.code)
     imports: list[Import] = []
     problems = [
         f"{path}: {problem}" for problem in (*_check_imports(code, imports), *_check_exports(code, limits))
@@ -114,22 +81,13 @@ def load_module(
         code=code,
         imports=tuple(imports),
         extensions=frozenset(
-            name for name, kind in functions.items() if not is_reserved(name) and _letters(kind) == ("", "")
+            name for name, kind in functions.items() if not is_reserved(name) and letters(kind) == ("", "")
         ),
         limits=limits,
         machine=machine,
         start=next((name for name in STARTS if name in functions), None),
     )
     return found, []
-
-
-def _compiled(data: bytes) -> _Machine:
-    """Return a module as machine code; versions that run at the same time compile the same module once."""
-    digest = sha256(data).digest()
-    found = _machines.get(digest)
-    if found is None:
-        found = _machines[digest] = _Machine(bytes(wasmtime.Module(new_engine(), data).serialize()))
-    return found
 
 
 def _check_imports(code: wasmtime.Module, imports: list[Import]) -> Iterator[str]:
@@ -145,12 +103,10 @@ def _check_imports(code: wasmtime.Module, imports: list[Import]) -> Iterator[str
                 f"It may import the ABI's functions from env, and WASI preview 1"
             )
             continue
-        if not isinstance(kind, wasmtime.FuncType) or _letters(kind) != _letters(
-            func_type(parameters, result)
-        ):
+        if not isinstance(kind, wasmtime.FuncType) or letters(kind) != letters(func_type(parameters, result)):
             yield (
-                f"it imports {module}.{name} as {_said(kind)}, and it is {type_text(parameters, result)}. "
-                f"Declare it so where it is imported"
+                f"it imports {module}.{name} as {said_type(kind)}, and it is "
+                f"{type_text(parameters, result)}. Declare it so where it is imported"
             )
             continue
         imports.append(Import(module=module, name=name, parameters=parameters, result=result, type=kind))
@@ -175,18 +131,6 @@ def _check_exports(code: wasmtime.Module, limits: WasmLimits) -> Iterator[str]:
     for name, (parameters, result) in (*EXPORTS.items(), *((start, ("", "")) for start in STARTS)):
         kind = exports.get(name)
         if kind is not None and (
-            not isinstance(kind, wasmtime.FuncType)
-            or _letters(kind) != _letters(func_type(parameters, result))
+            not isinstance(kind, wasmtime.FuncType) or letters(kind) != letters(func_type(parameters, result))
         ):
-            yield f"it exports {name} as {_said(kind)}, and it has to be {type_text(parameters, result)}"
-
-
-def _letters(kind: wasmtime.FuncType) -> tuple[str, str]:
-    return " ".join(map(str, kind.params)), " ".join(map(str, kind.results))
-
-
-def _said(kind: object) -> str:
-    if not isinstance(kind, wasmtime.FuncType):
-        return f"a {type(kind).__name__.removesuffix('Type').lower()}"
-    results = ", ".join(map(str, kind.results))
-    return f"({', '.join(map(str, kind.params))}) -> {results or 'nothing'}"
+            yield f"it exports {name} as {said_type(kind)}, and it has to be {type_text(parameters, result)}"

@@ -13,8 +13,8 @@ from statehold.extensions.wasm._keys import Targets
 from statehold.extensions.wasm._memory import Memory
 from statehold.extensions.wasm._module import Module
 from statehold.extensions.wasm._packages import Packages
-from statehold.extensions.wasm._ticker import Ticker
 from statehold.extensions.wasm._values import Fields
+from statehold.loading.wasm.machine import Ticker
 from statehold.state import State
 
 _PANIC: Final = "panic: "

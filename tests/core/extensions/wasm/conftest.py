@@ -14,10 +14,10 @@ from statehold.events import Schemas
 from statehold.extensions import EngineContext, Use
 from statehold.extensions.wasm import WasmEngine, WasmLimits, open_wasm
 from statehold.extensions.wasm._abi import EXPORTS, IMPORTS, MEMORY
-from statehold.extensions.wasm._native import func_type
 from statehold.extensions.wasm._wasi import FUNCTIONS, MODULE
 from statehold.images import open_image
 from statehold.loading import installed
+from statehold.loading.wasm.machine._native import func_type
 from statehold.sdk import CallContext, Field, Intent, Key, Scope, ScopeError, Value, merge
 from statehold.state import Rows, Slot, State, Uses, compile_rows, compile_slot
 from statehold_vsql import ExtensionKind, compile_app

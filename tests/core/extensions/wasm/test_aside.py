@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from statehold.extensions.wasm._aside import aside
+from statehold.loading.wasm.machine._aside import aside
 
 
 def test_on_the_main_thread_a_call_has_a_thread_of_its_own():

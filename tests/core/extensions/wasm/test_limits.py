@@ -53,7 +53,7 @@ def test_a_module_that_needs_more_memory_than_the_operator_gives_is_refused(stag
 
 
 def test_another_wasmtime_is_refused(stage, wat, monkeypatch):
-    monkeypatch.setattr("statehold.extensions.wasm._native.version", lambda _: "51.0.0")
+    monkeypatch.setattr("statehold.loading.wasm.machine._native.version", lambda _: "51.0.0")
     with pytest.raises(StateholdError, match=r"made for wasmtime 50, and has 51\.0\.0") as caught:
         stage.load(wat())
     assert caught.value.hint == "Install one that fits: pip install 'wasmtime==50.*'"

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from statehold.extensions.wasm._ticker import Ticker, ticks
+from statehold.loading.wasm.machine._ticker import Ticker, ticks
 
 
 class Clock:
@@ -47,7 +47,7 @@ def test_no_time_passes_before_the_first_guest_runs(ticker):
 
 def test_time_that_was_missed_is_made_up_for_up_to_a_limit(ticker, clock, monkeypatch):
     now = iter([0.0, 0.01, 0.04, 1000.04, *(1000.05 + i / 100 for i in range(100_000))])
-    monkeypatch.setattr("statehold.extensions.wasm._ticker.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("statehold.loading.wasm.machine._ticker.time.monotonic", lambda: next(now))
     seen = []
     ticker._tick = lambda: (seen.append(ticker.ticks), len(seen) > 30 and clock.come.set())
     ticker.enter()
@@ -72,3 +72,35 @@ def test_time_passes_in_a_forked_process_too(ticker):
 def test_ticks_are_never_fewer_than_the_seconds():
     assert ticks(0.05) * 0.01 >= 0.05
     assert ticks(0) >= 1
+
+
+def test_time_passes_for_a_guest_that_is_watched(ticker, clock):
+    ticker.watch(lambda: True)
+    assert not ticker.awake
+    ticker.wake()
+    assert clock.come.wait(60)
+    assert ticker.awake
+
+
+def test_time_stands_still_when_what_is_watched_does_not_run_and_passes_again_when_it_is_woken(clock):
+    still = threading.Event()
+    ticker = Ticker(lambda: None)
+    running = [False]
+
+    def asked():
+        if not ticker.awake:
+            still.set()
+        return running[0]
+
+    ticker.watch(asked)
+    ticker.wake()
+    try:
+        assert still.wait(60)
+        ticker._tick = clock
+        running[0] = True
+        ticker.wake()
+        assert clock.come.wait(60)
+        ticker.unwatch(asked)
+        ticker.unwatch(asked)
+    finally:
+        ticker.end()

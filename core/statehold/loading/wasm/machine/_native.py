@@ -57,6 +57,15 @@ def caller() -> Callable[[int, int, int, int, int], int | None]:
     return call
 
 
+@cache
+def deadline_setter() -> Callable[[int, int], None]:
+    """Return what sets how many ticks a guest may compute from now on: (context, ticks)."""
+    found = ffi.dll["wasmtime_context_set_epoch_deadline"]
+    found.restype, found.argtypes = None, (ctypes.c_void_p, ctypes.c_uint64)
+    call: Callable[[int, int], None] = found
+    return call
+
+
 def address(pointer: Any) -> int:
     """Return what a pointer of ctypes points to."""
     return ctypes.cast(pointer, ctypes.c_void_p).value or 0

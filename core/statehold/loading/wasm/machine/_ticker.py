@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 TICK: Final = 0.01
@@ -15,12 +16,16 @@ _MOST_AT_ONCE: Final = 25
 class Ticker:
     """Lets time pass for the deadlines of guests, on one thread, as long as any of them runs.
 
-    `ticks` is the time, in units of 10 ms; it stands still when no guest has run for half a second.
+    `ticks` is the time, in units of 10 ms; it stands still when no guest has run for half a second. Guests
+    either say that they run, by `enter` and `leave`, or are watched and look at `awake` each time.
     """
 
     def __init__(self, tick: Callable[[], None]) -> None:
         self.ticks = 0
+        #: Whether time passes; who is watched and finds it False calls `wake`.
+        self.awake = False
         self._tick = tick
+        self._watched: list[Callable[[], bool]] = []
         self._running = 0
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -32,11 +37,7 @@ class Ticker:
         """Say that a guest begins to run."""
         with self._lock:
             self._running += 1
-            # A process that was forked has the object, and not the thread.
-            if self._thread is None or self._process != os.getpid():
-                self._process = os.getpid()
-                self._thread = threading.Thread(target=self._run, name="statehold-wasm-ticker", daemon=True)
-                self._thread.start()
+            self._start()
         if not self._wake.is_set():
             self._wake.set()
 
@@ -44,6 +45,24 @@ class Ticker:
         """Say that a guest has stopped running."""
         with self._lock:
             self._running -= 1
+
+    def watch(self, running: Callable[[], bool]) -> None:
+        """Ask *running* whether its guest runs, before time stands still."""
+        with self._lock:
+            self._watched.append(running)
+
+    def unwatch(self, running: Callable[[], bool]) -> None:
+        """Ask *running* no more."""
+        with self._lock, suppress(ValueError):
+            self._watched.remove(running)
+
+    def wake(self) -> None:
+        """Let time pass from now on; *running* has to say so already."""
+        with self._lock:
+            if not self._ended.is_set():
+                self._start()
+        self.awake = True
+        self._wake.set()
 
     def end(self) -> None:
         """Stop for good, after the last guest."""
@@ -54,7 +73,18 @@ class Ticker:
         if thread is not None:
             thread.join()
 
+    def _start(self) -> None:
+        # A process that was forked has the object, and not the thread.
+        if self._thread is None or self._process != os.getpid():
+            self._process = os.getpid()
+            self._thread = threading.Thread(target=self._run, name="statehold-wasm-ticker", daemon=True)
+            self._thread.start()
+
+    def _is_used(self) -> bool:
+        return self._running > 0 or any(running() for running in tuple(self._watched))
+
     def _run(self) -> None:
+        self.awake = True
         idle = 0
         last = time.monotonic()
         while not self._ended.wait(TICK):
@@ -65,12 +95,14 @@ class Ticker:
             for _ in range(min(count, _MOST_AT_ONCE)):
                 self.ticks += 1
                 self._tick()
-            idle = 0 if self._running else idle + 1
+            idle = 0 if self._is_used() else idle + 1
             if idle >= _IDLE_TICKS:
-                # Clear first, look then: who enters in between sets it again.
+                # In this order: who begins to run in between either wakes it again, or is seen to run.
                 self._wake.clear()
-                if not self._running:
+                self.awake = False
+                if not self._is_used():
                     self._wake.wait()
+                self.awake = True
                 idle = 0
                 last = time.monotonic()
 
