@@ -179,14 +179,19 @@ def test_a_command_of_another_host_is_executed_as_the_system(shop: Served, stock
     assert event["currentWLogOffset"] == ordered["Offset"] + 1
 
 
-def test_what_the_other_host_says_of_a_failure_is_told_or_is_a_value(shop: Served, stock: Served) -> None:
+def test_what_the_other_host_says_of_a_failure_is_told_or_is_a_value(
+    shop: Served, stock: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     """A value where the status is expected."""
     answer = shop.query("shop.Reorder", WSID=stock.workspace, Name="gone", Codes="200,409")
     (ordered,) = answer.json()["results"]
     assert (ordered["Status"], ordered["Message"]) == (409, "sold out")
     refused = shop.query("shop.Reorder", WSID=stock.workspace, Name="gone")
     assert refused.status_code == 500
-    assert "expected status 200, 201, got 409: sold out" in refused.json()["message"]
+    [told] = [
+        one.getMessage() for one in caplog.records if refused.json()["data"]["reference"] in one.getMessage()
+    ]
+    assert "expected status 200, 201, got 409: sold out" in told
 
 
 def test_a_token_of_another_host_with_another_key_is_refused_there(shop: Served, stock: Served) -> None:
