@@ -45,6 +45,9 @@ class Wild:
             ctypes.string_at(0)
         elif verb == "hang":
             threading.Event().wait()
+        elif verb == "linger":
+            print(rest)
+            threading.Event().wait()
         elif verb == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
             threading.Event().wait()

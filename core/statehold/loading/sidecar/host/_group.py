@@ -108,8 +108,8 @@ class Group:
         try:
             answer = lane.exchange(kind, handle, schema, call, argument, decode, started)
         except LaneFault as fault:
-            error = self.give_up(lane, fault, unknown=kind == k.APPLY)
-            if not again:
+            error = self.give_up(lane, fault, unknown=kind == k.APPLY and not fault.unsent)
+            if not (again or fault.unsent):
                 raise error from None
             answer = self._once_more(kind, handle, schema, call, argument, decode, started, error)
         except Exception:
@@ -149,7 +149,8 @@ class Group:
         try:
             answer = lane.exchange_within(left, kind, handle, schema, call, argument, decode)
         except LaneFault as fault:
-            raise self.give_up(lane, fault) from None
+            unknown = kind == k.APPLY and not fault.unsent
+            raise self.give_up(lane, fault, unknown=unknown) from None
         except BaseException:
             self.drop(lane)
             raise

@@ -25,10 +25,12 @@ _READ: Final = 64 * 1024
 class LaneFault(Exception):  # noqa: N818 - never seen outside
     """A lane cannot be used any more, and its process is to be ended."""
 
-    def __init__(self, reason: Reason, text: str) -> None:
+    def __init__(self, reason: Reason, text: str, *, unsent: bool = False) -> None:
         super().__init__(text)
         self.reason = reason
         self.text = text
+        #: Whether the sidecar cannot have got the question.
+        self.unsent = unsent
 
 
 class Lane:
@@ -71,6 +73,9 @@ class Lane:
                 self._send(frame)
             else:
                 self._send_large(frame, started)
+        except OSError as error:
+            raise self._lost(error, unsent=True) from None
+        try:
             data = self._recv(_READ)
             if len(data) < 4 or _length(data)[0] + 4 != len(data):
                 data = self._rest(data, started)
@@ -216,10 +221,10 @@ class Lane:
             raise BlockingIOError
         self._limit(left)
 
-    def _lost(self, error: OSError) -> LaneFault:
+    def _lost(self, error: OSError, *, unsent: bool = False) -> LaneFault:
         if isinstance(error, BlockingIOError):
-            return LaneFault(Reason.DEADLINE, f"gave no answer within {self._deadline:g} s")
-        return LaneFault(Reason.CRASHED, "ended")
+            return LaneFault(Reason.DEADLINE, f"gave no answer within {self._deadline:g} s", unsent=unsent)
+        return LaneFault(Reason.CRASHED, "ended", unsent=unsent)
 
 
 def _framed(message: object) -> bytes:
