@@ -9,7 +9,9 @@ from statehold.sdk import HostError, Principal
 _LIFETIME = 600.0
 
 
-def send_image(image: Path, app: str, url: str, *, data: Path, beside: bool) -> dict[str, Any]:
+def send_image(
+    image: Path, app: str, url: str, *, data: Path, beside: bool, accept_breaking: bool
+) -> dict[str, Any]:
     """Let the server at *url* deploy an image, as the owner of its data folder, and return what it answers.
 
     Raises:
@@ -37,7 +39,11 @@ def send_image(image: Path, app: str, url: str, *, data: Path, beside: bool) -> 
                 answer = httpx.post(
                     target,
                     content=file,
-                    params={"beside": "true"} if beside else {},
+                    params={
+                        name: "true"
+                        for name, is_so in (("beside", beside), ("accept-breaking", accept_breaking))
+                        if is_so
+                    },
                     # A token is for that server alone, not for a proxy that the environment names.
                     trust_env=False,
                     headers={"Authorization": f"Bearer {token}"},

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 
@@ -9,11 +10,13 @@ from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
+from statehold.hosting._evolving import Declared
 from statehold.hosting._problems import Problems
 from statehold.hosting._registry import Entry, Role
 from statehold.hosting._store import FileStore
 from statehold.hosting._version import AppVersion
 from statehold.images import AppImage
+from statehold.sdk import StateholdError
 from statehold.trust import Verdict
 
 
@@ -39,19 +42,34 @@ class Bringer:
         self._problems = problems
 
     def deploy(
-        self, app: App, image: AppImage, *, activate: bool, progress: Callable[[str], None]
+        self,
+        app: App,
+        image: AppImage,
+        *,
+        activate: bool,
+        accept_breaking: bool,
+        progress: Callable[[str], None],
     ) -> AppVersion:
         """Let an image in, keep it, and bring its version up.
 
         Raises:
             TrustError: it is not let in.
+            DeployError: it breaks what there is by the current version, and that was not accepted.
             StateholdError: its version cannot be opened.
 
         """
         verdict = self._admission.admit(image)
         self._deployed.check_name(image)
         self._store.keep(image)
-        return self._bring(app, image, verdict, since=time.time(), activate=activate, progress=progress)
+        return self._bring(
+            app,
+            image,
+            verdict,
+            since=time.time(),
+            activate=activate,
+            progress=progress,
+            unbroken=None if accept_breaking else self._unbroken(app, image),
+        )
 
     def activate(self, app: App, entry: Entry) -> AppVersion:
         """Make a version that is kept the current one, opening it first if it is closed.
@@ -88,6 +106,19 @@ class Bringer:
         if entry.role is Role.CURRENT:
             app.swap(version)
 
+    def _unbroken(self, app: App, image: AppImage) -> Declared | None:
+        """Return what must go on with *image*: what the current version declares; None where there is none.
+
+        Where that could not be brought back, its image says it. Where that is damaged, nobody can.
+        """
+        if app.current_or_none is not None:
+            return app.current_or_none.declared
+        entry = self._deployed.current(app.name)
+        if entry is not None and entry.digest != image.digest:
+            with suppress(StateholdError), self._store.open(entry.digest) as kept:
+                return self._deployer.declared(kept)
+        return None
+
     def _bring(
         self,
         app: App,
@@ -97,6 +128,7 @@ class Bringer:
         since: float,
         activate: bool,
         progress: Callable[[str], None],
+        unbroken: Declared | None = None,
     ) -> AppVersion:
         if app.is_open(image.version):
             version = app.version(image.version)
@@ -104,7 +136,9 @@ class Bringer:
                 return version
         else:
             self._deployed.check_partitions(image)
-            version = self._deployer.open(app, image, verdict, replace=activate, progress=progress)
+            version = self._deployer.open(
+                app, image, verdict, replace=activate, progress=progress, unbroken=unbroken
+            )
         entry = Entry(
             app=app.name,
             version=version.name,

@@ -74,6 +74,11 @@ class Deployed:
             )
         return (entry,)
 
+    def current(self, app: str) -> Entry | None:
+        """Return the current version of an app; None where there is none."""
+        found = self._registry.entries(app)
+        return next((entry for entry in found if entry.role is Role.CURRENT), None)
+
     def check_name(self, image: AppImage) -> None:
         """Check that the name of the image's version is free, or stands for the same contents.
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 
 from statehold.events import ensure_app_workspaces, index_uniques, unindexed
 from statehold.hosting._app import App
+from statehold.hosting._evolving import Declared, declared, refuse_breaking
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._opening import opened_partitions
 from statehold.hosting._preparing import Preparer
@@ -32,18 +33,33 @@ class Deployer:
         self._retirer = retirer
 
     def open(
-        self, app: App, image: AppImage, verdict: Verdict, *, replace: bool, progress: Progress
+        self,
+        app: App,
+        image: AppImage,
+        verdict: Verdict,
+        *,
+        replace: bool,
+        progress: Progress,
+        unbroken: Declared | None = None,
     ) -> AppVersion:
         """Return the version in *image*, open and probed, and not yet known to anybody.
 
         The workspaces of the app that were not there yet are.
 
-        With *replace*, its storages may take over from those of the app's current version.
+        With *replace*, its storages may take over from those of the app's current version. What is there by
+        *unbroken* must go on with it.
+
+        Raises:
+            CompileError: its declarations have errors.
+            DeployError: anything else keeps it from running.
+
         """
         plan = self._preparer.prepare(image, verdict, progress)
         before = app.current_or_none if replace else None
         with ExitStack() as undo:
             undo.callback(plan.plugins.free)
+            if unbroken is not None:
+                refuse_breaking(app.name, unbroken, declared(plan))
             lease = app.keeper.lease(plan.num_parts)
             undo.callback(lease.release)
             made = MadeFolders()
@@ -71,6 +87,10 @@ class Deployer:
             undo.pop_all()
         self._retirer.add(version)
         return version
+
+    def declared(self, image: AppImage) -> Declared:
+        """Return what *image* declares, as `Preparer.declared` does."""
+        return self._preparer.declared(image)
 
     def commit(self, app: App, version: AppVersion, entry: Entry, progress: Progress) -> None:
         """Register an open version, and make it current where its entry says so, in one step.

@@ -140,19 +140,25 @@ class Host:
         return self._problems.warnings
 
     def deploy(
-        self, image: Path, *, activate: bool = True, progress: Callable[[str], None] | None = None
+        self,
+        image: Path,
+        *,
+        activate: bool = True,
+        accept_breaking: bool = False,
+        progress: Callable[[str], None] | None = None,
     ) -> AppVersion:
         """Open a new version of the image's app and make it current in one step.
 
         With `activate=False` the version is opened and stays beside the current one. Deploying what is
-        open already only activates it. *progress* is called with a line of text at every step.
+        open already only activates it. Declarations that break what there is by the current version are
+        refused, unless that is accepted. *progress* is called with a line of text at every step.
 
         Raises:
             ImageError: the image is damaged or hostile.
             CompileError: its declarations have errors.
             TrustError: the host's trust store does not take it; nothing of it was run.
             DeployError: anything else keeps it from running: its descriptor, a parameter, a plugin, a
-                storage that does not open; `problems` has all of it.
+                storage that does not open, a breaking change; `problems` has all of it.
             HostError: the data folder cannot be written. In every case what ran before goes on.
 
         """
@@ -163,7 +169,9 @@ class Host:
                 app = self._app(opened.app)
                 with app.changing:
                     self._refuse_when_closed()
-                    return self._bringer.deploy(app, opened, activate=activate, progress=progress)
+                    return self._bringer.deploy(
+                        app, opened, activate=activate, accept_breaking=accept_breaking, progress=progress
+                    )
         finally:
             self._clean()
 

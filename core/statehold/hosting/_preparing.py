@@ -1,19 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import attrs
 
 from statehold.hosting._engines import engine_context, warn_of_missing
+from statehold.hosting._evolving import Declared, offer
 from statehold.hosting._plan import Plan
 from statehold.hosting._planning import Planning
 from statehold.hosting._plugins import VersionPlugins
 from statehold.hosting._settings import HostSettings
 from statehold.images import AppImage
 from statehold.loading import Catalog, PluginFiles
-from statehold.sdk import CompileError, DeployError
+from statehold.sdk import CompileError, DeployError, PluginError
 from statehold.trust import Verdict, isolation_problems
-from statehold_vsql import Severity, StorageEngine
+from statehold_vsql import Contract, Severity, StorageEngine
 from statehold_vsql.appdef import AppDef
 
 Progress = Callable[[str], None]
@@ -63,6 +65,26 @@ class Preparer:
         except BaseException:
             plugins.free()
             raise
+
+    def declared(self, image: AppImage) -> Declared:
+        """Return what *image* declares, without loading any of its code.
+
+        Raises:
+            CompileError: the declarations have errors.
+
+        """
+        appdef, _ = self._compile(image)
+        own = {plugin.package for plugin in image.plugins}
+        announced = self._catalog.announced()
+        offers = {}
+        for storage in appdef.storages.values():
+            if storage.engine is StorageEngine.BUILTIN and storage.provider in announced:
+                offers[storage.name] = Contract(operations=announced[storage.provider].operations)
+            elif storage.engine is StorageEngine.BUILTIN or storage.position.package not in own:
+                with suppress(PluginError):
+                    found = self._catalog.find(storage.provider, engine=storage.engine)
+                    offers[storage.name] = offer(found.provider)
+        return Declared(version=image.version, appdef=appdef, offers=offers)
 
     def _with_engines(self, image: AppImage, plan: Plan, problems: list[str]) -> Plan:
         try:

@@ -8,6 +8,7 @@ from statehold.events import Schemas
 from statehold.hosting._access import Access
 from statehold.hosting._data import AppData, Lease
 from statehold.hosting._engines import not_run
+from statehold.hosting._evolving import Declared, declared
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._matrix import Matrix
 from statehold.hosting._opened import OpenStorage, Storages
@@ -26,6 +27,7 @@ class AppVersion:
         name: the version's name.
         digest: the image's digest.
         appdef: its compiled declarations.
+        declared: what another version is compared with.
         schemas: the shapes of its tables, views and types.
         app_workspaces: how many workspaces the app itself has, numbered from 1.
         not_run: the projectors and jobs that nobody runs, because this host does not have their code.
@@ -52,6 +54,7 @@ class AppVersion:
         self.name = plan.version
         self.digest = plan.digest
         self.appdef: AppDef = plan.appdef
+        self.declared: Declared = declared(plan)
         self.schemas: Schemas = plan.schemas
         self.app_workspaces = plan.num_app_workspaces
         self.not_run = not_run(plan.appdef, plan.plugins.engines.missing)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from statehold.serving._paths import BASE
 from statehold.serving._routes import route
 
 _VERSIONS: Final = BASE + "/{owner}/{app}/versions"
-_KNOWN: Final = frozenset({"beside"})
+_KNOWN: Final = frozenset({"beside", "accept-breaking"})
 
 
 class Deploys:
@@ -60,14 +61,15 @@ class Deploys:
     async def deploy(self, http: HttpRequest) -> Response:
         """Deploy the image in the body."""
         app = self._app(http)
-        beside = parameters(http.scope["query_string"], _KNOWN).get("beside", "false")
-        if beside not in ("true", "false"):
-            raise RequestError(f"beside: expected true or false, got {beside[:40]!r}")
+        given = parameters(http.scope["query_string"], _KNOWN)
+        beside, accept_breaking = _flag(given, "beside"), _flag(given, "accept-breaking")
         with tempfile.NamedTemporaryFile(dir=self._folder, prefix="arriving-", suffix=".shi") as file:
             async for piece in pieces(http.scope, http.receive, most=self._desk.limits.image):
                 file.write(piece)
             file.flush()
-            version = await asyncio.to_thread(self._deploy, app, Path(file.name), activate=beside == "false")
+            version = await asyncio.to_thread(
+                self._deploy, app, Path(file.name), activate=not beside, accept_breaking=accept_breaking
+            )
         return json_response(_document(version), status=201)
 
     async def activate(self, http: HttpRequest) -> Response:
@@ -86,7 +88,7 @@ class Deploys:
         self._desk.operator(http.scope, app, what="deploying an app")
         return app
 
-    def _deploy(self, app: str, path: Path, *, activate: bool) -> AppVersion:
+    def _deploy(self, app: str, path: Path, *, activate: bool, accept_breaking: bool) -> AppVersion:
         try:
             with open_image(path) as image:
                 if image.app != app:
@@ -94,11 +96,18 @@ class Deploys:
                         f"the image is of {image.app}, and was sent to {app}",
                         hint="Send it to the path of its app",
                     )
-            return self._desk.host.deploy(path, activate=activate)
+            return self._desk.host.deploy(path, activate=activate, accept_breaking=accept_breaking)
         except (ImageError, CompileError) as error:
             raise RequestError(error.message, hint=error.hint) from error
         except DeployError as error:
             raise _conflict(error) from error
+
+
+def _flag(given: Mapping[str, str], name: str) -> bool:
+    value = given.get(name, "false")
+    if value not in ("true", "false"):
+        raise RequestError(f"{name}: expected true or false, got {value[:40]!r}")
+    return value == "true"
 
 
 def _conflict(error: DeployError) -> ConflictError:

@@ -95,3 +95,16 @@ def test_the_second_version_of_the_sample_is_compatible(machine, samples, tmp_pa
     shutil.copytree(first, folder)
     shutil.copytree(first / "version-2", folder, dirs_exist_ok=True)
     assert machine("diff", first, folder)["breaking"] == 0
+
+
+def test_deploy_refuses_what_breaks_and_takes_it_where_that_is_accepted(machine, two, tmp_path, monkeypatch):
+    old, new = two(("  PUBLISHED ROLE Cook;", "  ROLE Cook;"))
+    monkeypatch.setenv("STATEHOLD_SECRET_SCADA_PASSWORD", "x")
+    monkeypatch.setenv("STATEHOLD_SECRET_RATES_URL", "http://127.0.0.1:9")
+    data = ("--data", tmp_path / "data")
+    machine("deploy", old, *data)
+    machine("build", new, "-o", tmp_path / "new.shi", "--version", "9")
+    error = machine("deploy", tmp_path / "new.shi", *data, code=1)["error"]
+    assert error["problems"] == ["role bills.Cook: is not PUBLISHED any more (breaks clients)"]
+    assert "--accept-breaking" in error["hint"]
+    assert machine("deploy", tmp_path / "new.shi", *data, "--accept-breaking")["version"] == "9"

@@ -308,7 +308,7 @@ def test_another_provider_under_the_same_name_is_handed_nothing(host, kitchen):
       WITH PROVIDER={};
     )"""
     host.deploy(kitchen("1", more=second.format("Scada")))
-    host.deploy(kitchen("2", more=second.format("Historian")))
+    host.deploy(kitchen("2", more=second.format("Historian")), accept_breaking=True)
     with host.app("acme.kitchen").borrow() as partition:
         assert partition.storage("kitchen.Second").taken_over is None
         assert partition.storage("kitchen.Scada").taken_over == "1"

@@ -106,6 +106,7 @@ def test_an_image_that_cannot_be_deployed_leaves_what_runs(served, image):
 def test_a_version_that_is_not_deployed_cannot_be_activated(served):
     assert served.system.post(f"{VERSIONS}/none/activate").status_code == 404
     assert served.system.post(f"{VERSIONS}?beside=perhaps").status_code == 400
+    assert served.system.post(f"{VERSIONS}?accept-breaking=perhaps").status_code == 400
 
 
 def test_an_image_that_is_too_long_is_refused_and_leaves_no_file(start, system, tmp_path):

@@ -1,0 +1,74 @@
+"""A deploy whose declarations break what there is by the current version is refused, unless accepted."""
+
+from __future__ import annotations
+
+import pytest
+
+from statehold.sdk import DeployError
+
+MORE = "TABLE Room INHERITS sys.CDoc (Name text);"
+
+
+@pytest.fixture
+def broken(shop):
+    """Version 2 of the shop: a table has lost a field that version 1 has."""
+    root = shop("2")
+    path = root / "image/pkg/example.com/shop/shop.vsql"
+    text = path.read_text()
+    path.write_text(text.replace("Total int64, UNIQUE(Number)", "UNIQUE(Number)"))
+    code = root / "image/pkg/example.com/shop/extensions/shop.py"
+    code.write_text(code.read_text().replace("Number=call.arg.Number, Total=1", "Number=call.arg.Number"))
+    return root
+
+
+def current(host):
+    return host.app("acme.shop").current.name
+
+
+def test_a_breaking_deploy_is_refused_and_what_runs_goes_on(host, shop, broken):
+    host.deploy(shop("1"))
+    for activate in (True, False):
+        with pytest.raises(DeployError, match="accept_breaking") as caught:
+            host.deploy(broken, activate=activate)
+        assert caught.value.problems == ("table shop.Bill: field Total is gone (breaks data)",)
+    assert [version.version for version in host.apps()[0].versions] == ["1"]
+    assert current(host) == "1"
+
+
+def test_a_breaking_deploy_that_is_accepted_becomes_current_and_can_be_rolled_back(host, shop, broken):
+    host.deploy(shop("1"))
+    host.deploy(broken, accept_breaking=True)
+    assert current(host) == "2"
+    host.rollback("acme.shop")
+    assert current(host) == "1"
+
+
+def test_a_compatible_deploy_needs_no_acceptance(host, shop):
+    host.deploy(shop("1"))
+    host.deploy(shop("2", more=MORE))
+    assert current(host) == "2"
+
+
+def test_the_first_version_of_an_app_breaks_nothing(host, broken):
+    assert host.deploy(broken).name == "2"
+
+
+def test_a_current_version_that_could_not_be_brought_back_is_compared_by_its_image(
+    open_host, shop, broken, monkeypatch
+):
+    from statehold.hosting._deploying import Deployer
+
+    with open_host() as host:
+        host.deploy(shop("1"))
+
+    def fail(*_args, **_kwargs):
+        raise DeployError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Deployer, "open", fail)
+        host = open_host()
+    assert not host.running
+    with pytest.raises(DeployError, match="field Total is gone"):
+        host.deploy(broken)
+    host.deploy(broken, accept_breaking=True)
+    assert current(host) == "2"
