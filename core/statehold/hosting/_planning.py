@@ -7,6 +7,7 @@ import attrs
 
 from statehold.events import Schemas, entities_of, entity_rows
 from statehold.hosting._access import Access, check_use
+from statehold.hosting._isolation import isolation_problems
 from statehold.hosting._narrowing import Scopes, narrow
 from statehold.hosting._nearest import nearest
 from statehold.hosting._ordering import opening_order
@@ -14,7 +15,7 @@ from statehold.hosting._plan import Plan, PlannedStorage
 from statehold.hosting._plugins import VersionPlugins
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._uses import NamedUse, named_uses, plan_uses
-from statehold.images import AppImage, Isolation, StorageSettings, Values, resolve_values, storage_config
+from statehold.images import AppImage, StorageSettings, Values, resolve_values, storage_config
 from statehold.loading import Catalog, check_provider
 from statehold.sdk import DescriptorError, Provider, StateholdError
 from statehold.state import compile_rows
@@ -102,21 +103,13 @@ class Planning:
         )
 
     def _check_names(self) -> None:
-        known = [str(name) for name in self.appdef.storages]
+        definitions = {str(name): definition for name, definition in self.appdef.storages.items()}
+        known = list(definitions)
         for name, settings in self.image.descriptor.storages.items():
             where = f"descriptor.json: Storages.{name}"
             if name not in known:
                 self.problems.append(f"{where}: the app has no such storage. {nearest(name, known)}")
-            if settings.isolation not in (None, Isolation.INPROCESS):
-                self.problems.append(
-                    f"{where}.isolation: this host runs {Isolation.INPROCESS} only yet, not "
-                    f"{settings.isolation}. Take it out, or write {Isolation.INPROCESS}"
-                )
-            if settings.limits:
-                self.problems.append(
-                    f"{where}.limits: nothing limits a storage that runs {Isolation.INPROCESS}, and this "
-                    f"host runs no other yet: {', '.join(settings.limits)} would be ignored. Take it out"
-                )
+            self.problems += isolation_problems(where, definitions.get(name), settings)
         packages = self.appdef.packages
         for name in self.image.descriptor.extensions:
             where = f"descriptor.json: Extensions.{name}"

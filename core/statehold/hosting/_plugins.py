@@ -3,7 +3,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from statehold.extensions import EngineContext, Engines, open_engines
 from statehold.hosting._nearest import nearest
@@ -18,11 +20,19 @@ from statehold.loading import (
     load_plugin,
     resolve,
 )
+from statehold.loading.wasm import read_limits
 from statehold.sdk import DeployError, PluginError
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
 
-_PYTHON = (PluginKind.WHEEL, PluginKind.ZIP)
+if TYPE_CHECKING:
+    from statehold.loading.wasm import WasmPlugin
+
+#: What the plugin file of a package is, by the engine that its storages ask for.
+_KINDS = {
+    StorageEngine.PYPLUGIN: (PluginKind.WHEEL, PluginKind.ZIP),
+    StorageEngine.WASM: (PluginKind.WASM,),
+}
 _PARTS = re.compile(r"\d+|[a-z]+")
 
 
@@ -34,7 +44,7 @@ class VersionPlugins:
         self._catalog = catalog
         self._store = store
         self._owner = f"{image.app} {image.version}"
-        self._loaded: dict[str, LoadedPlugin] = {}
+        self._loaded: dict[str, LoadedPlugin | WasmPlugin] = {}
         self._hooks: AppPlugins | None = None
         self._engines: Engines | None = None
         self._announced = False
@@ -53,12 +63,13 @@ class VersionPlugins:
 
         """
         package = storage.position.package
-        found: dict[str, LoadedPlugin] = {}
-        if storage.engine is StorageEngine.PYPLUGIN:
+        found: dict[str, LoadedPlugin | WasmPlugin] = {}
+        if storage.engine in _KINDS:
             file = self._choose(storage, package, pinned)
             if file is not None:
                 found[package] = self._load(file)
-        return resolve(storage, image_plugins=found, catalog=self._catalog)
+        resolved = resolve(storage, image_plugins=found, catalog=self._catalog)
+        return self._limited(storage, resolved, found.get(package))
 
     @property
     def engines(self) -> Engines:
@@ -132,7 +143,7 @@ class VersionPlugins:
         files = {
             file.version: file
             for file in self._image.plugins
-            if file.package == package and file.kind in _PYTHON
+            if file.package == package and file.kind in _KINDS[storage.engine]
         }
         if pinned is None:
             return files[max(files, key=version_key)] if files else None
@@ -144,14 +155,30 @@ class VersionPlugins:
             )
         return files[pinned]
 
-    def _load(self, file: PluginFile) -> LoadedPlugin:
+    def _load(self, file: PluginFile) -> LoadedPlugin | WasmPlugin:
         loaded = self._loaded.get(file.path)
         if loaded is None:
             copy = self._store.add(
                 self._image.read(file.path), sha256=file.sha256, suffix=Path(file.name).suffix
             )
-            loaded = self._loaded[file.path] = load_plugin(copy, owner=self._owner, sha256=file.sha256)
+            load = self._load_module if file.kind is PluginKind.WASM else load_plugin
+            loaded = self._loaded[file.path] = load(copy, owner=self._owner, sha256=file.sha256)
         return loaded
+
+    def _limited(
+        self, storage: StorageDef, resolved: Resolved, plugin: LoadedPlugin | WasmPlugin | None
+    ) -> Resolved:
+        """Return what was resolved, within the limits that the operator has set for a module."""
+        settings = self._image.descriptor.storages.get(str(storage.name))
+        if isinstance(plugin, LoadedPlugin) or plugin is None or settings is None:
+            return resolved
+        limits, _ = read_limits(settings.limits)
+        return attrs.evolve(resolved, provider=plugin.limited(storage.provider, limits))
+
+    def _load_module(self, path: Path, *, owner: str, sha256: str) -> WasmPlugin:
+        from statehold.loading.wasm import load_wasm  # noqa: PLC0415 - it takes the WebAssembly runtime along
+
+        return load_wasm(path, owner=owner, sha256=sha256)
 
 
 def version_key(version: str) -> tuple[tuple[int, int | str], ...]:

@@ -3,14 +3,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
+from pathlib import Path
+from typing import Final, Protocol
 
 import attrs
 
 from statehold.loading._catalog import Catalog
-from statehold.loading._plugin import LoadedPlugin
 from statehold.sdk import PluginError, Provider
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
+
+_OF_IMAGES: Final = (StorageEngine.PYPLUGIN, StorageEngine.WASM)
 
 
 class Source(StrEnum):
@@ -31,8 +34,26 @@ class Resolved:
     location: str
 
 
-def resolve(storage: StorageDef, *, image_plugins: Mapping[str, LoadedPlugin], catalog: Catalog) -> Resolved:
-    """Return the provider of *storage*: for PYPLUGIN from the plugin file of its package, else installed.
+class ImagePlugin(Protocol):
+    """The loaded plugin file of a package of an image, whatever it runs in."""
+
+    distribution: str
+    version: str
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        """The providers by name."""
+
+
+def resolve(storage: StorageDef, *, image_plugins: Mapping[str, ImagePlugin], catalog: Catalog) -> Resolved:
+    """Return the provider of *storage*.
+
+    For PYPLUGIN it comes from the plugin file of its package, else from what is installed, as for BUILTIN;
+    for WASM from the module of its package.
 
     *image_plugins* holds the loaded plugin file of each package of the image, by package path.
 
@@ -40,18 +61,14 @@ def resolve(storage: StorageDef, *, image_plugins: Mapping[str, LoadedPlugin], c
         PluginError: nobody provides it, its plugin is broken, or this host cannot run its engine.
 
     """
-    if storage.engine not in (StorageEngine.BUILTIN, StorageEngine.PYPLUGIN):
+    if storage.engine is StorageEngine.GOPLUGIN:
         raise PluginError(
             f"storage {storage.name} ({storage.position}) asks for engine {storage.engine}, "
-            "which this host cannot run yet: only storages in Python, BUILTIN and PYPLUGIN, run in it",
-            hint="Provide the storage as a Python plugin, or deploy on a host with that engine",
+            "which this host cannot run yet: only BUILTIN, PYPLUGIN and WASM run in it",
+            hint="Provide the storage as a Python plugin or a module, or deploy on a host with that engine",
         )
     plugin = image_plugins.get(storage.position.package)
-    if (
-        plugin is not None
-        and storage.engine is StorageEngine.PYPLUGIN
-        and storage.provider in plugin.providers
-    ):
+    if plugin is not None and storage.engine in _OF_IMAGES and storage.provider in plugin.providers:
         return Resolved(
             provider=plugin.providers[storage.provider],
             distribution=plugin.distribution,
@@ -59,6 +76,8 @@ def resolve(storage: StorageDef, *, image_plugins: Mapping[str, LoadedPlugin], c
             source=Source.IMAGE,
             location=str(plugin.path),
         )
+    if storage.engine is StorageEngine.WASM:
+        raise _not_in_module(storage, plugin)
     try:
         found = catalog.find(storage.provider, engine=storage.engine)
     except PluginError as error:
@@ -75,7 +94,21 @@ def resolve(storage: StorageDef, *, image_plugins: Mapping[str, LoadedPlugin], c
     )
 
 
-def _hint(storage: StorageDef, plugin: LoadedPlugin | None, error: PluginError) -> str:
+def _not_in_module(storage: StorageDef, plugin: ImagePlugin | None) -> PluginError:
+    who = f"storage {storage.name} ({storage.position}) has no provider"
+    if plugin is None:
+        return PluginError(
+            f"{who}: its package has no module with storages",
+            hint="Put one beside its declarations, called storages-<version>.wasm",
+        )
+    near = get_close_matches(storage.provider, plugin.providers, n=1)
+    return PluginError(
+        f"{who}: the module {plugin.distribution} {plugin.version} has no storage {storage.provider!r}",
+        hint=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(plugin.providers)}",
+    )
+
+
+def _hint(storage: StorageDef, plugin: ImagePlugin | None, error: PluginError) -> str:
     if plugin is None or storage.engine is not StorageEngine.PYPLUGIN:
         return error.hint
     near = get_close_matches(storage.provider, plugin.providers, n=1)

@@ -62,8 +62,13 @@ def test_the_nearest_name_of_the_file_is_offered(load):
         resolve(storage("Qwxyz"), image_plugins=images, catalog=installed())
 
 
-@pytest.mark.parametrize("engine", ["GOPLUGIN", "WASM"])
-def test_an_engine_that_this_host_lacks_is_refused(engine):
+def test_an_engine_that_this_host_lacks_is_refused():
     """The error names the storage, where it is declared, and what to do."""
-    with pytest.raises(PluginError, match=rf"bills.Scada \(bills.vsql:3:5\) asks for engine {engine}"):
-        resolve(storage("Scada", engine), image_plugins={}, catalog=Catalog())
+    with pytest.raises(PluginError, match=r"bills.Scada \(bills.vsql:3:5\) asks for engine GOPLUGIN"):
+        resolve(storage("Scada", "GOPLUGIN"), image_plugins={}, catalog=Catalog())
+
+
+def test_a_module_is_what_the_package_itself_has():
+    """An installed provider does not stand in for it, and the file's name is told."""
+    with pytest.raises(PluginError, match=r"has no module with storages\. .* storages-<version>\.wasm"):
+        resolve(storage("Ephemeral", "WASM"), image_plugins={}, catalog=installed())

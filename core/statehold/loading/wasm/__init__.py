@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from statehold.loading.wasm._description import Description, StorageDescription, describe_wasm
 from statehold.loading.wasm._errors import Reason, WasmError
-from statehold.loading.wasm._limits import WasmLimits
+from statehold.loading.wasm._limits import WasmLimits, read_limits
 
 if TYPE_CHECKING:
     from statehold.loading.wasm._plugin import WasmPlugin, load_wasm
@@ -24,6 +24,7 @@ __all__ = [
     "WasmPlugin",
     "describe_wasm",
     "load_wasm",
+    "read_limits",
 ]
 
 _WITH_RUNTIME = ("WasmPlugin", "load_wasm")

@@ -14,7 +14,7 @@ from statehold.loading.wasm._opening import provider_of
 from statehold.loading.wasm._runtime import Runtime
 from statehold.sdk import FreedError, PluginError, Provider
 
-_NO_LIMITS: Final[Mapping[str, WasmLimits]] = MappingProxyType({})
+_USUAL: Final = WasmLimits()
 
 
 class WasmPlugin:
@@ -37,7 +37,7 @@ class WasmPlugin:
         owner: str,
         description: Description,
         module: Module,
-        limits: Mapping[str, WasmLimits],
+        limits: WasmLimits,
     ) -> None:
         self.path = path
         self.owner = owner
@@ -45,11 +45,12 @@ class WasmPlugin:
         self.version = description.version
         self.sha256 = module.sha256
         self.hooks: Mapping[str, object] = MappingProxyType({})
+        self._description = description
         self._runtime = Runtime(module)
         self._report: FreeReport | None = None
         self._providers: Mapping[str, Provider] | None = MappingProxyType(
             {
-                name: provider_of(storage, self._runtime, limits.get(name, WasmLimits()))
+                name: provider_of(storage, self._runtime, limits)
                 for name, storage in description.storages.items()
             }
         )
@@ -60,6 +61,11 @@ class WasmPlugin:
         if self._providers is None:
             raise FreedError(f"{self} has been freed")
         return self._providers
+
+    def limited(self, name: str, limits: WasmLimits) -> Provider:
+        """Return the provider called *name* of storages with limits of their own."""
+        assert name in self.providers  # noqa: S101 - it is one of them
+        return provider_of(self._description.storages[name], self._runtime, limits)
 
     def free(self) -> FreeReport:
         """End its thread and release the module; to be called when its storages have been freed.
@@ -101,12 +107,12 @@ def load_wasm(
     *,
     owner: str,
     sha256: str | None = None,
-    limits: Mapping[str, WasmLimits] = _NO_LIMITS,
+    limits: WasmLimits = _USUAL,
 ) -> WasmPlugin:
     """Compile the module at *path*, and check its description, exports and imports; nothing of it runs.
 
     *owner*, such as `acme.bills 1.2`, says in errors whose module it is; *sha256*, if given, is verified
-    against the bytes that are loaded; *limits* are by storage, the usual ones for those not in it.
+    against the bytes that are loaded; *limits* are those of each of its storages.
 
     Raises:
         PluginError: the file is another one, is damaged, does not describe itself, imports what no host
