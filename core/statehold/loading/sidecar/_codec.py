@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final, cast
 
-import attrs
 import msgspec
 from msgspec.structs import astuple
 
@@ -23,7 +23,6 @@ _TYPES: Final[Mapping[DataType, type]] = {
 }
 
 
-@attrs.frozen(eq=False, kw_only=True)
 class Codec:
     """Turns the keys and values of one schema into arrays, in the order of their fields, and back.
 
@@ -31,17 +30,46 @@ class Codec:
     its host.
     """
 
-    key_class: type[Key]
-    value_class: type[Value]
-    key_names: tuple[str, ...]
-    value_names: tuple[str, ...]
-    key: Callable[[Key], Sequence[Any]]
-    value: Callable[[Value], Sequence[Any]]
-    to_key: Callable[[Sequence[Any]], Key]
-    to_value: Callable[[Sequence[Any]], Value]
-    one: Decode
-    many: Decode
-    rows: Decode
+    def __init__(
+        self,
+        key: Sequence[Field],
+        value: Sequence[Field],
+        key_class: type[Key],
+        value_class: type[Value],
+        objects: Objects,
+        *,
+        prefix_class: type[Key] | None = None,
+    ) -> None:
+        keys = (Field("WSID", DataType.INT64, required=True), *key)
+        self._fields = keys, tuple(value)
+        self._objects = objects
+        self.key_class = key_class
+        self.value_class = value_class
+        self.key_names: tuple[str, ...] = key_class.__struct_fields__
+        self.value_names: tuple[str, ...] = value_class.__struct_fields__
+        self.key = _packer(keys)
+        self.value = _packer(value)
+        self.to_key = _key_maker(keys, key_class, prefix_class or key_class)
+        self.to_value: Callable[[Sequence[Any]], Value] = _maker(value, value_class)
+
+    # Made at their first use: a sidecar needs none of them, and a host not those of what is not used.
+
+    @cached_property
+    def one(self) -> Decode:
+        """Decodes the answer to GET."""
+        return decoder(_array(self._fields[1], in_key=False) | None, self._objects)
+
+    @cached_property
+    def many(self) -> Decode:
+        """Decodes the answer to GETBATCH."""
+        value: Any = _array(self._fields[1], in_key=False) | None
+        return decoder(list[value], self._objects)
+
+    @cached_property
+    def rows(self) -> Decode:
+        """Decodes chunks of rows."""
+        key, value = (_array(fields, in_key=not at) for at, fields in enumerate(self._fields))
+        return decoder(list[tuple[key, value]], self._objects)  # type: ignore[valid-type]  # at run time
 
     def prefix(self, key: Key) -> Sequence[Any]:
         """Return the array of a key for READ: what is not given at its end is left out."""
@@ -67,33 +95,6 @@ class Codec:
         """Return changed fields by name."""
         names = self.value_names
         return {names[at]: tuple(to) if type(to) is list else to for at, to in pairs}
-
-
-def compile_codec(
-    key: Sequence[Field],
-    value: Sequence[Field],
-    key_class: type[Key],
-    value_class: type[Value],
-    objects: Objects,
-    *,
-    prefix_class: type[Key] | None = None,
-) -> Codec:
-    """Return the codec of a schema."""
-    keys = (Field("WSID", DataType.INT64, required=True), *key)
-    key_type, value_type = _array(keys, in_key=True), _array(value, in_key=False)
-    return Codec(
-        key_class=key_class,
-        value_class=value_class,
-        key_names=key_class.__struct_fields__,
-        value_names=value_class.__struct_fields__,
-        key=_packer(keys),
-        value=_packer(value),
-        to_key=_key_maker(keys, key_class, prefix_class or key_class),
-        to_value=_maker(value, value_class),
-        one=decoder(value_type | None, objects),
-        many=decoder(list[value_type | None], objects),  # type: ignore[valid-type]  # made at run time
-        rows=decoder(list[tuple[key_type, value_type]], objects),  # type: ignore[valid-type]
-    )
 
 
 def decoder(result: Any, objects: Objects) -> Decode:
@@ -156,7 +157,12 @@ def _maker(fields: Sequence[Field], kind: Any) -> Callable[[Sequence[Any]], Any]
 def _key_maker(
     fields: Sequence[Field], whole: type[Key], prefix: type[Key]
 ) -> Callable[[Sequence[Any]], Key]:
-    make, make_prefix, width = _maker(fields, whole), _maker(fields, prefix), len(fields)
+    make_prefix, width = _maker(fields, prefix), len(fields)
+    if not any(field.repeated for field in fields):
+        return lambda given: (
+            whole(*given) if len(given) == width else make_prefix([*given, *[UNSET] * (width - len(given))])
+        )
+    make = _maker(fields, whole)
 
     def made(given: Sequence[Any]) -> Key:
         missing = width - len(given)

@@ -13,7 +13,7 @@ import msgspec
 
 from statehold.loading._check import check_storage
 from statehold.loading.sidecar._calls import call_made
-from statehold.loading.sidecar._codec import Codec, compile_codec
+from statehold.loading.sidecar._codec import Codec
 from statehold.loading.sidecar._fields import fields_made
 from statehold.loading.sidecar._objects import Objects
 from statehold.loading.sidecar.child._existing import Ask, existing_of
@@ -162,9 +162,7 @@ def _secret(kind: type, given: object) -> object:
 
 
 def _codec(rows: Rows, objects: Objects) -> Codec:
-    return compile_codec(
-        rows.key_fields, rows.value_fields, rows.Key, rows.Value, objects, prefix_class=rows.Prefix
-    )
+    return Codec(rows.key_fields, rows.value_fields, rows.Key, rows.Value, objects, prefix_class=rows.Prefix)
 
 
 def _entity(name: str, rows: Rows) -> Entity:

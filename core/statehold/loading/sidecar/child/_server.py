@@ -70,10 +70,10 @@ class Server:
                 after = b""
                 if len(data) < 4 or _HEADER.unpack_from(data)[0] + 4 != len(data):
                     data, after = _split(lane, data)
-                kind, number, *rest = decode(data[4:])
-                if not rest:
+                question = decode(data[4:])
+                if len(question) == 2:
                     continue  # of a READ that had ended already
-                handle, schema, call, argument = rest
+                kind, number, handle, schema, call, argument = question
                 try:
                     if kind == k.GET and call is None:
                         storage = opened[handle]

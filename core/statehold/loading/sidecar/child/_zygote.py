@@ -55,6 +55,7 @@ def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
         die_with_parent(0)
     for name in _PRELOADED:
         import_module(name)
+    import_module("statehold.loading.sidecar.child._warming").warm_up()
     _Zygote(control, prepared).run()
 
 

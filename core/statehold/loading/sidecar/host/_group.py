@@ -302,9 +302,10 @@ class Group:
         return described
 
     @property
-    def running(self) -> bool:
-        """Whether there is a process."""
-        return self._process is not None
+    def pidfd(self) -> int:
+        """The descriptor of the process, as long as it runs; -1 if there is none."""
+        process = self._process
+        return -1 if process is None else process.pidfd
 
     def _made(self) -> Process:
         return Process(

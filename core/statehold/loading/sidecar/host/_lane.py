@@ -81,6 +81,12 @@ class Lane:
                 data = self._rest(data, started)
         except OSError as error:
             raise self._lost(error) from None
+        try:
+            answer = decode(data[4:])
+            if answer.kind == OK and answer.id == number:
+                return answer
+        except Exception:  # noqa: BLE001 - decoded once more, by what tells what is wrong
+            return self._checked(decode, data, number)
         return self._checked(decode, data, number)
 
     def exchange_within(  # noqa: PLR0917 - on the way of every call

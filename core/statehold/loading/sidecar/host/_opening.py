@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from statehold.loading.sidecar import _kinds as k
-from statehold.loading.sidecar._codec import Codec, compile_codec
+from statehold.loading.sidecar._codec import Codec
 from statehold.loading.sidecar._errors import Reason
 from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar._fields import fields_told
@@ -52,9 +52,9 @@ def open_storage(provider: Provider, group: Group, ctx: StorageContext) -> Sidec
 
     """
     codecs = [
-        compile_codec(ctx.key, ctx.value_fields, ctx.key_class, ctx.value_class, group.objects),
+        Codec(ctx.key, ctx.value_fields, ctx.key_class, ctx.value_class, group.objects),
         *(
-            compile_codec(
+            Codec(
                 each.key,
                 each.value_fields,
                 each.key_class,

@@ -151,6 +151,11 @@ class Process:
             raise
         return Lane(ours, self._limits.deadline, self.idle, self)
 
+    @property
+    def pidfd(self) -> int:
+        """The descriptor of the process, as long as it runs; -1 if there is none."""
+        return -1 if self._forked is None else self._forked.pidfd
+
     # -- Ending -------------------------------------------------------------------------------------------
 
     def _watch(self, forked: Forked, log: socket.socket, out: int, err: int) -> None:

@@ -92,7 +92,11 @@ class Gets(SidecarStorage):
         codec, schema = self._codec, 0
         if type(key) is not codec.key_class:
             schema, codec = self._of(key)
-        found = self._ask(k.GET, schema, codec.key(key), codec.one, again=True)
+        told = self._told
+        if told is None:
+            found = self._group.ask(k.GET, self._handle, schema, None, codec.key(key), codec.one, True).result  # noqa: FBT003
+        else:
+            found = self._ask(k.GET, schema, codec.key(key), codec.one, again=True)
         return None if found is None else codec.value_class(*found)
 
 

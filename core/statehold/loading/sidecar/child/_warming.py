@@ -1,0 +1,91 @@
+"""What each sidecar does at its start, done once before: all share what is imported and cached then."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+from typing import Final, NoReturn
+
+import msgspec
+
+from statehold.loading.sidecar._failures import told
+from statehold.loading.sidecar._fields import fields_told
+from statehold.loading.sidecar._objects import Objects
+from statehold.loading.sidecar.child._opened import open_storage
+from statehold.loading.sidecar.child._plugin import load
+
+_CODE: Final = """
+from statehold.sdk import Field, Operation, Provider
+
+class Storage:
+    def get(self, key):
+        return None
+
+    def free(self):
+        pass
+
+provider = Provider(
+    name="Warm",
+    open=lambda ctx: Storage(),
+    operations=[Operation.GET],
+    key=[Field("Id", "text", required=True)],
+    value=[Field("Data", "bytes")],
+)
+"""
+_INFO: Final = "warm-1.dist-info"
+
+
+def warm_up() -> None:
+    """Load a plugin, open its storage, use it, and forget all of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "warm.whl"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("warm.py", _CODE)
+            archive.writestr(f"{_INFO}/METADATA", "Metadata-Version: 2.1\nName: warm\nVersion: 1\n")
+            archive.writestr(f"{_INFO}/entry_points.txt", "[statehold.storages]\nWarm = warm:provider\n")
+        plugin = load({"kind": "file", "path": str(path), "owner": "statehold", "sha256": None})
+    provider = plugin.providers["Warm"]
+    given = {
+        "storage": "warm.Warm",
+        "app": "warm.warm",
+        "version": "1",
+        "partition": 0,
+        "config": None,
+        "secrets": {},
+        "key": fields_told(provider.key),
+        "value": fields_told(provider.value),
+        "data_folder": folder,
+        "storages": {},
+        "allowances": {},
+        "entities": [],
+        "logger": "warm",
+        "level": logging.WARNING,
+        "existing": None,
+        "pending_timeout": 1.0,
+    }
+    objects = Objects()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        opened = open_storage(
+            provider,
+            objects.decode(msgspec.msgpack.encode(given)),
+            handle=1,
+            log=theirs,
+            objects=objects,
+            others=_nobody,
+            ask=_nobody,
+        )
+        opened.impl.get(opened.codecs[0].to_key([1, "a"]))
+        told(ValueError("warm"), trace="")
+        thread = threading.Thread(target=opened.free, args=(1.0,))
+        thread.start()
+        thread.join()
+    plugin.free()
+
+
+def _nobody(*_: object) -> NoReturn:
+    raise LookupError
