@@ -22,6 +22,7 @@ from statehold.hosting._lock import FolderLock
 from statehold.hosting._matrix import Matrix
 from statehold.hosting._preparing import Preparer
 from statehold.hosting._problems import Problems
+from statehold.hosting._quarantine import WHAT_NOW, Quarantine
 from statehold.hosting._registry import Registry, Role
 from statehold.hosting._retiring import Retirer
 from statehold.hosting._services import Services
@@ -105,6 +106,7 @@ class Host:
         self._lock = FolderLock(folders.root)
         try:
             self._registry = Registry(folders.root / "registry.db")
+            self._settings.services.quarantine = self._quarantine = Quarantine(self._registry)
         except BaseException:
             self._lock.release()
             raise
@@ -239,6 +241,12 @@ class Host:
         )
 
     @property
+    def quarantine(self) -> Quarantine:
+        """Which plugins leaked too often to be loaded into this process again."""
+        self._refuse_when_closed()
+        return self._quarantine
+
+    @property
     def running(self) -> tuple[App, ...]:
         """The apps that have a current version."""
         return tuple(app for app in list(self._apps.values()) if app.current_or_none is not None)
@@ -325,6 +333,11 @@ class Host:
 
     def _after_freed(self, report: FreeReport) -> None:
         self._problems.freed(report)
+        try:
+            for leaking in self._quarantine.freed(report.app, report.plugins):
+                self._problems.warn(f"{leaking.reason}. {WHAT_NOW}")
+        except HostError as error:
+            self._problems.warn(f"{report.app} {report.version} was freed, and not counted as such: {error}")
         if not self._closed:
             self._clean()
 

@@ -85,7 +85,7 @@ class Registry:
         def read(db: Database) -> tuple[Entry, ...]:
             return tuple(map(_entry, db["versions"].find(order_by="id", **which)))
 
-        return self._transact(read)
+        return self.transact(read)
 
     def add(self, entry: Entry) -> None:
         """Register a version; as the current one, it makes the one before it the previous one."""
@@ -100,12 +100,12 @@ class Registry:
                     versions.update({"id": before["id"], "role": Role.PREVIOUS.value}, ["id"])
             versions.insert(_row(entry), ensure=False)
 
-        self._transact(write)
+        self.transact(write)
 
     def forget(self, app: str, version: str | None = None) -> None:
         """Remove one version of an app, or all of them."""
         which = {"app": app} if version is None else {"app": app, "version": version}
-        self._transact(lambda db: db["versions"].delete(**which))
+        self.transact(lambda db: db["versions"].delete(**which))
 
     def _connect(self) -> Database:
         import dataset  # noqa: PLC0415 - takes a third of a second
@@ -143,7 +143,9 @@ class Registry:
             )
         return db
 
-    def _transact(self, work: Callable[[Database], T]) -> T:
+    def transact(self, work: Callable[[Database], T]) -> T:
+        """Run *work* on the open file in one transaction, and return what it returns."""
+
         def run() -> T:
             with self._explained(), self._db as db:
                 return work(db)

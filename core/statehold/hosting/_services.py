@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+from statehold.hosting._quarantine import Quarantine
 from statehold.sdk import FederationHost, StorageError
 
 
 class Services:
-    """What a host offers to storages that call other apps, once somebody has told it how."""
+    """What a host offers to the versions of its apps.
+
+    Attributes:
+        federation: how storages call other apps, once somebody has told it.
+        quarantine: which plugins may not be loaded into this process; None where nothing is remembered.
+
+    """
 
     def __init__(self) -> None:
         self.federation: FederationHost | None = None
+        self.quarantine: Quarantine | None = None
 
     def base_url(self, owner: str, app: str) -> str:
         """Return the URL under which `owner.app` is served."""

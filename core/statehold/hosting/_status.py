@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import attrs
 
+from statehold.hosting._quarantine import FreedPlugin
+
 
 class VersionState(StrEnum):
     """Where a version of an app stands.
@@ -48,7 +50,8 @@ class AppStatus:
 class FreeReport:
     """What happened when a version was freed: `problems` is empty when all went well.
 
-    `survivors` names what of its plugins is still alive; `storages` counts those that were freed.
+    `survivors` names what of its plugins is still alive; `storages` counts those that were freed; `plugins`
+    are the plugin files of the image that were loaded into this process.
     """
 
     app: str
@@ -56,3 +59,4 @@ class FreeReport:
     storages: int
     problems: tuple[str, ...] = ()
     survivors: tuple[str, ...] = ()
+    plugins: tuple[FreedPlugin, ...] = ()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from statehold.loading._code import LoadedCode
     from statehold.loading._files import PluginFiles
     from statehold.loading._free import FreeReport
-    from statehold.loading._plugin import LoadedPlugin, load_plugin
+    from statehold.loading._plugin import LoadedPlugin, distribution_of, load_plugin
     from statehold.loading._resolve import Resolved, Source, resolve
     from statehold.loading._survivors import Survivor
 
@@ -38,6 +38,7 @@ __all__ = [
     "Survivor",
     "check_provider",
     "check_storage",
+    "distribution_of",
     "installed",
     "load_plugin",
     "resolve",
@@ -55,6 +56,7 @@ _HOMES = {
     "Survivor": "_survivors",
     "check_provider": "_check",
     "check_storage": "_check",
+    "distribution_of": "_plugin",
     "load_plugin": "_plugin",
     "resolve": "_resolve",
 }

@@ -129,6 +129,16 @@ def load_plugin(path: Path, *, owner: str, sha256: str | None = None) -> LoadedP
     return LoadedPlugin(owner=owner, space=space, metadata=metadata, providers=providers, hooks=hooks)
 
 
+def distribution_of(path: Path) -> str:
+    """Return the name of the distribution in the plugin file at *path*; none of its code is loaded.
+
+    Raises:
+        PluginError: the file is damaged, or names no storage.
+
+    """
+    return _the_plugin(open_archive(path).metadata, path).name
+
+
 def _the_plugin(found: tuple[Metadata, ...], path: Path) -> Metadata:
     plugins = [metadata for metadata in found if metadata.entry_points.get(STORAGES)]
     if len(plugins) == 1:

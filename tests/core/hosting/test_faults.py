@@ -81,13 +81,13 @@ def test_a_full_disk_while_a_data_folder_is_made_changes_nothing(host, kitchen, 
 
 def test_a_registry_that_cannot_grow_changes_nothing_and_frees_the_new_version(host, kitchen):
     host.deploy(kitchen("1"))
-    host._registry._transact(lambda db: list(db.query("PRAGMA max_page_count = 1")))
+    host._registry.transact(lambda db: list(db.query("PRAGMA max_page_count = 1")))
     # Rows fill the page that is there; the next one finds no room.
     images = [kitchen("2", app=f"acme.{'x' * 40}{number}") for number in range(30)]
     with pytest.raises(HostError, match=r"database or disk is full.*Nothing was changed"):
         deploy_all(host, images)
     assert reading(host) == 1000
-    host._registry._transact(lambda db: list(db.query("PRAGMA max_page_count = 100000")))
+    host._registry.transact(lambda db: list(db.query("PRAGMA max_page_count = 100000")))
     running = {(status.app, version.version) for status in host.apps() for version in status.versions}
     for version in host._retirer.live:
         if (version.app, version.name) not in running:

@@ -95,7 +95,7 @@ def test_a_failing_change_changes_nothing(registry, monkeypatch):
 
 
 def test_writes_are_on_the_disk_when_they_return(registry):
-    pragmas = registry._transact(
+    pragmas = registry.transact(
         lambda db: [list(db.query(f"PRAGMA {name}")) for name in ("synchronous", "journal_mode")]
     )
     assert pragmas == [[{"synchronous": 2}], [{"journal_mode": "wal"}]]
@@ -132,7 +132,7 @@ def test_a_file_that_is_no_registry_is_a_host_error(tmp_path):
 
 def test_a_row_that_no_statehold_wrote_is_a_host_error(registry):
     registry.add(entry("1"))
-    registry._transact(lambda db: db["versions"].update({"id": 1, "role": "king"}, ["id"]))
+    registry.transact(lambda db: db["versions"].update({"id": 1, "role": "king"}, ["id"]))
     with pytest.raises(HostError, match=r"holds what no Statehold wrote: 'king'.*Put a copy"):
         registry.entries()
 
