@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from statehold.extensions import EngineContext, Engines, open_engines
 from statehold.hosting._nearest import nearest
+from statehold.hosting._quarantine import FreedPlugin
 from statehold.images import AppImage, PluginFile, PluginKind
 from statehold.loading import (
     AppPlugins,
     Catalog,
-    FreeReport,
     LoadedPlugin,
     PluginFiles,
     Resolved,
@@ -36,6 +36,22 @@ _KINDS = {
 _PARTS = re.compile(r"\d+|[a-z]+")
 
 
+class Reported(Protocol):
+    """What the freeing of some code says, wherever it ran."""
+
+    @property
+    def plugin(self) -> str:
+        """Which code, and whose."""
+
+    @property
+    def problems(self) -> Sequence[str]:
+        """What went wrong."""
+
+    @property
+    def survivors(self) -> Sequence[object]:
+        """What does not die, and what holds it."""
+
+
 class VersionPlugins:
     """The code of one app version: plugins of its image, loaded at their first use, engines, and hooks."""
 
@@ -48,7 +64,7 @@ class VersionPlugins:
         self._hooks: AppPlugins | None = None
         self._engines: Engines | None = None
         self._announced = False
-        self._reports: tuple[FreeReport, ...] = ()
+        self._freed: tuple[tuple[Reported, FreedPlugin | None], ...] = ()
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -120,12 +136,14 @@ class VersionPlugins:
                 problems += self._announce_freed(self._hooks)
             self._hooks.free()
         # In the reverse of their loading.
-        reports = [] if self._engines is None else list(self._engines.free())
+        freed: list[tuple[Reported, FreedPlugin | None]] = (
+            [] if self._engines is None else [(one, None) for one in self._engines.free()]
+        )
         self._engines = None
-        reports += [plugin.free() for plugin in reversed(self._loaded.values())]
-        self._reports = tuple(reports)
+        freed += [(plugin.free(), _named(plugin)) for plugin in reversed(self._loaded.values())]
+        self._freed = tuple(freed)
         self._loaded.clear()
-        problems += [f"{report.plugin}: {line}" for report in self._reports for line in report.problems]
+        problems += [f"{report.plugin}: {line}" for report, _ in self._freed for line in report.problems]
         return tuple(problems)
 
     def _announce_freed(self, hooks: AppPlugins) -> list[str]:
@@ -135,9 +153,18 @@ class VersionPlugins:
             return [f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"]
         return []
 
-    def survivors(self) -> tuple[str, ...]:
-        """Return what of the freed plugins is still alive, and what holds it; collects garbage."""
-        return tuple(f"{report.plugin}: {one}" for report in self._reports for one in report.survivors)
+    def survivors(self) -> tuple[tuple[str, ...], tuple[FreedPlugin, ...]]:
+        """Return what of the freed code lives on, and what holds it; and the same by plugin file run here.
+
+        Collects garbage.
+        """
+        found, files = [], []
+        for report, file in self._freed:
+            alive = tuple(map(str, report.survivors))
+            found += [f"{report.plugin}: {one}" for one in alive]
+            if file is not None:
+                files.append(attrs.evolve(file, survivors=alive))
+        return tuple(found), tuple(files)
 
     def _choose(self, storage: StorageDef, package: str, pinned: str | None) -> PluginFile | None:
         files = {
@@ -179,6 +206,13 @@ class VersionPlugins:
         from statehold.loading.wasm import load_wasm  # noqa: PLC0415 - it takes the WebAssembly runtime along
 
         return load_wasm(path, owner=owner, sha256=sha256)
+
+
+def _named(plugin: LoadedPlugin | WasmPlugin) -> FreedPlugin | None:
+    """Return which plugin file it was; None for one that did not run as Python in this process."""
+    if not isinstance(plugin, LoadedPlugin):
+        return None
+    return FreedPlugin(distribution=plugin.distribution, version=plugin.version, sha256=plugin.sha256)
 
 
 def version_key(version: str) -> tuple[tuple[int, int | str], ...]:

@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from statehold.hosting._freeing import free_storages
 from statehold.hosting._plugins import VersionPlugins
+from statehold.hosting._quarantine import FreedPlugin
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._status import FreeReport
 from statehold.hosting._trouble import Trouble
@@ -105,12 +106,14 @@ def free_version(version: AppVersion, settings: HostSettings) -> FreeReport:
     )
     opened.clear()
     more = [*plugins.free(), *_give_back(version)]
+    survivors, files = _survivors(plugins)
     report = FreeReport(
         app=version.app,
         version=version.name,
         storages=count,
         problems=(*problems, *more),
-        survivors=_survivors(plugins),
+        survivors=survivors,
+        plugins=files,
     )
     for problem in report.problems:
         settings.logger.error("%s", problem)
@@ -132,13 +135,13 @@ def _give_back(version: AppVersion) -> tuple[str, ...]:
     return ()
 
 
-def _survivors(plugins: VersionPlugins) -> tuple[str, ...]:
+def _survivors(plugins: VersionPlugins) -> tuple[tuple[str, ...], tuple[FreedPlugin, ...]]:
     # The last borrower may still have a storage in a variable, and while another thread collects
     # garbage, a collection that is asked for here does nothing.
-    survivors = plugins.survivors()
+    found = plugins.survivors()
     for pause in _PAUSES:
-        if not survivors:
+        if not found[0]:
             break
         time.sleep(pause)
-        survivors = plugins.survivors()
-    return survivors
+        found = plugins.survivors()
+    return found
