@@ -29,5 +29,6 @@ provider: Final = Provider(
     ],
     value=[Field("Body", "bytes")],
     config=FederationConfig,
+    inprocess_only="it asks the host where other applications are, and for a token",
     description="Blobs of other applications",
 )

@@ -28,5 +28,6 @@ provider: Final = Provider(
     ],
     value=[Field("StatusCode", "int32"), Field("NewIDs", "object"), Field("Result", "object")],
     config=FederationConfig,
+    inprocess_only="it asks the host where other applications are, and for a token",
     description="Commands of other applications",
 )

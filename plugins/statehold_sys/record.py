@@ -116,5 +116,6 @@ provider: Final = Provider(
     default_value=[],
     sync_projector=True,
     rank=Rank.ROWS,
+    inprocess_only="it stands on the records of the app, which the host keeps",
     description="Records of tables",
 )

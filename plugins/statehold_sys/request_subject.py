@@ -33,5 +33,6 @@ provider: Final = Provider(
     ],
     sync_projector=True,
     in_memory=True,
+    inprocess_only="it gives the token of the request, which does not leave the host",
     description="Who made the request",
 )

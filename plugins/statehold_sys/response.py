@@ -69,5 +69,6 @@ provider: Final = Provider(
     value=[Field("StatusCode", "int32"), Field("ErrorMessage", "text")],
     sync_projector=True,
     rank=Rank.ROWS,
+    inprocess_only="it is a part of the host's own answer",
     description="How the request is answered",
 )

@@ -50,5 +50,6 @@ provider: Final = Provider(
     default_value=[],
     sync_projector=True,
     rank=Rank.ROWS,
+    inprocess_only="it is a part of the host's own answer",
     description="What the command or query returns",
 )

@@ -70,5 +70,6 @@ provider: Final = Provider(
     default_key=[],
     value=[Field("ID", "int64")],
     sync_projector=True,
+    inprocess_only="it reads the records of the app, which the host keeps",
     description="Records by their unique values",
 )

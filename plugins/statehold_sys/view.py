@@ -85,5 +85,6 @@ provider: Final = Provider(
     default_value=[],
     sync_projector=True,
     rank=Rank.ROWS,
+    inprocess_only="it stands on the views of the app, which the host keeps",
     description="Rows of views",
 )

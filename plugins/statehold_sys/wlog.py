@@ -91,5 +91,6 @@ provider: Final = Provider(
     key=[Field("Offset", "int64"), Field("Count", "int64")],
     value=EVENT_FIELDS,
     sync_projector=True,
+    inprocess_only="it reads the events of the app, which the host keeps",
     description="Events of a workspace",
 )

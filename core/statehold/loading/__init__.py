@@ -14,6 +14,7 @@ from statehold.loading._entries import Entry
 
 if TYPE_CHECKING:
     from statehold.loading._app_plugins import AppPlugins
+    from statehold.loading._boundaries import why_inprocess
     from statehold.loading._check import Problem, check_provider, check_storage
     from statehold.loading._code import LoadedCode
     from statehold.loading._files import PluginFiles
@@ -42,6 +43,7 @@ __all__ = [
     "installed",
     "load_plugin",
     "resolve",
+    "why_inprocess",
 ]
 
 _HOMES = {
@@ -59,6 +61,7 @@ _HOMES = {
     "distribution_of": "_plugin",
     "load_plugin": "_plugin",
     "resolve": "_resolve",
+    "why_inprocess": "_boundaries",
 }
 
 

@@ -27,10 +27,11 @@ class PluginFiles:
         self.folder = folder
         self._remove_leftovers()
 
-    def add(self, data: bytes, *, sha256: str, suffix: str) -> Path:
+    def add(self, data: bytes, *, sha256: str, suffix: str, executable: bool = False) -> Path:
         """Return the path of a file that holds *data*, `<sha256><suffix>`; it is copied only once.
 
-        A file of that name with other content, half-copied or tampered with, is replaced.
+        A file of that name with other content, half-copied or tampered with, is replaced. It can be read by
+        every user that finds its folder, as a sidecar does, and executed if it is *executable*.
 
         Raises:
             PluginError: *data* does not have the digest, or the folder cannot be written.
@@ -47,7 +48,7 @@ class PluginFiles:
         target = self.folder / f"{sha256}{suffix}"
         try:
             if not _holds(target, sha256):
-                while not self._write(target, data):
+                while not self._write(target, data, 0o555 if executable else 0o444):
                     pass
         except OSError as error:
             raise PluginError(
@@ -56,10 +57,10 @@ class PluginFiles:
             ) from error
         return target
 
-    def _write(self, target: Path, data: bytes) -> bool:
+    def _write(self, target: Path, data: bytes, mode: int) -> bool:
         """Write *target* in one step; False when a clean-up took the temporary file before it was locked."""
         temporary = self.folder / f".{target.name}.{secrets.token_hex(8)}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o444)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o400)
         try:
             # The lock tells a clean-up, here or in another process, that somebody still writes.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -68,6 +69,8 @@ class PluginFiles:
             left = memoryview(data)
             while left:
                 left = left[os.write(descriptor, left) :]
+            # Whatever the umask of the host: a sidecar is another user.
+            os.fchmod(descriptor, mode)
             os.fsync(descriptor)
             temporary.replace(target)
         finally:

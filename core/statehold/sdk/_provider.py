@@ -75,6 +75,9 @@ class Provider:
         rank: when its intents are applied.
         in_memory: whether reading takes so little that to measure it would take as long: then it is measured
             only where the operator asks for it.
+        inprocess_only: why its storages can run in the host's process alone, such as `it reads ctx.data`;
+            empty where they can run in a sidecar, too. Said or not, what stands in the host's own commit
+            (`Rank.ROWS`) or has an `entity_key` cannot.
         description: one line for people.
 
     """
@@ -92,6 +95,7 @@ class Provider:
     requires: tuple[str, ...] = attrs.field(default=(), converter=_names)
     rank: Rank = Rank.STORAGE
     in_memory: bool = False
+    inprocess_only: str = ""
     description: str = ""
 
     @property

@@ -42,6 +42,7 @@ class ProviderTold(msgspec.Struct, kw_only=True):
     sync_projector: bool = False
     requires: list[str] = []
     rank: int = 1
+    inprocess_only: str = ""
     description: str = ""
 
 
@@ -53,3 +54,4 @@ class PluginTold(msgspec.Struct, kw_only=True):
     version: str = ""
     sha256: str = ""
     lacking: list[str] = []
+    hooks: list[str] = []

@@ -65,6 +65,7 @@ class Sidecars:
         data_folders: Folders = (),
         network: Iterable[str] = (),
         limits: Limits = _NO_LIMITS,
+        logger: logging.Logger | None = None,
     ) -> SidecarPlugin:
         """Load the plugin file at *path*, a wheel or a zip.
 
@@ -76,6 +77,7 @@ class Sidecars:
                 when the first storage is opened.
             network: the hosts that it may connect to, `host` or `host:port`.
             limits: what its processes may take.
+            logger: takes what they say before a storage is open, and where errors came from.
 
         Raises:
             PluginError: it cannot be loaded, as `statehold.loading.load_plugin` says it.
@@ -84,7 +86,7 @@ class Sidecars:
         """
         job = _file("file", path, sha256, owner)
         boundary = _boundary(owner, data_folders, network, read_only=(path.absolute(),))
-        return self._load(job, boundary, owner, limits)
+        return self._load(job, boundary, owner, limits, logger)
 
     def load_installed(
         self,
@@ -94,6 +96,7 @@ class Sidecars:
         data_folders: Folders = (),
         network: Iterable[str] = (),
         limits: Limits = _NO_LIMITS,
+        logger: logging.Logger | None = None,
     ) -> SidecarPlugin:
         """Load providers that are installed beside Statehold, by their entry points.
 
@@ -107,7 +110,7 @@ class Sidecars:
         ]
         who = ", ".join(name for name, *_ in told)
         job = {"kind": "installed", "who": who, "entries": told, "owner": owner}
-        return self._load(job, _boundary(owner, data_folders, network), owner, limits)
+        return self._load(job, _boundary(owner, data_folders, network), owner, limits, logger)
 
     def load_executable(
         self,
@@ -119,6 +122,7 @@ class Sidecars:
         data_folders: Folders = (),
         network: Iterable[str] = (),
         limits: Limits = _NO_LIMITS,
+        logger: logging.Logger | None = None,
     ) -> SidecarPlugin:
         """Start the executable at *path*, which speaks the protocol of `docs/sidecar-protocol.md` itself.
 
@@ -130,7 +134,7 @@ class Sidecars:
         """
         executables = (path.absolute(), *interpreters)
         boundary = _boundary(owner, data_folders, network, executables=executables)
-        return self._load(_file("executable", path, sha256, owner), boundary, owner, limits)
+        return self._load(_file("executable", path, sha256, owner), boundary, owner, limits, logger)
 
     def close(self) -> None:
         """End every sidecar, and what starts and watches them."""
@@ -144,7 +148,14 @@ class Sidecars:
             home.broker.close()
             home.supervisor.close()
 
-    def _load(self, job: Mapping[str, Any], boundary: Boundary, owner: str, limits: Limits) -> SidecarPlugin:
+    def _load(
+        self,
+        job: Mapping[str, Any],
+        boundary: Boundary,
+        owner: str,
+        limits: Limits,
+        logger: logging.Logger | None,
+    ) -> SidecarPlugin:
         with self._lock:
             self._check_open()
             if self._home is None:
@@ -157,6 +168,8 @@ class Sidecars:
                     required=self._required,
                 )
             home = self._home
+        if logger is not None:
+            home = attrs.evolve(home, logger=logger)
         boundary = attrs.evolve(boundary, private=self._private)
         return SidecarPlugin(job, boundary, owner=owner, limits=limits, home=home)
 

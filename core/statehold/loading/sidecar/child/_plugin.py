@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from statehold.loading._boundaries import why_inprocess
 from statehold.loading._plugin import load_plugin
 from statehold.loading._reference import check_is_provider, load_object
 from statehold.loading.sidecar._fields import fields_told
@@ -39,6 +40,7 @@ def load(job: Mapping[str, Any]) -> Plugin:
             "distribution": loaded.distribution,
             "version": loaded.version,
             "sha256": loaded.sha256,
+            "hooks": [*loaded.hooks],
         }
         return _described(loaded.providers, described, loaded.free)
     providers = {}
@@ -55,11 +57,6 @@ def _described(
 
 
 def _told(provider: Provider) -> dict[str, Any]:
-    if provider.entity_key is not None:
-        raise PluginError(
-            f"provider {provider.name!r} makes the keys of entities itself, and cannot run in a sidecar",
-            hint="Let it run inprocess",
-        )
     return {
         "name": provider.name,
         "operations": {str(op): [*map(str, scopes)] for op, scopes in provider.operations.items()},
@@ -71,5 +68,6 @@ def _told(provider: Provider) -> dict[str, Any]:
         "sync_projector": provider.sync_projector,
         "requires": provider.requires,
         "rank": int(provider.rank),
+        "inprocess_only": why_inprocess(provider),
         "description": provider.description,
     }

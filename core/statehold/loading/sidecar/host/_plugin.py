@@ -70,6 +70,7 @@ class SidecarPlugin:
         version: its version.
         sha256: the digest of what was loaded.
         lacking: what of the sandbox this machine does not have, in words for the operator.
+        unheard: the names of its hook plugins, which nobody calls.
         providers: the providers by name; what they open are proxies.
         hooks: none: hooks would run in another process than what they are about.
 
@@ -83,6 +84,7 @@ class SidecarPlugin:
         self.hooks: Mapping[str, object] = MappingProxyType({})
         self.distribution, self.version, self.sha256 = job["who"], "", ""
         self.lacking: tuple[str, ...] = ()
+        self.unheard: tuple[str, ...] = ()
         self._job = job
         self._boundary = boundary
         self._limits = limits
@@ -97,7 +99,7 @@ class SidecarPlugin:
             told = msgspec.convert(first.start(), PluginTold)
             self.distribution = told.distribution or name
             self.version, self.sha256 = told.version, told.sha256
-            self.lacking = tuple(told.lacking)
+            self.lacking, self.unheard = tuple(told.lacking), tuple(told.hooks)
             self._providers: Mapping[str, Provider] | None = {
                 provider.name: provider for provider in map(self._provider, told.providers)
             }
@@ -193,6 +195,7 @@ class SidecarPlugin:
             sync_projector=told.sync_projector,
             requires=told.requires,
             rank=Rank(told.rank),
+            inprocess_only=told.inprocess_only,
             description=told.description,
         )
         return provider
