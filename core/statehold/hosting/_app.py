@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from statehold.hosting._data import AppData, DataKeeper
@@ -12,9 +12,9 @@ from statehold.sdk import HostError
 
 
 class App:
-    """A running app: one current version, and any number of versions beside it.
+    """A running app: in each partition one current version, and any number of versions beside it.
 
-    Reading it takes no lock: both what is current and the map of versions are replaced, never changed.
+    Reading it takes no lock: what is current in a partition changes in one step.
     """
 
     def __init__(self, name: str, keeper: DataKeeper, *, swapped: Callable[[App], None]) -> None:
@@ -24,12 +24,15 @@ class App:
         #: Held while a version is deployed, activated or taken away; never by a borrower.
         self.changing = threading.Lock()
         self._current: AppVersion | None = None
+        self._in_partition: dict[int, AppVersion] = {}
         self._versions: dict[str, AppVersion] = {}
         self._swapped = swapped
 
     @property
     def current(self) -> AppVersion:
-        """The version that answers calls.
+        """The version that became current last in all partitions.
+
+        One that is tried in some of them is not; `current_of` says what answers the calls of a partition.
 
         Raises:
             HostError: none is current.
@@ -44,8 +47,30 @@ class App:
 
     @property
     def current_or_none(self) -> AppVersion | None:
-        """The version that answers calls, if there is one."""
+        """The version that became current last in all partitions, if there is one."""
         return self._current
+
+    @property
+    def currents(self) -> tuple[AppVersion, ...]:
+        """The versions that answer the calls of its partitions, by number; empty where none is current."""
+        return tuple(self._in_partition.values())
+
+    def current_of(self, partition: int) -> AppVersion:
+        """Return the version that answers the calls of a partition.
+
+        Raises:
+            HostError: none is current.
+
+        """
+        try:
+            return self._in_partition[partition]
+        except KeyError:
+            # Whoever borrows a partition that is not there is told so by the version.
+            return self.current
+
+    def is_replaced(self, version: AppVersion, partition: int) -> bool:
+        """Return whether another version answers the calls of a partition by now."""
+        return self._in_partition.get(partition, version) is not version
 
     @property
     def data(self) -> AppData:
@@ -81,7 +106,7 @@ class App:
             ) from None
 
     def borrow(self, partition: int = 0, *, version: str | None = None) -> Borrowed:
-        """Return a context manager around a partition of the current version, or of the one named.
+        """Return a context manager around a partition of the version current there, or of the one named.
 
         The version stays open until every borrower has left, whatever is deployed meanwhile. Borrowing
         never waits for a deploy.
@@ -90,17 +115,26 @@ class App:
             HostError: on entering, when there is no such version or partition.
 
         """
-        pick = partial(getattr, self, "current") if version is None else partial(self.version, version)
-        return Borrowed(pick, partition)
+        if version is None:
+            return Borrowed(partial(self.current_of, partition), partition)
+        return Borrowed(partial(self.version, version), partition)
 
     def add(self, version: AppVersion) -> None:
         """Let an open version be borrowed by its name."""
         self._versions = {**self._versions, version.name: version}
 
     def swap(self, version: AppVersion | None) -> AppVersion | None:
-        """Make an open version current, or none, and retire the one that was; return that one."""
-        before, self._current = self._current, version
-        if version is not None:
+        """Make an open version current, or none, and retire the one that was; return that one.
+
+        It is one step in each partition, in the order of their numbers, with nothing in between. Interrupted
+        there, by Ctrl-C, it has not happened.
+        """
+        before = self._current
+        if version is None:
+            self._current, self._in_partition = None, {}
+        else:
+            self._put(version, range(len(version.partitions)))
+            self._current = version
             version.state = VersionState.CURRENT
         if before is not None and before is not version:
             self._remove(before)
@@ -114,6 +148,16 @@ class App:
             self.swap(None)
         elif version is not None:
             self._remove(version)
+
+    def _put(self, version: AppVersion, partitions: Iterable[int]) -> None:
+        """Let an open version answer the calls of some partitions; after an error, of none."""
+        before = dict(self._in_partition)
+        try:
+            for number in partitions:
+                self._in_partition[number] = version
+        except BaseException:
+            self._in_partition = before
+            raise
 
     def _remove(self, version: AppVersion) -> None:
         self._versions = {name: known for name, known in self._versions.items() if known is not version}

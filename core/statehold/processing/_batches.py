@@ -56,7 +56,7 @@ class Batches:
                 borrowed = self._app.borrow(self._number)
                 with borrowed as partition, partition.writing:
                     # A deploy that held this relies on it that the version before appends nothing more.
-                    if self._app.current_or_none in (borrowed.version, None):
+                    if not self._app.is_replaced(borrowed.version, self._number):
                         return self._run(batch, self._bench(partition, borrowed.version), wake)
         except BaseException as error:
             told: BaseException = error

@@ -13,7 +13,7 @@ from statehold.processing._limits import Limits
 from statehold.processing._rights import Rights
 from statehold.sdk import SchemaError, Value
 from statehold_vsql import ExtensionKind
-from statehold_vsql.appdef import ANY, ExtensionDef, QName
+from statehold_vsql.appdef import ANY, AppDef, ExtensionDef, QName
 
 _WHAT: Final = {ExtensionKind.COMMAND: "command", ExtensionKind.QUERY: "query", ExtensionKind.JOB: "job"}
 
@@ -75,7 +75,9 @@ class Parts:
     """What the runtime has compiled of one version of an app.
 
     Attributes:
-        version: the version.
+        app: the app's name.
+        app_workspaces: how many workspaces the app itself has.
+        appdef: its compiled declarations.
         schemas: the shapes of its tables, views and types.
         rights: its GRANTs.
         limits: its LIMITs.
@@ -86,8 +88,11 @@ class Parts:
     """
 
     def __init__(self, version: AppVersion) -> None:
-        self.version = version
-        appdef = version.appdef
+        # Not the version itself: what is compiled of it is remembered for as long as that lives.
+        self.app = version.app
+        self.app_workspaces = version.app_workspaces
+        self.appdef: AppDef = version.appdef
+        appdef = self.appdef
         self.schemas: Schemas = version.schemas
         self.rights = Rights(appdef)
         self.limits = Limits(appdef)
@@ -121,9 +126,7 @@ class Parts:
             definition = self._extensions.get(name)
             if definition is None or definition.kind is not kind:
                 but = f": it is a {definition.kind}" if definition is not None else ""
-                raise UnknownError(
-                    f"{self.version.app} has no {_WHAT[kind]} {name!r:.200}{but}", qname=name[:200]
-                )
+                raise UnknownError(f"{self.app} has no {_WHAT[kind]} {name!r:.200}{but}", qname=name[:200])
             found = self._callables.setdefault((kind, name), self._compile(name, definition))
         return found
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -42,11 +43,12 @@ class Share:
         self.moved = moved
         self.is_closed = True
         self.is_ended = False
-        self._refreshed: AppVersion | None = None
+        self._refreshed: tuple[AppVersion, ...] = ()
         self._kit = kit
         self._background = background
         self._runs_jobs = background and jobs
-        self._parts: Parts | None = None
+        # Forgotten with their versions, which may come and go while a partition is at work with one of them.
+        self._parts: WeakKeyDictionary[AppVersion, Parts] = WeakKeyDictionary()
         self._jobs: dict[tuple[str, int], Job] = {}
         self._refreshing = threading.Lock()
         self.slices = tuple(Slice(self, data.number, kit) for data in self.data.partitions)
@@ -57,31 +59,32 @@ class Share:
 
     def parts(self, version: AppVersion) -> Parts:
         """Return what is compiled of a version."""
-        parts = self._parts
-        if parts is None or parts.version is not version:
-            parts = self._parts = Parts(version)
+        parts = self._parts.get(version)
+        if parts is None:
+            parts = self._parts.setdefault(version, Parts(version))
         return parts
 
     def refresh(self) -> None:
-        """Go on with the current version: its projectors, its jobs, and what is left to do; or stop."""
+        """Go on with what is current in each partition: projectors, jobs, what is left to do; or stop."""
         with self._refreshing, suppress(HostError):
             if self.is_ended:
                 return
             if self.app.current_or_none is None:
                 self._stop()
                 return
-            with self.app.borrow() as partition:
-                if partition.data is not self.data.partitions[0]:
-                    self._stop()
-                    return
-                version = self.app.current
-                parts = self.parts(version)
-                for one in self.slices:
-                    one.refresh(parts, background=self._background)
-                if self._runs_jobs:
-                    self._refresh_jobs(parts)
-                # Not before: an event of a request that is taken earlier would wake no projector.
-                self._refreshed, self.is_closed = version, False
+            versions = []
+            for one in self.slices:
+                borrowed = self.app.borrow(one.number)
+                with borrowed as partition:
+                    if partition.data is not self.data.partitions[one.number]:
+                        self._stop()
+                        return
+                    versions.append(borrowed.version)
+                    one.refresh(self.parts(borrowed.version), background=self._background)
+            if self._runs_jobs:
+                self._refresh_jobs([self.parts(version) for version in versions])
+            # Not before: an event of a request that is taken earlier would wake no projector.
+            self._refreshed, self.is_closed = tuple(versions), False
 
     def read_job(self, name: str, workspace: int) -> float | None:
         """Return when a job was due last, in seconds since 1970; None for never."""
@@ -116,14 +119,16 @@ class Share:
 
     def lags(self) -> Iterator[Lag]:
         """Yield how far each projector is behind, in each partition."""
-        with suppress(HostError), self.app.borrow():
-            parts = self.parts(self.app.current)
-            for one in self.slices:
-                yield from one.lags(parts)
+        for one in self.slices:
+            borrowed = self.app.borrow(one.number)
+            found: list[Lag] = []
+            with suppress(HostError), borrowed:
+                found += one.lags(self.parts(borrowed.version))
+            yield from found
 
     def goals(self) -> Iterator[tuple[Projector, int]]:
-        """Yield each projector of the current version with the offset of the last event there is."""
-        if self._refreshed is not self.app.current_or_none:
+        """Yield each projector that is current with the offset of the last event there is."""
+        if self._refreshed != self.app.currents:
             self.refresh()
         for one in self.slices:
             for projector in one.running:
@@ -146,11 +151,14 @@ class Share:
             job.stop()
         for one in self.slices:
             one.stop()
-        self._parts = self._refreshed = None
+        self._refreshed = ()
 
-    def _refresh_jobs(self, parts: Parts) -> None:
+    def _refresh_jobs(self, in_partition: Sequence[Parts]) -> None:
         wanted: dict[tuple[str, int], str] = {}
-        for workspace in range(1, parts.version.app_workspaces + 1):
+        for workspace in range(1, max(parts.app_workspaces for parts in in_partition) + 1):
+            parts = in_partition[workspace % len(in_partition)]
+            if workspace > parts.app_workspaces:
+                continue
             members = parts.schemas.members.get(self._kind(parts, workspace), frozenset())
             wanted.update(
                 ((name, workspace), job.schedule)

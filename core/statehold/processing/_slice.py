@@ -38,11 +38,12 @@ class Bound:
         self._app = app
 
     def __enter__(self) -> Bench:
-        while not (version := self._app.current).acquire():
+        number = self._slice.number
+        while not (version := self._app.current_of(number)).acquire():
             pass  # It was replaced between the two steps: the next one is another.
         self._version = version
         try:
-            return self._slice.bench(version.partitions[self._slice.number], version)
+            return self._slice.bench(version.partitions[number], version)
         except BaseException:
             version.release()
             raise
@@ -86,7 +87,7 @@ class Slice:
         self.lane = Lane(self.where, batches.run, start=kit.start_lane, most=kit.settings.max_batch)
 
     def borrow(self) -> Bound:
-        """Return what keeps the current version open while its block runs, and gives what to work with."""
+        """Return what keeps the version open that is current here while its block runs; it gives the bench."""
         return Bound(self, self._share.app)
 
     def bench(self, partition: Partition, version: AppVersion) -> Bench:
@@ -113,7 +114,7 @@ class Slice:
         return bench
 
     def refresh(self, parts: Parts, *, background: bool) -> None:
-        """Go on with the current version: its projectors, and what is left to do."""
+        """Go on with the version that is current here: its projectors, and what is left to do."""
         self._bench = None
         if any(True for _ in self._data.reader(parts.schemas).outbox()):
             if self._is_new:

@@ -19,7 +19,7 @@ def table(parts: Parts, name: str) -> TableShape:
     """
     shape = parts.schemas.find(name)
     if not isinstance(shape, TableShape):
-        raise UnknownError(f"{parts.version.app} has no table {name!r:.200}", qname=name[:200])
+        raise UnknownError(f"{parts.app} has no table {name!r:.200}", qname=name[:200])
     definition: TableDef = shape.definition
     if definition.abstract:
         raise UnknownError(f"{name} is abstract: it has no records of its own", qname=name)

@@ -41,7 +41,7 @@ def read_view(
     parts = bench.parts
     shape = parts.schemas.find(name)
     if not isinstance(shape, ViewShape):
-        raise UnknownError(f"{parts.version.app} has no view {name!r:.200}", qname=name[:200])
+        raise UnknownError(f"{parts.app} has no view {name!r:.200}", qname=name[:200])
     entry = bench.gate.enter(parts, bench.reader, request)
     constraints = parse_constraints(given)
     wanted = {path[0] for path in constraints.keys}

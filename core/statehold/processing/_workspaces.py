@@ -25,7 +25,7 @@ def check_new_workspace(bench: Bench, request: Request, kind: str) -> None:
         ForbiddenError: it is not permitted.
 
     """
-    appdef = bench.parts.version.appdef
+    appdef = bench.parts.appdef
     found = next((one for one in appdef.workspaces if str(one) == kind), None)
     if found is None or appdef.workspaces[found].abstract:
         what = "is abstract" if found is not None else "is no kind of workspace"

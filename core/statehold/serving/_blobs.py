@@ -161,7 +161,9 @@ class Blobs:
             place.request, place.table, place.record, constraints={"keys": f'"{place.field}"'}
         )
         package, _, name = place.table.partition(".")
-        table = self._desk.host.app(place.request.app).current.appdef.tables.get(QName(package, name))
+        app = self._desk.host.app(place.request.app)
+        version = app.current_of(place.request.workspace % len(app.data.partitions))
+        table = version.appdef.tables.get(QName(package, name))
         fields = () if table is None else table.fields
         if not any(one.name == place.field and one.field.type is DataType.BLOB for one in fields):
             raise RequestError(f"{place.table} has no field {place.field!r} of type blob", qname=place.table)
