@@ -65,7 +65,7 @@ class Caller:
     def _close(self, instance: Instance) -> None:
         try:
             if CLOSE in self._runtime.module.exports:
-                instance.call(CLOSE)
+                instance.do(CLOSE)
         except GuestError as error:
             raise self._error(CLOSE, error, instance) from None
         finally:

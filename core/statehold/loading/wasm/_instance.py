@@ -87,8 +87,12 @@ class Instance:
         return self._ask(function, at, size)
 
     def call(self, export: str, *numbers: int) -> bytes | None:
-        """Call an export with numbers, and return its answer; None for none, or where it has no result."""
+        """Call an export with numbers, and return its answer, None for none."""
         return self._on_a_thread(lambda: self._answer(self._call(self._functions[export], *numbers)))
+
+    def do(self, export: str, *numbers: int) -> None:
+        """Call an export that has no result."""
+        self._on_a_thread(lambda: self._call(self._functions[export], *numbers))
 
     def give(self, export: str, first: int, data: bytes) -> bytes | None:
         """Give a number and *data* to an export, and return its answer."""

@@ -97,7 +97,7 @@ class WasmStorage(Caller):
         while self._left:
             old, number = self._left.popleft()
             if old is instance:
-                instance.call(END, number)
+                instance.do(END, number)
         return instance.ask(READ, data)
 
     def _end(self, reading: _Reading) -> None:
@@ -109,7 +109,7 @@ class WasmStorage(Caller):
         try:
             if self._instance is instance:
                 try:
-                    instance.call(END, number)
+                    instance.do(END, number)
                 except BaseException as error:  # noqa: BLE001 - raised again
                     self._fail(END, error, instance)
         except WasmError:
