@@ -8,7 +8,8 @@ import inspect
 import sys
 import threading
 import time
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType, FunctionType, ModuleType
 
@@ -16,12 +17,17 @@ import attrs
 
 from statehold.loading._sweep import is_of
 from statehold.loading._traces import marked
+from statehold.loading._trail import is_root, module_of, signal_held, trail
 
 _HERE = str(Path(__file__).parent)
 _AT_ONCE = 16
 _SECONDS = 1.0
 # Containers, frames, tracebacks, and what msgspec keeps on a class: somebody else has them.
 _BETWEEN = ("builtins", "msgspec._core")
+_HIDDEN = (
+    "a variable of a running call, or what Python does not show: a callback that was given to atexit, "
+    "codecs, sys.addaudithook, a tracer or a library in C"
+)
 
 
 @attrs.frozen
@@ -43,12 +49,17 @@ def holders(things: Sequence[object], marker: str, *, ignored: set[int]) -> list
     containers in which the caller keeps such things itself.
     """
     found = dict.fromkeys(range(len(things)), "")
+    found[0] = signal_held(partial(_is_own, marker=marker))
     for thread, frame in _frames():
         for index, text in _held_by_call(thread, frame, things, marker).items():
             found[index] = found[index] or text
     origin = {id(thing): index for index, thing in enumerate(things)}
-    seen = {*ignored, *origin, id(things)}
+    ours = {*ignored, id(things)}
+    seen = {*ours, *origin}
     queue = list(things)
+    ways: dict[int, tuple[object, ...]] = {
+        id(thing): (thing,) for thing in things
+    }  # from each that was found down to the thing
     kept: list[object] = [queue]  # an object that is gone could leave its id to another one
     deadline = time.monotonic() + _SECONDS
     walks = 0
@@ -61,21 +72,42 @@ def holders(things: Sequence[object], marker: str, *, ignored: set[int]) -> list
         del queue[:_AT_ONCE]
         referrers = gc.get_referrers(*some)
         kept += [some, referrers]
-        seen |= {id(kept), *map(id, kept)}
+        ours |= {id(kept), *map(id, kept), id(ways), id(found), id(origin)}
+        seen |= ours
         for referrer in referrers:
             if id(referrer) in seen or _is_here(referrer):
                 continue
             seen.add(id(referrer))
-            index = next((origin[id(each)] for each in gc.get_referents(referrer) if id(each) in origin), 0)
-            text = _outside(referrer, marker, origin)
+            child = next((each for each in gc.get_referents(referrer) if id(each) in origin), things[0])
+            index, way = origin[id(child)], (referrer, *ways[id(child)])
+            ours.add(id(way))
+            seen.add(id(way))
+            text = _outside(referrer, marker)
             if text:
-                found[index] = found[index] or text
+                if not found[index]:
+                    found[index] = _reached(text, way, marker, ours, deadline)
             else:
                 origin[id(referrer)] = index
+                ways[id(referrer)] = way
                 queue.append(referrer)
     if not any(found.values()):
-        found[0] = "a variable of a running call, or something that Python does not show"
+        found[0] = _HIDDEN
     return list(found.values())
+
+
+def _reached(text: str, way: Sequence[object], marker: str, ours: set[int], deadline: float) -> str:
+    """Return *text*, which describes the first of *way*, with the names by which that is reached."""
+    is_own = partial(_is_own, marker=marker)
+    # What the plugin itself does with it tells nothing about who holds it.
+    end = next((number for number, each in enumerate(way) if is_own(each)), len(way) - 1)
+    names = trail(way[: end + 1], is_own=is_own, ignored=ours, until=deadline)
+    return f"{names} ({text})" if names and not is_root(way[0]) else names or text
+
+
+def _is_own(thing: object, *, marker: str) -> bool:
+    if isinstance(thing, ModuleType):
+        return _named(thing.__name__, marker)
+    return is_of(thing, marker) or _named(module_of(thing), marker)
 
 
 def own_threads(marker: str) -> tuple[str, ...]:
@@ -124,15 +156,12 @@ def _is_here(thing: object) -> bool:
     return isinstance(thing, FrameType) and thing.f_code.co_filename.startswith(_HERE)
 
 
-def _outside(thing: object, marker: str, inside: Container[int]) -> str:
+def _outside(thing: object, marker: str) -> str:
     """Describe *thing* if it is no part of the plugin and no plain container; else return nothing."""
     if isinstance(thing, dict):
         # A module's variables; all other dicts are told by who holds them.
-        name = thing.get("__name__") if "__spec__" in thing else None
-        if not isinstance(name, str) or _named(name, marker):
-            return ""
-        variables = [str(key) for key, value in thing.items() if id(value) in inside]
-        return f"{', '.join(variables[:3])} in module {name!r}"
+        module = module_of(thing)
+        return "" if module is None or _named(module, marker) else f"module {module!r}"
     if is_of(thing, marker):
         return ""
     if isinstance(thing, ModuleType):

@@ -176,7 +176,7 @@ def test_what_a_module_keeps_is_named(load, inside):
     report = plugin.free()
     survivors = {survivor.name: survivor.held_by for survivor in report.survivors}
     assert "test_free" in survivors["class scada.held.Held"]
-    assert "class scada.held.Held, held by keep in module " in "\n".join(map(str, report.survivors))
+    assert "class scada.held.Held, held by keep[0] in module " in "\n".join(map(str, report.survivors))
     keep.clear()
     assert report.survivors == ()
 
@@ -190,7 +190,7 @@ def test_what_stands_between_is_not_named(load, inside):
     del rows
     report = plugin.free()
     assert [survivor.held_by for survivor in report.survivors if survivor.held_by] == [
-        f"keep in module {__name__!r}"
+        f"keep[0] in module {__name__!r}"
     ]
     keep.clear()
     assert report.survivors == ()
