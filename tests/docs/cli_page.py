@@ -30,6 +30,7 @@ DOCUMENTS = {
     "activate": ("app", "current"),
     "rollback": ("app", "current"),
     "undeploy": ("app", "version"),
+    "quarantine": ("data", "quarantine", "lifted"),
     "serve": ("url", "apps"),
     "exec": ("app", "name", "wsid", "kind", "offset", "new_ids", "result", "problem", "results"),
     "token": ("token", "app", "expires"),

@@ -10,7 +10,7 @@ _SECTIONS = {
     "Write": ("new", "stubs", "check", "build"),
     "Images": ("inspect", "verify", "diff"),
     "Trust": ("keygen", "sign", "trust"),
-    "Operate": ("deploy", "apps", "matrix", "call", "activate", "rollback", "undeploy"),
+    "Operate": ("deploy", "apps", "matrix", "call", "activate", "rollback", "undeploy", "quarantine"),
     "Run": ("serve", "exec", "token", "workspace"),
     "More": ("storages", "demo", "completion"),
 }

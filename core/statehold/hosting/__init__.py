@@ -8,8 +8,10 @@ from statehold.hosting._errors import FolderHeldError, NotProvidedError
 from statehold.hosting._host import Host
 from statehold.hosting._matrix import Matrix, Permission, StorageAccess
 from statehold.hosting._partition import Partition
+from statehold.hosting._quarantine import FreedPlugin, Leaking, Quarantine
 from statehold.hosting._rehearsal import Rehearsal
 from statehold.hosting._runner import Runner
+from statehold.hosting._sandbox import Sandbox
 from statehold.hosting._status import AppStatus, FreeReport, VersionState, VersionStatus
 from statehold.hosting._version import AppVersion, Borrowed
 
@@ -21,13 +23,17 @@ __all__ = [
     "Borrowed",
     "FolderHeldError",
     "FreeReport",
+    "FreedPlugin",
     "Host",
+    "Leaking",
     "Matrix",
     "NotProvidedError",
     "Partition",
     "Permission",
+    "Quarantine",
     "Rehearsal",
     "Runner",
+    "Sandbox",
     "StorageAccess",
     "VersionState",
     "VersionStatus",

@@ -79,6 +79,7 @@ class Metrics:
         yield from self._threads()
         yield from self._engines()
         yield from self._storages()
+        yield self._quarantine()
 
     def _histogram(self, described: _Described) -> Iterator[Metric]:
         seconds = HistogramMetricFamily(
@@ -179,6 +180,16 @@ class Metrics:
                     busy.add_metric(place, pool.in_use)
                     waiting.add_metric(place, pool.waiting)
         yield from (size, busy, waiting)
+
+    def _quarantine(self) -> Metric:
+        held = GaugeMetricFamily(
+            "statehold_quarantined",
+            "Plugins that leaked when they were freed, and run in a sidecar from their next load on.",
+            labels=("app", "distribution"),
+        )
+        for leaking in self._host.quarantine.listed():
+            held.add_metric((leaking.app, leaking.distribution), 1)
+        return held
 
     def _versions(self) -> Iterator[AppVersion]:
         for status in self._host.apps():

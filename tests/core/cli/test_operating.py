@@ -15,7 +15,7 @@ from click.shell_completion import ShellComplete
 
 from statehold.cli import _image_matrix, run
 from statehold.cli._group import cli
-from statehold.hosting import Host
+from statehold.hosting import FreedPlugin, Host
 from statehold.loading import Catalog, installed
 
 _KEY = '{"Language": "en"}'
@@ -377,3 +377,30 @@ def test_no_error_of_a_storage_shows_a_secret(statehold, samples, data, tmp_path
     told = "".join(capsys.readouterr())
     assert "no: ***" in told
     assert "let me in" not in told
+
+
+@pytest.mark.usefixtures("hello")
+def test_what_is_in_quarantine_is_listed_shown_with_its_app_and_lifted(statehold, machine, data):
+    leak = FreedPlugin(
+        distribution="hello-devices",
+        version="1",
+        sha256="0" * 64,
+        survivors=("class devices.Device, held by KEEP in module 'json'", "module devices"),
+    )
+    assert "0 plugins in quarantine" in statehold("quarantine")
+    with Host(data, apps=()) as host:
+        for _ in range(3):
+            host.quarantine.freed("acme.hello", [leak])
+    shown = statehold("quarantine")
+    assert "acme.hello  hello-devices 1  since 20" in shown
+    assert "    class devices.Device, held by KEEP in module 'json'\n    module devices\n" in shown
+    (found,) = machine("quarantine")["quarantine"]
+    assert (found["app"], found["distribution"], found["frees"]) == ("acme.hello", "hello-devices", 3)
+    assert machine("apps")["apps"][0]["quarantine"] == ["hello-devices"]
+    assert "acme.hello: in quarantine" in statehold("apps")
+    assert "is not in quarantine here for acme.other" in statehold(
+        "quarantine", "--lift", "hello-devices", "--app", "acme.other", code=1
+    )
+    assert "may run in the host's process again" in statehold("quarantine", "--lift", "hello-devices")
+    assert machine("quarantine")["quarantine"] == []
+    assert machine("apps")["apps"][0]["quarantine"] == []

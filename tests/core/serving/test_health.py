@@ -4,6 +4,7 @@ import pytest
 from cafe import CODE
 from prometheus_client.parser import text_string_to_metric_families
 
+from statehold.hosting import FreedPlugin
 from statehold.rows import RowStoreError
 from statehold.serving import Counting
 
@@ -180,6 +181,14 @@ def test_figures_tell_what_engines_are_in_use(served):
     )
     assert found["statehold_engines", place] == 10
     assert found["statehold_engines_busy", place] == found["statehold_engines_waiting", place] == 0
+
+
+def test_figures_tell_what_is_in_quarantine(served):
+    leak = FreedPlugin(distribution="cafe-devices", version="1", sha256="0" * 64, survivors=("a class",))
+    for _ in range(3):
+        served.host.quarantine.freed("acme.cafe", [leak])
+    found = figures(served.system.get("/metrics").text)
+    assert found["statehold_quarantined", (("app", "acme.cafe"), ("distribution", "cafe-devices"))] == 1
 
 
 def test_the_pools_have_the_sizes_that_the_descriptor_says_in_its_order(make_cafe):

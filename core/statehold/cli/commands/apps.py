@@ -21,7 +21,10 @@ def command(out: Output, options: HostOptions) -> None:
     """List the deployed apps and their versions."""
     with options.open(out, apps=()) as host:
         apps = host.apps()
-    out.document({"data": options.data, "apps": [_document(app) for app in apps]})
+        held: dict[str, list[str]] = {}
+        for leaking in host.quarantine.listed():
+            held.setdefault(leaking.app, []).append(leaking.distribution)
+    out.document({"data": options.data, "apps": [_document(app, held.get(app.app, [])) for app in apps]})
     if not apps:
         out.line(f"No apps in {options.data}. Deploy one: statehold deploy IMAGE")
         return
@@ -45,6 +48,11 @@ def command(out: Output, options: HostOptions) -> None:
     out.table(table)
     out.line()
     out.line(f"{plural(len(apps), 'app')} in {options.data}")
+    for name, plugins in held.items():
+        out.warn(
+            f"{name}: in quarantine, since they leak when they are freed: {', '.join(plugins)}. Details: "
+            "statehold quarantine"
+        )
 
 
 def _state(app: AppStatus, version: str, state: str) -> str:
@@ -54,11 +62,12 @@ def _state(app: AppStatus, version: str, state: str) -> str:
     return "current" if version == app.current else "previous" if version == app.previous else "beside"
 
 
-def _document(app: AppStatus) -> dict[str, object]:
+def _document(app: AppStatus, quarantine: list[str]) -> dict[str, object]:
     return {
         "app": app.app,
         "current": app.current,
         "previous": app.previous,
+        "quarantine": quarantine,
         "versions": [
             {
                 "version": version.version,
