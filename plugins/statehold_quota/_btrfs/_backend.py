@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar, Final
+
+import attrs
+
+from statehold_quota._backend import Group, QuotaError
+from statehold_quota._btrfs import _ioctl
+from statehold_quota._btrfs._state import Mode, QuotaState
+from statehold_quota._mounts import mount_of
+from statehold_quota._walk import remove_tree, size_of
+
+_COMMANDS: Final = {Mode.SIMPLE: 4, Mode.QGROUP: 1}
+_LEVEL: Final = 1 << 48
+_UNCOUNTED: Final = "trusted.statehold.uncounted"
+_CLEANED: Final = 30.0
+
+
+@attrs.frozen(kw_only=True)
+class Btrfs:
+    """Limits by the quotas of btrfs, which hold for root as for anybody else.
+
+    A group is a subvolume, each of its folders is one, and the qgroup 1/<id of the group's subvolume> above
+    them has the limit. What lies in the group's folder itself does not count.
+
+    Attributes:
+        root: where the groups lie.
+        mode: which kind of quotas is meant.
+        enable: whether quotas may be switched on where they are off.
+
+    """
+
+    root: Path
+    mode: Mode = Mode.SIMPLE
+    enable: bool = False
+    enforced: ClassVar[bool] = True
+    smallest: ClassVar[int] = 512 * 1024
+    step: ClassVar[int] = 4096
+
+    @property
+    def name(self) -> str:
+        """The word for settings."""
+        return "btrfs-simple" if self.mode is Mode.SIMPLE else "btrfs-qgroup"
+
+    @property
+    def title(self) -> str:
+        """What people read."""
+        return "btrfs simple quota" if self.mode is Mode.SIMPLE else "btrfs qgroup"
+
+    def require(self) -> None:
+        """Raise QuotaError where this is no btrfs, or quotas are off or of the other kind."""
+        mount = mount_of(self.root)
+        if mount.kind != "btrfs":
+            raise QuotaError(f"{self.root} lies on {mount.kind}, not on btrfs")
+        if os.geteuid() != 0:
+            raise QuotaError(f"{self.title}: only root may set limits")
+        state = self._state()
+        if not state.shown:
+            raise QuotaError(f"the kernel shows no state of this btrfs under {state.folder.parent}")
+        if state.mode is None and not self.enable:
+            raise QuotaError(
+                f"quotas are off on the btrfs at {mount.point}",
+                hint="Let them be switched on (--enable, or Enable in JSONCONFIG); with simple quotas, "
+                "kernels before 6.7 cannot mount it any more",
+            )
+        if state.mode not in (None, self.mode):
+            raise QuotaError(f"quotas are on at {mount.point}, of the other kind: {state.mode}")
+
+    def prepare(self) -> None:
+        """Switch quotas on where they are off and that is allowed; count anew where the counts are wrong."""
+        self.require()
+        state = self._state()
+        with self._told("switch quotas on"):
+            if state.mode is None:
+                _ioctl.quota(self.root, _COMMANDS[self.mode])
+            if self.mode is Mode.QGROUP and state.inconsistent:
+                _ioctl.rescan(self.root)
+        if fault := self.fault():
+            raise QuotaError(fault)
+
+    def fault(self) -> str:
+        """Return that quotas are off, of the other kind or inconsistent; "" where all is well."""
+        state = self._state()
+        if state.mode is None:
+            return f"{self.title}: somebody switched quotas off, no limit is kept"
+        if state.mode is not self.mode:
+            return f"{self.title}: quotas are now of the other kind, {state.mode}"
+        return f"{self.title}: the counts are inconsistent, no limit is kept" if state.inconsistent else ""
+
+    def make_group(self, group: Group) -> None:
+        """Make the subvolume of the group, and the qgroup that is to have its limit."""
+        with self._told(f"make {group.path.name}"):
+            _make(group.path)
+            group.path.chmod(0o711)
+            self._tie(group)
+
+    def make_folder(self, group: Group, name: str) -> Path:
+        """Make a subvolume that counts for the group."""
+        folder = group.path / name
+        with self._told(f"make {group.path.name}/{name}"):
+            _make(folder)
+            self._tie(group)
+        return folder
+
+    def set_limit(self, group: Group, limit: int) -> None:
+        """Set the limit of the group's qgroup.
+
+        Simple quotas do not count what was written before they were switched on: the limit in the kernel is
+        less by that much.
+        """
+        with self._told(f"limit {group.path.name}"):
+            qgroup = _qgroup(group)
+            reset = self._state().limit(qgroup) is None or _uncounted(group.path)
+            self._tie(group)
+            if reset and self.mode is Mode.SIMPLE:
+                self._count_what_was_there(group)
+            kept = max(0, limit - _uncounted(group.path))
+            _ioctl.set_limit(group.path, qgroup, kept)
+        if not self.keeps(group, limit):
+            raise QuotaError(
+                f"{self.title}: {limit:,} bytes were set for {group.path.name}, the kernel keeps "
+                f"{self.limit(group)}"
+            )
+
+    def limit(self, group: Group) -> int | None:
+        """Return the limit that the kernel keeps, with what was there before quotas were."""
+        with self._told(f"read the limit of {group.path.name}"):
+            kept = self._state().limit(_qgroup(group))
+            return None if kept is None else kept + _uncounted(group.path)
+
+    def keeps(self, group: Group, limit: int) -> bool:
+        """Whether the kernel keeps just that limit."""
+        return self.limit(group) == max(limit, _uncounted(group.path))
+
+    def used(self, group: Group) -> int:
+        """Return what the folders of the group hold, as the file system counts it, metadata included."""
+        with self._told(f"read the size of {group.path.name}"):
+            counted = self._state().used(_qgroup(group))
+            return (counted or 0) + _uncounted(group.path)
+
+    def folder_used(self, group: Group, name: str) -> int:
+        """Return what one folder holds, as the file system counts it."""
+        folder = group.path / name
+        with self._told(f"read the size of {group.path.name}/{name}"):
+            if _uncounted(group.path):
+                return size_of(folder)
+            return self._state().used(_ioctl.subvolume_of(folder)) or 0
+
+    def remove_folder(self, group: Group, name: str) -> None:
+        """Remove the subvolume, and wait until it does not count for the group any more."""
+        folder = group.path / name
+        if not folder.exists():
+            return
+        with self._told(f"remove {group.path.name}/{name}"):
+            subvolume = _ioctl.subvolume_of(folder)
+            if not _ioctl.is_subvolume(folder):
+                remove_tree(folder)
+                return
+            for inner in _inner(folder):
+                _ioctl.remove_subvolume(inner)
+            _ioctl.remove_subvolume(folder)
+            self._wait_until_cleaned(subvolume)
+
+    def remove_group(self, group: Group) -> None:
+        """Remove the subvolumes and the qgroup."""
+        if not group.path.exists():
+            return
+        with self._told(f"remove {group.path.name}"):
+            qgroup = _qgroup(group)
+            for folder in _folders(group):
+                self.remove_folder(group, folder.name)
+            _ioctl.remove_subvolume(group.path)
+            self._wait_until_cleaned(qgroup - _LEVEL)
+            try:
+                _ioctl.remove_qgroup(self.root, qgroup)
+            except OSError as error:
+                # Without quotas there are no qgroups; one that is not yet counted down harms nobody.
+                if error.errno not in (errno.ENOTCONN, errno.ENOENT, errno.EBUSY, errno.EINVAL):
+                    raise
+
+    def _state(self) -> QuotaState:
+        with self._told("ask for its id"):
+            return QuotaState.of(_ioctl.uuid_of(_existing(self.root)))
+
+    def _tie(self, group: Group) -> None:
+        """Let all folders of the group count for its qgroup, which is made if it is not there."""
+        qgroup = _qgroup(group)
+        _ioctl.make_qgroup(group.path, qgroup)
+        for folder in _folders(group):
+            _ioctl.assign(group.path, _ioctl.subvolume_of(folder), qgroup)
+            if self.mode is Mode.QGROUP:  # Simple quotas pass it on to what is made inside.
+                for inner in _inner(folder):
+                    _ioctl.assign(group.path, _ioctl.subvolume_of(inner), qgroup)
+
+    def _count_what_was_there(self, group: Group) -> None:
+        _ioctl.sync(group.path)
+        counted = self._state().used(_qgroup(group)) or 0
+        there = sum(size_of(folder) for folder in _folders(group))
+        os.setxattr(group.path, _UNCOUNTED, str(max(0, there - counted)).encode())
+
+    def _wait_until_cleaned(self, subvolume: int) -> None:
+        """Wait until the kernel has taken apart what was removed, which it does in the background."""
+        state, end = self._state(), time.monotonic() + _CLEANED
+        _ioctl.sync(self.root)
+        while state.used(subvolume) and time.monotonic() < end:
+            time.sleep(0.005)
+
+    @contextmanager
+    def _told(self, what: str) -> Generator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise QuotaError(f"{self.title}: cannot {what} under {self.root}: {error.strerror}") from error
+
+
+def _qgroup(group: Group) -> int:
+    return _LEVEL | _ioctl.subvolume_of(group.path)
+
+
+def _make(folder: Path) -> None:
+    if not _ioctl.is_subvolume(folder):
+        _ioctl.make_subvolume(folder)
+
+
+def _folders(group: Group) -> list[Path]:
+    return [folder for folder in group.path.iterdir() if _ioctl.is_subvolume(folder)]
+
+
+def _inner(folder: Path) -> Iterator[Path]:
+    """Yield the subvolumes that somebody made inside of *folder*, the deepest first."""
+    for where, folders, _ in os.walk(folder, topdown=False):
+        for name in folders:
+            path = Path(where, name)
+            if not path.is_symlink() and _ioctl.is_subvolume(path):
+                yield path
+
+
+def _uncounted(folder: Path) -> int:
+    try:
+        return int(os.getxattr(folder, _UNCOUNTED))
+    except OSError as error:
+        if error.errno == errno.ENODATA:
+            return 0
+        raise
+
+
+def _existing(path: Path) -> Path:
+    return path if path.is_dir() else path.parent

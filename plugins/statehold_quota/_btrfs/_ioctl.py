@@ -1,0 +1,123 @@
+"""What btrfs is asked by ioctl: subvolumes, qgroups, quotas on and off (linux/btrfs.h)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+_NONE, _WRITE, _READ = 0, 1, 2
+_FIRST_OBJECT: Final = 256
+_MAX_NAME: Final = 255
+LIMIT_REFERENCED: Final = 1
+
+
+def _number(direction: int, number: int, size: int) -> int:
+    return direction << 30 | size << 16 | 0x94 << 8 | number
+
+
+_SYNC: Final = _number(_NONE, 8, 0)
+_SUBVOLUME_MAKE: Final = _number(_WRITE, 14, 4096)
+_SUBVOLUME_REMOVE: Final = _number(_WRITE, 15, 4096)
+_LOOK_UP: Final = _number(_READ | _WRITE, 18, 4096)
+_FILE_SYSTEM: Final = _number(_READ, 31, 1024)
+_QUOTA: Final = _number(_READ | _WRITE, 40, 16)
+_ASSIGN: Final = _number(_WRITE, 41, 24)
+_QGROUP: Final = _number(_WRITE, 42, 16)
+_LIMIT: Final = _number(_READ, 43, 48)
+_RESCAN: Final = _number(_WRITE, 44, 64)
+_RESCAN_WAIT: Final = _number(_NONE, 46, 0)
+
+
+def uuid_of(folder: Path) -> UUID:
+    """Return the id of the file system."""
+    return UUID(bytes=bytes(_call(folder, _FILE_SYSTEM, bytes(1024))[16:32]))
+
+
+def subvolume_of(folder: Path) -> int:
+    """Return the id of the subvolume that *folder* lies in."""
+    answer = _call(folder, _LOOK_UP, struct.pack("<QQ4080x", 0, _FIRST_OBJECT))
+    found: int = struct.unpack_from("<Q", answer)[0]
+    return found
+
+
+def is_subvolume(folder: Path) -> bool:
+    """Whether *folder* is a subvolume itself; on btrfs only."""
+    return folder.is_dir() and folder.lstat().st_ino == _FIRST_OBJECT
+
+
+def make_subvolume(folder: Path) -> None:
+    """Make a subvolume; FileExistsError where the name is taken."""
+    _call(folder.parent, _SUBVOLUME_MAKE, _named(folder))
+
+
+def remove_subvolume(folder: Path) -> None:
+    """Remove a subvolume with all in it; what it took comes back some time later."""
+    _call(folder.parent, _SUBVOLUME_REMOVE, _named(folder))
+
+
+def quota(folder: Path, command: int) -> None:
+    """Switch quotas: 1 on, 2 off, 4 on as simple quotas."""
+    _call(folder, _QUOTA, struct.pack("<QQ", command, 0))
+
+
+def make_qgroup(folder: Path, qgroup: int) -> None:
+    """Make a qgroup; that there is one already is no error."""
+    with suppress(FileExistsError):
+        _call(folder, _QGROUP, struct.pack("<QQ", 1, qgroup))
+
+
+def remove_qgroup(folder: Path, qgroup: int) -> None:
+    """Remove a qgroup; OSError EBUSY while it has members or something counts for it."""
+    _call(folder, _QGROUP, struct.pack("<QQ", 0, qgroup))
+
+
+def assign(folder: Path, member: int, qgroup: int) -> None:
+    """Let a qgroup count for another one; that it does already is no error."""
+    with suppress(FileExistsError):
+        _call(folder, _ASSIGN, struct.pack("<QQQ", 1, member, qgroup))
+
+
+def set_limit(folder: Path, qgroup: int, limit: int) -> None:
+    """Limit what a qgroup refers to."""
+    _call(folder, _LIMIT, struct.pack("<QQQQQQ", qgroup, LIMIT_REFERENCED, limit, 0, 0, 0))
+
+
+def rescan(folder: Path) -> None:
+    """Count all anew, and wait until that is done; simple quotas have no such."""
+    try:
+        _call(folder, _RESCAN, bytes(64))
+    except OSError as error:
+        if error.errno not in (errno.EINPROGRESS, errno.EINVAL):
+            raise
+    _call(folder, _RESCAN_WAIT, bytes(8))
+
+
+def sync(folder: Path) -> None:
+    """Commit what the file system has in memory, so that sizes are those of now."""
+    _call(folder, _SYNC, bytes(8))
+
+
+def _named(folder: Path) -> bytes:
+    name = os.fsencode(folder.name)
+    if not 0 < len(name) <= _MAX_NAME:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(folder))
+    return struct.pack("<q4088s", 0, name)
+
+
+def _call(folder: Path, number: int, argument: bytes) -> bytearray:
+    answer = bytearray(argument)
+    try:
+        where = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            fcntl.ioctl(where, number, answer, True)  # noqa: FBT003  a position in the standard library
+        finally:
+            os.close(where)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    return answer

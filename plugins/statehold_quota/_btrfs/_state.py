@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from statehold_quota._btrfs._ioctl import LIMIT_REFERENCED
+
+_ALL: Final = Path("/sys/fs/btrfs")
+
+
+class Mode(StrEnum):
+    """How btrfs counts: simple quotas say whose an extent was when written; qgroups follow sharing."""
+
+    SIMPLE = "squota"
+    QGROUP = "qgroup"
+
+
+@attrs.frozen
+class QuotaState:
+    """What the kernel says in /sys about the quotas of one btrfs."""
+
+    folder: Path
+
+    @classmethod
+    def of(cls, uuid: UUID) -> QuotaState:
+        """Return the state of the file system of that id."""
+        return cls(_ALL / str(uuid) / "qgroups")
+
+    @property
+    def shown(self) -> bool:
+        """Whether the kernel tells anything about this file system."""
+        return self.folder.parent.is_dir()
+
+    @property
+    def mode(self) -> Mode | None:
+        """How it counts, None while quotas are off."""
+        word = self._word("mode")
+        if word is None or self._word("enabled") != "1":
+            return None
+        return Mode(word)
+
+    @property
+    def inconsistent(self) -> bool:
+        """Whether the counts are wrong: then no limit is kept at all."""
+        return self._word("inconsistent") == "1"
+
+    def used(self, qgroup: int) -> int | None:
+        """Return the bytes that count for a qgroup, None where there is no such."""
+        return self._value(qgroup, "referenced")
+
+    def limit(self, qgroup: int) -> int | None:
+        """Return the limit of a qgroup, None for none."""
+        flags = self._value(qgroup, "limit_flags")
+        return self._value(qgroup, "max_referenced") if flags and flags & LIMIT_REFERENCED else None
+
+    def _value(self, qgroup: int, name: str) -> int | None:
+        text = self._word(f"{qgroup >> 48}_{qgroup & (1 << 48) - 1}/{name}")
+        return None if text is None else int(text, 0)
+
+    def _word(self, name: str) -> str | None:
+        try:
+            return (self.folder / name).read_text(encoding="ascii").strip()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError:  # gone while it was read
+            return None

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from statehold_quota._backend import QuotaError, QuotaFullError
+from statehold_quota._mounts import is_mount_point
+from statehold_quota._programs import run
+
+_UNIT: Final = 64 * 1024
+_SMALL_BLOCKS: Final = 256 * 2**20
+_TRIES: Final = 12
+
+
+@attrs.frozen
+class Image:
+    """An ext4 in a file, and where it is mounted.
+
+    Its room is reserved on the disk below: a full disk refuses the image, not later what is written into it.
+
+    Attributes:
+        file: the image.
+        point: where it is mounted.
+
+    """
+
+    file: Path
+    point: Path
+
+    @property
+    def mounted(self) -> bool:
+        """Whether it is mounted now."""
+        return is_mount_point(self.point)
+
+    @property
+    def room(self) -> int:
+        """How many bytes its files can take, all together; of a mounted one."""
+        found = os.statvfs(self.point)
+        return found.f_blocks * found.f_frsize
+
+    @property
+    def used(self) -> int:
+        """How many bytes its files take; of a mounted one."""
+        found = os.statvfs(self.point)
+        return (found.f_blocks - found.f_bfree) * found.f_frsize
+
+    def make(self, room: int) -> None:
+        """Make the image, with at least that much room; one that was half made is made anew."""
+        new = self.file.with_suffix(".new")
+        size = room + room // 32 + 4 * _UNIT
+        try:
+            # What a file system keeps for itself grows in jumps, so each try aims a little higher.
+            for attempt in range(_TRIES):
+                new.unlink(missing_ok=True)
+                self._reserve(new, 0, size)
+                free = _make_file_system(new, 1024 if room < _SMALL_BLOCKS else 4096)
+                if room <= free <= room + slack(room):
+                    break
+                size += room - free + attempt * _UNIT // 2
+            else:
+                raise QuotaError(f"found no size of an image that leaves {room:,} bytes for files")
+            new.replace(self.file)
+        finally:
+            new.unlink(missing_ok=True)
+
+    def mount(self) -> None:
+        """Mount the image; that it is mounted is no error."""
+        if not self.mounted:
+            self.point.mkdir(exist_ok=True)
+            run("mount", "-t", "ext4", "-o", "loop,nodev,nosuid", self.file, self.point)
+            self.point.chmod(0o711)
+
+    def unmount(self) -> None:
+        """Unmount the image, which gives its loop device back; that it is not mounted is no error."""
+        if self.mounted:
+            run("umount", self.point)
+
+    def grow(self, room: int) -> None:
+        """Make a mounted image larger, while it is in use where this process may do that."""
+        for _ in range(_TRIES):
+            missing = room - self.room
+            if missing <= 0:
+                return
+            size = self.file.stat().st_size
+            self._reserve(self.file, size, missing + missing // 128 + _UNIT)
+            try:
+                device = run(
+                    "losetup", "--associated", self.file, "--noheadings", "--output", "NAME"
+                ).split()[0]
+                run("losetup", "--set-capacity", device)
+                run("resize2fs", device)
+            except QuotaError:  # Without CAP_SYS_RESOURCE, only what is not mounted can be resized.
+                self._resize_unmounted()
+        raise QuotaError(f"{self.file.name} has room for {self.room:,} bytes, and does not get {room:,}")
+
+    def shrink(self, room: int) -> None:
+        """Make a mounted image smaller, which nobody may be using meanwhile."""
+        if self.used > room:
+            raise QuotaFullError(
+                f"{self.point.name} holds {self.used:,} bytes: its image cannot get smaller than that",
+                hint="Remove files first",
+            )
+        for _ in range(_TRIES):
+            excess = (self.room - room) // 1024
+            if self.room <= room + slack(room):
+                return
+            self._resize_unmounted(self.file.stat().st_size // 1024 - excess)
+
+    def _resize_unmounted(self, kibibytes: int | None = None) -> None:
+        """Give the file system that size, or without one, that of the file."""
+        self.unmount()
+        try:
+            self.check()
+            if kibibytes is None:
+                run("resize2fs", self.file)
+            else:
+                run("resize2fs", self.file, f"{kibibytes}K")
+                os.truncate(self.file, kibibytes * 1024)
+        finally:
+            self.mount()
+
+    def check(self) -> None:
+        """Mend what a crash left behind in an image that is not mounted."""
+        run("e2fsck", "-f", "-p", self.file, permitted=(0, 1))
+
+    def _reserve(self, file: Path, start: int, size: int) -> None:
+        try:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                os.posix_fallocate(descriptor, start, size)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+            raise QuotaError(f"cannot reserve {size:,} bytes for {self.file.name}: {why}") from error
+
+
+def slack(room: int) -> int:
+    """Return by how many bytes the room of an image may be larger than asked for."""
+    return room // 64 + 128 * 1024
+
+
+def _make_file_system(file: Path, block: int) -> int:
+    """Make an ext4, and return what its files can take."""
+    extended = "nodiscard,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0"
+    run("mkfs.ext4", "-q", "-F", "-m", "0", "-b", str(block), "-E", extended, file)
+    told = run("dumpe2fs", "-h", file)
+    found = re.search(r"^Free blocks:\s+(\d+)$", told, re.MULTILINE)
+    if found is None:
+        raise QuotaError(f"dumpe2fs does not say how much is free in {file.name}")
+    return int(found[1]) * block
