@@ -25,6 +25,7 @@ from statehold.hosting._problems import Problems
 from statehold.hosting._quarantine import WHAT_NOW, Quarantine
 from statehold.hosting._registry import Registry, Role
 from statehold.hosting._retiring import Retirer
+from statehold.hosting._sandbox import Sandbox, SidecarHome
 from statehold.hosting._services import Services
 from statehold.hosting._settings import HostSettings, SystemClock
 from statehold.hosting._status import AppStatus, FreeReport
@@ -49,6 +50,7 @@ class Host:
         trust: the trust store, which says whose images are taken; by default `trust.json` in the data folder.
             Where there is no such file, every image is; a store that is named here must be there.
         apps: bring back only these apps; None for all of them.
+        sandbox: how what runs in sidecars is shut in, and whether a machine will do that lacks a part of it.
         free_timeout: seconds that one storage may take to be freed.
         pending_timeout: seconds that pending hooks and background work of a storage may take to end, and
             that `close` waits for borrowers.
@@ -78,6 +80,7 @@ class Host:
         environ: Mapping[str, str] = os.environ,
         trust: Path | None = None,
         apps: Collection[str] | None = None,
+        sandbox: Sandbox = Sandbox.AVAILABLE,
         free_timeout: float = 10.0,
         pending_timeout: float = 10.0,
         clock: Clock | None = None,
@@ -89,6 +92,8 @@ class Host:
         time_calls: bool | None = None,
     ) -> None:
         folders = Folders.make(Path(data_folder))
+        logger = logger or logging.getLogger("statehold.host")
+        private = [folders.root] if secrets_folder is None else [folders.root, secrets_folder.absolute()]
         self._settings = HostSettings(
             data_folder=folders.root,
             secrets_folder=secrets_folder,
@@ -96,11 +101,12 @@ class Host:
             free_timeout=free_timeout,
             pending_timeout=pending_timeout,
             clock=clock or SystemClock(),
-            logger=logger or logging.getLogger("statehold.host"),
+            logger=logger,
             count_calls=count_calls,
             time_calls=time_calls,
             slow_open=slow_open,
             services=Services(),
+            sidecars=SidecarHome(Sandbox(sandbox), private=private, logger=logger),
         )
         self._rows = SqliteDriver(folders.rows, clock=clock) if rows is None else rows
         self._lock = FolderLock(folders.root)
@@ -296,6 +302,7 @@ class Host:
             else:
                 self._problems.warn(f"{version.app} {version.name} still has borrowers and was not freed")
         self._retirer.close()
+        self._settings.sidecars.close()
         self._sweeper.close()
         self._registry.close()
         self._lock.release()

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 from statehold.events import PartitionData
 from statehold.hosting._context import forget_existing, make_context
@@ -42,6 +43,8 @@ def opened_partitions(
     trouble = Trouble(plan.redactor.redact)
     partitions: list[dict[str, OpenStorage]] = []
     try:
+        # All of them first: a process that serves several storages has their folders from its start on.
+        _make_folders(plan, made, settings)
         with watching(settings.slow_open, partial(_report_slow, settings)) as watch:
             for number in range(plan.num_parts):
                 progress(f"open partition {number + 1} of {plan.num_parts}")
@@ -69,6 +72,24 @@ def opened_partitions(
             error.add_note(problem)
         made.remove()
         raise
+
+
+def _make_folders(plan: Plan, made: MadeFolders, settings: HostSettings) -> None:
+    for number in range(plan.num_parts):
+        for planned in plan.storages:
+            # What cannot be made is told when the storage is opened.
+            with suppress(OSError):
+                _make_folder(plan, planned, number, made, settings)
+
+
+def _make_folder(
+    plan: Plan, planned: PlannedStorage, number: int, made: MadeFolders, settings: HostSettings
+) -> Path:
+    folder = settings.storage_folder(plan.app, number, planned.name)
+    # There are many storages of `sys`, in each partition, and they come with the host: none keeps files.
+    if not planned.name.startswith("sys."):
+        made.make(folder)
+    return folder
 
 
 def _report_slow(settings: HostSettings, what: str) -> None:
@@ -126,10 +147,6 @@ class _Opener:
     def _open(self, planned: PlannedStorage, before: OpenStorage | None) -> None:
         plan, number = self._plan, self._data.number
         self._watch.doing = f"{planned.name} of {self._where}"
-        folder = self._settings.data_folder / "apps" / plan.app / str(number) / planned.name
-        # There are many storages of `sys`, in each partition, and they come with the host: none keeps files.
-        if not planned.name.startswith("sys."):
-            self._made.make(folder)
         logger = HostedLogger(f"statehold.{plan.app}.{plan.version}.{number}.{planned.name}")
         logger.addFilter(plan.redactor)
         work = Work(f"{planned.name} of {self._where}", logger)
@@ -139,7 +156,7 @@ class _Opener:
             number,
             logger=logger,
             work=work,
-            data_folder=folder,
+            data_folder=_make_folder(plan, planned, number, self._made, self._settings),
             clock=self._settings.clock,
             # Another provider under the same name has nothing to hand over.
             existing=before.impl if before and before.provider == planned.provider.name else None,

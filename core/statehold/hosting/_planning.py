@@ -7,7 +7,7 @@ import attrs
 
 from statehold.events import Schemas, entities_of, entity_rows
 from statehold.hosting._access import Access, check_use
-from statehold.hosting._isolation import isolation_problems
+from statehold.hosting._isolation import isolation_problems, placement_of, unsuited
 from statehold.hosting._narrowing import Scopes, narrow
 from statehold.hosting._nearest import nearest
 from statehold.hosting._ordering import opening_order
@@ -15,8 +15,8 @@ from statehold.hosting._plan import Plan, PlannedStorage
 from statehold.hosting._plugins import VersionPlugins
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._uses import NamedUse, named_uses, plan_uses
-from statehold.images import AppImage, StorageSettings, Values, resolve_values, storage_config
-from statehold.loading import Catalog, check_provider
+from statehold.images import AppImage, Isolation, StorageSettings, Values, resolve_values, storage_config
+from statehold.loading import Catalog, check_provider, why_inprocess
 from statehold.sdk import DescriptorError, Provider, StateholdError
 from statehold.state import compile_rows
 from statehold_vsql import DataType, Field, StorageEngine
@@ -37,11 +37,14 @@ class Planning:
     settings: HostSettings
     problems: list[str] = attrs.field(factory=list, init=False)
     unresolved: bool = attrs.field(default=False, init=False)
+    misplaced: set[str] = attrs.field(factory=set, init=False)
 
     def plan(self, warnings: tuple[str, ...]) -> Plan:
         """Return the plan, which is of use only where nothing is wrong."""
         self._check_names()
         values = self._values()
+        redactor = values.redactor()
+        self.plugins.logger.addFilter(redactor)
         announced = self.catalog.announced()
         providers: dict[QName, Provider] = {}
         accesses: dict[str, Access] = {}
@@ -75,10 +78,26 @@ class Planning:
             str(name): self._storage(name, provider, values, schemas, entities.get(name, ()))
             for name, provider in providers.items()
         }
+        # Of a storage without a provider one hears once, not again from those that require it.
+        lacking = {str(name) for name in self.appdef.storages.keys() - providers.keys()}
         order, problems = opening_order(
-            {str(name): provider.requires for name, provider in providers.items()}
+            {
+                str(name): tuple(
+                    one
+                    for one in provider.requires
+                    if one not in lacking and f"{name.package}.{one}" not in lacking
+                )
+                for name, provider in providers.items()
+            }
         )
         self.problems += problems
+        self.problems += [
+            f"{_place(name)}.isolation: storage {name} runs in a sidecar and requires {other}, which does "
+            "not run in the same one. Give both the same isolation, limits and allow, in one plugin file"
+            for name, requires in order.items()
+            for other in requires
+            if self.plugins.apart(name, other)
+        ]
         return Plan(
             app=self.image.app,
             version=self.image.version,
@@ -98,18 +117,22 @@ class Planning:
                 for name, uses in named.items()
             },
             plugins=self.plugins,
-            redactor=values.redactor(),
-            warnings=(*warnings, *unprovided),
+            redactor=redactor,
+            warnings=(*warnings, *unprovided, *self.plugins.warnings),
         )
 
     def _check_names(self) -> None:
         definitions = {str(name): definition for name, definition in self.appdef.storages.items()}
         known = list(definitions)
         for name, settings in self.image.descriptor.storages.items():
-            where = f"descriptor.json: Storages.{name}"
+            where = _place(name)
             if name not in known:
                 self.problems.append(f"{where}: the app has no such storage. {nearest(name, known)}")
-            self.problems += isolation_problems(where, definitions.get(name), settings)
+                continue
+            problems = list(isolation_problems(where, definitions[name], settings))
+            self.problems += problems
+            if problems:
+                self.misplaced.add(name)
         packages = self.appdef.packages
         for name in self.image.descriptor.extensions:
             where = f"descriptor.json: Extensions.{name}"
@@ -159,11 +182,18 @@ class Planning:
         return self.image.descriptor.storages.get(str(name), StorageSettings())
 
     def _provider(self, definition: StorageDef) -> Provider | None:
+        name, settings = str(definition.name), self._settings_of(definition.name)
+        if name in self.misplaced:
+            # Whoever asks for a boundary gets no other, not even to have the provider checked.
+            return None
         try:
-            found = self.plugins.resolve(definition, self._settings_of(definition.name).version)
+            found = self.plugins.resolve(definition, settings)
         except StateholdError as error:
             self.problems.append(str(error))
             return None
+        why = why_inprocess(found.provider)
+        if why and placement_of(definition, settings).isolation is Isolation.SIDECAR:
+            self.problems.append(unsuited(_place(name), definition, found.provider, why))
         self.problems += map(str, check_provider(definition, found.provider))
         return found.provider
 
@@ -230,6 +260,10 @@ class Planning:
         except StateholdError as error:
             self.problems.append(str(error))
         return None
+
+
+def _place(storage: str) -> str:
+    return f"descriptor.json: Storages.{storage}"
 
 
 def _entities_of(named: Iterable[Iterable[NamedUse]]) -> Mapping[QName, Collection[QName]]:

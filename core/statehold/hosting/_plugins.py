@@ -1,36 +1,40 @@
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from statehold.extensions import EngineContext, Engines, open_engines
+from statehold.hosting._isolation import Placement, own_isolation, placement_of
+from statehold.hosting._loading import PluginLoader, within_limits
 from statehold.hosting._nearest import nearest
 from statehold.hosting._quarantine import FreedPlugin
-from statehold.images import AppImage, PluginFile, PluginKind
+from statehold.hosting._settings import HostSettings
+from statehold.images import AppImage, Isolation, PluginFile, PluginKind, StorageSettings
 from statehold.loading import (
     AppPlugins,
     Catalog,
     LoadedPlugin,
     PluginFiles,
     Resolved,
-    load_plugin,
+    Source,
     resolve,
+    why_inprocess,
 )
-from statehold.loading.wasm import read_limits
 from statehold.sdk import DeployError, PluginError
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
 
 if TYPE_CHECKING:
-    from statehold.loading.wasm import WasmPlugin
+    from statehold.hosting._loading import Loaded
 
 #: What the plugin file of a package is, by the engine that its storages ask for.
 _KINDS = {
     StorageEngine.PYPLUGIN: (PluginKind.WHEEL, PluginKind.ZIP),
+    StorageEngine.GOPLUGIN: (PluginKind.EXECUTABLE,),
     StorageEngine.WASM: (PluginKind.WASM,),
 }
 _PARTS = re.compile(r"\d+|[a-z]+")
@@ -55,12 +59,14 @@ class Reported(Protocol):
 class VersionPlugins:
     """The code of one app version: plugins of its image, loaded at their first use, engines, and hooks."""
 
-    def __init__(self, image: AppImage, catalog: Catalog, store: PluginFiles) -> None:
+    def __init__(self, image: AppImage, catalog: Catalog, store: PluginFiles, settings: HostSettings) -> None:
         self._image = image
         self._catalog = catalog
-        self._store = store
+        self._settings = settings
         self._owner = f"{image.app} {image.version}"
-        self._loaded: dict[str, LoadedPlugin | WasmPlugin] = {}
+        self._loader = PluginLoader(image, store, settings)
+        self._places: dict[str, tuple[object, Placement]] = {}
+        self._warnings: dict[str, None] = {}
         self._hooks: AppPlugins | None = None
         self._engines: Engines | None = None
         self._announced = False
@@ -69,23 +75,94 @@ class VersionPlugins:
     @property
     def files(self) -> tuple[str, ...]:
         """The digests of the plugin files that were loaded."""
-        return tuple(plugin.sha256 for plugin in self._loaded.values())
+        return self._loader.files
 
-    def resolve(self, storage: StorageDef, pinned: str | None) -> Resolved:
-        """Return the provider of *storage*; from the image, it comes from the file of the *pinned* version.
+    @property
+    def logger(self) -> logging.Logger:
+        """What sidecars say to before their storages are open."""
+        return self._loader.logger
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What an operator is to know of where its storages run."""
+        return (*self._warnings, *self._loader.warnings())
+
+    def resolve(self, storage: StorageDef, settings: StorageSettings) -> Resolved:
+        """Return the provider of *storage*, loaded to where an operator's *settings* want it to run.
+
+        From the image it comes from the file of the version that they name.
 
         Raises:
             PluginError: nobody provides it, the version is not in the image, or its plugin is broken.
+            SidecarError: its process cannot be started, or failed.
 
         """
-        package = storage.position.package
-        found: dict[str, LoadedPlugin | WasmPlugin] = {}
-        if storage.engine in _KINDS:
-            file = self._choose(storage, package, pinned)
-            if file is not None:
-                found[package] = self._load(file)
+        package, name = storage.position.package, str(storage.name)
+        file = self._choose(storage, package, settings.version) if storage.engine in _KINDS else None
+        held = self._held(storage, settings, file)
+        placement = placement_of(storage, settings, held=bool(held))
+        found: dict[str, Loaded] = {}
+        if file is not None:
+            found[package] = self._loader.load(file, self._rehearsed(storage, placement), name)
+            self._places[name] = file.path, placement
+        if file is None or (
+            storage.engine is StorageEngine.PYPLUGIN and storage.provider not in found[package].providers
+        ):
+            return self._installed(storage, placement, found)
         resolved = resolve(storage, image_plugins=found, catalog=self._catalog)
-        return self._limited(storage, resolved, found.get(package))
+        if held:
+            why = why_inprocess(resolved.provider)
+            if why:
+                self._warnings[f"{held}. It runs in the host's process all the same: {why}"] = None
+                return self.resolve(storage, attrs.evolve(settings, isolation=Isolation.INPROCESS))
+            self._warnings[f"{held}. It runs in a sidecar"] = None
+        provider = within_limits(found[package], storage.provider, placement)
+        return attrs.evolve(resolved, provider=provider)
+
+    def apart(self, one: str, other: str) -> bool:
+        """Return whether a storage that runs in a sidecar cannot reach another one, which runs elsewhere."""
+        place = self._places.get(one)
+        return (
+            place is not None and place[1].isolation is Isolation.SIDECAR and self._places.get(other) != place
+        )
+
+    def _installed(self, storage: StorageDef, placement: Placement, found: Mapping[str, Loaded]) -> Resolved:
+        """Return an installed provider; one that runs in a sidecar is not imported here."""
+        if placement.isolation is not Isolation.SIDECAR or self._rehearsed(storage, placement) != placement:
+            resolved = resolve(storage, image_plugins=found, catalog=self._catalog)
+            self._places[str(storage.name)] = resolved.location, placement
+            return resolved
+        if storage.engine is StorageEngine.GOPLUGIN:
+            return resolve(storage, image_plugins=found, catalog=self._catalog)
+        entry = self._catalog.entry(storage.provider, engine=storage.engine)
+        plugin = self._loader.load_installed(entry, placement, str(storage.name))
+        self._places[str(storage.name)] = entry, placement
+        return Resolved(
+            provider=plugin.providers[storage.provider],
+            distribution=entry.distribution,
+            version=entry.version,
+            source=Source.INSTALLED,
+            location=entry.location,
+        )
+
+    def _rehearsed(self, storage: StorageDef, placement: Placement) -> Placement:
+        """Return where a storage runs: when rehearsing, in this process if it can."""
+        if self._settings.rehearsing and own_isolation(storage.engine) is Isolation.INPROCESS:
+            return Placement(isolation=Isolation.INPROCESS)
+        return placement
+
+    def _held(self, storage: StorageDef, settings: StorageSettings, file: PluginFile | None) -> str:
+        """Return why a file that would run in this process must not, because its plugin leaks."""
+        quarantine = self._settings.services.quarantine
+        own = placement_of(storage, settings).isolation
+        if file is None or quarantine is None or own is not Isolation.INPROCESS:
+            return ""
+        why = quarantine.holds_file(self._image.app, self._loader.path(file))
+        if why and settings.isolation is Isolation.INPROCESS:
+            told = f"{why}. It runs in the host's process all the same: descriptor.json says so"
+            self._warnings[told] = None
+            return ""
+        return why
 
     @property
     def engines(self) -> Engines:
@@ -119,7 +196,7 @@ class VersionPlugins:
         """
         self._hooks = self._catalog.app_plugins()
         try:
-            for plugin in self._loaded.values():
+            for plugin in self._loader.plugins:
                 for name, hooks in plugin.hooks.items():
                     self._hooks.register(hooks, name=f"{plugin.distribution} {plugin.version}:{name}")
             self._hooks.hook.statehold_version_opened(app=self._image.app, version=self._image.version)
@@ -140,9 +217,8 @@ class VersionPlugins:
             [] if self._engines is None else [(one, None) for one in self._engines.free()]
         )
         self._engines = None
-        freed += [(plugin.free(), _named(plugin)) for plugin in reversed(self._loaded.values())]
+        freed += [(report, _named(plugin)) for plugin, report in self._loader.free()]
         self._freed = tuple(freed)
-        self._loaded.clear()
         problems += [f"{report.plugin}: {line}" for report, _ in self._freed for line in report.problems]
         return tuple(problems)
 
@@ -182,33 +258,8 @@ class VersionPlugins:
             )
         return files[pinned]
 
-    def _load(self, file: PluginFile) -> LoadedPlugin | WasmPlugin:
-        loaded = self._loaded.get(file.path)
-        if loaded is None:
-            copy = self._store.add(
-                self._image.read(file.path), sha256=file.sha256, suffix=Path(file.name).suffix
-            )
-            load = self._load_module if file.kind is PluginKind.WASM else load_plugin
-            loaded = self._loaded[file.path] = load(copy, owner=self._owner, sha256=file.sha256)
-        return loaded
 
-    def _limited(
-        self, storage: StorageDef, resolved: Resolved, plugin: LoadedPlugin | WasmPlugin | None
-    ) -> Resolved:
-        """Return what was resolved, within the limits that the operator has set for a module."""
-        settings = self._image.descriptor.storages.get(str(storage.name))
-        if isinstance(plugin, LoadedPlugin) or plugin is None or settings is None:
-            return resolved
-        limits, _ = read_limits(settings.limits)
-        return attrs.evolve(resolved, provider=plugin.limited(storage.provider, limits))
-
-    def _load_module(self, path: Path, *, owner: str, sha256: str) -> WasmPlugin:
-        from statehold.loading.wasm import load_wasm  # noqa: PLC0415 - it takes the WebAssembly runtime along
-
-        return load_wasm(path, owner=owner, sha256=sha256)
-
-
-def _named(plugin: LoadedPlugin | WasmPlugin) -> FreedPlugin | None:
+def _named(plugin: Loaded) -> FreedPlugin | None:
     """Return which plugin file it was; None for one that did not run as Python in this process."""
     if not isinstance(plugin, LoadedPlugin):
         return None

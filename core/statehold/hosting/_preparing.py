@@ -1,17 +1,19 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import attrs
 
 from statehold.hosting._engines import engine_context, warn_of_missing
 from statehold.hosting._evolving import Declared, offer
+from statehold.hosting._isolation import placement_of
 from statehold.hosting._plan import Plan
 from statehold.hosting._planning import Planning
 from statehold.hosting._plugins import VersionPlugins
+from statehold.hosting._sandbox import Sandbox
 from statehold.hosting._settings import HostSettings
-from statehold.images import AppImage
+from statehold.images import AppImage, Isolation, StorageSettings
 from statehold.loading import Catalog, PluginFiles
 from statehold.sdk import CompileError, DeployError, PluginError
 from statehold.trust import Verdict, isolation_problems
@@ -55,16 +57,30 @@ class Preparer:
         progress("compile the declarations")
         appdef, warnings = self._compile(image)
         # Before any of its code is imported.
-        if verdict.isolated and (found := list(isolation_problems(image, appdef))):
-            raise _failed(image, found)
+        if verdict.isolated:
+            found = [*isolation_problems(image, appdef), *self._unshut(image, appdef)]
+            if found:
+                raise _failed(image, found)
         progress("load the plugins")
-        plugins = VersionPlugins(image, self._catalog, self._files)
+        plugins = VersionPlugins(image, self._catalog, self._files, self._settings)
         work = Planning(image, appdef, self._catalog, plugins, self._settings)
         try:
             return work.plan(warnings), work.problems
         except BaseException:
             plugins.free()
             raise
+
+    def _unshut(self, image: AppImage, appdef: AppDef) -> Iterator[str]:
+        """Yield which storages of an image that may only run isolated would be shut in by nothing."""
+        if self._settings.sidecars.sandbox is not Sandbox.OFF:
+            return
+        for name, definition in appdef.storages.items():
+            settings = image.descriptor.storages.get(str(name), StorageSettings())
+            if placement_of(definition, settings).isolation is Isolation.SIDECAR:
+                yield (
+                    f"storage {name} runs in a sidecar, which this host does not shut in (sandbox: "
+                    f"{Sandbox.OFF}), and nobody has signed the image"
+                )
 
     def declared(self, image: AppImage) -> Declared:
         """Return what *image* declares, without loading any of its code.

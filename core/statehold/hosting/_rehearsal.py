@@ -19,6 +19,7 @@ from statehold.hosting._opened import OpenStorage
 from statehold.hosting._partition import Partition
 from statehold.hosting._plan import PlannedStorage
 from statehold.hosting._preparing import Preparer
+from statehold.hosting._sandbox import Sandbox, SidecarHome
 from statehold.hosting._services import Services
 from statehold.hosting._settings import HostSettings, SystemClock
 from statehold.hosting._work import Work
@@ -71,7 +72,6 @@ class Rehearsal:
         place: str = "",
         load_code: bool = True,
     ) -> None:
-        self._folder = folder
         self._settings = HostSettings(
             data_folder=folder,
             secrets_folder=None,
@@ -84,6 +84,11 @@ class Rehearsal:
             time_calls=False,
             slow_open=60,
             services=Services(),
+            # Executables run in one; whatever is Python runs here.
+            sidecars=SidecarHome(
+                Sandbox.AVAILABLE, private=[folder], logger=logging.getLogger("statehold.rehearsal")
+            ),
+            rehearsing=True,
         )
         preparer = Preparer(self._settings, installed(), PluginFiles(folder / "plugins"))
         with open_image(image) as opened:
@@ -154,6 +159,8 @@ class Rehearsal:
                 data.partitions, self.schemas, self._plan.num_app_workspaces, registered_at=registered_at
             )
             for planned in self._plan.storages:
+                self._place(planned).mkdir(parents=True, exist_ok=True)
+            for planned in self._plan.storages:
                 opened[planned.name] = self._open(
                     planned, cast(planned.name, planned.provider), opened, data, clock
                 )
@@ -172,6 +179,10 @@ class Rehearsal:
     def close(self) -> None:
         """Remove all code that was loaded from the process."""
         self._plan.plugins.free()
+        self._settings.sidecars.close()
+
+    def _place(self, planned: PlannedStorage) -> Path:
+        return self._settings.storage_folder(self._plan.app, 0, planned.name)
 
     def __enter__(self) -> Self:
         return self
@@ -192,15 +203,13 @@ class Rehearsal:
         where = f"the rehearsal of {self._plan.app}"
         logger = HostedLogger(f"statehold.{self._plan.app}.{self._plan.version}.0.{planned.name}")
         work = Work(f"{planned.name} of {where}", logger)
-        folder = self._folder / "data" / planned.name
-        folder.mkdir(parents=True, exist_ok=True)
         context = make_context(
             self._plan,
             planned,
             0,
             logger=logger,
             work=work,
-            data_folder=folder,
+            data_folder=self._place(planned),
             clock=clock,
             existing=None,
             storages={name.partition(".")[2]: opened[name].impl for name in planned.requires},

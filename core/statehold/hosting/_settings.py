@@ -7,6 +7,7 @@ from pathlib import Path
 
 import attrs
 
+from statehold.hosting._sandbox import SidecarHome
 from statehold.hosting._services import Services
 from statehold.sdk import Clock
 
@@ -25,7 +26,10 @@ class SystemClock:
 
 @attrs.frozen(kw_only=True, eq=False)
 class HostSettings:
-    """What a host was told when it was made; see `Host`."""
+    """What a host was told when it was made; see `Host`.
+
+    Where it is *rehearsing*, plugins in Python run in this process, wherever they are to run.
+    """
 
     data_folder: Path
     secrets_folder: Path | None
@@ -38,3 +42,9 @@ class HostSettings:
     time_calls: bool | None
     slow_open: float
     services: Services
+    sidecars: SidecarHome
+    rehearsing: bool = False
+
+    def storage_folder(self, app: str, partition: int, storage: str) -> Path:
+        """Return where a storage keeps its files."""
+        return self.data_folder / "apps" / app / str(partition) / storage

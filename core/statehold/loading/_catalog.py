@@ -68,6 +68,25 @@ class Catalog:
             PluginError: nobody brings it, two distributions do, or it cannot be loaded.
 
         """
+        entry = self._claimed(name, engine)
+        return Found(provider=self._load(entry), entry=entry)
+
+    def entry(self, name: str, *, engine: StorageEngine) -> Entry:
+        """Return who brings the provider *name*, without importing it.
+
+        Raises:
+            PluginError: nobody brings it, two distributions do, or a hook plugin does, which makes it here.
+
+        """
+        entry = self._claimed(name, engine)
+        if entry in self._by_hook():
+            raise PluginError(
+                f"the storage {name!r} of {entry} is made by a hook plugin, in the host's process",
+                hint="Let it run inprocess, or name it among the entry points",
+            )
+        return entry
+
+    def _claimed(self, name: str, engine: StorageEngine) -> Entry:
         entries = self._entries(engine)
         claims = [entry for entry in entries if entry.name == name]
         if not claims:
@@ -83,7 +102,7 @@ class Catalog:
             )
         if len(claims) > 1:
             raise _conflict(claims)
-        return Found(provider=self._load(claims[0]), entry=claims[0])
+        return claims[0]
 
     def contracts(self, names: Iterable[str] | None = None) -> Mapping[str, Contract]:
         """Return contracts by provider name, of *names* or of all, for `compile_app`.

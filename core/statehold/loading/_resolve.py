@@ -13,7 +13,11 @@ from statehold.sdk import PluginError, Provider
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
 
-_OF_IMAGES: Final = (StorageEngine.PYPLUGIN, StorageEngine.WASM)
+#: What the plugin file of an image is called, for the engines whose storages nothing else brings.
+_FILES: Final = {
+    StorageEngine.GOPLUGIN: ("executable", "storages-<version>, without a suffix"),
+    StorageEngine.WASM: ("module", "storages-<version>.wasm"),
+}
 
 
 class Source(StrEnum):
@@ -41,7 +45,7 @@ class ImagePlugin(Protocol):
     version: str
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Path | None:
         """The file."""
 
     @property
@@ -53,22 +57,17 @@ def resolve(storage: StorageDef, *, image_plugins: Mapping[str, ImagePlugin], ca
     """Return the provider of *storage*.
 
     For PYPLUGIN it comes from the plugin file of its package, else from what is installed, as for BUILTIN;
-    for WASM from the module of its package.
+    for GOPLUGIN and WASM from the executable or the module of its package.
 
     *image_plugins* holds the loaded plugin file of each package of the image, by package path.
 
     Raises:
-        PluginError: nobody provides it, its plugin is broken, or this host cannot run its engine.
+        PluginError: nobody provides it, or its plugin is broken.
 
     """
-    if storage.engine is StorageEngine.GOPLUGIN:
-        raise PluginError(
-            f"storage {storage.name} ({storage.position}) asks for engine {storage.engine}, "
-            "which this host cannot run yet: only BUILTIN, PYPLUGIN and WASM run in it",
-            hint="Provide the storage as a Python plugin or a module, or deploy on a host with that engine",
-        )
     plugin = image_plugins.get(storage.position.package)
-    if plugin is not None and storage.engine in _OF_IMAGES and storage.provider in plugin.providers:
+    of_image = storage.engine is not StorageEngine.BUILTIN
+    if plugin is not None and of_image and storage.provider in plugin.providers:
         return Resolved(
             provider=plugin.providers[storage.provider],
             distribution=plugin.distribution,
@@ -76,8 +75,8 @@ def resolve(storage: StorageDef, *, image_plugins: Mapping[str, ImagePlugin], ca
             source=Source.IMAGE,
             location=str(plugin.path),
         )
-    if storage.engine is StorageEngine.WASM:
-        raise _not_in_module(storage, plugin)
+    if storage.engine in _FILES:
+        raise _not_in_file(storage, plugin)
     try:
         found = catalog.find(storage.provider, engine=storage.engine)
     except PluginError as error:
@@ -94,16 +93,17 @@ def resolve(storage: StorageDef, *, image_plugins: Mapping[str, ImagePlugin], ca
     )
 
 
-def _not_in_module(storage: StorageDef, plugin: ImagePlugin | None) -> PluginError:
+def _not_in_file(storage: StorageDef, plugin: ImagePlugin | None) -> PluginError:
     who = f"storage {storage.name} ({storage.position}) has no provider"
+    what, name = _FILES[storage.engine]
     if plugin is None:
         return PluginError(
-            f"{who}: its package has no module with storages",
-            hint="Put one beside its declarations, called storages-<version>.wasm",
+            f"{who}: its package has no {what} with storages",
+            hint=f"Put one beside its declarations, called {name}",
         )
     near = get_close_matches(storage.provider, plugin.providers, n=1)
     return PluginError(
-        f"{who}: the module {plugin.distribution} {plugin.version} has no storage {storage.provider!r}",
+        f"{who}: the {what} {plugin.distribution} {plugin.version} has no storage {storage.provider!r}",
         hint=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(plugin.providers)}",
     )
 
@@ -112,6 +112,7 @@ def _hint(storage: StorageDef, plugin: ImagePlugin | None, error: PluginError) -
     if plugin is None or storage.engine is not StorageEngine.PYPLUGIN:
         return error.hint
     near = get_close_matches(storage.provider, plugin.providers, n=1)
+    name = plugin.path.name if plugin.path else plugin.distribution
     if near:
-        return f"Did you mean {near[0]!r}, which {plugin.path.name} of the image provides?"
-    return f"{plugin.path.name} of the image provides {', '.join(plugin.providers)}. {error.hint}"
+        return f"Did you mean {near[0]!r}, which {name} of the image provides?"
+    return f"{name} of the image provides {', '.join(plugin.providers)}. {error.hint}"

@@ -226,7 +226,7 @@ def test_all_that_is_wrong_before_opening_is_told_at_once(host, kitchen):
         Storages={
             "kitchen.Scad": {},
             "kitchen.Scada": {"scopes": {"INSERT": ["QUERIES"]}, "version": "7"},
-            "kitchen.Historian": {"isolation": "sidecar", "limits": {"memory_mib": 64}},
+            "kitchen.Historian": {"isolation": "sidecar", "limits": {"memory_mb": 64}},
         },
         PackageParams={"kitchen": {"Fial": "x"}},
     )
@@ -237,8 +237,8 @@ def test_all_that_is_wrong_before_opening_is_told_at_once(host, kitchen):
     assert "did you mean 'Fail'?" in told
     assert "secret kitchen.Token is missing" in told
     assert "no plugin file of version '7'" in told
-    assert "Storages.kitchen.Historian.isolation: this host runs inprocess only yet, not sidecar" in told
-    assert "Storages.kitchen.Historian.limits: nothing limits a storage that runs inprocess" in told
+    assert "Storages.kitchen.Historian.limits: unknown key 'memory_mb'. Did you mean 'memory_mib'?" in told
+    assert len(raised.value.problems) == 5
     assert host.apps() == ()
 
 

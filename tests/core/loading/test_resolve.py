@@ -62,13 +62,11 @@ def test_the_nearest_name_of_the_file_is_offered(load):
         resolve(storage("Qwxyz"), image_plugins=images, catalog=installed())
 
 
-def test_an_engine_that_this_host_lacks_is_refused():
-    """The error names the storage, where it is declared, and what to do."""
-    with pytest.raises(PluginError, match=r"bills.Scada \(bills.vsql:3:5\) asks for engine GOPLUGIN"):
-        resolve(storage("Scada", "GOPLUGIN"), image_plugins={}, catalog=Catalog())
-
-
-def test_a_module_is_what_the_package_itself_has():
+@pytest.mark.parametrize(
+    ("engine", "what", "name"),
+    [("WASM", "module", "storages-<version>.wasm"), ("GOPLUGIN", "executable", "storages-<version>, without")],
+)
+def test_a_module_or_an_executable_is_what_the_package_itself_has(engine, what, name):
     """An installed provider does not stand in for it, and the file's name is told."""
-    with pytest.raises(PluginError, match=r"has no module with storages\. .* storages-<version>\.wasm"):
-        resolve(storage("Ephemeral", "WASM"), image_plugins={}, catalog=installed())
+    with pytest.raises(PluginError, match=rf"has no {what} with storages\. .* called {name}"):
+        resolve(storage("Ephemeral", engine), image_plugins={}, catalog=installed())

@@ -66,6 +66,7 @@ class Sidecars:
         network: Iterable[str] = (),
         limits: Limits = _NO_LIMITS,
         logger: logging.Logger | None = None,
+        name: str | None = None,
     ) -> SidecarPlugin:
         """Load the plugin file at *path*, a wheel or a zip.
 
@@ -78,13 +79,14 @@ class Sidecars:
             network: the hosts that it may connect to, `host` or `host:port`.
             limits: what its processes may take.
             logger: takes what they say before a storage is open, and where errors came from.
+            name: what errors call the file; by default its own name.
 
         Raises:
             PluginError: it cannot be loaded, as `statehold.loading.load_plugin` says it.
             SidecarError: its process cannot be started, or failed.
 
         """
-        job = _file("file", path, sha256, owner)
+        job = _file("file", path, sha256, owner, name)
         boundary = _boundary(owner, data_folders, network, read_only=(path.absolute(),))
         return self._load(job, boundary, owner, limits, logger)
 
@@ -123,6 +125,7 @@ class Sidecars:
         network: Iterable[str] = (),
         limits: Limits = _NO_LIMITS,
         logger: logging.Logger | None = None,
+        name: str | None = None,
     ) -> SidecarPlugin:
         """Start the executable at *path*, which speaks the protocol of `docs/sidecar-protocol.md` itself.
 
@@ -134,7 +137,7 @@ class Sidecars:
         """
         executables = (path.absolute(), *interpreters)
         boundary = _boundary(owner, data_folders, network, executables=executables)
-        return self._load(_file("executable", path, sha256, owner), boundary, owner, limits, logger)
+        return self._load(_file("executable", path, sha256, owner, name), boundary, owner, limits, logger)
 
     def close(self) -> None:
         """End every sidecar, and what starts and watches them."""
@@ -202,8 +205,9 @@ class Sidecars:
         self.close()
 
 
-def _file(kind: str, path: Path, sha256: str | None, owner: str) -> Mapping[str, Any]:
-    return {"kind": kind, "who": path.name, "path": str(path.absolute()), "sha256": sha256, "owner": owner}
+def _file(kind: str, path: Path, sha256: str | None, owner: str, name: str | None) -> Mapping[str, Any]:
+    who = name or path.name
+    return {"kind": kind, "who": who, "path": str(path.absolute()), "sha256": sha256, "owner": owner}
 
 
 def _boundary(

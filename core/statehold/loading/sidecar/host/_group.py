@@ -405,7 +405,8 @@ class Group:
     def free(self, name: str, handle: int) -> None:
         """Free a storage; where its process has ended, nothing is left to free."""
         logger = self._loggers.get(handle, self.logger)
-        self.forget(handle)
+        # What it says while it is freed may arrive later.
+        self._specs.pop(handle, None)
         process = self._process
         if self._closed or process is None or process.dead:
             return
