@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from statehold.cli._plugin_commands import load_command, plugin_commands
+
 _SECTIONS = {
     "Write": ("new", "stubs", "check", "build"),
     "Images": ("inspect", "verify", "diff"),
@@ -14,19 +16,21 @@ _SECTIONS = {
     "Run": ("serve", "exec", "token", "workspace"),
     "More": ("storages", "demo", "completion"),
 }
+_OWN = [name for names in _SECTIONS.values() for name in names]
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are modules, imported when they are used."""
+    """A group whose commands are modules, imported when they are used, and after them those of plugins."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  the signature is click's
         """Return the names in the order of the help."""
-        return [name for names in _SECTIONS.values() for name in names]
+        return [*_OWN, *(name for name in plugin_commands() if name not in _OWN)]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """Import and return the command, None where there is no such."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
+        if cmd_name not in _OWN:
+            claims = plugin_commands().get(cmd_name)
+            return load_command(claims) if claims else None
         command: click.Command = import_module(f"statehold.cli.commands.{cmd_name}").command
         return command
 
@@ -34,14 +38,16 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or fail with the nearest name."""
-        near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-        if near and args[0] not in self.list_commands(ctx):
-            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
+        if args[0] not in _OWN and args[0] not in self.list_commands(ctx):
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if near:
+                ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands in sections."""
-        for section, names in _SECTIONS.items():
+        plugins = [name for name in self.list_commands(ctx) if name not in _OWN]
+        for section, names in [*_SECTIONS.items(), ("Plugins", plugins)][: None if plugins else -1]:
             with formatter.section(section):
                 commands: list[Any] = [(name, self.get_command(ctx, name)) for name in names]
                 formatter.write_dl([(name, c.get_short_help_str(60)) for name, c in commands], col_max=14)
