@@ -14,7 +14,10 @@ DOCUMENTS = {
     "stubs": ("files", "stale", "problems"),
     "check": ("errors", "warnings", "files", "diagnostics", "problems"),
     "build": ("path", "app", "version", "digest", "files", "size"),
-    "inspect": ("app", "version", "digest", "packed", "size", "descriptor", "packages", "files"),
+    "inspect": (
+        *("app", "version", "digest", "packed", "size", "descriptor", "packages", "files"),
+        *("signatures", "problem"),
+    ),
     "verify": ("image", "problems", "app", "version", "digest", "files", "keys", "trusted"),
     "diff": ("old", "new", "breaking", "changes"),
     "keygen": ("key", "private", "public"),

@@ -8,6 +8,7 @@ from statehold.trust._isolation import isolation_problems
 from statehold.trust._keys import PublicKey, SigningKey, is_encrypted
 from statehold.trust._sign import sign_image
 from statehold.trust._signatures import Signature, Signatures
+from statehold.trust._signers import Signer, signers
 from statehold.trust._store import OwnerTrust, Rule, TrustedKey, TrustStore, change_store, read_store
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Signature",
     "Signatures",
     "Signed",
+    "Signer",
     "SigningKey",
     "Trust",
     "TrustError",
@@ -29,4 +31,5 @@ __all__ = [
     "judge",
     "read_store",
     "sign_image",
+    "signers",
 ]

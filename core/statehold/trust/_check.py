@@ -91,7 +91,7 @@ def judge(store: TrustStore, image: Signed, *, at: float) -> Verdict:
     valid = []
     problems = []
     for one in signatures:
-        problem = _problem(store, image, owner, one, at=at)
+        problem = problem_of(store, image, owner, one, at=at)
         if problem:
             problems.append(problem)
         else:
@@ -105,7 +105,7 @@ def judge(store: TrustStore, image: Signed, *, at: float) -> Verdict:
     return Verdict(keys=tuple(valid))
 
 
-def _problem(store: TrustStore, image: Signed, owner: str, signature: Signature, *, at: float) -> str:
+def problem_of(store: TrustStore, image: Signed, owner: str, signature: Signature, *, at: float) -> str:
     """Return why *signature* says nothing; raise TrustError where a trusted key's is forged."""
     key = store.keys(owner).get(signature.key)
     if key is None:

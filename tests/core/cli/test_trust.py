@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import stat
 
 import pytest
+
+from statehold.images import open_image
 
 
 @pytest.fixture
@@ -88,6 +91,73 @@ def test_verify_asks_a_trust_store(machine, image, key, store):
     assert "not signed" in machine("verify", image, "--trust", store, code=1)["error"]["message"]
     signed = machine("sign", image, "--key", key)
     assert machine("verify", image, "--trust", store)["trusted"] == [signed["key"]]
+
+
+def test_inspect_lists_who_has_signed_and_whether_that_counts(
+    machine, statehold, image, key, store, tmp_path
+):
+    assert machine("inspect", image)["signatures"] == []
+    assert "signed by nobody" in statehold("inspect", image)
+    signed = machine("sign", image, "--key", key)
+    other = machine("keygen", tmp_path / "other.key")
+    machine("sign", image, "--key", tmp_path / "other.key")
+    bare = {one["key"]: one for one in machine("inspect", image)["signatures"]}
+    assert set(bare) == {signed["key"], other["key"]}
+    assert {one["trusted"] for one in bare.values()} == {None}
+    found = {one["key"]: one for one in machine("inspect", image, "--trust", store)["signatures"]}
+    assert found[signed["key"]] == {"key": signed["key"], "owners": ["acme"], "trusted": True, "problem": ""}
+    assert found[other["key"]]["trusted"] is False
+    assert found[other["key"]]["owners"] == []
+    shown = statehold("inspect", image, "--trust", store)
+    assert f"signed with key {signed['key']} of acme, which is trusted" in shown
+    assert f"signed with key {other['key']}: key {other['key']} is not known here" in shown
+
+
+@pytest.mark.parametrize("why", ["revoked", "expired", "owner", "forged", "contents"])
+def test_inspect_says_why_a_signature_does_not_count(machine, samples, image, key, store, tmp_path, why):
+    signed = machine("sign", image, "--key", key)
+    trust = ["--trust", store]
+    if why == "revoked":
+        machine("trust", "revoke", signed["key"], *trust)
+        expected = "was revoked on"
+    elif why == "owner":
+        trust = ["--trust", tmp_path / "other.json"]
+        machine("trust", "add", "others", f"{key}.pub", *trust)
+        expected = "is trusted for others, not for acme"
+    elif why == "expired":
+        trust = ["--trust", tmp_path / "other.json"]
+        machine("trust", "add", "acme", f"{key}.pub", "--expires", "2001-01-01", *trust)
+        expected = "expired on 2001-01-01"
+    else:
+        with open_image(image) as opened:
+            document = json.loads(opened.signatures)
+            if why == "forged":
+                document["signatures"][0]["signature"] = base64.b64encode(bytes(64)).decode()
+                expected = "the key has not made it"
+            else:
+                document["digest"] = "0" * 64
+                expected = "it is over other contents"
+            opened.save(image, signatures=json.dumps(document).encode())
+    (found,) = machine("inspect", image, *trust)["signatures"]
+    assert found["trusted"] is False
+    assert expected in found["problem"]
+
+
+def test_inspect_shows_an_image_whose_signatures_cannot_be_read(machine, statehold, image):
+    with open_image(image) as opened:
+        opened.save(image, signatures=b"{")
+    found = machine("inspect", image)
+    assert found["signatures"] == []
+    assert "the signatures of the image are of no use" in found["problem"]
+    assert "are of no use" in statehold("inspect", image)
+
+
+def test_inspect_with_a_store_that_is_of_no_use_is_an_error(machine, image, tmp_path):
+    (tmp_path / "trust.json").write_text("{")
+    assert (
+        "the trust store"
+        in machine("inspect", image, "--trust", tmp_path / "trust.json", code=1)["error"]["message"]
+    )
 
 
 def test_the_first_key_makes_the_store_and_it_is_strict(machine, statehold, store):

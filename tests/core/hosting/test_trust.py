@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
+import warnings
+import zipfile
 from contextlib import nullcontext
 
 import attrs
 import pytest
 
 from statehold.images import open_image
-from statehold.sdk import DeployError, StateholdError
+from statehold.loading import PluginFiles
+from statehold.sdk import DeployError, ImageError, StateholdError
 from statehold.trust import (
     OwnerTrust,
     Rule,
@@ -178,6 +182,38 @@ def test_a_store_that_cannot_be_read_refuses_all(store, open_host, signed, damag
     with pytest.raises(TrustError, match="the trust store"):
         host.deploy(signed("1"))
     assert current(host) == "1"
+
+
+def test_a_key_that_was_taken_out_of_the_store_is_refused(store, open_host, signed):
+    host = open_host()
+    host.deploy(signed())
+    change_store(store, lambda old: old.with_owner("acme", OwnerTrust()))
+    with pytest.raises(TrustError, match="is not known here"):
+        host.deploy(signed("2"))
+    host.close()
+    running, warnings = brought_back(open_host)
+    assert running == []
+    assert "is not known here" in warnings
+
+
+def test_a_store_that_is_a_link_into_nothing_refuses_all(store, open_host, signed, tmp_path):
+    image = signed()
+    store.unlink()
+    store.symlink_to(tmp_path / "nowhere.json")
+    refused(open_host(), image, "the trust store")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_store_that_may_not_be_read_refuses_all(store, open_host, signed):
+    store.chmod(0)
+    refused(open_host(), signed(), "the trust store")
+
+
+def test_a_store_with_a_member_twice_refuses_all(store, open_host, signed):
+    """Of two rules of one owner, one would be taken and the other overlooked."""
+    text = store.read_text()
+    store.write_text(text.replace('"unsigned":', '"unsigned": "isolated",\n  "unsigned":', 1))
+    refused(open_host(), signed(), "the trust store")
 
 
 def test_a_store_that_was_named_must_be_there(tmp_path, open_host, signed):
@@ -405,6 +441,130 @@ def test_an_image_that_is_swapped_before_it_is_verified_is_judged_itself(
     with pytest.raises(TrustError, match="is not signed"):
         open_host().deploy(image, progress=swap)
     assert not mark.exists()
+
+
+def test_a_link_that_is_turned_to_another_image_meanwhile_leads_to_the_one_that_was_verified(
+    store, open_host, signed, marked, mark, tmp_path
+):
+    image, link = signed(), tmp_path / "link.shi"
+    link.symlink_to(image)
+    with open_image(image) as opened:
+        digest = opened.digest
+
+    def swap(told):
+        if told.startswith("compile"):
+            (tmp_path / "other").symlink_to(marked)
+            (tmp_path / "other").replace(link)
+
+    assert open_host().deploy(link, progress=swap).digest == digest
+    assert link.resolve() == marked.resolve()
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("step", ["verify", *EARLY])
+def test_a_folder_that_is_changed_meanwhile_is_what_was_verified_or_is_refused(host, kitchen, mark, step):
+    """Where a host has no trust store: with one, a folder is refused anyway."""
+    root = kitchen.source()
+    plugin = root / "image/pkg/example.com/kitchen/storages/kitchen_devices/__init__.py"
+    text = plugin.read_text()
+
+    def change(told):
+        if told.startswith(step):
+            plugin.write_text(MARKED.format(str(mark)) + "\n" + text)
+
+    with open_image(root) as opened:
+        before = opened.digest
+    version = host.deploy(root, progress=change)
+    # Before it is verified, it is another folder; later, nothing of it is read but what was verified.
+    assert (version.digest == before) is not mark.exists()
+    assert (step == "verify") is mark.exists()
+
+
+def plugin_files(tmp_path):
+    return [path for path in (tmp_path / "data" / "storages").iterdir() if not path.name.startswith(".")]
+
+
+def evil_plugin(kitchen, mark, tmp_path):
+    """Return the plugin file of another image, which leaves a mark when it is imported."""
+    with open_image(kitchen("9", code=MARKED.format(str(mark)))) as opened:
+        (plugin,) = opened.plugins
+        return opened.read(plugin.path)
+
+
+@pytest.mark.parametrize("how", ["overwritten", "replaced", "linked"])
+def test_a_copy_of_a_plugin_that_was_tampered_with_is_not_loaded_by_a_host_that_starts(
+    store, open_host, signed, kitchen, mark, tmp_path, how
+):
+    with open_host() as host:
+        host.deploy(signed())
+    (copy,) = plugin_files(tmp_path)
+    evil = evil_plugin(kitchen, mark, tmp_path)
+    tamper(copy, evil, how, tmp_path)
+    assert brought_back(open_host) == (["acme.kitchen"], "")
+    assert not mark.exists()
+    (copy,) = plugin_files(tmp_path)
+    assert copy.read_bytes() != evil
+    assert not copy.is_symlink()
+
+
+@pytest.mark.parametrize("how", ["overwritten", "replaced", "linked"])
+def test_a_copy_of_a_plugin_that_is_tampered_with_right_after_it_was_checked_is_not_loaded(
+    store, open_host, signed, kitchen, mark, tmp_path, monkeypatch, how
+):
+    """Between the copy into the host's store and the load from there."""
+    evil = evil_plugin(kitchen, mark, tmp_path)
+    add = PluginFiles.add
+    tampered = []
+
+    def add_and_tamper(files, data, **options):
+        copy = add(files, data, **options)
+        tamper(copy, evil, how, tmp_path)
+        tampered.append(copy)
+        return copy
+
+    monkeypatch.setattr(PluginFiles, "add", add_and_tamper)
+    with pytest.raises(DeployError, match="is not the one expected"):
+        open_host().deploy(signed())
+    assert tampered
+    assert not mark.exists()
+
+
+def tamper(path, data, how, tmp_path):
+    other = tmp_path / "other-plugin"
+    other.write_bytes(data)
+    if how == "overwritten":
+        path.chmod(0o644)
+        path.write_bytes(data)
+    elif how == "replaced":
+        other.replace(path)
+    else:
+        path.unlink()
+        path.symlink_to(other)
+
+
+def test_an_archive_that_has_a_file_twice_is_refused(store, open_host, signed, marked, mark):
+    """Of two files of one name, one could be verified and the other loaded."""
+    image = signed()
+    with open_image(image) as opened, open_image(marked) as other:
+        (plugin,) = other.plugins
+        data = other.read(plugin.path)
+        name = opened.plugins[0].path
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with zipfile.ZipFile(image, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+    host = open_host()
+    with pytest.raises(ImageError, match="twice"):
+        host.deploy(image)
+    assert host.apps() == ()
+    assert not mark.exists()
+
+
+def test_a_member_twice_in_the_signatures_is_refused(store, open_host, signed):
+    image = signed()
+    text = signatures_of(image).dump().decode()
+    stamp(image, text.replace('"digest":', '"digest": "' + "0" * 64 + '",\n  "digest":', 1).encode())
+    refused(open_host(), image, "digest")
 
 
 # Owners whose unsigned images are taken isolated

@@ -152,6 +152,7 @@ def cafe(
     version: str = "1",
     *,
     code: str = CODE,
+    vsql: str = VSQL,
     partitions: int = 2,
     sys: str = "",
     **descriptor: Any,
@@ -160,7 +161,7 @@ def cafe(
     root = folder / version / APP
     package = root / "image/pkg/example.com/cafe"
     (package / "extensions").mkdir(parents=True)
-    (package / "cafe.vsql").write_text(VSQL)
+    (package / "cafe.vsql").write_text(vsql)
     (package / "extensions/all.py").write_text(code)
     if sys:
         (root / "image/pkg/sys").mkdir()

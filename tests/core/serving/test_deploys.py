@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from cafe import CODE, cafe
+from cafe import CODE, VSQL, cafe
 
 VERSIONS = "/api/v2/apps/acme/cafe/versions"
 ECHO = {"args": json.dumps({"T": "x"})}
@@ -101,6 +101,22 @@ def test_an_image_that_cannot_be_deployed_leaves_what_runs(served, image):
     )
     assert (broken.status_code, "Echo" in broken.json()["message"]) == (409, True)
     assert echo(served) == "x"
+
+
+def test_an_image_that_breaks_what_there_is_is_refused_unless_that_is_accepted(served, image):
+    content = image(
+        "10",
+        vsql=VSQL.replace("Hours INHERITS sys.CSingleton (Opens int32, ", "Hours INHERITS sys.CSingleton ("),
+    )
+    for query in ("", "?accept-breaking=false", "?beside=true"):
+        answer = served.system.post(f"{VERSIONS}{query}", content=content)
+        assert answer.status_code == 409
+        assert "table cafe.Hours: field Opens is gone (breaks data)" in answer.json()["message"]
+    assert {one["version"] for one in served.system.get(VERSIONS).json()["versions"]} >= {"1"}
+    assert served.system.get(VERSIONS).json()["current"] == "1"
+    answer = served.system.post(f"{VERSIONS}?accept-breaking=true", content=content)
+    assert (answer.status_code, answer.json()["state"]) == (201, "current")
+    assert served.system.get(VERSIONS).json()["current"] == "10"
 
 
 def test_a_version_that_is_not_deployed_cannot_be_activated(served):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,16 +15,26 @@ from statehold.cli._text import plural, printable, size
 @click.command("inspect")
 @click.argument("image", type=click.Path(exists=True, path_type=Path))
 @click.option("--files", is_flag=True, help="List every file with its size and digest.")
+@click.option(
+    "--trust",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Say of each signature whether this trust store takes it.",
+)
 @common
-def command(out: Output, *, image: Path, files: bool) -> None:
-    """Show what is in an IMAGE, or in an app's folder."""
+def command(out: Output, *, image: Path, files: bool, trust: Path | None) -> None:
+    """Show what is in an IMAGE, or a folder, and who has signed it.
+
+    Nothing is refused for its signatures: that does `statehold verify`. Without --trust, they mean
+    nothing: anybody can make a key.
+    """
     from statehold.images import inspect_image  # noqa: PLC0415
 
     with out.progress(f"inspecting {image}"):
         found = cast("Mapping[str, Any]", inspect_image(image))
-    out.document(found)
+        signed, problem = _signed(image, trust)
+    out.document({**found, "signatures": signed, "problem": problem})
     if not out.json:
-        for line in _lines(found):
+        for line in (*_lines(found), *_signatures(signed, problem)):
             out.line(printable(line))
         if files:
             out.line("files:")
@@ -54,6 +65,34 @@ def _lines(found: Mapping[str, Any]) -> list[str]:
     for package, settings in descriptor["Extensions"].items():
         lines += [f"extensions {package}: {name} {_text(value)}" for name, value in settings.items() if value]
     return lines
+
+
+def _signed(path: Path, trust: Path | None) -> tuple[list[dict[str, object]], str]:
+    """Return the signatures, and why they cannot be read; trusted is None where nobody asked."""
+    from statehold.images import open_image  # noqa: PLC0415
+    from statehold.trust import TrustError, TrustStore, read_store, signers  # noqa: PLC0415
+
+    store = TrustStore() if trust is None else read_store(trust)
+    with open_image(path) as image:
+        try:
+            found = signers(store, image, at=time.time())
+        except TrustError as error:
+            return [], error.message
+    if trust is None:
+        return [{"key": one.key, "owners": None, "trusted": None, "problem": ""} for one in found], ""
+    return [
+        {"key": one.key, "owners": list(one.owners), "trusted": one.trusted, "problem": one.problem}
+        for one in found
+    ], ""
+
+
+def _signatures(signed: list[dict[str, Any]], problem: str) -> Iterator[str]:
+    if not signed:
+        yield problem or "signed by nobody"
+    for one in signed:
+        told = {None: "", True: ", which is trusted", False: f": {one['problem']}"}[one["trusted"]]
+        whose = f" of {', '.join(one['owners'])}" if one["owners"] else ""
+        yield f"signed with key {one['key']}{whose}{told}"
 
 
 def _text(value: object) -> str:
