@@ -12,8 +12,10 @@ from statehold.extensions.wasm._errors import GuestError, TrapError
 from statehold.extensions.wasm._memory import Memory
 from statehold.extensions.wasm._module import Module
 from statehold.loading.wasm.machine import (
+    Argument,
     Ticker,
     address,
+    argument,
     callback,
     caller,
     new_function,
@@ -24,6 +26,8 @@ from statehold.loading.wasm.machine import (
 )
 
 Functions = Mapping[tuple[str, str], Callable[..., Any]]
+
+_NONE, _ONE, _TWO = argument(0), argument(1), argument(2)
 
 
 class Guest:
@@ -52,12 +56,12 @@ class Guest:
         self._failure: BaseException | None = None
         self._allocating = False
         self._trap = ctypes.c_void_p()
-        self._trap_at = ctypes.addressof(self._trap)
+        self._trap_at = argument(ctypes.addressof(self._trap))
         self._enter = caller()
-        self._functions: Mapping[str, int] = {}
+        self._functions: Mapping[str, Argument] = {}
         self._callbacks: list[Any] = []
         self._store = new_store(engine, limits.memory)
-        self._context = address(ffi.wasmtime_store_context(self._store.ptr()))
+        self._context = argument(address(ffi.wasmtime_store_context(self._store.ptr())))
         try:
             self.allow(limits.start_seconds)
             self._instantiate(module, functions)
@@ -74,13 +78,13 @@ class Guest:
             Exception: what a host function raised, as it was.
 
         """
-        self._call(self._functions[name], 0, 0)
+        self._call(self._functions[name], _NONE, _NONE)
 
     def on_read(self, key: int, value: int) -> None:
         """Hand one row of a READ to the guest."""
         raw = self._read_raw
         raw[0], raw[2] = key, value
-        self._call(self._read_function, self._read_at, 2)
+        self._call(self._read_function, self._read_at, _TWO)
 
     def allow(self, seconds: float) -> None:
         """Let the guest compute so long from now on."""
@@ -112,7 +116,7 @@ class Guest:
             self._raise(error)
         self._exports = instance.exports(self._store)
         self._functions = {
-            name: ctypes.addressof(export._func)  # noqa: SLF001 - no other way to it
+            name: argument(ctypes.addressof(export._func))  # noqa: SLF001 - no other way to it
             for name, export in self._exports.items()
             if isinstance(export, wasmtime.Func)
         }
@@ -120,10 +124,10 @@ class Guest:
     def _begin(self, memory: Memory) -> None:
         self._read_function = self._functions[ON_READ]
         self._read_raw = (ctypes.c_uint64 * 4)()
-        self._read_at = ctypes.addressof(self._read_raw)
+        self._read_at = argument(ctypes.addressof(self._read_raw))
         self._malloc_function = self._functions["malloc"]
         self._malloc_raw = (ctypes.c_uint64 * 2)()
-        self._malloc_at = ctypes.addressof(self._malloc_raw)
+        self._malloc_at = argument(ctypes.addressof(self._malloc_raw))
         memory.attach(self._store, cast("wasmtime.Memory", self._exports[MEMORY]), self._malloc)
 
     def _malloc(self, size: int) -> int:
@@ -132,12 +136,12 @@ class Guest:
         self._allocating = True
         try:
             self._malloc_raw[0] = size
-            self._call(self._malloc_function, self._malloc_at, 1)
+            self._call(self._malloc_function, self._malloc_at, _ONE)
             return int(self._malloc_raw[0]) & 0xFFFFFFFF
         finally:
             self._allocating = False
 
-    def _call(self, function: int, raw: int, count: int) -> None:
+    def _call(self, function: Argument, raw: Argument, count: Argument) -> None:
         error = self._enter(self._context, function, raw, count, self._trap_at)
         trap = self._trap.value
         if error or trap:

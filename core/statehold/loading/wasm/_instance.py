@@ -3,7 +3,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar, cast
+from typing import Any, Final, Literal, NoReturn, TypeVar, cast
 
 import wasmtime
 from wasmtime import TrapCode
@@ -17,8 +17,10 @@ from statehold.loading.wasm._limits import WasmLimits
 from statehold.loading.wasm._module import Module
 from statehold.loading.wasm.machine import (
     MIB,
+    Argument,
     Ticker,
     address,
+    argument,
     aside,
     callback,
     caller,
@@ -30,10 +32,13 @@ from statehold.loading.wasm.machine import (
     ticks,
 )
 
-_MOST_PARAMETERS: Final = 3
+#: How many raw values there are: parameters, or a result.
+_ONE, _TWO, _THREE = argument(1), argument(2), argument(3)
+_COUNTS: Final = (_ONE, _ONE, _TWO, _THREE)
 #: How much room an instance is asked for once, for what it is given; what is larger has room of its own.
 _ROOM: Final = 4096
-_LENGTH: Final = 0xFFFFFFFF
+#: A raw value has 16 bytes; in them a number of 32 bits is one word, an answer two.
+_WORDS: Final = 4
 
 T = TypeVar("T")
 
@@ -52,6 +57,7 @@ class Instance:
         self.imports = imports
         self._memory = imports.memory
         self._limits = limits
+        self._most = limits.answer_bytes
         self._ticker = ticker
         self._ticks = ticks(limits.deadline)
         self._set_at = -1
@@ -60,16 +66,15 @@ class Instance:
         self._main = threading.main_thread().ident if module.imports else None
         self._enter = caller()
         self._set_deadline = deadline_setter()
-        self._trap = (ctypes.c_uint64 * 1)()
-        self._trap_at = ctypes.addressof(self._trap)
-        self._raw = (ctypes.c_uint64 * (2 * _MOST_PARAMETERS))()
-        self._raw_at = ctypes.addressof(self._raw)
-        self._functions: Mapping[str, int] = {}
+        self._trap, self._trap_at = _words("Q", 1)
+        self._raw, self._raw_at = _words("I", _WORDS * (len(_COUNTS) - 1))
+        self._functions: Mapping[str, Argument] = {}
         self._callbacks: list[Any] = []
         self._room = 0
         self._at = 0
         self._store = new_store(module.engine, limits.memory_mib * MIB)
         self._context = address(ffi.wasmtime_store_context(self._store.ptr()))
+        self._context_argument = argument(self._context)
         try:
             self._on_a_thread(lambda: self._start(module))
         except BaseException:
@@ -78,27 +83,39 @@ class Instance:
 
     def ask(self, export: str, data: bytes) -> bytes | None:
         """Give *data* to an export and return its answer, None for none."""
-        function = self._functions[export]
         size = len(data)
-        if size > self._room or self._main is not None:
-            return self._ask_slowly(function, data)
-        at = self._at
-        self._memory.view[at : at + size] = data
-        return self._ask(function, at, size)
+        if size > self._room or (self._main is not None and self._main == threading.get_ident()):
+            return self._ask_slowly(export, data)
+        memory, raw, ticker = self._memory, self._raw, self._ticker
+        raw[0] = at = self._at
+        raw[_WORDS] = size
+        memory.view[at : at + size] = data
+        if ticker.ticks != self._set_at or not ticker.awake:
+            self._allow()
+        error = self._enter(
+            self._context_argument, self._functions[export], self._raw_at, _TWO, self._trap_at
+        )
+        if error or self._trap[0]:
+            self._stopped(error)
+        # As `_answer`, which would be one more step.
+        length, start = raw[0], raw[1]
+        if not length or start + length > memory.size or length > self._most:
+            return self._answer()
+        found: bytes = memory.bytes[start : start + length]
+        return found
 
     def call(self, export: str, *numbers: int) -> bytes | None:
         """Call an export with numbers, and return its answer, None for none."""
-        return self._on_a_thread(lambda: self._answer(self._call(self._functions[export], *numbers)))
+        return self._on_a_thread(lambda: self._asked(export, *numbers))
 
     def do(self, export: str, *numbers: int) -> None:
         """Call an export that has no result."""
-        self._on_a_thread(lambda: self._call(self._functions[export], *numbers))
+        self._on_a_thread(lambda: self._call(export, *numbers))
 
     def give(self, export: str, first: int, data: bytes) -> bytes | None:
         """Give a number and *data* to an export, and return its answer."""
-        function = self._functions[export]
         return self._on_a_thread(
-            lambda: self._lent(data, lambda at: self._answer(self._call(function, first, at, len(data))))
+            lambda: self._lent(data, lambda at: self._asked(export, first, at, len(data)))
         )
 
     def close(self) -> None:
@@ -111,55 +128,48 @@ class Instance:
 
     # -- the way in ------------------------------------------------------------------------------------
 
-    def _ask(self, function: int, at: int, size: int) -> bytes | None:
-        raw = self._raw
-        raw[0] = at
-        raw[2] = size
-        ticker = self._ticker
-        if ticker.ticks != self._set_at or not ticker.awake:
-            self._allow()
-        error = self._enter(self._context, function, self._raw_at, 2, self._trap_at)
-        if error or self._trap[0]:
-            self._stopped(error)
-        answer: int = raw[0]
-        return self._answer(answer) if answer else None
+    def _asked(self, export: str, *numbers: int) -> bytes | None:
+        self._call(export, *numbers)
+        return self._answer()
 
-    def _answer(self, packed: int) -> bytes | None:
-        length = packed & _LENGTH
-        if not packed:
+    def _answer(self) -> bytes | None:
+        """Return what the result of the last call, address << 32 | length, names; None for zero."""
+        length, start = self._raw[0], self._raw[1]
+        if not length and not start:
             return None
-        start = packed >> 32
-        memory = self._memory
-        if start + length > memory.size:
-            memory.check(start, length)
-        if length > self._limits.answer_bytes:
+        self._memory.check(start, length)
+        if length > self._most:
             raise GuestError(
-                f"answered {length} bytes, and {self._limits.answer_bytes} is the limit",
+                f"answered {length} bytes, and {self._most} is the limit",
                 reason=Reason.ANSWER,
                 hint="Answer less at once; a READ may answer in pieces",
                 is_alive=True,
             )
-        found: bytes = memory.bytes[start : start + length]
-        return found
+        return self._memory.read(start, length)
 
-    def _call(self, function: int, *numbers: int) -> int:
+    def _call(self, export: str, *numbers: int) -> int:
+        """Call an export; return its result, of 32 bits."""
         raw = self._raw
         raw[0] = 0
         for index, number in enumerate(numbers):
-            raw[2 * index] = number
+            raw[_WORDS * index] = number
         self._allow()
-        error = self._enter(self._context, function, self._raw_at, max(len(numbers), 1), self._trap_at)
+        error = self._enter(
+            self._context_argument,
+            self._functions[export],
+            self._raw_at,
+            _COUNTS[len(numbers)],
+            self._trap_at,
+        )
         if error or self._trap[0]:
             self._stopped(error)
-        return int(raw[0])
+        return raw[0]
 
-    def _ask_slowly(self, function: int, data: bytes) -> bytes | None:
+    def _ask_slowly(self, export: str, data: bytes) -> bytes | None:
         def run() -> bytes | None:
-            size = len(data)
-            if size <= self._room:
-                self._memory.view[self._at : self._at + size] = data
-                return self._ask(function, self._at, size)
-            return self._lent(data, lambda at: self._ask(function, at, size))
+            if len(data) <= self._room:
+                return self.ask(export, data)
+            return self._lent(data, lambda at: self._asked(export, at, len(data)))
 
         return self._on_a_thread(run)
 
@@ -171,9 +181,9 @@ class Instance:
             found = run(at)
         except GuestError as error:
             if error.is_alive:
-                self._call(self._functions[FREE], at)
+                self._call(FREE, at)
             raise
-        self._call(self._functions[FREE], at)
+        self._call(FREE, at)
         return found
 
     def _on_a_thread(self, run: Callable[[], T]) -> T:
@@ -183,7 +193,7 @@ class Instance:
         return run()
 
     def _alloc(self, size: int) -> int:
-        at = self._call(self._functions[ALLOC], size) & _LENGTH
+        at = self._call(ALLOC, size)
         if not at:
             raise GuestError(
                 f"has no room for {size} bytes",
@@ -210,13 +220,13 @@ class Instance:
             self._raise(error)
         exports = instance.exports(self._store)
         self._functions = {
-            name: ctypes.addressof(export._func)  # noqa: SLF001 - no other way to it
+            name: argument(ctypes.addressof(export._func))  # noqa: SLF001 - no other way to it
             for name, export in exports.items()
             if isinstance(export, wasmtime.Func)
         }
         self._exports = exports
         self._memory.attach(self._store, cast("wasmtime.Memory", exports[MEMORY]))
-        spoken = self._call(self._functions[ABI_EXPORT]) & _LENGTH
+        spoken = self._call(ABI_EXPORT)
         if spoken != ABI:
             raise GuestError(
                 f"says that it speaks version {spoken} of the ABI, and its description says {ABI}",
@@ -264,3 +274,10 @@ class Instance:
 
     def _fail(self, error: BaseException) -> None:
         self._failure = error
+
+
+def _words(kind: Literal["I", "Q"], count: int) -> tuple[memoryview[int], Argument]:
+    """Return so many words of 32 or 64 bits, and their address."""
+    made = (ctypes.c_uint32 * count if kind == "I" else ctypes.c_uint64 * count)()
+    # Through a view, a word is read and written in fewer steps; it keeps the words alive.
+    return memoryview(made).cast("B").cast(kind), argument(ctypes.addressof(made))

@@ -13,7 +13,9 @@ from statehold.loading.wasm.machine._engine import (
     said_type,
 )
 from statehold.loading.wasm.machine._native import (
+    Argument,
     address,
+    argument,
     callback,
     caller,
     check_wasmtime,
@@ -28,9 +30,11 @@ from statehold.loading.wasm.machine._ticker import TICK, Ticker, ticks
 __all__ = [
     "MIB",
     "TICK",
+    "Argument",
     "Machine",
     "Ticker",
     "address",
+    "argument",
     "aside",
     "callback",
     "caller",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, NewType, cast
 
 import wasmtime
 from wasmtime import _ffi as ffi
@@ -21,6 +21,8 @@ from statehold.sdk import StateholdError
 
 #: The major version of wasmtime whose C interface this is; it promises nothing from one to the next.
 _MADE_FOR: Final = "50"
+#: A number of the width of a pointer, converted for C; a plain int would be cut to 32 bits.
+Argument = NewType("Argument", object)
 #: What a host function looks like from C: (environment, caller, raw values, how many) -> trap or NULL.
 CALLBACK: Final = ctypes.CFUNCTYPE(
     ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t
@@ -43,17 +45,22 @@ def check_wasmtime() -> None:
         )
 
 
+def argument(number: int) -> Argument:
+    """Return an address, or a count, as `caller` takes it."""
+    return cast("Argument", ctypes.c_void_p.from_param(number))
+
+
 @cache
-def caller() -> Callable[[int, int, int, int, int], int | None]:
+def caller() -> Callable[[Argument, Argument, Argument, Argument, Argument], int | None]:
     """Return what calls a guest, without the GIL: (context, function, raw values, how many, trap) -> error.
 
-    All are addresses; an error and a trap belong to the caller.
+    All are addresses but for the count; an error and a trap belong to the caller.
     """
-    # Looked up like this, it is an object of its own, and that of the package keeps its types.
+    # Looked up like this, it is an object of its own, and that of the package keeps its types. It has none:
+    # with types, each call would convert its arguments anew, which takes a third of its time.
     found = ffi.dll["wasmtime_func_call_unchecked"]
-    pointer = ctypes.c_void_p
-    found.restype, found.argtypes = pointer, (pointer, pointer, pointer, ctypes.c_size_t, pointer)
-    call: Callable[[int, int, int, int, int], int | None] = found
+    found.restype = ctypes.c_void_p
+    call: Callable[[Argument, Argument, Argument, Argument, Argument], int | None] = found
     return call
 
 
