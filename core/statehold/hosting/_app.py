@@ -17,14 +17,20 @@ class App:
     Reading it takes no lock: what is current in a partition changes in one step.
     """
 
-    def __init__(self, name: str, keeper: DataKeeper, *, swapped: Callable[[App], None]) -> None:
+    def __init__(
+        self, name: str, keeper: DataKeeper, *, keep: int = 0, swapped: Callable[[App], None]
+    ) -> None:
         self.name = name
+        #: How many versions that were current before stay open.
+        self.keep = keep
         #: Opens and closes its data; for the host.
         self.keeper = keeper
         #: Held while a version is deployed, activated or taken away; never by a borrower.
         self.changing = threading.Lock()
         self._current: AppVersion | None = None
         self._in_partition: dict[int, AppVersion] = {}
+        #: Those, the last one first.
+        self._kept: tuple[AppVersion, ...] = ()
         self._versions: dict[str, AppVersion] = {}
         self._swapped = swapped
 
@@ -87,6 +93,11 @@ class App:
         """The open versions, in the order of their opening."""
         return tuple(self._versions.values())
 
+    @property
+    def kept(self) -> tuple[AppVersion, ...]:
+        """The versions that were current before and stay open to be rolled back to, the last one first."""
+        return self._kept
+
     def is_open(self, version: str) -> bool:
         """Return whether there is an open version of that name."""
         return version in self._versions
@@ -123,8 +134,13 @@ class App:
         """Let an open version be borrowed by its name."""
         self._versions = {**self._versions, version.name: version}
 
+    def remain(self, version: AppVersion) -> None:
+        """Keep an open version to be rolled back to, as one that was current before those kept so far."""
+        self.add(version)
+        self._kept = (*self._kept, version)
+
     def swap(self, version: AppVersion | None) -> AppVersion | None:
-        """Make an open version current, or none, and retire the one that was; return that one.
+        """Make an open version current, or none; return the one that was, which is kept open or retired.
 
         It is one step in each partition, in the order of their numbers, with nothing in between. Interrupted
         there, by Ctrl-C, it has not happened.
@@ -137,7 +153,7 @@ class App:
             self._current = version
             version.state = VersionState.CURRENT
         if before is not None and before is not version:
-            self._remove(before)
+            self._leave(before, replaced=version is not None)
         self._swapped(self)
         return before
 
@@ -147,7 +163,21 @@ class App:
         if version is not None and version is self._current:
             self.swap(None)
         elif version is not None:
-            self._remove(version)
+            self.discard(version)
+
+    def discard(self, version: AppVersion) -> None:
+        """Retire an open version that answers no calls, also where another one has its name by now."""
+        self._kept = tuple(one for one in self._kept if one is not version)
+        self._remove(version)
+
+    def _leave(self, before: AppVersion, *, replaced: bool) -> None:
+        known = (before, *self._kept) if replaced else self._kept
+        known = tuple(one for one in known if one is not self._current)
+        self._kept, gone = known[: self.keep], known[self.keep :]
+        for one in gone if replaced else (*gone, before):
+            self._remove(one)
+        if before in self._kept:
+            before.state = VersionState.READY
 
     def _put(self, version: AppVersion, partitions: Iterable[int]) -> None:
         """Let an open version answer the calls of some partitions; after an error, of none."""

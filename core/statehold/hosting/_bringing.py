@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 import attrs
@@ -79,32 +79,56 @@ class Bringer:
             StateholdError: it cannot be opened again.
 
         """
-        since = entry.deployed_at
+        since, anew = entry.deployed_at, False
         with self._store.arriving():
             if app.is_open(entry.version):
                 version = app.version(entry.version)
-                if version is not app.current_or_none:
-                    self._admission.confirm(entry.app, entry.version, since=since)
+                if version is app.current_or_none:
+                    return version
+                self._admission.confirm(entry.app, entry.version, since=since)
+                if self._is_ready(app, version):
                     self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), ignore)
-                return version
+                    return version
+                anew = True
             with self._store.open(entry.digest) as image:
                 verdict = self._admission.admit(image, since=since)
-                return self._bring(app, image, verdict, since=since, activate=True, progress=ignore)
+                return self._bring(
+                    app, image, verdict, since=since, activate=True, progress=ignore, anew=anew
+                )
 
     def restore(self, app: App, entry: Entry) -> None:
         """Open a version again as it was when the host before this one ended; a problem is remembered."""
+        is_kept = entry.role in (Role.PREVIOUS, Role.KEPT)
         try:
             with self._store.open(entry.digest) as image:
                 verdict = self._admission.admit(image, since=entry.deployed_at)
-                version = self._deployer.open(app, image, verdict, replace=False, progress=ignore)
+                # One that is kept has the rows of the one that is current.
+                version = self._deployer.open(app, image, verdict, replace=is_kept, progress=ignore)
         except Exception as error:  # noqa: BLE001 - one app that is broken must not stop the others
             self._problems.failed(entry.app, entry.version, error)
             return
         app.keeper.keep()
         version.keep()
+        if is_kept:
+            app.remain(version)
+            return
         app.add(version)
         if entry.role is Role.CURRENT:
             app.swap(version)
+
+    def _is_ready(self, app: App, version: AppVersion) -> bool:
+        """Return whether an open version can become current as it is; it has taken over by then."""
+        before = app.current_or_none
+        if version not in app.kept or before is None:
+            return True
+        if not version.can_resume:
+            return False
+        try:
+            version.resume(before)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+            self._problems.warn(f"{app.name} {version.name} is opened anew: it could not resume: {error}")
+            return False
+        return True
 
     def _unbroken(self, app: App, image: AppImage) -> Declared | None:
         """Return what must go on with *image*: what the current version declares; None where there is none.
@@ -129,11 +153,13 @@ class Bringer:
         activate: bool,
         progress: Callable[[str], None],
         unbroken: Declared | None = None,
+        anew: bool = False,
     ) -> AppVersion:
-        if app.is_open(image.version):
-            version = app.version(image.version)
-            if not activate or version is app.current_or_none:
-                return version
+        stale = app.version(image.version) if app.is_open(image.version) else None
+        if stale is not None and (not activate or stale is app.current_or_none):
+            return stale
+        if stale is not None and not anew and self._is_ready(app, stale):
+            version, stale = stale, None
         else:
             self._deployed.check_partitions(image)
             version = self._deployer.open(
@@ -149,8 +175,26 @@ class Bringer:
             deployed_at=since,
         )
         self._deployer.commit(app, version, entry, progress)
+        if stale is not None:
+            app.discard(stale)
         self._problems.mended(app.name, version.name)
         return version
+
+
+def brought_back(entries: Iterable[Entry], keep: int) -> Iterator[Entry]:
+    """Yield the versions that come back with a host that keeps so many of those that were current before.
+
+    Those come after the others, the last one first.
+    """
+    kept: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.role in (Role.PREVIOUS, Role.KEPT):
+            kept.setdefault(entry.app, []).append(entry)
+        else:
+            yield entry
+    for found in kept.values():
+        found.sort(key=lambda entry: entry.role is Role.PREVIOUS)
+        yield from found[::-1][:keep]
 
 
 def ignore(_: str) -> None:

@@ -9,6 +9,30 @@ from statehold.hosting._work import Work
 from statehold.sdk import Clock, FederationHost, IStateStorage, StorageContext, StorageLogger
 
 
+class HostedContext(StorageContext):
+    """Knows whether the storage has looked for the one before it."""
+
+    __slots__ = ("_before", "takes_over")
+
+    _before: IStateStorage | None
+    takes_over: bool
+
+    @property
+    def existing(self) -> IStateStorage | None:
+        """The storage of the version being replaced."""
+        object.__setattr__(self, "takes_over", True)
+        return self._before
+
+    @existing.setter
+    def existing(self, before: IStateStorage | None) -> None:
+        object.__setattr__(self, "_before", before)
+        object.__setattr__(self, "takes_over", False)
+
+    def forget_existing(self) -> None:
+        """Hold the storage before no more: each version would keep all the ones before it."""
+        object.__setattr__(self, "_before", None)
+
+
 def make_context(
     plan: Plan,
     planned: PlannedStorage,
@@ -22,9 +46,9 @@ def make_context(
     storages: Mapping[str, IStateStorage],
     data: PartitionData,
     host: FederationHost,
-) -> StorageContext:
+) -> HostedContext:
     """Return what a storage of one partition is opened with."""
-    return StorageContext(
+    return HostedContext(
         logger=logger,
         storage=planned.name,
         app=plan.app,
@@ -48,8 +72,3 @@ def make_context(
         data=data,
         host=host,
     )
-
-
-def forget_existing(context: StorageContext) -> None:
-    """Take `existing` from a context that may be kept: each version would keep all the ones before it."""
-    object.__setattr__(context, "existing", None)

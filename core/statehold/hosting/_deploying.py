@@ -106,12 +106,18 @@ class Deployer:
         try:
             with _unique(version, self._settings) if is_current else nullcontext():
                 progress(f"make {version.name} {entry.role}")
-                self._registry.add(entry)
-                app.keeper.keep()
-                version.keep()
-                app.add(version)
-                if is_current:
-                    app.swap(version)
+                known = self._registry.entries(app.name)
+                self._registry.add(entry, keep=app.keep)
+                try:
+                    app.keeper.keep()
+                    version.keep()
+                    app.add(version)
+                    if is_current:
+                        app.swap(version)
+                except BaseException:
+                    if app.current_or_none is not version:
+                        self._registry.restore(app.name, known)
+                    raise
         except BaseException:
             if version not in app.versions:
                 version.retire()

@@ -11,7 +11,7 @@ from typing import Self
 
 from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
-from statehold.hosting._bringing import Bringer, ignore
+from statehold.hosting._bringing import Bringer, brought_back, ignore
 from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
@@ -23,7 +23,7 @@ from statehold.hosting._matrix import Matrix
 from statehold.hosting._preparing import Preparer
 from statehold.hosting._problems import Problems
 from statehold.hosting._quarantine import WHAT_NOW, Quarantine
-from statehold.hosting._registry import Registry, Role
+from statehold.hosting._registry import Registry
 from statehold.hosting._retiring import Retirer
 from statehold.hosting._sandbox import Sandbox, SidecarHome
 from statehold.hosting._services import Services
@@ -51,6 +51,8 @@ class Host:
             Where there is no such file, every image is; a store that is named here must be there.
         apps: bring back only these apps; None for all of them.
         sandbox: how what runs in sidecars is shut in, and whether a machine will do that lacks a part of it.
+        keep: how many versions that were current before stay open, so that to roll back to them is a swap.
+            They go on to take memory, and to do what they do in the background.
         free_timeout: seconds that one storage may take to be freed.
         pending_timeout: seconds that pending hooks and background work of a storage may take to end, and
             that `close` waits for borrowers.
@@ -81,6 +83,7 @@ class Host:
         trust: Path | None = None,
         apps: Collection[str] | None = None,
         sandbox: Sandbox = Sandbox.AVAILABLE,
+        keep: int = 0,
         free_timeout: float = 10.0,
         pending_timeout: float = 10.0,
         clock: Clock | None = None,
@@ -130,13 +133,14 @@ class Host:
             problems=self._problems,
         )
         self._apps: dict[str, App] = {}
+        self._keep = keep
         self._listeners = Listeners()
         self._making = threading.Lock()
         self._closed = False
         try:
             self._clean()
-            for entry in self._registry.entries():
-                if entry.role is not Role.PREVIOUS and (apps is None or entry.app in apps):
+            for entry in brought_back(self._registry.entries(), keep):
+                if apps is None or entry.app in apps:
                     self._bringer.restore(self._app(entry.app), entry)
         except BaseException:
             self.close()
@@ -334,7 +338,7 @@ class Host:
                     self._settings.logger,
                     is_deployed=lambda: bool(self._registry.entries(name)),
                 )
-                app = self._apps[name] = App(name, keeper, swapped=self._listeners.tell)
+                app = self._apps[name] = App(name, keeper, keep=self._keep, swapped=self._listeners.tell)
                 self._sweeper.add(keeper)
             return app
 

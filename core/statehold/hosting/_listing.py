@@ -48,4 +48,4 @@ def _state(
         return opened[-1].state
     if (entry.app, entry.version) in failures:
         return VersionState.FAILED
-    return VersionState.PREVIOUS if entry.role is Role.PREVIOUS else VersionState.STOPPED
+    return VersionState.PREVIOUS if entry.role in (Role.PREVIOUS, Role.KEPT) else VersionState.STOPPED

@@ -14,6 +14,10 @@ class OpenStorage:
     """A storage of a partition from its opening to its freeing.
 
     Garbage-collected without having been freed, it warns: whatever the storage holds is then lost.
+
+    Attributes:
+        takes_over: whether it has looked for the storage of the version before it.
+
     """
 
     name: str
@@ -22,6 +26,7 @@ class OpenStorage:
     work: Work
     logger: StorageLogger
     where: str
+    takes_over: bool = False
     freed: bool = False
 
     def free(self) -> None:

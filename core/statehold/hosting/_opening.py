@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from statehold.events import PartitionData
-from statehold.hosting._context import forget_existing, make_context
+from statehold.hosting._context import make_context
 from statehold.hosting._data import AppData
 from statehold.hosting._freeing import free_storages
 from statehold.hosting._logger import HostedLogger
@@ -170,7 +170,7 @@ class _Opener:
             work.finish(self._settings.pending_timeout)
             raise
         finally:
-            forget_existing(context)
+            context.forget_existing()
         self._opened[planned.name] = OpenStorage(
             name=planned.name,
             provider=planned.provider.name,
@@ -178,6 +178,7 @@ class _Opener:
             work=work,
             logger=logger,
             where=self._where,
+            takes_over=context.takes_over,
         )
         faults = check_storage(impl, planned.provider)
         if faults:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
@@ -41,6 +41,8 @@ class Role(StrEnum):
 
     CURRENT = "current"
     PREVIOUS = "previous"
+    #: Was current before the previous one, and is kept open beside them.
+    KEPT = "kept"
     READY = "ready"
 
 
@@ -87,8 +89,11 @@ class Registry:
 
         return self.transact(read)
 
-    def add(self, entry: Entry) -> None:
-        """Register a version; as the current one, it makes the one before it the previous one."""
+    def add(self, entry: Entry, *, keep: int = 0) -> None:
+        """Register a version; as the current one, it makes the one before it the previous one.
+
+        That one is kept, and with it up to *keep* - 1 of those that were current before it.
+        """
 
         def write(db: Database) -> None:
             versions = db["versions"]
@@ -96,9 +101,24 @@ class Registry:
             if entry.role is Role.CURRENT:
                 before = versions.find_one(app=entry.app, role=Role.CURRENT.value)
                 if before is not None:
-                    versions.delete(app=entry.app, role=Role.PREVIOUS.value)
+                    last = versions.find_one(app=entry.app, role=Role.PREVIOUS.value)
+                    if last is not None:
+                        versions.update({"id": last["id"], "role": Role.KEPT.value}, ["id"])
                     versions.update({"id": before["id"], "role": Role.PREVIOUS.value}, ["id"])
+                older = list(versions.find(app=entry.app, role=Role.KEPT.value, order_by="id"))
+                for row in older[: len(older) - max(keep - 1, 0)]:
+                    versions.delete(id=row["id"])
             versions.insert(_row(entry), ensure=False)
+
+        self.transact(write)
+
+    def restore(self, app: str, entries: Iterable[Entry]) -> None:
+        """Let the versions of an app be what they were."""
+
+        def write(db: Database) -> None:
+            db["versions"].delete(app=app)
+            for entry in entries:
+                db["versions"].insert(_row(entry), ensure=False)
 
         self.transact(write)
 

@@ -15,7 +15,7 @@ from statehold.hosting._opened import OpenStorage, Storages
 from statehold.hosting._partition import Partition
 from statehold.hosting._plan import Plan
 from statehold.hosting._status import FreeReport, VersionState
-from statehold.sdk import HostError
+from statehold.sdk import HostError, IWithResume
 from statehold_vsql.appdef import AppDef
 
 
@@ -92,6 +92,28 @@ class AppVersion:
     def storages(self) -> tuple[Storages, ...]:
         """The open storages of every partition, for the version that replaces this one."""
         return self._storages
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether all storages that take over from others can do so again, after others were current."""
+        return all(
+            not one.takes_over or isinstance(one.impl, IWithResume)
+            for storages in self._storages
+            for one in storages.values()
+        )
+
+    def resume(self, before: AppVersion) -> None:
+        """Let storages take over from those of *before*, the version that it is going to replace."""
+        for own, others in zip(self._storages, before.storages, strict=True):
+            for name, one in own.items():
+                other = others.get(name)
+                if (
+                    one.takes_over
+                    and isinstance(one.impl, IWithResume)
+                    and other is not None
+                    and other.provider == one.provider
+                ):
+                    one.impl.resume(other.impl)
 
     @property
     def data(self) -> AppData:

@@ -87,7 +87,7 @@ class Slice:
         self.lane = Lane(self.where, batches.run, start=kit.start_lane, most=kit.settings.max_batch)
 
     def borrow(self) -> Bound:
-        """Return what keeps the version open that is current here while its block runs; it gives the bench."""
+        """Return what keeps the version open that is current here while its block runs, and gives a bench."""
         return Bound(self, self._share.app)
 
     def bench(self, partition: Partition, version: AppVersion) -> Bench:

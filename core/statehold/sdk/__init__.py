@@ -31,6 +31,7 @@ from statehold.sdk._protocols import (
     IWithInsert,
     IWithProbe,
     IWithRead,
+    IWithResume,
     IWithUpdate,
 )
 from statehold.sdk._provider import Provider, Rank
@@ -61,6 +62,7 @@ __all__ = [
     "IWithInsert",
     "IWithProbe",
     "IWithRead",
+    "IWithResume",
     "IWithUpdate",
     "ImageError",
     "Intent",

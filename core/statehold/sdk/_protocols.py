@@ -81,6 +81,18 @@ class IWithProbe(Protocol):
 
 
 @runtime_checkable
+class IWithResume(Protocol):
+    """A storage that was kept open while another version was current, and can take over again.
+
+    One that has no rows of its own in memory need not. A version of which a storage looks at `ctx.existing`
+    when it is opened, and cannot resume, is opened anew when it is rolled back to.
+    """
+
+    def resume(self, existing: IStateStorage) -> None:
+        """Take over from *existing*, the storage of the version being replaced, which goes on beside it."""
+
+
+@runtime_checkable
 class IWithCallContext(Protocol):
     """A storage whose answers depend on the call it is used in."""
 

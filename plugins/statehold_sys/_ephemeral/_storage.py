@@ -7,7 +7,17 @@ import attrs
 from cachebox import LRUCache
 from msgspec.structs import astuple
 
-from statehold.sdk import UNSET, Field, Intent, Key, StorageContext, StorageError, Value, fields
+from statehold.sdk import (
+    UNSET,
+    Field,
+    Intent,
+    IStateStorage,
+    Key,
+    StorageContext,
+    StorageError,
+    Value,
+    fields,
+)
 from statehold_sys._ephemeral._config import EphemeralConfig
 from statehold_sys._ephemeral._family import Family
 from statehold_sys._ephemeral._size import entry_size
@@ -62,6 +72,18 @@ class Ephemeral(Updates):
         )
         opened.family.join(opened, heir_of=before)
         return opened
+
+    def resume(self, existing: IStateStorage) -> None:
+        """Have the rows of *existing*, as if opened with it; most often the two had the same all the time."""
+        if (
+            isinstance(existing, Ephemeral)
+            and existing.family is not self.family
+            and existing.schema == self.schema
+        ):
+            self.family.leave(self)
+            self._cache.clear()
+            self.family = existing.family
+            self.family.join(self, heir_of=existing)
 
     @property
     def budget(self) -> int:

@@ -91,6 +91,10 @@ class Device:
     def probe(self):
         self.tell("probe")
 
+    def resume(self, existing):
+        self.tell("resume")
+        self.taken_over = existing.version
+
     def get(self, key):
         if not self.open:
             raise AssertionError("a freed storage was called")
