@@ -1,0 +1,46 @@
+"""The database of the AOS Service Manager: five tables, in a file of SQLite or in PostgreSQL."""
+
+from __future__ import annotations
+
+from statehold_aos.database._backend import Place
+from statehold_aos.database._claim import users_text
+from statehold_aos.database._database import Database, Settings
+from statehold_aos.database._errors import (
+    AosDatabaseError,
+    BusyError,
+    ClosedError,
+    ExistsError,
+    InUseError,
+    NotExistError,
+    SchemaError,
+    UnavailableError,
+)
+from statehold_aos.database._rows import Layer, Service, ServiceState, ServiceStatus, Traffic, UsersService
+from statehold_aos.database._tables import Tables
+from statehold_aos.database.migrations import CURRENT, Done, Options, migrate
+
+__all__ = [
+    "CURRENT",
+    "AosDatabaseError",
+    "BusyError",
+    "ClosedError",
+    "Database",
+    "Done",
+    "ExistsError",
+    "InUseError",
+    "Layer",
+    "NotExistError",
+    "Options",
+    "Place",
+    "SchemaError",
+    "Service",
+    "ServiceState",
+    "ServiceStatus",
+    "Settings",
+    "Tables",
+    "Traffic",
+    "UnavailableError",
+    "UsersService",
+    "migrate",
+    "users_text",
+]
