@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from postgres_server import postgres
+
+__all__ = ["postgres"]
 
 if TYPE_CHECKING:
     from statehold.hosting import Host
