@@ -39,8 +39,8 @@ provider = Provider(
 _INFO: Final = "warm-1.dist-info"
 
 
-def warm_up() -> None:
-    """Load a plugin, open its storage, use it, and forget all of it."""
+def warm_up(*, threads: bool = True) -> None:
+    """Load a plugin, open its storage, use it, and forget all of it; without *threads*, start none."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "warm.whl"
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -81,9 +81,12 @@ def warm_up() -> None:
         )
         opened.impl.get(opened.codecs[0].to_key([1, "a"]))
         told(ValueError("warm"), trace="")
-        thread = threading.Thread(target=opened.free, args=(1.0,))
-        thread.start()
-        thread.join()
+        if threads:
+            thread = threading.Thread(target=opened.free, args=(1.0,))
+            thread.start()
+            thread.join()
+        else:
+            opened.free(1.0)
     plugin.free()
 
 

@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
@@ -55,8 +56,10 @@ def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
         die_with_parent(0)
     for name in _PRELOADED:
         import_module(name)
-    import_module("statehold.loading.sidecar.child._warming").warm_up()
-    _Zygote(control, prepared).run()
+    warm_up = import_module("statehold.loading.sidecar.child._warming").warm_up
+    with suppress(OSError):  # no folder for temporary files: a start takes longer
+        warm_up()
+    _Zygote(control, prepared, warm_up).run()
 
 
 def die_with_parent(parent: int | None = None) -> None:
@@ -84,9 +87,13 @@ def _become_first(control: socket.socket) -> None:
 
 
 class _Zygote:
-    def __init__(self, control: socket.socket, prepared: Prepared) -> None:
+    """Forks; one child is always there in advance, which has touched already what its start will touch."""
+
+    def __init__(self, control: socket.socket, prepared: Prepared, warm_up: Callable[..., None]) -> None:
         self._control = control
         self._prepared = prepared
+        self._warm_up = warm_up
+        self._spare: tuple[int, socket.socket] | None = None
         self._numbers: dict[int, int] = {}
 
     def run(self) -> None:
@@ -100,6 +107,7 @@ class _Zygote:
         poll.register(woken, select.POLLIN)
         gc.collect()
         gc.freeze()
+        self._fork()
         self._say([FORKED, 0])
         while True:
             ready = dict(poll.poll())
@@ -117,29 +125,66 @@ class _Zygote:
             message, fds = b"", []
         if not message:
             os._exit(0)
-        number, job = msgspec.msgpack.decode(message)
+        number, _ = msgspec.msgpack.decode(message)
         try:
-            pid = os.fork()
+            pid = self._give(message, fds)
         except OSError as error:
             self._say([FAILED, number, f"no process can be forked: {error.strerror}"])
             return
-        if not pid:
-            self._become(job, fds)
-        for descriptor in fds:
-            os.close(descriptor)
+        finally:
+            for descriptor in fds:
+                os.close(descriptor)
         self._numbers[pid] = number
         # Before it is waited for, a pid cannot become another's.
         pidfd = os.pidfd_open(pid)
         self._say([FORKED, number], [pidfd])
         os.close(pidfd)
+        with suppress(OSError):
+            self._fork()
 
-    def _become(self, job: dict[str, Any], fds: list[int]) -> NoReturn:
+    def _give(self, message: bytes, fds: list[int]) -> int:
+        """Let the child that is there do the job, and return its pid; where it has ended, another one."""
+        while True:
+            fresh = self._spare is None
+            pid, channel = self._spare or self._fork()
+            self._spare = None
+            with channel:
+                try:
+                    socket.send_fds(channel, [message], fds)
+                except OSError:
+                    if fresh:
+                        raise
+                else:
+                    return pid
+
+    def _fork(self) -> tuple[int, socket.socket]:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                pid = os.fork()
+            except OSError:
+                ours.close()
+                raise
+            if not pid:
+                self._become(theirs)
+        self._spare = pid, ours
+        return self._spare
+
+    def _become(self, channel: socket.socket) -> NoReturn:
         try:
+            self._control.close()
+            if self._spare is not None:
+                self._spare[1].close()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             die_with_parent()
             start = import_module("statehold.loading.sidecar.child._start").start
-            start(job, fds, self._prepared)
+            with suppress(OSError):
+                self._warm_up(threads=False)
+            message, fds, *_ = socket.recv_fds(channel, _MESSAGE, 8, socket.MSG_CMSG_CLOEXEC)
+            if message:
+                _, job = msgspec.msgpack.decode(message)
+                start(job, fds, self._prepared)
         finally:
             os._exit(1)
 
@@ -151,6 +196,9 @@ class _Zygote:
                 return
             if not pid:
                 return
+            if self._spare is not None and self._spare[0] == pid:
+                self._spare[1].close()
+                self._spare = None
             number = self._numbers.pop(pid, 0)
             if number:
                 self._say([EXITED, number, os.waitstatus_to_exitcode(status)])

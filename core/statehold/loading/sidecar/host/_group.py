@@ -101,12 +101,17 @@ class Group:
 
         """
         started = monotonic()
+        left = 0.0
         try:
             lane = self.idle.pop()
         except IndexError:
             lane = self.take(started)
+            left = started + self.limits.deadline - monotonic()
         try:
-            answer = lane.exchange(kind, handle, schema, call, argument, decode, started)
+            if left:
+                answer = lane.exchange_within(left, kind, handle, schema, call, argument, decode)
+            else:
+                answer = lane.exchange(kind, handle, schema, call, argument, decode, started)
         except LaneFault as fault:
             error = self.give_up(lane, fault, unknown=kind == k.APPLY and not fault.unsent)
             if not (again or fault.unsent):
@@ -144,7 +149,10 @@ class Group:
         left = started + self.limits.deadline - monotonic()
         if left <= 0:
             raise error
-        lane = self.take(started)
+        try:
+            lane = self.take(started)
+        except SidecarError:
+            raise error from None
         left = started + self.limits.deadline - monotonic()
         try:
             answer = lane.exchange_within(left, kind, handle, schema, call, argument, decode)
@@ -198,7 +206,7 @@ class Group:
             if monotonic() >= until:
                 raise self._none(process)
         try:
-            return process.add_lane()
+            return process.add_lane(started)
         except LaneFault as fault:
             process.condemn(fault)
             raise process.error(fault) from None
@@ -208,12 +216,12 @@ class Group:
             text = f"{self.who}: no further lane can be made: {error.strerror}"
             raise SidecarError(text, reason=Reason.BUSY) from None
 
-    def take_for_read(self) -> Lane:
+    def take_for_read(self, started: float) -> Lane:
         """Return a lane that may be kept for long."""
         try:
             return self.idle.pop()
         except IndexError:
-            return self.take(monotonic(), most=_LANES + _READS)
+            return self.take(started, most=_LANES + _READS)
 
     def take_to_open(self) -> Lane:
         """Return a lane for an OPEN, which may take longer than a call."""
@@ -374,7 +382,7 @@ class Group:
                     self._plan_start()
 
     def _open_in(self, process: Process, handle: int, argument: Mapping[str, Any]) -> None:
-        lane = process.add_lane() if process.many else process.idle.pop()
+        lane = process.add_lane(monotonic()) if process.many else process.idle.pop()
         process.lanes += process.many
         question = (k.OPEN, handle, 0, None, {**argument, "existing": None}, self.anything)
         try:

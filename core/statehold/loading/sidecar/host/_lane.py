@@ -67,12 +67,13 @@ class Lane:
 
         """
         self._id = number = self._id + 1
-        frame = _framed((kind, number, handle, schema, call, argument))
+        body = _encode((kind, number, handle, schema, call, argument))
+        size = len(body)
         try:
-            if len(frame) <= _SMALL:
-                self._send(frame)
+            if size <= _SMALL:
+                self._send(_header(size) + body)
             else:
-                self._send_large(frame, started)
+                self._send_large(_framed(body), started)
         except OSError as error:
             raise self._lost(error, unsent=True) from None
         try:
@@ -106,42 +107,52 @@ class Lane:
             answer = self.exchange(kind, handle, schema, call, argument, decode, monotonic())
             self._limit(usual)
             return answer  # noqa: TRY300 - in one piece
+        except StorageError:
+            self._limit(usual)
+            raise
         except OSError as error:
             raise self._lost(error) from None
         finally:
             self._deadline = usual
 
-    def ask(self, kind: int, handle: int, schema: int, call: Any, argument: Any) -> int:
+    def ask(  # noqa: PLR0917 - in the order of the frame
+        self, kind: int, handle: int, schema: int, call: Any, argument: Any, started: float | None = None
+    ) -> int:
         """Send a question that has several answers, and return its number."""
         self._id += 1
-        self.say((kind, self._id, handle, schema, call, argument))
+        self.say((kind, self._id, handle, schema, call, argument), started)
         return self._id
 
-    def say(self, message: object) -> None:
-        """Send what is no question."""
+    def say(self, message: object, started: float | None = None) -> None:
+        """Send what is no question; *started* is when its time began to run, now unless given."""
         try:
-            self._send_large(_framed(message), monotonic())
+            self._send_large(_framed(_encode(message)), started or monotonic())
         except OSError as error:
             raise self._lost(error) from None
 
-    def hear(self, decode: Decode, number: int, kinds: tuple[int, ...] = (OK, ERROR)) -> Any:
+    def hear(
+        self,
+        decode: Decode,
+        number: int,
+        kinds: tuple[int, ...] = (OK, ERROR),
+        started: float | None = None,
+    ) -> Any:
         """Return the next answer to the question of that number."""
-        started = monotonic()
         try:
-            data = self._rest(b"", started)
+            data = self._rest(b"", started or monotonic())
         except OSError as error:
             raise self._lost(error) from None
         self.heard = len(data)
         return self._checked(decode, data, number, kinds)
 
-    def give(self, kind: int, descriptor: int, decode: Decode) -> None:
+    def give(self, kind: int, descriptor: int, decode: Decode, started: float) -> None:
         """Ask a question together with which a file descriptor is sent."""
         self._id += 1
         try:
-            socket.send_fds(self.sock, [_framed((kind, self._id, 0, 0, None, None))], [descriptor])
+            socket.send_fds(self.sock, [_framed(_encode((kind, self._id, 0, 0, None, None)))], [descriptor])
         except OSError as error:
             raise self._lost(error) from None
-        answer = self.hear(decode, self._id)
+        answer = self.hear(decode, self._id, started=started)
         if isinstance(answer.result, Failure):
             raise LaneFault(Reason.PROTOCOL, f"takes no lane: {answer.result.message}")
 
@@ -233,8 +244,7 @@ class Lane:
         return LaneFault(Reason.CRASHED, "ended", unsent=unsent)
 
 
-def _framed(message: object) -> bytes:
-    body = _encode(message)
+def _framed(body: bytes) -> bytes:
     if len(body) > MAX_FRAME:
         raise StorageError(f"{len(body)} bytes cannot be sent to a sidecar, {MAX_FRAME} at most")
     return _header(len(body)) + body

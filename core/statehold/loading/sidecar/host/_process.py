@@ -140,12 +140,12 @@ class Process:
             raise PluginError(f"{self.who} raised {type(error).__name__}: {error}") from error
         return answer.result
 
-    def add_lane(self) -> Lane:
+    def add_lane(self, started: float) -> Lane:
         """Return a new lane; a LaneFault says why there can be none."""
         ours, theirs = socket.socketpair()
         try:
             with self._lane_lock, theirs:
-                self._control.give(k.LANE, theirs.fileno(), self.anything)
+                self._control.give(k.LANE, theirs.fileno(), self.anything, started)
         except BaseException:
             ours.close()
             raise

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._codec import Codec
-from statehold.loading.sidecar._errors import Reason
+from statehold.loading.sidecar._errors import Reason, SidecarError
 from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar.host._group import Group
 from statehold.loading.sidecar.host._lane import Lane, LaneFault
@@ -75,11 +75,15 @@ def _all(
 def _first(group: Group, codec: Codec, question: tuple[Any, ...]) -> tuple[Lane, int, Any]:
     """Ask, and return the first answer; ask once more if the sidecar fails before it."""
     started = monotonic()
+    error: SidecarError | None = None
     for last in (False, True):
-        lane = group.take_for_read()
         try:
-            number = lane.ask(*question)
-            return lane, number, lane.hear(codec.rows, number, _ANSWERS)
+            lane = group.take_for_read(started)
+        except SidecarError as none:
+            raise error or none from None
+        try:
+            number = lane.ask(*question, started=started)
+            return lane, number, lane.hear(codec.rows, number, _ANSWERS, started)
         except LaneFault as fault:
             error = group.give_up(lane, fault)
             if last or monotonic() - started >= group.limits.deadline:

@@ -87,7 +87,9 @@ class Zygote:
                 env={name: os.environ[name] for name in _KEPT if name in os.environ},
                 cwd="/",
                 pass_fds=(theirs.fileno(),),
-                start_new_session=True,
+                # Not reached by Ctrl-C, and yet of the same session: Linux shares out the cores by session,
+                # and changing from one to another takes longer.
+                process_group=0,
             )
         self.pidfd = os.pidfd_open(self._process.pid)
         assert self._process.stderr is not None  # noqa: S101 - it was asked for
