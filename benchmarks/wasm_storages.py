@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import re
+import timeit
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import cast
 import wasmtime
 from wasmtime import _ffi as ffi
 
-from benchmarks._measure import Row, against, per_call, within
+from benchmarks._measure import Row, against, within
 from statehold.loading.wasm import WasmLimits, WasmPlugin, load_wasm
 from statehold.loading.wasm._imports import Imports
 from statehold.loading.wasm.machine import address, argument, caller
@@ -81,7 +82,7 @@ def _bare(store: wasmtime.Store, empty: wasmtime.Func) -> float:
 
 def _quickest(call: Callable[[], object], *, calls: int = CALLS) -> float:
     """Return the seconds of one call in the best of some runs: a call gives other threads its turn."""
-    return min(per_call(call, calls=calls) for _ in range(REPEATS))
+    return min(timeit.repeat(call, number=calls, repeat=REPEATS)) / calls
 
 
 def _batch(opened: OpenStorage) -> Row:
