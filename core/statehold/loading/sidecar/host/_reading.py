@@ -72,7 +72,7 @@ def _all(
         raise group.revived(answer.result)
 
 
-def _first(group: Group, codec: Codec, question: tuple[Any, ...]) -> tuple[Lane, int, Any]:
+def _first(group: Group, codec: Codec, question: tuple[int, int, int, Any, Any]) -> tuple[Lane, int, Any]:
     """Ask, and return the first answer; ask once more if the sidecar fails before it."""
     started = monotonic()
     error: SidecarError | None = None
