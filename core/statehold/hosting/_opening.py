@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -17,6 +18,7 @@ from statehold.hosting._settings import HostSettings
 from statehold.hosting._trouble import Trouble
 from statehold.hosting._watching import Watch, watching
 from statehold.hosting._work import Work
+from statehold.images import Isolation
 from statehold.loading import check_storage
 from statehold.sdk import DeployError, IWithProbe, PluginError
 
@@ -89,7 +91,19 @@ def _make_folder(
     # There are many storages of `sys`, in each partition, and they come with the host: none keeps files.
     if not planned.name.startswith("sys."):
         made.make(folder)
+        if planned.isolation is not Isolation.SIDECAR:
+            take_back(folder)
     return folder
+
+
+def take_back(folder: Path) -> None:
+    """Note in the group of a folder that was a sidecar's that the host, which is root, works in it as well.
+
+    Its user stays, for a sidecar of the version before may be at work. The next one that gets the folder sees
+    the note, and gets what the host has written there.
+    """
+    if not os.geteuid() and os.lstat(folder).st_uid:
+        os.chown(folder, -1, 0, follow_symlinks=False)
 
 
 def _report_slow(settings: HostSettings, what: str) -> None:

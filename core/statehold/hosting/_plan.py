@@ -8,7 +8,7 @@ import attrs
 from statehold.events import Schemas
 from statehold.hosting._access import Access
 from statehold.hosting._plugins import VersionPlugins
-from statehold.images import Redactor
+from statehold.images import Isolation, Redactor
 from statehold.sdk import Entity, Operation, Provider, Rank, Secret
 from statehold.state import Rows
 from statehold_vsql.appdef import AppDef
@@ -19,7 +19,8 @@ class PlannedStorage:
     """A storage that is ready to be opened in any partition.
 
     `requires` are the qualified names of storages that are open before it; `entities` are the tables, views
-    and types that extensions use it with, and `rows_of` what its keys and values are for each.
+    and types that extensions use it with, and `rows_of` what its keys and values are for each; `isolation` is
+    where it runs.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PlannedStorage:
     config: Any
     secrets: Mapping[str, Secret]
     allowances: Mapping[str, Any]
+    isolation: Isolation
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -254,6 +254,7 @@ class Planning:
                 config=None if self.unresolved else storage_config(definition, provider.config, values),
                 secrets=values.secrets_of(name.package),
                 allowances=self._settings_of(name).allow,
+                isolation=self.plugins.isolation(str(name)),
             )
         except DescriptorError as error:
             self.problems += error.problems

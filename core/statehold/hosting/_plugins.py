@@ -119,6 +119,10 @@ class VersionPlugins:
         provider = within_limits(found[package], storage.provider, placement)
         return attrs.evolve(resolved, provider=provider)
 
+    def isolation(self, storage: str) -> Isolation:
+        """Return where a storage runs that was resolved."""
+        return self._places[storage][1].isolation
+
     def apart(self, one: str, other: str) -> bool:
         """Return whether a storage that runs in a sidecar cannot reach another one, which runs elsewhere."""
         place = self._places.get(one)

@@ -35,9 +35,11 @@ def app_uid(app: str) -> int:
 def hand_over(folder: str, uid: int) -> None:
     """Give a folder, with all that is in it, to user and group *uid*, unless it is theirs.
 
-    Links are not followed. The folder itself comes last, so that what was interrupted is done again.
+    Links are not followed. The folder itself comes last, so that what was interrupted is done again; so is
+    what another user, who works in it as well, has marked by the folder's group.
     """
-    if os.lstat(folder).st_uid == uid:
+    found = os.lstat(folder)
+    if found.st_uid == found.st_gid == uid:
         return
     for _, folders, files, descriptor in os.fwalk(folder, topdown=False, follow_symlinks=False):
         for name in (*folders, *files):
