@@ -42,14 +42,9 @@ def own_isolation(engine: StorageEngine) -> Isolation:
     return Isolation.SIDECAR if engine is StorageEngine.GOPLUGIN else Isolation.INPROCESS
 
 
-def placement_of(definition: StorageDef, settings: StorageSettings, *, held: bool = False) -> Placement:
-    """Return where a storage runs: where the operator wants it, else as its engine does.
-
-    One that is *held*, because its plugin leaks, runs in a sidecar.
-    """
+def placement_of(definition: StorageDef, settings: StorageSettings) -> Placement:
+    """Return where a storage runs: where the operator wants it, else as its engine does."""
     isolation = settings.isolation or own_isolation(definition.engine)
-    if held and settings.isolation is None and isolation is Isolation.INPROCESS:
-        isolation = Isolation.SIDECAR
     granted = settings.allow.get(_NETWORK, ())
     apart = isolation is Isolation.SIDECAR
     return Placement(

@@ -24,7 +24,7 @@ from statehold.loading import (
     resolve,
     why_inprocess,
 )
-from statehold.sdk import DeployError, PluginError
+from statehold.sdk import DeployError, PluginError, StateholdError
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
 
@@ -67,6 +67,7 @@ class VersionPlugins:
         self._loader = PluginLoader(image, store, settings)
         self._places: dict[str, tuple[object, Placement]] = {}
         self._warnings: dict[str, None] = {}
+        self._leaks: dict[str, bool] = {}  # by file, whether it runs in a sidecar for that
         self._hooks: AppPlugins | None = None
         self._engines: Engines | None = None
         self._announced = False
@@ -99,8 +100,7 @@ class VersionPlugins:
         """
         package, name = storage.position.package, str(storage.name)
         file = self._choose(storage, package, settings.version) if storage.engine in _KINDS else None
-        held = self._held(storage, settings, file)
-        placement = placement_of(storage, settings, held=bool(held))
+        placement = self._placement(storage, settings, file)
         found: dict[str, Loaded] = {}
         if file is not None:
             found[package] = self._loader.load(file, self._rehearsed(storage, placement), name)
@@ -110,12 +110,6 @@ class VersionPlugins:
         ):
             return self._installed(storage, placement, found)
         resolved = resolve(storage, image_plugins=found, catalog=self._catalog)
-        if held:
-            why = why_inprocess(resolved.provider)
-            if why:
-                self._warnings[f"{held}. It runs in the host's process all the same: {why}"] = None
-                return self.resolve(storage, attrs.evolve(settings, isolation=Isolation.INPROCESS))
-            self._warnings[f"{held}. It runs in a sidecar"] = None
         provider = within_limits(found[package], storage.provider, placement)
         return attrs.evolve(resolved, provider=provider)
 
@@ -155,18 +149,36 @@ class VersionPlugins:
             return Placement(isolation=Isolation.INPROCESS)
         return placement
 
-    def _held(self, storage: StorageDef, settings: StorageSettings, file: PluginFile | None) -> str:
-        """Return why a file that would run in this process must not, because its plugin leaks."""
+    def _placement(
+        self, storage: StorageDef, settings: StorageSettings, file: PluginFile | None
+    ) -> Placement:
+        """Return where a storage runs: where it is wanted, or in a sidecar if its plugin leaks."""
+        wanted = placement_of(storage, settings)
+        if file is None or wanted.isolation is not Isolation.INPROCESS:
+            return wanted
+        apart = placement_of(storage, attrs.evolve(settings, isolation=Isolation.SIDECAR))
+        if file.path not in self._leaks:
+            self._leaks[file.path] = self._goes_apart(file, apart, str(storage.name))
+        return apart if self._leaks[file.path] else wanted
+
+    def _goes_apart(self, file: PluginFile, placement: Placement, storage: str) -> bool:
+        """Return whether a file runs in a sidecar, because its plugin leaks: as a whole, and where it can."""
         quarantine = self._settings.services.quarantine
-        own = placement_of(storage, settings).isolation
-        if file is None or quarantine is None or own is not Isolation.INPROCESS:
-            return ""
-        why = quarantine.holds_file(self._image.app, self._loader.path(file))
-        if why and settings.isolation is Isolation.INPROCESS:
-            told = f"{why}. It runs in the host's process all the same: descriptor.json says so"
-            self._warnings[told] = None
-            return ""
-        return why
+        if quarantine is None or not quarantine.listed(self._image.app):
+            return False
+        held = quarantine.holds_file(self._image.app, self._loader.path(file))
+        if not held:
+            return False
+        try:
+            why = _tied(self._loader.load(file, placement, storage))
+        except StateholdError as error:
+            raise PluginError(
+                f"{error.message}. It was to run in a sidecar, because {held}",
+                hint="Mend it, or let it run in the host's process again: statehold quarantine --lift",
+            ) from error
+        where = f"It runs in the host's process all the same: {why}" if why else "It runs in a sidecar"
+        self._warnings[f"{held}. {where}"] = None
+        return not why
 
     @property
     def engines(self) -> Engines:
@@ -261,6 +273,21 @@ class VersionPlugins:
                 hint=nearest(pinned, files),
             )
         return files[pinned]
+
+
+def _tied(plugin: Loaded) -> str:
+    """Return why a plugin file cannot run in a sidecar; empty if it can.
+
+    A part of it does not help: what stays in this process would leak all the same.
+    """
+    for name, provider in plugin.providers.items():
+        why = why_inprocess(provider)
+        if why:
+            return f"provider {name!r} says: {why}"
+        outside = [one for one in provider.requires if one.rpartition(".")[2] not in plugin.providers]
+        if outside:
+            return f"provider {name!r} requires {', '.join(outside)}, which is not in the same file"
+    return ""
 
 
 def _named(plugin: Loaded) -> FreedPlugin | None:

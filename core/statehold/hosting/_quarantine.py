@@ -103,12 +103,10 @@ class Quarantine:
         return found.reason if found is not None and found.quarantined else ""
 
     def holds_file(self, app: str, path: Path) -> str:
-        """Return the same for the plugin file at *path*, which is only looked into where the app has any.
+        """Return the same for the plugin file at *path*.
 
         One that cannot be loaded into this process at all is not held.
         """
-        if not self.listed(app):
-            return ""
         try:
             return self.holds(app, distribution_of(path))
         except PluginError:
@@ -169,7 +167,9 @@ class Quarantine:
     def _count(self, app: str, leaked: FreedPlugin, before: Leaking | None) -> Leaking:
         frees = (before.frees if before else 0) + 1
         since = before.since if before else 0.0
-        why = "; ".join(leaked.survivors[:_SURVIVORS])
+        # Those of which it is known who holds them tell the most.
+        survivors = sorted(leaked.survivors, key=lambda one: ", held by " not in one)
+        why = "; ".join(survivors[:_SURVIVORS])
         if len(leaked.survivors) > _SURVIVORS:
             why += f"; and {len(leaked.survivors) - _SURVIVORS} more"
         return Leaking(

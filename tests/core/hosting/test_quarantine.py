@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from statehold.hosting._quarantine import FreedPlugin, Quarantine
 from statehold.hosting._registry import Registry
-from statehold.sdk import HostError
+from statehold.sdk import DeployError, HostError, Scope
 
 APP = "acme.kitchen"
 
@@ -154,3 +155,113 @@ def test_a_host_that_is_killed_has_forgotten_nothing(opened, tmp_path):
     run = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "registry.db"], check=False)
     assert run.returncode == -signal.SIGKILL
     assert opened().holds(APP, "devices")
+
+
+# With a host, and a plugin that really leaks
+
+TIED = "\nimport functools; Provider = functools.partial(Provider, inprocess_only='it stands on the host')"
+LEAK = 'import json; vars(json).setdefault("LEAKS", []).append(lambda: Device)'
+
+
+@pytest.fixture
+def leaks(monkeypatch):
+    """What keeps plugins alive; it is emptied at the end."""
+    kept: list[object] = []
+    monkeypatch.setattr(json, "LEAKS", kept, raising=False)
+    yield kept
+    kept.clear()
+
+
+def version(host, image):
+    """Deploy another version, wait until the one before has been freed, and return what that warned of."""
+    before = [app.current for app in host.running]
+    deployed = host.deploy(image)
+    for one in before:
+        one.retire()
+        one.wait_freed(30)
+    return " ".join(deployed.warnings)
+
+
+def leak_until_held(host, kitchen, **options):
+    """Upgrade until the plugin is in quarantine, and return how many versions there have been."""
+    for number in range(1, 10):
+        if host.quarantine.holds(APP, "kitchen-devices"):
+            return number - 1
+        assert "quarantine" not in version(host, kitchen(str(number), code=LEAK, **options))
+    raise AssertionError("it was never put into quarantine")
+
+
+def reading(host):
+    with host.app(APP).borrow() as partition:
+        return partition.scoped("kitchen.Scada", Scope.QUERIES).find(1, Device="oven").Reading
+
+
+def test_a_plugin_that_leaks_through_upgrades_ends_up_in_a_sidecar_and_still_answers(
+    open_host, kitchen, leaks, caplog
+):
+    host = open_host()
+    count = leak_until_held(host, kitchen)
+    assert count == len(leaks) == 4, "three were freed, and one runs"
+    assert reading(host) == count * 1000, "what runs goes on"
+    (leaking,) = host.quarantine.listed()
+    assert "held by LEAKS[2] in module 'json'" in leaking.why
+    assert "kitchen-devices of acme.kitchen is in quarantine since" in " ".join(host.warnings)
+    assert "`statehold quarantine` lists what does, and --lift ends it" in caplog.text
+    told = version(host, kitchen("5", code=LEAK))
+    assert "kitchen-devices of acme.kitchen is in quarantine since" in told
+    assert "It runs in a sidecar" in told
+    assert reading(host) == 5000
+    assert len(leaks) == 4, "nothing of it was loaded here"
+    version(host, kitchen("6", code=LEAK))
+    assert reading(host) == 6000
+    host.close()
+    with open_host() as again:
+        assert reading(again) == 6000
+        assert "It runs in a sidecar" in " ".join(again.app(APP).current.warnings)
+        assert len(leaks) == 4
+
+
+def test_quarantine_wins_over_a_descriptor_that_wants_it_in_the_host(host, kitchen, leaks):
+    storages = {f"kitchen.{name}": {"isolation": "inprocess"} for name in ("Scada", "Historian")}
+    count = leak_until_held(host, kitchen, Storages=storages)
+    told = version(host, kitchen("9", code=LEAK, Storages=storages))
+    assert "It runs in a sidecar" in told
+    assert len(leaks) == count
+    assert reading(host) == 9000
+
+
+def test_a_plugin_that_was_lifted_runs_in_the_host_again(host, kitchen, leaks):
+    count = leak_until_held(host, kitchen)
+    host.quarantine.lift("kitchen-devices")
+    assert "quarantine" not in version(host, kitchen("9", code=LEAK))
+    assert len(leaks) == count + 1
+    assert reading(host) == 9000
+
+
+def test_a_plugin_that_cannot_run_in_a_sidecar_stays_and_that_is_told(host, kitchen, leaks):
+    tied = (
+        LEAK
+        + "\nProvider = __import__('functools').partial(Provider, inprocess_only='it stands on the host')"
+    )
+    for number in range(1, 5):
+        version(host, kitchen(str(number), code=tied))
+    told = version(host, kitchen("5", code=tied))
+    assert (
+        "It runs in the host's process all the same: provider 'Historian' says: it stands on the host" in told
+    )
+    assert reading(host) == 5000
+    assert len(leaks) == 5
+
+
+def test_a_plugin_that_does_not_start_in_a_sidecar_is_an_error_that_says_how_to_go_on(host, kitchen, leaks):
+    leak_until_held(host, kitchen)
+    with pytest.raises(DeployError, match="It was to run in a sidecar, because kitchen-devices of") as caught:
+        host.deploy(kitchen("9", code=LEAK + "\nraise OSError('only here')"))
+    assert "statehold quarantine --lift" in str(caught.value)
+    assert host.app(APP).current.name == "4"
+
+
+def test_a_plugin_that_is_freed_without_a_trace_is_never_held(host, kitchen):
+    for number in range(1, 7):
+        assert "quarantine" not in version(host, kitchen(str(number)))
+    assert host.quarantine.listed() == ()
