@@ -139,6 +139,20 @@ class App:
         self.add(version)
         self._kept = (*self._kept, version)
 
+    def lend(self, version: AppVersion, partitions: Iterable[int]) -> None:
+        """Let an open version answer the calls of some partitions, on trial."""
+        self._put(version, partitions)
+        version.state = VersionState.CANARY
+        self._swapped(self)
+
+    def take_back(self, version: AppVersion) -> None:
+        """Let the current version answer again where *version* does on trial."""
+        lent = [number for number, one in self._in_partition.items() if one is version]
+        if lent and self._current is not None:
+            self._put(self._current, lent)
+            version.state = VersionState.READY
+            self._swapped(self)
+
     def swap(self, version: AppVersion | None) -> AppVersion | None:
         """Make an open version current, or none; return the one that was, which is kept open or retired.
 

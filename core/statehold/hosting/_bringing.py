@@ -8,6 +8,7 @@ import attrs
 
 from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
+from statehold.hosting._canary import Canary
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
 from statehold.hosting._evolving import Declared
@@ -48,6 +49,7 @@ class Bringer:
         *,
         activate: bool,
         accept_breaking: bool,
+        canary: Canary | None,
         progress: Callable[[str], None],
     ) -> AppVersion:
         """Let an image in, keep it, and bring its version up.
@@ -58,6 +60,8 @@ class Bringer:
             StateholdError: its version cannot be opened.
 
         """
+        if canary is not None and app.current_or_none is not None:
+            canary.partitions(image.descriptor.num_parts)
         verdict = self._admission.admit(image)
         self._deployed.check_name(image)
         self._store.keep(image)
@@ -67,8 +71,10 @@ class Bringer:
             verdict,
             since=time.time(),
             activate=activate,
+            canary=canary,
             progress=progress,
-            unbroken=None if accept_breaking else self._unbroken(app, image),
+            unbroken=self._unbroken(app, image),
+            accept_breaking=accept_breaking,
         )
 
     def activate(self, app: App, entry: Entry) -> AppVersion:
@@ -152,7 +158,9 @@ class Bringer:
         since: float,
         activate: bool,
         progress: Callable[[str], None],
+        canary: Canary | None = None,
         unbroken: Declared | None = None,
+        accept_breaking: bool = False,
         anew: bool = False,
     ) -> AppVersion:
         stale = app.version(image.version) if app.is_open(image.version) else None
@@ -163,7 +171,13 @@ class Bringer:
         else:
             self._deployed.check_partitions(image)
             version = self._deployer.open(
-                app, image, verdict, replace=activate, progress=progress, unbroken=unbroken
+                app,
+                image,
+                verdict,
+                replace=activate,
+                progress=progress,
+                unbroken=unbroken,
+                accept_breaking=accept_breaking,
             )
         entry = Entry(
             app=app.name,
@@ -174,7 +188,7 @@ class Bringer:
             plugins=version.files,
             deployed_at=since,
         )
-        self._deployer.commit(app, version, entry, progress)
+        self._deployer.commit(app, version, entry, progress, canary=canary)
         if stale is not None:
             app.discard(stale)
         self._problems.mended(app.name, version.name)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 
-from statehold.events import ensure_app_workspaces, index_uniques, unindexed
+from statehold.events import PartitionData, ensure_app_workspaces, index_uniques, unindexed
 from statehold.hosting._app import App
-from statehold.hosting._evolving import Declared, declared, refuse_breaking
+from statehold.hosting._canary import Canary, Trial
+from statehold.hosting._evolving import Declared, compared, declared
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._opening import opened_partitions
 from statehold.hosting._preparing import Preparer
@@ -25,12 +27,19 @@ class Deployer:
     """Opens versions and makes them current: whatever fails on the way, nothing has changed."""
 
     def __init__(
-        self, settings: HostSettings, registry: Registry, preparer: Preparer, retirer: Retirer
+        self,
+        settings: HostSettings,
+        registry: Registry,
+        preparer: Preparer,
+        retirer: Retirer,
+        *,
+        closing: threading.Event,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._preparer = preparer
         self._retirer = retirer
+        self._closing = closing
 
     def open(
         self,
@@ -41,13 +50,14 @@ class Deployer:
         replace: bool,
         progress: Progress,
         unbroken: Declared | None = None,
+        accept_breaking: bool = False,
     ) -> AppVersion:
         """Return the version in *image*, open and probed, and not yet known to anybody.
 
         The workspaces of the app that were not there yet are.
 
         With *replace*, its storages may take over from those of the app's current version. What is there by
-        *unbroken* must go on with it.
+        *unbroken* must go on with it, unless *accept_breaking*.
 
         Raises:
             CompileError: its declarations have errors.
@@ -59,7 +69,7 @@ class Deployer:
         with ExitStack() as undo:
             undo.callback(plan.plugins.free)
             if unbroken is not None:
-                refuse_breaking(app.name, unbroken, declared(plan))
+                progress(compared(app.name, unbroken, declared(plan), accept_breaking=accept_breaking))
             lease = app.keeper.lease(plan.num_parts)
             undo.callback(lease.release)
             made = MadeFolders()
@@ -81,8 +91,9 @@ class Deployer:
                     when_idle=self._retirer.free_soon,
                 )
                 plan.plugins.announce_opened()
+                progress(f"probe {sum(map(len, storages))} storages: they work")
                 progress("index what is UNIQUE")
-                _index_uniques(version)
+                _index_uniques(version, version.data.partitions)
                 _make_workspaces(version, self._settings)
             undo.pop_all()
         self._retirer.add(version)
@@ -92,18 +103,30 @@ class Deployer:
         """Return what *image* declares, as `Preparer.declared` does."""
         return self._preparer.declared(image)
 
-    def commit(self, app: App, version: AppVersion, entry: Entry, progress: Progress) -> None:
-        """Register an open version, and make it current where its entry says so, in one step.
+    def commit(
+        self,
+        app: App,
+        version: AppVersion,
+        entry: Entry,
+        progress: Progress,
+        *,
+        canary: Canary | None = None,
+    ) -> None:
+        """Register an open version, and make it current where its entry says so, in one step each partition.
 
-        A version that nobody knew before is freed where that fails.
+        With a *canary* it is tried first; nothing is registered meanwhile, so that a host which is killed
+        comes back with the version before. A version that nobody knew before is freed where that fails.
 
         Raises:
-            DeployError: what it declares UNIQUE is not so any more.
+            DeployError: what it declares UNIQUE is not so any more, or it fails too often as a canary.
             HostError: it cannot be registered.
 
         """
         is_current = entry.role is Role.CURRENT
+        was_open = version in app.versions
         try:
+            if is_current and canary is not None:
+                self._try_out(app, version, canary, progress)
             with _unique(version, self._settings) if is_current else nullcontext():
                 progress(f"make {version.name} {entry.role}")
                 known = self._registry.entries(app.name)
@@ -119,25 +142,56 @@ class Deployer:
                         self._registry.restore(app.name, known)
                     raise
         except BaseException:
-            if version not in app.versions:
-                version.retire()
-                # What it leaves in the data folder must be gone before the next version looks there.
-                version.wait_freed()
+            if app.current_or_none is not version:
+                app.take_back(version)
+                if not was_open:
+                    app.discard(version)
+                    # What it leaves in the data folder must be gone before the next version looks there. Of a
+                    # canary that stays, and a call may hang.
+                    if version.wait_idle(self._settings.pending_timeout):
+                        version.wait_freed()
             raise
+
+    def _try_out(self, app: App, version: AppVersion, canary: Canary, progress: Progress) -> None:
+        """Let a version answer the calls of some partitions for a time; after an error it still does.
+
+        Raises:
+            DeployError: it fails too often.
+            HostError: the host is being closed.
+
+        """
+        before = app.current_or_none
+        if before is None:
+            progress("canary left out: no version answers calls yet")
+            return
+        numbers = canary.partitions(len(version.partitions))
+        with _unique(version, self._settings, numbers):
+            # What it writes from now on is the app's.
+            version.keep()
+            app.add(version)
+            trial = Trial(canary, before, version, numbers, clock=self._settings.clock)
+            app.lend(version, numbers)
+        trial.watch(progress, closing=self._closing)
 
 
 @contextmanager
-def _unique(version: AppVersion, settings: HostSettings) -> Iterator[None]:
+def _unique(
+    version: AppVersion, settings: HostSettings, numbers: Collection[int] | None = None
+) -> Iterator[None]:
     """Let the uniques that the version brings be true until the block has made it current.
+
+    That is in the partitions of some *numbers*, or in all.
 
     The version before knows nothing of them: what it appended while they were indexed is looked at, and it
     appends nothing meanwhile.
     """
-    data = version.data
-    behind = [one.number for one in unindexed(data.partitions, version.schemas)]
+    partitions = version.data.partitions
+    if numbers is not None:
+        partitions = tuple(partitions[number] for number in numbers)
+    behind = [one.number for one in unindexed(partitions, version.schemas)]
     with _held(version, behind, settings, "what it declares UNIQUE could not be looked at"):
         if behind:
-            _index_uniques(version)
+            _index_uniques(version, partitions)
         yield
 
 
@@ -160,14 +214,14 @@ def _held(
         yield
 
 
-def _index_uniques(version: AppVersion) -> None:
+def _index_uniques(version: AppVersion, partitions: Iterable[PartitionData]) -> None:
     """Let the uniques that the version brings be true of all records there are.
 
     Raises:
         DeployError: they are not.
 
     """
-    problems = index_uniques(version.data.partitions, version.schemas)
+    problems = index_uniques(partitions, version.schemas)
     if problems:
         raise DeployError(
             f"{version.app} {version.name} declares UNIQUE what is not: " + "; ".join(problems),

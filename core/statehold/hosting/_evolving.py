@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from statehold.hosting._plan import Plan
+from statehold.hosting._steps import Step
 from statehold.sdk import DeployError, Provider
 from statehold_vsql import Contract
 from statehold_vsql.appdef import AppDef, QName
@@ -40,11 +41,11 @@ def offer(provider: Provider) -> Contract:
     )
 
 
-def refuse_breaking(app: str, old: Declared, new: Declared) -> None:
-    """Raise where what *new* declares breaks what there is by *old*.
+def compared(app: str, old: Declared, new: Declared, *, accept_breaking: bool) -> Step:
+    """Return how many changes there are from what *old* declares to what *new* does.
 
     Raises:
-        DeployError: it does; `problems` has every breaking change.
+        DeployError: some break what there is, and that is not accepted; `problems` has every breaking change.
 
     """
     changes = compare(old.appdef, new.appdef, old_offers=old.offers, new_offers=new.offers)
@@ -53,10 +54,16 @@ def refuse_breaking(app: str, old: Declared, new: Declared) -> None:
         for change in changes
         if change.breaking
     ]
-    if found:
+    if found and not accept_breaking:
         listed = f" {found[0]}" if len(found) == 1 else "".join(f"\n  - {problem}" for problem in found)
         raise DeployError(
             f"the declarations of {app} {new.version} break what there is by {old.version}:{listed}",
             problems=found,
             hint="Where that is meant, accept it: --accept-breaking, or accept_breaking=True in Python",
         )
+    return Step(
+        f"compare with {old.version}: {len(found)} breaking changes{', accepted' if found else ''}, "
+        f"{len(changes) - len(found)} compatible",
+        breaking=len(found),
+        compatible=len(changes) - len(found),
+    )

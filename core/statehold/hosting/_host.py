@@ -12,6 +12,7 @@ from typing import Self
 from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
 from statehold.hosting._bringing import Bringer, brought_back, ignore
+from statehold.hosting._canary import Canary
 from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
@@ -29,6 +30,7 @@ from statehold.hosting._sandbox import Sandbox, SidecarHome
 from statehold.hosting._services import Services
 from statehold.hosting._settings import HostSettings, SystemClock
 from statehold.hosting._status import AppStatus, FreeReport
+from statehold.hosting._steps import Progress, telling
 from statehold.hosting._store import FileStore
 from statehold.hosting._sweeping import Sweeper
 from statehold.hosting._version import AppVersion
@@ -119,6 +121,7 @@ class Host:
         except BaseException:
             self._lock.release()
             raise
+        self._closing = threading.Event()
         self._deployed = Deployed(self._registry)
         self._store = FileStore(folders.images, folders.plugins)
         self._problems = Problems(self._settings.logger)
@@ -126,7 +129,7 @@ class Host:
         self._sweeper = Sweeper(sweep_pause, self._settings.logger)
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
         self._bringer = Bringer(
-            Deployer(self._settings, self._registry, preparer, self._retirer),
+            Deployer(self._settings, self._registry, preparer, self._retirer, closing=self._closing),
             admission=Admission(trust, default=folders.root / "trust.json"),
             deployed=self._deployed,
             store=self._store,
@@ -157,13 +160,16 @@ class Host:
         *,
         activate: bool = True,
         accept_breaking: bool = False,
-        progress: Callable[[str], None] | None = None,
+        canary: Canary | None = None,
+        progress: Progress | None = None,
     ) -> AppVersion:
         """Open a new version of the image's app and make it current in one step.
 
         With `activate=False` the version is opened and stays beside the current one. Deploying what is
         open already only activates it. Declarations that break what there is by the current version are
-        refused, unless that is accepted. *progress* is called with a line of text at every step.
+        refused, unless that is accepted. With a *canary* the version is tried in some partitions first.
+        *progress* is called with a line of text at every step; an error that it raises, such as that of
+        Ctrl-C, ends the deploy, and what ran before goes on.
 
         Raises:
             ImageError: the image is damaged or hostile.
@@ -174,15 +180,20 @@ class Host:
             HostError: the data folder cannot be written. In every case what ran before goes on.
 
         """
-        progress = progress or ignore
-        progress(f"verify {image}")
+        tell = ignore if progress is None else telling(progress)
+        tell(f"verify {image}")
         try:
             with self._store.arriving(), open_image(Path(image)) as opened:
                 app = self._app(opened.app)
                 with app.changing:
                     self._refuse_when_closed()
                     return self._bringer.deploy(
-                        app, opened, activate=activate, accept_breaking=accept_breaking, progress=progress
+                        app,
+                        opened,
+                        activate=activate,
+                        accept_breaking=accept_breaking,
+                        canary=canary if activate else None,
+                        progress=tell,
                     )
         finally:
             self._clean()
@@ -291,6 +302,7 @@ class Host:
         if self._closed:
             return
         self._closed = True
+        self._closing.set()
         for app in list(self._apps.values()):
             # A plugin may hang while it is opened, and would keep the lock for ever.
             idle = app.changing.acquire(timeout=self._settings.pending_timeout)

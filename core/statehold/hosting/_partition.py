@@ -11,6 +11,7 @@ from statehold.hosting._data import AppData
 from statehold.hosting._facades import Facades
 from statehold.hosting._nearest import nearest
 from statehold.hosting._opened import OpenStorage
+from statehold.hosting._outcomes import Outcomes
 from statehold.hosting._plan import Plan
 from statehold.hosting._runner import Runner
 from statehold.hosting._uses import scope_of
@@ -27,6 +28,7 @@ class Partition:
         schemas: the shapes of the version's tables, views and types; units of work are begun with them.
         data: its events, records and views, which all versions of the app share.
         writing: held by whoever appends to its log, from the beginning of a unit to its commit.
+        outcomes: how many calls it has answered, and how many failed.
 
     """
 
@@ -44,6 +46,7 @@ class Partition:
         self.schemas: Schemas = plan.schemas
         self.data: PartitionData = data.partitions[number]
         self.writing: threading.Lock = data.writing[number]
+        self.outcomes = Outcomes()
         self._where = f"partition {number} of {plan.app} {plan.version}"
         self._accesses = plan.accesses
         self._redactor = plan.redactor

@@ -10,12 +10,13 @@ from statehold.hosting._quarantine import FreedPlugin
 class VersionState(StrEnum):
     """Where a version of an app stands.
 
-    `current` answers calls; `ready` is open beside it; `draining` waits for its last calls, `freed` is
-    past them; `previous` is closed and kept for a roll-back; `stopped` was not asked for when the host
-    was opened; `failed` could not be opened again.
+    `current` answers calls; `canary` answers those of some partitions, on trial; `ready` is open beside it;
+    `draining` waits for its last calls, `freed` is past them; `previous` is closed and can be rolled back to;
+    `stopped` was not asked for when the host was opened; `failed` could not be opened again.
     """
 
     CURRENT = "current"
+    CANARY = "canary"
     READY = "ready"
     DRAINING = "draining"
     FREED = "freed"

@@ -9,7 +9,7 @@ import msgspec
 from statehold.events import Event, EventsError, Unit
 from statehold.hosting import App, AppVersion, Partition
 from statehold.processing._errors import BusyError, ProcessingError
-from statehold.processing._failure import explained
+from statehold.processing._failure import explained, is_failure
 from statehold.processing._lane import Pending
 from statehold.processing._parts import Parts
 from statehold.processing._work import Bench, Done
@@ -95,7 +95,10 @@ class Batches:
                 break
         for pending, told in failed:
             pending.finish(told)
-        self._commit(bench, unit, finished)
+        outcomes = bench.partition.outcomes
+        outcomes.add(len(finished) + len(failed), sum(is_failure(told) for _, told in failed))
+        if not self._commit(bench, unit, finished):
+            outcomes.add(0, len(finished))
         for pending, done in finished:
             # The last one alone may have states; the others do not wait for what it does.
             if not pending.is_done and not done.states:
@@ -116,7 +119,8 @@ class Batches:
         except Exception:
             self._logger.exception("the failure of %s could not be logged", pending.work.name)
 
-    def _commit(self, bench: Bench, unit: Unit, finished: list[_Finished]) -> None:
+    def _commit(self, bench: Bench, unit: Unit, finished: list[_Finished]) -> bool:
+        """Return whether it is stored, after all have been told who see that it is not."""
         began = time.perf_counter()
         try:
             events = () if unit.is_empty else unit.commit()
@@ -124,16 +128,18 @@ class Batches:
             for pending, done in finished:
                 bench.outbox.forget(done.outbox)
                 pending.finish(explained(error, pending.work.name))
-            return
+            return False
         if events:
             try:
                 self._committed(bench.parts, events, len(finished), time.perf_counter() - began)
             except Exception:
                 # What is committed is answered as that, whoever fails to hear of it.
                 self._logger.exception("a commit of %s could not be told", bench.app)
+        return True
 
     def _settle(self, bench: Bench, pending: Pending, done: Done) -> None:
         """Do what is beyond the row store, and then answer."""
         problem = bench.outbox.settle(bench.partition.data, done.outbox, done.states, bench.parts.schemas)
+        bench.partition.outcomes.add(0, 1 if problem else 0)
         answer = msgspec.structs.replace(done.answer, problem=problem) if problem else done.answer
         pending.finish(answer)

@@ -23,6 +23,8 @@ from statehold.rows import RowStoreError, StoreFullError, StoreUnavailableError
 from statehold.sdk import FreedError, HostError, SchemaError, StateholdError
 from statehold.state import ExistsError, NotExistsError
 
+#: From this status on it is not the client's fault.
+_FAULT: Final = 500
 _INTERNAL: Final = "something went wrong inside the host; its log says what"
 
 
@@ -102,6 +104,14 @@ def explained(error: Exception, what: str) -> ProcessingError:
     found = _explained(error, what)
     found.__cause__ = error
     return found
+
+
+def is_failure(error: BaseException) -> bool:
+    """Return whether *error* is for the version to blame, and not what whoever asked has made of it."""
+    if not isinstance(error, Exception):
+        return False
+    status = getattr(error, "status", None)
+    return (status if isinstance(status, int) else explained(error, "").status) >= _FAULT
 
 
 def _explained(error: Exception, what: str) -> ProcessingError:

@@ -333,6 +333,7 @@ class Runtime:
             answer: CommandAnswer = slice_.lane.do(work, timeout=timeout, what=what)
         except BusyError:
             self._meter.denied(request.app, what, "busy")
+            slice_.hangs()
             raise
         return answer
 

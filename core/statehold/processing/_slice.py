@@ -7,10 +7,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from statehold.events import Event
-from statehold.hosting import App, AppVersion, Partition
+from statehold.hosting import App, AppVersion, Outcomes, Partition
 from statehold.processing._answers import Lag
 from statehold.processing._batches import Batches
 from statehold.processing._errors import ClosedError
+from statehold.processing._failure import is_failure
 from statehold.processing._gate import Gate
 from statehold.processing._kit import Kit
 from statehold.processing._lane import Lane
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 class Bound:
     """Keeps a version open while its `with` block runs. Every query has one: a generator would cost more."""
 
-    __slots__ = ("_app", "_slice", "_version")
+    __slots__ = ("_app", "_outcomes", "_slice", "_version")
 
     _version: AppVersion
+    _outcomes: Outcomes
 
     def __init__(self, slice_: Slice, app: App) -> None:
         self._slice = slice_
@@ -43,7 +45,9 @@ class Bound:
             pass  # It was replaced between the two steps: the next one is another.
         self._version = version
         try:
-            return self._slice.bench(version.partitions[number], version)
+            partition = version.partitions[number]
+            self._outcomes = partition.outcomes
+            return self._slice.bench(partition, version)
         except BaseException:
             version.release()
             raise
@@ -51,6 +55,9 @@ class Bound:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._outcomes.calls += 1
+        if error is not None and is_failure(error):
+            self._outcomes.failures += 1
         self._version.release()
 
 
@@ -134,6 +141,11 @@ class Slice:
                 made = Projector(self, name, self._kit, moved=self._share.moved)
                 self.projectors = {**self.projectors, name: made}
             self.projectors[name].go_on()
+
+    def hangs(self) -> None:
+        """Count a call that was given up: what holds it up is the version that is current here."""
+        with suppress(HostError):
+            self._share.app.current_of(self.number).partitions[self.number].outcomes.add(1, 1)
 
     @property
     def running(self) -> tuple[Projector, ...]:

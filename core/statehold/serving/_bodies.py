@@ -22,6 +22,9 @@ class CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ClientGoneError(Exception):
     """Nobody waits for the answer any more."""
 
+    #: Nobody but the client is to blame.
+    status = 499
+
 
 async def body(scope: Scope, receive: Receive, *, most: int) -> bytes:
     """Return the body of a request.

@@ -543,6 +543,7 @@ def test_progress_is_told_step_by_step(host, kitchen):
         "load",
         "open",
         "open",
+        "probe",
         "index",
         "make",
     ]

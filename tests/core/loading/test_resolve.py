@@ -64,7 +64,10 @@ def test_the_nearest_name_of_the_file_is_offered(load):
 
 @pytest.mark.parametrize(
     ("engine", "what", "name"),
-    [("WASM", "module", "storages-<version>.wasm"), ("GOPLUGIN", "executable", "storages-<version>, without")],
+    [
+        ("WASM", "module", "storages-<version>.wasm"),
+        ("GOPLUGIN", "executable", "storages-<version>, without"),
+    ],
 )
 def test_a_module_or_an_executable_is_what_the_package_itself_has(engine, what, name):
     """An installed provider does not stand in for it, and the file's name is told."""
