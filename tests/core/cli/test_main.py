@@ -23,6 +23,7 @@ def test_without_a_command_the_help_is_shown_in_sections(statehold):
         "Operate:",
         "Run:",
         "More:",
+        "Plugins:",
     ]
     assert all(f"  {name} " in text for name in COMMANDS)
 

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import attrs
+
+from statehold.sdk import StorageError, StorageLogger
+from statehold_aos._service_storage._book import Book, Pending
+from statehold_aos._service_storage._changes import Changes
+from statehold_aos._service_storage._entry import SERVICE, Claim, Entry, owner_of
+from statehold_aos._service_storage._folders import Folders, services
+from statehold_aos._service_storage._lock import FolderLock
+from statehold_quota import Backend, QuotaError
+
+_UNKEPT: Final = "its limit is not kept"
+
+
+@attrs.define(kw_only=True, eq=False)
+class Care:
+    """Makes the disk as the book says: at the start, after a crash, with each batch, and from time to time.
+
+    One service that cannot be made so harms no other.
+
+    Attributes:
+        folders: the folders and who keeps their limits.
+        fault: why no limit is kept at the moment, "" where all is well.
+        damage: what is wrong with a claim, or with all of a service.
+
+    """
+
+    name: str
+    book: Book
+    folders: Folders
+    logger: StorageLogger
+    repair: Callable[[], Backend]
+    _lock: FolderLock
+    fault: str = ""
+    damage: dict[Claim, str] = attrs.field(factory=dict)
+    _unlimited: dict[Claim, str] = attrs.field(factory=dict)
+
+    def unlimited(self, claim: Claim) -> str:
+        """Return why the limit of a claim's service is not kept; "" where it is, or where none can be."""
+        return self.fault or self._unlimited.get(claim.of_service, "")
+
+    def start(self) -> None:
+        """Undo what a crash interrupted, finish removals, and make folders and limits as they are to be."""
+        with self._lock():
+            self._undo()
+            self._sweep()
+            self._bring_all()
+
+    def change(self, changes: Changes) -> None:
+        """Do a batch: recorded, done on the disk, and only then in force.
+
+        Raises:
+            StorageError: it cannot be done, and nothing of it has happened.
+
+        """
+        with self._lock():
+            if self.book.pending():  # of a process that has ended meanwhile
+                self._undo()
+            self._sweep()
+            self._refuse_what_still_goes(changes)
+            outcome = self._outcome(changes)
+            self.book.plan(self._pending(outcome))
+            try:
+                for service, entries in outcome.touched.items():
+                    self.folders.bring(service, entries)
+            except BaseException:
+                self._undo()
+                raise
+            self.book.settle(outcome.entries, outcome.gone)
+            for claim in (*outcome.entries, *outcome.touched):
+                self.damage.pop(claim, None)
+                self._unlimited.pop(claim, None)
+            self._sweep()
+
+    def watch(self, seconds: float, stop: threading.Event) -> None:
+        """Look after everything from time to time, until *stop* is set."""
+        while not stop.wait(seconds):
+            try:
+                self.look_after()
+            except Exception:
+                self.logger.exception("the limits of service storage could not be checked")
+
+    def look_after(self) -> None:
+        """Set limits that are not kept any more, and try again what was damaged or could not be removed."""
+        with self._lock():
+            self._look_at_backend()
+            self._sweep()
+            if self.fault:
+                return
+            backend = self.folders.backend
+            for service, entries in self._by_service().items():
+                group = self.folders.group(service, entries.get(service))
+                limit = self.folders.fitted(entries.get(service)).limit
+                try:
+                    well = not self.folders.asked(entries.get(service)) or backend.keeps(group, limit)
+                except (QuotaError, OSError):
+                    well = False
+                broken = any(claim in self.damage for claim in (service, *entries))
+                if not well or broken:
+                    self.logger.warning(
+                        "%s: the folders of %r are not as they were", self.name, service.service
+                    )
+                    self._bring(service, entries)
+
+    def _look_at_backend(self) -> None:
+        fault = self.folders.backend.fault()
+        if not fault and not self.fault:
+            return
+        self.logger.error("%s: %s", self.name, fault or self.fault)
+        try:
+            self.folders = attrs.evolve(self.folders, backend=self.repair())
+        except StorageError as error:
+            self.fault = str(error)
+            return
+        self.fault = ""
+        self._bring_all()
+        self.logger.warning("%s: all limits are set again, by %s", self.name, self.folders.backend.title)
+
+    def _bring_all(self) -> None:
+        for service, entries in self._by_service().items():
+            self._bring(service, entries)
+
+    def _bring(self, service: Claim, entries: Mapping[Claim, Entry]) -> None:
+        for claim in (service, *entries):
+            self.damage.pop(claim, None)
+        self._unlimited.pop(service, None)
+        try:
+            self.folders.bring(service, entries)
+        except (QuotaError, OSError) as error:
+            self.logger.error("%s: service %r: %s", self.name, service.service, error)  # noqa: TRY400  no defect
+            self._blame(service, entries, str(error))
+
+    def _blame(self, service: Claim, entries: Mapping[Claim, Entry], reason: str) -> None:
+        """Find out which claims of a service are usable all the same."""
+        if not self.folders.path(service).is_dir():
+            self.damage[service] = reason
+            return
+        group = self.folders.group(service, entries.get(service))
+        try:
+            self.folders.backend.used(group)
+            self.folders.limit(group, entries.get(service))
+        except (QuotaError, OSError):
+            self._unlimited[service] = f"{_UNKEPT}: {reason}"
+        for claim, entry in entries.items():
+            if claim.users != SERVICE:
+                try:
+                    self.folders.bring_claim(group, claim, entry, entries.get(service))
+                except (QuotaError, OSError) as error:
+                    self.damage[claim] = str(error)
+
+    def _by_service(self) -> dict[Claim, dict[Claim, Entry]]:
+        found: dict[Claim, dict[Claim, Entry]] = {}
+        for claim, entry in self.book.entries().items():
+            found.setdefault(claim.of_service, {})[claim] = entry
+        return found
+
+    def _undo(self) -> None:
+        """Take back what a batch did that did not come to its end."""
+        pending = self.book.pending()
+        for each in pending:
+            claim, service = each.claim, self.book.entry(each.claim.of_service)
+            entry = self.book.entry(claim)
+            try:
+                if entry is None:
+                    self.folders.unmake(claim, service)
+                elif claim.users != SERVICE:
+                    self.folders.give_back(claim, each.uid, each.gid, owner_of(entry, service))
+            except (QuotaError, OSError) as error:
+                self.logger.warning("%s: cannot undo what was begun for %s: %s", self.name, claim, error)
+        for changed in services(each.claim for each in pending):
+            if entries := self.book.entries(changed.wsid, changed.service):
+                self._bring(changed, entries)
+        self.book.forget()
+
+    def _sweep(self) -> None:
+        """Remove the folders that are to be removed, as far as that is possible now."""
+        for claim in self.book.removed():
+            try:
+                self.folders.remove(claim, self.book.entry(claim.of_service))
+            except (QuotaError, OSError) as error:
+                self.logger.warning("%s: %s cannot be removed yet: %s", self.name, claim, error)
+            else:
+                self.book.is_gone(claim)
+
+    def _refuse_what_still_goes(self, changes: Changes) -> None:
+        going = set(self.book.removed())
+        for claim, entry in changes.entries.items():
+            if entry is not None and going & {claim, claim.of_service}:
+                raise StorageError(
+                    f"{self.name}: the old folder of {claim.service!r} for {claim.users!r} is still there",
+                    hint="The log says why it cannot be removed; it is tried again from time to time",
+                )
+
+    def _outcome(self, changes: Changes) -> _Outcome:
+        entries: dict[Claim, Entry | None] = dict(changes.entries)
+        touched: dict[Claim, dict[Claim, Entry]] = {}
+        gone: list[Claim] = []
+        for service in services(changes.entries):
+            before = self.book.entries(service.wsid, service.service)
+            if service in entries and entries[service] is None:
+                entries.update(dict.fromkeys(before))  # Without the service, there are no claims of it.
+            after = {**before, **{c: e for c, e in entries.items() if c.of_service == service}}
+            left = {claim: entry for claim, entry in after.items() if entry is not None}
+            stored = self.folders.stored(left.get(service))
+            if left:
+                gone += [c for c in before if c.users != SERVICE and (c not in left or not stored)]
+                touched[service] = {
+                    claim: entry
+                    for claim, entry in left.items()
+                    if claim in entries
+                    or (service in entries and claim not in self.damage)
+                    or claim == service
+                }
+            elif before:
+                gone.append(service)
+        return _Outcome(entries, touched, gone)
+
+    def _pending(self, outcome: _Outcome) -> list[Pending]:
+        """Return what to take back if this comes to no end: nothing that is there without being known."""
+        found = []
+        for service, entries in outcome.touched.items():
+            for claim, entry in entries.items():
+                if self.book.entry(claim) is not None or not self.folders.path(claim).exists():
+                    owner = owner_of(entry, entries.get(service))
+                    found.append(Pending(claim=claim, uid=owner.uid, gid=owner.gid))
+            if service not in entries and not self.folders.path(service).exists():
+                found.append(Pending(claim=service))
+        return sorted(found, key=lambda pending: pending.claim, reverse=True)
+
+
+@attrs.frozen
+class _Outcome:
+    """What a batch comes to.
+
+    Attributes:
+        entries: the new entries, None where there is to be none any more.
+        touched: by service, the entries whose folders, owners and limits are to be made as they say.
+        gone: whose folders are to be removed once it is in force.
+
+    """
+
+    entries: Mapping[Claim, Entry | None]
+    touched: Mapping[Claim, Mapping[Claim, Entry]]
+    gone: Sequence[Claim]
