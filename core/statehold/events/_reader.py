@@ -75,7 +75,7 @@ class Reader:
             WorkspaceError: there is no such workspace.
 
         """
-        kind = self.data.kind(workspace)
+        kind = self.data.kinds.get(workspace) or self.data.kind(workspace)
         if kind is None:
             row = self.get((layout.RECORDS, workspace), (layout.DESCRIPTOR_ID,))
             if row is None:

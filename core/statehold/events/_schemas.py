@@ -38,7 +38,10 @@ class Schemas:
             for name, definition in group.items()
         }
         self._shapes: dict[str, Shape] = {}
-        self._by_class: dict[type, Shape] = {}
+        #: The shapes by the classes of their keys and values.
+        self.by_class: dict[type, Shape] = {}
+        #: The tables that can hold records, by the classes of their values.
+        self.tables_of: dict[type, TableShape] = {}
         self._head = msgspec.msgpack.Decoder(_Head).decode
         self.workspaces: Mapping[str, WorkspaceDef] = {
             str(name): definition for name, definition in appdef.workspaces.items()
@@ -81,7 +84,7 @@ class Schemas:
     def of(self, row: object) -> Any:
         """Return the shape that a key or a value belongs to."""
         try:
-            return self._by_class[type(row)]
+            return self.by_class[type(row)]
         except KeyError:
             raise SchemaError(
                 f"{type(row).__name__}: expected a key or a value of this version of {self.appdef.name}",
@@ -151,7 +154,9 @@ class Schemas:
         shape = self._shapes.setdefault(name, shape)
         rows = shape.rows
         for kind in (rows.Key, rows.Prefix, rows.Value, shape.tree.Value):
-            self._by_class[kind] = shape
+            self.by_class[kind] = shape
+        if isinstance(shape, TableShape) and not definition.abstract:
+            self.tables_of |= {rows.Value: shape, shape.tree.Value: shape}
         return shape
 
     def _members(self, workspace: WorkspaceDef) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, final
 
 import msgspec
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NAMES: Final = {"sys_IsActive": "sys.IsActive"}
 
 
+@final
 class Insert(msgspec.Struct, gc=False):
     """A record that is to be made, or a document with what is nested in it."""
 
@@ -31,6 +32,7 @@ class Insert(msgspec.Struct, gc=False):
     value: Any
 
 
+@final
 class Change(msgspec.Struct, gc=False):
     """Fields of a record that are to be set, by attribute."""
 
@@ -77,6 +79,7 @@ def _required(shape: TableShape, name: str, got: object) -> SchemaError:
     )
 
 
+@final
 class _New(msgspec.Struct, gc=False):
     """A new record and its real id; `parent` and `container` where it came nested in a document."""
 
@@ -108,6 +111,8 @@ class Resolver:
 
     """
 
+    __slots__ = ("_tables", "_unit", "_workspace", "new_ids", "next_id")
+
     def __init__(self, unit: Unit, workspace: int, next_id: int) -> None:
         self.next_id = next_id
         self.new_ids: dict[int, int] = {}
@@ -126,11 +131,11 @@ class Resolver:
                     table=one.shape.name,
                     hint="a command changes records of the workspace that it runs in",
                 )
-            if isinstance(one, Insert):
+            if type(one) is Insert:
                 self._expand(found, one.shape, one.value, None, None)
             else:
                 found.append(one)
-        return tuple([self._new(one) if isinstance(one, _New) else self._changed(one) for one in found])
+        return tuple([self._new(one) if type(one) is _New else self._changed(one) for one in found])
 
     def _expand(
         self,
@@ -140,60 +145,56 @@ class Resolver:
         parent: int | None,
         container: str | None,
     ) -> None:
-        record = self._take_id(shape, value)
+        if shape.is_singleton:
+            record = self._singleton(shape)
+        else:
+            record = self.next_id
+            self.next_id += 1
+        if value.sys_ID is not None:
+            self._take_raw_id(shape, value.sys_ID, record)
+        self._tables[record] = shape
         found.append(_New(shape, value, record, parent, container))
         if shape.tree is not shape.rows and type(value) is shape.tree.Value:
             for name, nested in shape.containers.items():
                 for child in getattr(value, name):
                     self._expand(found, nested, child, record, name)  # type: ignore[arg-type]
 
-    def _take_id(self, shape: TableShape, value: Any) -> int:
-        if shape.is_singleton:
-            record = self._unit.data.singletons.take(shape.name)
-            if record in self._tables or self._unit.get((layout.RECORDS, self._workspace), (record,)):
-                raise ConflictError(
-                    f"workspace {self._workspace} has its {shape.name} already, record {record}",
-                    table=shape.name,
-                    record=record,
-                    hint="there is one at most: update it",
-                )
-        else:
-            record = self.next_id
-            self.next_id += 1
-        raw = value.sys_ID
-        if raw is not None:
-            if not 1 <= raw <= layout.MAX_RAW_ID:
-                raise RecordError(
-                    f"{shape.name}: sys.ID: expected a raw id from 1 to {layout.MAX_RAW_ID} for a new record,"
-                    f" or none, got {raw}",
-                    table=shape.name,
-                    hint="the real id is given when the event is appended",
-                )
-            if raw in self.new_ids:
-                raise RecordError(f"{shape.name}: two new records have the raw id {raw}", table=shape.name)
-            self.new_ids[raw] = record
-        self._tables[record] = shape
+    def _singleton(self, shape: TableShape) -> int:
+        record = self._unit.data.singletons.take(shape.name)
+        if record in self._tables or self._unit.get((layout.RECORDS, self._workspace), (record,)):
+            raise ConflictError(
+                f"workspace {self._workspace} has its {shape.name} already, record {record}",
+                table=shape.name,
+                record=record,
+                hint="there is one at most: update it",
+            )
         return record
+
+    def _take_raw_id(self, shape: TableShape, raw: int, record: int) -> None:
+        if not 1 <= raw <= layout.MAX_RAW_ID:
+            raise RecordError(
+                f"{shape.name}: sys.ID: expected a raw id from 1 to {layout.MAX_RAW_ID} for a new record,"
+                f" or none, got {raw}",
+                table=shape.name,
+                hint="the real id is given when the event is appended",
+            )
+        if raw in self.new_ids:
+            raise RecordError(f"{shape.name}: two new records have the raw id {raw}", table=shape.name)
+        self.new_ids[raw] = record
 
     def _new(self, new: _New) -> Cud:
         shape, value = new.shape, new.value
-        is_active = value.sys_IsActive is not False
         parent, container = new.parent, new.container
         if parent is None and not (shape.is_root and value.sys_ParentID is None):
             parent, container = self._placed(shape, value)
-        fields: dict[str, Any] = {
-            "sys_QName": shape.name,
-            "sys_ID": new.id,
-            "sys_ParentID": parent,
-            "sys_Container": container,
-            "sys_IsActive": is_active,
-        }
-        for name, targets in shape.references:
-            if getattr(value, name) is not None:
-                fields[name] = self._reference(shape, name, targets, getattr(value, name))
-        if type(value) is not shape.rows.Value:
-            value = shape.rows.Value(*(getattr(value, name) for name in shape.rows.Value.__struct_fields__))
-        made = msgspec.structs.replace(value, **fields)
+        if shape.references:
+            real = {
+                name: self._reference(shape, name, targets, given)
+                for name, targets in shape.references
+                if (given := getattr(value, name)) is not None
+            }
+            value = msgspec.structs.replace(value, **real)
+        made = shape.stored(value, new.id, parent, container, value.sys_IsActive is not False)
         return Cud(table=shape.name, id=new.id, is_new=True, value=made)
 
     def _changed(self, change: Change) -> Cud:

@@ -26,13 +26,16 @@ _Held: TypeAlias = tuple[TableShape, Mapping[str, object] | None, Mapping[str, o
 def store_event(unit: Unit, event: Event) -> bytes:
     """Put the rows of an event's records into *unit*, and return the event as it stands in the log."""
     workspace = event.workspace
+    records = layout.RECORDS, workspace
     cuds: list[StoredCud] = []
     held: dict[int, _Held] = {}
     for cud in event.cuds:
         shape: TableShape = unit.schemas.of(cud.value)
         if cud.is_new:
             data = encode(cud.value)
-            _store_new(unit, workspace, shape, cud, data)
+            unit.put(records, (cud.id,), data)
+            if shape.is_listed or not shape.is_root:
+                _find_new(unit, workspace, shape, cud)
             cuds.append((cud.table, cud.id, True, msgspec.Raw(data)))
             if shape.uniques:
                 held[cud.id] = shape, None, cud.value
@@ -47,9 +50,9 @@ def store_event(unit: Unit, event: Event) -> bytes:
     return encode_event(event, cuds)
 
 
-def _store_new(unit: Unit, workspace: int, shape: TableShape, cud: Cud, data: bytes) -> None:
+def _find_new(unit: Unit, workspace: int, shape: TableShape, cud: Cud) -> None:
+    """Put the row by which a new record is found among others."""
     value: Any = cud.value
-    unit.put((layout.RECORDS, workspace), (cud.id,), data)
     if shape.is_listed:
         unit.put((layout.DOCS, workspace, shape.name), (cud.id,), b"")
     elif value.sys_ParentID is not None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from statehold.events._layout import DESCRIPTOR
 from statehold.events._shape import Shape
 from statehold.events._uniques import Unique
-from statehold.sdk import DataType, Field
+from statehold.sdk import DataType, Field, Value
+from statehold.state import Rows
 from statehold_vsql.appdef import TableDef, TableKind
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class TableShape(Shape):
         required: the fields that are never NULL.
         fixed: what of a record is never changed, by attribute.
         lineage: the table, those it inherits, and the abstract tables of `sys` for its kind.
+        stored: `stored(value, id, parent, container, is_active)`, the record that a value becomes: without
+            what is nested in it.
 
     """
 
@@ -80,6 +83,20 @@ class TableShape(Shape):
         self.lineage = frozenset(
             (*(str(base.name) for base in bases), record, *((document,) if self.is_root else ()))
         )
+        self.stored = _compile_stored(self.name, self.rows)
+
+
+def _compile_stored(name: str, rows: Rows) -> Callable[[Any, int, int | None, str | None, bool], Value]:
+    # Compiled, because a record is made by each command: by way of a dict it would cost three times as much.
+    system = len(SYSTEM_FIELDS)
+    own = "".join(f", value.{attribute}" for attribute in rows.Value.__struct_fields__[system:])
+    source = (
+        f"lambda value, id, parent, container, is_active: row(name, id, parent, container, is_active{own})"
+    )
+    made: Callable[[Any, int, int | None, str | None, bool], Value] = eval(  # noqa: S307 - names were checked
+        source, {"row": rows.Value, "name": name}
+    )
+    return made
 
 
 def _uniques(table: TableDef) -> list[tuple[str, ...]]:

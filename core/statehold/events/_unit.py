@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
@@ -71,10 +71,11 @@ class Unit(Pending):
         around = self.around
         if around is None:
             raise LogError("a unit that stands by itself is committed, not merged")
-        self._check_appended()
+        if self.staged:
+            self._refuse_staged()
         around.merge_rows(self)
-        around.marks.update(self.marks)
         if self.next is not None:
+            around.marks.update(self.marks)
             around.appended += self.appended
             around.logged += self.logged
             around.next = self.next
@@ -95,7 +96,8 @@ class Unit(Pending):
         """
         if self.around is not None:
             raise LogError("a unit within another one is merged, not committed")
-        self._check_appended()
+        if self.staged:
+            self._refuse_staged()
         changes: list[RowChange] = []
         if self.next is not None:
             logs, blocks = self._logs()
@@ -140,7 +142,7 @@ class Unit(Pending):
             RecordError: the id is no raw id.
 
         """
-        shape = self._table(value)
+        shape = self.schemas.tables_of.get(type(value)) or self._no_table(value)
         self.check(workspace, shape.name)
         self.staged.append(Insert(workspace, shape, shape.check(value)))
 
@@ -153,7 +155,7 @@ class Unit(Pending):
             SchemaError: a field does not match its CHECK.
 
         """
-        shape = self._table(value)
+        shape = self.schemas.tables_of.get(type(value)) or self._no_table(value)
         record: int = value.sys_ID  # type: ignore[attr-defined]
         existing = self._existing(workspace, record, shape)
         changes = {
@@ -213,14 +215,17 @@ class Unit(Pending):
         """
         staged = [] if error is not None else self.staged
         document: TableShape | None = None
+        given: Any = argument
         argument_name = ""
-        if isinstance(argument, Value):
-            shape = self.schemas.of(argument)
+        shape = self.schemas.by_class.get(type(argument))
+        if shape is not None:
             argument_name = shape.name
             if error is None and isinstance(shape, TableShape) and shape.kind is TableKind.ODOC:
                 document = shape
                 self.check(workspace, shape.name)
-                staged = [Insert(workspace, shape, shape.check(argument)), *staged]
+                staged = [Insert(workspace, shape, shape.check(given)), *staged]
+        elif isinstance(argument, Value):
+            self.schemas.of(argument)
         elif argument is not None:
             try:
                 check_anything(name, argument)
@@ -232,8 +237,8 @@ class Unit(Pending):
         mark = self._mark(workspace)
         resolver = Resolver(self, workspace, mark.next_id)
         cuds = resolver.cuds(staged)
-        if document is not None and isinstance(argument, Value):
-            argument = stored_tree(document, argument, iter(cuds))
+        if document is not None:
+            argument = stored_tree(document, given, iter(cuds))
         event = Event(
             offset=self._next_offset(),
             wlog_offset=mark.offset,
@@ -314,15 +319,13 @@ class Unit(Pending):
             return CompareAndSwap(partition, clustering, encode(before), value)
         return PutIfAbsent(partition, clustering, value)
 
-    def _table(self, value: Value) -> TableShape:
+    def _no_table(self, value: Value) -> NoReturn:
         shape = self.schemas.of(value)
         if not isinstance(shape, TableShape):
             raise RecordError(f"expected a record of a table, got a value of {shape.name}", table=shape.name)
-        if shape.definition.abstract:
-            raise RecordError(
-                f"{shape.name} is abstract: records are of tables that inherit it", table=shape.name
-            )
-        return shape
+        raise RecordError(
+            f"{shape.name} is abstract: records are of tables that inherit it", table=shape.name
+        )
 
     def _existing(self, workspace: int, record: int, shape: TableShape | None) -> Value:
         existing: Any = self.record(workspace, record, shape)
@@ -338,12 +341,13 @@ class Unit(Pending):
             self.staged.append(Change(workspace, shape, existing.sys_ID, fields))
 
     def _mark(self, workspace: int) -> Mark:
-        mark = self.marks.get(workspace)
-        if mark is None:
-            around = self.around
-            mark = self.data.mark(workspace) if around is None else around._mark(workspace)  # noqa: SLF001 - of its own kind
-            self.marks[workspace] = mark
-        return mark
+        unit: Unit | None = self
+        while unit is not None:
+            mark = unit.marks.get(workspace)
+            if mark is not None:
+                return mark
+            unit = unit.around
+        return self.data.mark(workspace)
 
     def _next_offset(self) -> int:
         unit: Unit | None = self
@@ -378,10 +382,9 @@ class Unit(Pending):
         self.next = event.offset + 1
         self.marks[event.workspace] = Mark(event.wlog_offset + 1, next_id, mark.block)
 
-    def _check_appended(self) -> None:
-        if self.staged:
-            raise RecordError(
-                "records were put down, but no event was appended that has them",
-                table=self.staged[0].shape.name,
-                hint="records are changed by commands, as events",
-            )
+    def _refuse_staged(self) -> NoReturn:
+        raise RecordError(
+            "records were put down, but no event was appended that has them",
+            table=self.staged[0].shape.name,
+            hint="records are changed by commands, as events",
+        )

@@ -12,7 +12,7 @@ from statehold.processing._meter import Meter
 from statehold.processing._parts import Parts
 from statehold.processing._request import Request
 from statehold.processing._rights import SYSTEM_ROLE, KindRights, Permission
-from statehold.sdk import Clock, Principal
+from statehold.sdk import Clock
 from statehold_vsql.appdef import AccessOperation
 
 _DESCRIPTOR: Final = "sys.WorkspaceDescriptor"
@@ -57,7 +57,9 @@ class Gate:
             raise UnknownError(str(error)) from error
         rights = parts.rights.of(kind)
         principal = request.principal
-        owner = self._owner(parts, reader, request.workspace) if _may_own(principal) else 0
+        owner = 0
+        if principal is not None and principal.profile:
+            owner = self._owner(parts, reader, request.workspace)
         roles = rights.roles(principal, workspace=request.workspace, owner=owner)
         return Entry(request, kind, rights, roles)
 
@@ -128,7 +130,3 @@ class Gate:
                 self._owners.clear()
             self._owners[workspace] = owner
         return owner
-
-
-def _may_own(principal: Principal | None) -> bool:
-    return principal is not None and principal.profile != 0

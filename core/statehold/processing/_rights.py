@@ -141,7 +141,11 @@ class KindRights:
             ForbiddenError: *roles* do not permit it, or not for each of *fields*.
 
         """
-        permission = self.permission(roles, operation, thing)
+        table = self._tables.get(roles)
+        if table is None:
+            permission = self.permission(roles, operation, thing)
+        else:
+            permission = table.get((operation, thing))
         if permission is None or (fields and permission.missing(fields)):
             raise self._forbidden(permission, operation, thing, fields)
         return permission

@@ -38,6 +38,11 @@ def encode(columns: Columns) -> bytes:
     """
     try:
         if len(columns) == 1:
+            column = columns[0]
+            if type(column) is int and 0 <= column <= _ALL:
+                # What most keys are: ids and offsets, without a call.
+                size = (column.bit_length() + 7) >> 3
+                return _INT_TAGS[_ZERO + size] + column.to_bytes(size, "big")
             return _ENCODERS[type(columns[0])](columns[0])
         return b"".join([_ENCODERS[type(column)](column) for column in columns])
     except KeyError:

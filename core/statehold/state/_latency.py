@@ -89,8 +89,11 @@ def timed_apply(inserts: Latency, updates: Latency) -> Callable[[Any, Sequence[I
             impl.apply_batch(items)
         finally:
             took = now() - began
-            for is_new in (items[0].is_new,) if len(items) == 1 else {item.is_new for item in items}:
-                (inserts if is_new else updates).add(took)
+            if len(items) == 1:
+                (inserts if items[0].is_new else updates).add(took)
+            else:
+                for is_new in {item.is_new for item in items}:
+                    (inserts if is_new else updates).add(took)
 
     return apply
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 from statehold.sdk import CallContext, Intent, IStateStorage, IWithApplyBatch, Key, Operation, Rank, Value
 from statehold.state._builder import ValueBuilder
@@ -114,6 +114,10 @@ class State:
         """Ask for an INSERT and return its value, which may be put to until it is applied."""
         return self._ask(Operation.INSERT, key, None, fields)
 
+    def insert(self, key: Key, fields: dict[str, object]) -> ValueBuilder:
+        """Do what `new_value` does, of fields in a dict, which is the builder's from now on."""
+        return self._ask(Operation.INSERT, key, None, fields)
+
     def update_value(self, key: Key, existing: Value, /, **changes: object) -> ValueBuilder:
         """Ask for an UPDATE of *existing* and return its value, which may be put to until it is applied."""
         return self._ask(Operation.UPDATE, key, existing, changes)
@@ -141,7 +145,7 @@ class State:
     @property
     def intents_count(self) -> int:
         """How many intents are pending."""
-        return sum(map(len, self._pending.values()))
+        return sum(map(len, self._pending.values())) if self._pending else 0
 
     def intents(self) -> Iterator[tuple[Slot, Intent]]:
         """Yield the pending intents in the order in which they will be applied."""
@@ -175,6 +179,9 @@ class State:
         if not self._pending:
             return
         try:
+            if len(self._pending) == 1:
+                self._prepare_one()
+                return
             built = self._built()
             batches = self._batches(built)
             for _, storage, items in batches:
@@ -238,6 +245,16 @@ class State:
         for slot, storage, items in self._batches(built):
             slot.apply(storage, items)
 
+    def _prepare_one(self) -> None:
+        """Do what `prepare` does where one storage, or one entity of it, is changed: most often."""
+        ((slot, asked),) = self._pending.items()
+        items = [one.build() for one in asked]
+        storage: Any = self._impl(slot)
+        storage.validate(items)
+        if slot.rank is Rank.ROWS:
+            slot.apply(storage, items)
+            del self._pending[slot]
+
     def _apply(self, *ranks: Rank) -> None:
         if not self._pending:
             return
@@ -257,7 +274,8 @@ class State:
         """Return one batch per storage: its entities are slots of their own, and still one batch."""
         if len(built) == 1:
             ((slot, items),) = built
-            return [(slot, cast("IWithApplyBatch", self._impl(slot)), items)]
+            storage: Any = self._impl(slot)
+            return [(slot, storage, items)]
         batches: dict[str, Batch] = {}
         for slot, items in built:
             if slot.storage not in batches:
@@ -268,7 +286,7 @@ class State:
     def _ask(
         self, operation: Operation, key: Key, existing: Value | None, fields: Mapping[str, object]
     ) -> ValueBuilder:
-        slot = self._slot_of(key)
+        slot = self.uses.of_key.get(type(key)) or self.uses.not_found(key)
         impl = self._impl(slot)
         if operation not in slot.allowed:
             (slot.insert if existing is None else slot.update)(impl, key)
@@ -278,8 +296,13 @@ class State:
             message = f"{key!r}: more than {self._limit} intents in one call"
             raise self._error(IntentLimitError, message, key, hint="Ask for fewer changes per call")
         builder = ValueBuilder(slot, impl, key, existing, fields)
-        self._pending.setdefault(slot, []).append(builder)
-        self._asked += not slot.streamed
+        pending = self._pending.get(slot)
+        if pending is None:
+            self._pending[slot] = [builder]
+        else:
+            pending.append(builder)
+        if not slot.streamed:
+            self._asked += 1
         return builder
 
     def _send(self, slot: Slot) -> None:

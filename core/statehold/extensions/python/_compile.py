@@ -29,7 +29,7 @@ class _Lazy:
     def __get__(self, holder: Any, owner: type | None = None) -> Any:
         if holder is None:
             return self._make
-        made = vars(holder)[self._name] = self._make(holder._state)  # noqa: SLF001 - it is a part of it
+        made = holder.__dict__[self._name] = self._make(holder._state)  # noqa: SLF001 - it is a part of it
         return made
 
 

@@ -22,13 +22,14 @@ class PythonEngine:
     def __init__(self, context: EngineContext, code: LoadedCode, runs: dict[str, Run]) -> None:
         self._code = code
         self._runs = runs
-        self._pools: Pools[None] = Pools(
+        pools: Pools[None] = Pools(
             lambda _partition, _kind: None,
             what=f"PYTHON engines of {context.app} {context.version}",
             partitions=context.partitions,
             sizes=context.pool_sizes,
             patience=context.patience,
         )
+        self._pools = dict(pools.items())
         self._reports: Sequence[FreeReport] | None = None
 
     @property

@@ -80,7 +80,7 @@ class Storage:
                 key = self._take(fields, state.call.workspace)
             elif key.__class__ is not self._rows.Key:
                 self._stranger(key)
-            return state.new_value(key, **fields)
+            return state.insert(key, fields)
         except SchemaError:
             self._refuse_unknown(given)
             raise

@@ -18,7 +18,9 @@ def compile_taker(rows: Rows) -> Taker:
     given = []
     for field in rows.key_fields:
         how = "get" if field.attribute in of_value else "pop"
-        taken = f"fields.{how}({field.attribute!r}, _unset)"
+        # What is not given is NULL where it may be: that needs no further look.
+        missing = "_unset" if field.required or field.repeated else "None"
+        taken = f"fields.{how}({field.attribute!r}, {missing})"
         if field.name != field.attribute:
             taken = f"fields.{how}({field.name!r}, {taken})"
         given.append(taken)
