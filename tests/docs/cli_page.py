@@ -55,7 +55,8 @@ This page is what `--help` says. `python -m statehold` is the same as `statehold
 
 For machines, every command takes `--json` and writes one document, and nothing else on stdout:
 
-- `{"ok": true, ...}` with what it found; for `check`, `verify`, `diff`, `storages` and `aos doctor` with `"ok": false` too;
+- `{"ok": true, ...}` with what it found; for `check`, `verify`, `diff`, `storages` and `aos doctor` with
+  `"ok": false` too;
 - `{"ok": false, "error": {"type": ..., "message": ..., "hint": ...}}` where it could not do its work.
 
 Bytes are `{"base64": "..."}`, floats that JSON has no word for `{"float": "nan"}`.
