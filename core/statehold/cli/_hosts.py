@@ -24,11 +24,12 @@ R = TypeVar("R")
 
 @attrs.frozen(kw_only=True)
 class HostOptions:
-    """Where a command finds its host, the secrets of its apps, and whose images it takes."""
+    """Where a command finds its host and the secrets of its apps, and whom it trusts how far."""
 
     data: Path
     secrets: Path | None
     trust: Path | None
+    sandbox: str
     verbose: bool
     rows: str | None = attrs.field(default=None, repr=False)
 
@@ -40,7 +41,7 @@ class HostOptions:
 
         Where a server holds its folder, the error says *by_http*: how to ask the server.
         """
-        from statehold.hosting import FolderHeldError, Host  # noqa: PLC0415
+        from statehold.hosting import FolderHeldError, Host, Sandbox  # noqa: PLC0415
 
         running = session().host
         if running is not None:
@@ -55,6 +56,7 @@ class HostOptions:
                         self.data,
                         secrets_folder=secrets,
                         trust=self.trust,
+                        sandbox=Sandbox(self.sandbox),
                         apps=apps,
                         rows=rows,
                         time_calls=time_calls,
@@ -141,6 +143,16 @@ def host_command(function: Callable[..., R]) -> Callable[..., R]:
         help="The trust store.  [default: `trust.json` in the data folder, if it is there]",
     )
     @click.option(
+        "--sandbox",
+        type=click.Choice(["required", "available", "off"]),
+        metavar="MODE",
+        default="available",
+        envvar="STATEHOLD_SANDBOX",
+        show_default=True,
+        show_envvar=True,
+        help="The sandbox of sidecars: required, available or off.",
+    )
+    @click.option(
         "--rows",
         metavar="URL",
         envvar="STATEHOLD_ROWS",
@@ -156,11 +168,14 @@ def host_command(function: Callable[..., R]) -> Callable[..., R]:
         data: Path,
         secrets: Path | None,
         trust: Path | None,
+        sandbox: str,
         rows: str | None,
         verbose: bool,
         **kwargs: Any,
     ) -> R:
-        options = HostOptions(data=data, secrets=secrets, trust=trust, rows=rows, verbose=verbose)
+        options = HostOptions(
+            data=data, secrets=secrets, trust=trust, sandbox=sandbox, rows=rows, verbose=verbose
+        )
         return function(out, options, *args, **kwargs)
 
     return command

@@ -23,7 +23,7 @@ STATESTORAGE ENGINE {engine} (
     UPDATE   SCOPE(COMMANDS)
   )
   {schema}
-  WITH JSONCONFIG=`{config}`;
+  {config};
 )
 {more}
 
@@ -200,17 +200,23 @@ class Den:
         config='{"Deed": "$Deed"}',
         schema="KEY (Name text NOT NULL) VALUE (Text text)",
         executable=None,
+        silent=False,
         module=None,
         **descriptor,
     ) -> Path:
-        """Build the image; *box* is what its descriptor says of the storage."""
+        """Build the image; *box* is what its descriptor says of the storage; *silent*, it has no extensions."""
         self.built += 1
         root = self.folder / str(self.built) / "acme.den"
         package = root / "image/pkg/example.com/den"
-        (package / "extensions").mkdir(parents=True)
+        package.mkdir(parents=True)
+        config = f"WITH JSONCONFIG=`{config}`" if config else ""
         text = VSQL.format(engine=engine, schema=schema, config=config, more=more)
-        (package / "den.vsql").write_text(text)
-        (package / "extensions/den.py").write_text(CODE)
+        if silent:
+            (package / "den.vsql").write_text(text.partition("ALTER WORKSPACE")[0])
+        else:
+            (package / "den.vsql").write_text(text)
+            (package / "extensions").mkdir()
+            (package / "extensions/den.py").write_text(CODE)
         if executable is not None:
             (package / f"storages-{version}").write_text(f"#!{sys.executable} -IB\n{executable}")
         elif module is not None:
