@@ -76,6 +76,19 @@ def test_a_new_version_has_the_readings_of_the_one_before(host, runtime, copy):
     assert len(before) == 1000
 
 
+def test_a_version_that_is_rolled_back_to_answers_and_has_the_readings_of_before(host, runtime, copy):
+    host.deploy(copy)
+    take(runtime, 1, 10.0)
+    settings(copy, limits={"memory_mib": 32})
+    host.deploy(copy)
+    assert history(runtime) == [(1, 10.0, None)]
+    host.rollback("acme.meter")
+    assert host.app("acme.meter").current.name == "1"
+    assert history(runtime) == [(1, 10.0, None)]
+    take(runtime, 2, 20.0)
+    assert history(runtime) == [(1, 10.0, None), (2, 20.0, None)]
+
+
 @pytest.mark.parametrize(
     ("given", "problem"),
     [
