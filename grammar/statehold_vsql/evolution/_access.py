@@ -18,9 +18,10 @@ def compare_access(changes: Changes, old: AppDef, new: AppDef) -> None:
             changes.add("role-published", subject, "is PUBLISHED")
     rights = list(_rights(new))
     for right in _rights(old):
-        home = _home(new, right.grant.target)
+        target = right.grant.target
+        home = right.grant.workspace if target is None else _home(new, target)
         # Of a role or a target that is gone one has heard.
-        is_there = right.role in new.roles and (right.grant.target is None or home is not None)
+        is_there = right.role in new.roles and home is not None
         if is_there and not right.revoke and not any(other.covers(right, home) for other in rights):
             subject = Subject(name=f"role {right.role}", old=right.grant.position)
             changes.add("grant-removed", subject, f"{right} is not granted any more", Broken.CLIENTS)
@@ -87,10 +88,8 @@ def _rights(appdef: AppDef) -> Iterator[_Right]:
             yield _Right(grant, right.operation, frozenset(right.columns))
 
 
-def _home(appdef: AppDef, target: QName | None) -> QName | None:
+def _home(appdef: AppDef, target: QName) -> QName | None:
     """Return the workspace that *target* is declared in, or itself where that is none; None if it is gone."""
-    if target is None:
-        return None
     things = (appdef.extensions, appdef.tables, appdef.views, appdef.roles)
     found = next((named[target] for named in things if target in named), None)
     return None if found is None else found.workspace or target

@@ -8,10 +8,12 @@ from statehold_vsql.appdef import AppDef, QName
 from statehold_vsql.evolution._access import compare_access
 from statehold_vsql.evolution._calls import compare_calls
 from statehold_vsql.evolution._change import Change, Changes
+from statehold_vsql.evolution._limits import compare_limits
 from statehold_vsql.evolution._places import Places
 from statehold_vsql.evolution._settings import compare_settings
 from statehold_vsql.evolution._storages import compare_storages
 from statehold_vsql.evolution._structures import compare_tables, compare_views
+from statehold_vsql.evolution._tags import compare_tags
 from statehold_vsql.evolution._workspaces import compare_workspaces
 
 _NONE: Mapping[QName, Contract] = MappingProxyType({})
@@ -39,4 +41,6 @@ def compare(
     compare_calls(changes, places, old, new)
     compare_settings(changes, old, new)
     compare_access(changes, old, new)
+    compare_limits(changes, old, new)
+    compare_tags(changes, old, new)
     return tuple(changes.found)

@@ -52,14 +52,26 @@ WORKSPACE ShopWS INHERITS BaseWS (
     COMMAND Wipe;
     QUERY Find(Order) RETURNS Bill;
     QUERY Any(any) RETURNS any;
-    PROJECTOR CountStock AFTER INSERT ON Item INTENTS(sys.View(Stock));
+    PROJECTOR CountStock AFTER INSERT ON Item INTENTS(sys.View(Stock, Pages));
   );
   TAG Cheap;
+  TAG Open;
+  TAG Busy;
+  TAG Idle;
+  TYPE Tagged (A int32);
+  VIEW Pages (A int32 NOT NULL, B int32 NOT NULL, PRIMARY KEY ((A), B))
+    AS RESULT OF CountStock WITH Tags=(Open);
+  TABLE Card INHERITS sys.WDoc (A int32) WITH Tags=(Idle);
+  RATE Some 10 PER HOUR PER WORKSPACE;
+  RATE Nobody 1 PER DAY;
+  LIMIT OfBuy EXECUTE ON COMMAND Buy WITH RATE Some;
+  LIMIT OfCard INSERT, UPDATE ON EACH TABLE WITH TAG Busy WITH RATE Some;
   PUBLISHED ROLE Seller;
   ROLE Helper;
   GRANT SELECT, INSERT ON TABLE Item TO Seller;
   GRANT SELECT(Name) ON TABLE Shared TO Helper;
   GRANT EXECUTE ON COMMAND Buy TO Helper;
+  GRANT SELECT ON ALL VIEWS WITH TAG Open TO Helper;
   GRANT Helper TO Seller;
 );
 WORKSPACE StallWS (
@@ -213,6 +225,38 @@ CHANGES = [
         "GRANT Helper TO Seller; REVOKE INSERT ON TABLE Item FROM Seller;",
         ["grant-revoked!clients"],
     ),
+    ("SELECT ON ALL VIEWS WITH TAG Open", "SELECT ON ALL VIEWS", []),
+    ("ON ALL VIEWS WITH TAG Open", "ON ALL VIEWS WITH TAG Cheap", ["grant-removed!clients"]),
+    # How often clients may do something
+    ("  LIMIT OfBuy EXECUTE ON COMMAND Buy WITH RATE Some;\n", "", ["limit-removed"]),
+    (
+        "  LIMIT OfBuy",
+        "  LIMIT OfWipe EXECUTE ON COMMAND Wipe WITH RATE Some;\n  LIMIT OfBuy",
+        ["limit-added!clients"],
+    ),
+    ("10 PER HOUR PER WORKSPACE", "20 PER HOUR PER WORKSPACE", ["limit-rate", "limit-rate"]),
+    ("10 PER HOUR PER WORKSPACE", "9 PER HOUR PER WORKSPACE", ["limit-rate!clients", "limit-rate!clients"]),
+    ("10 PER HOUR PER WORKSPACE", "10 PER DAY PER WORKSPACE", ["limit-rate!clients", "limit-rate!clients"]),
+    ("10 PER HOUR PER WORKSPACE", "10 PER MINUTE PER WORKSPACE", ["limit-rate", "limit-rate"]),
+    ("10 PER HOUR PER WORKSPACE", "1 PER MINUTE PER WORKSPACE", ["limit-rate!clients", "limit-rate!clients"]),
+    ("10 PER HOUR PER WORKSPACE", "10 PER HOUR", ["limit-rate!clients", "limit-rate!clients"]),
+    ("10 PER HOUR PER WORKSPACE", "10 PER HOUR PER WORKSPACE PER IP", ["limit-rate", "limit-rate"]),
+    ("10 PER HOUR PER WORKSPACE", "10 PER HOUR PER IP", ["limit-rate!clients", "limit-rate!clients"]),
+    ("RATE Nobody 1 PER DAY", "RATE Nobody 1 PER YEAR", []),
+    ("COMMAND Buy WITH RATE Some", "COMMAND Buy WITH RATE Nobody", ["limit-rate!clients"]),
+    ("OfBuy EXECUTE ON COMMAND Buy", "OfBuy EXECUTE ON COMMAND Wipe", ["limit-target!clients"]),
+    ("OfBuy EXECUTE ON COMMAND Buy", "OfBuy EXECUTE ON ALL COMMANDS", ["limit-target!clients"]),
+    ("INSERT, UPDATE ON EACH TABLE", "INSERT ON EACH TABLE", ["limit-operations"]),
+    ("INSERT, UPDATE ON EACH TABLE", "INSERT, UPDATE, SELECT ON EACH TABLE", ["limit-operations!clients"]),
+    ("ON EACH TABLE WITH TAG Busy", "ON ALL TABLES WITH TAG Busy", ["limit-each!clients"]),
+    ("ON EACH TABLE WITH TAG Busy", "ON EACH TABLE WITH TAG Idle", ["limit-target!clients"]),
+    # Tags, by which something is granted or limited
+    ("  TAG Cheap;\n", "", ["tag-removed"]),
+    ("  TAG Cheap;\n", "  TAG Cheap; TAG Dear;\n", ["tag-added"]),
+    ("CountStock WITH Tags=(Open)", "CountStock", ["tag-lost!clients"]),
+    ("CountStock WITH Tags=(Open)", "CountStock WITH Tags=(Open, Cheap)", ["tag-given"]),
+    ("(A int32) WITH Tags=(Idle)", "(A int32)", ["tag-lost"]),
+    ("(A int32) WITH Tags=(Idle)", "(A int32) WITH Tags=(Idle, Busy)", ["tag-given!clients"]),
 ]
 
 
@@ -267,6 +311,28 @@ def test_the_other_key_of_a_view_loses_its_rows(language, before) -> None:
     after = language.accepts(APP.replace("PRIMARY KEY ((Year), Day)", "PRIMARY KEY ((Year, Day), Count)"))
     found = compare(before, after)
     assert _said(found)[:2] == ["view-key!data", "view-key!data"]
+
+
+def test_a_limit_of_what_is_new_itself_breaks_nobody(language, before) -> None:
+    text = APP.replace("    COMMAND Wipe;\n", "    COMMAND Wipe;\n    COMMAND New;\n")
+    text = text.replace(
+        "  LIMIT OfBuy", "  LIMIT OfNew EXECUTE ON COMMAND New WITH RATE Some;\n  LIMIT OfBuy"
+    )
+    assert _said(compare(before, language.accepts(text))) == ["command-added", "limit-added"]
+
+
+def test_what_gets_a_tag_that_is_revoked_breaks_clients(language) -> None:
+    grant = "GRANT Helper TO Seller;"
+    revoked = APP.replace(grant, f"{grant} REVOKE SELECT ON ALL TABLES WITH TAG Cheap FROM Seller;")
+    tagged = revoked.replace("Tags=(Idle)", "Tags=(Idle, Cheap)")
+    assert _said(compare(language.accepts(revoked), language.accepts(tagged))) == ["tag-given!clients"]
+
+
+def test_a_limit_says_how_often_it_was_and_is(language, before) -> None:
+    text = APP.replace("10 PER HOUR PER WORKSPACE", "9 PER 2 HOURS PER WORKSPACE PER IP")
+    change, _ = compare(before, language.accepts(text))
+    assert change.subject == "limit bills.OfBuy"
+    assert change.message == "is 9 per 2 HOUR per WORKSPACE and IP, and was 10 per HOUR per WORKSPACE"
 
 
 def test_a_change_says_where_it_is_in_both_versions(language, before) -> None:
