@@ -15,7 +15,7 @@ from statehold.processing._request import Request
 from statehold.processing._rights import Permission
 from statehold.processing._work import Bench
 from statehold.processing.constraints import Columns, Constraints, Selector, fixed, parse_constraints
-from statehold.sdk import Key, Value
+from statehold.sdk import Key, SchemaError, Value
 from statehold_vsql.appdef import AccessOperation
 
 #: How many partitions of a view one request may read.
@@ -107,7 +107,12 @@ def _prefixes(shape: ViewShape, known: Columns, constraints: Constraints, worksp
             f"where: {count} partitions of {shape.name} are too many for one request", hint=f"At most {_MOST}"
         )
     for chosen in product(*choices.values()):
-        yield shape.rows.prefix(workspace, **dict(zip(choices, chosen, strict=True))), start, stop
+        try:
+            prefix = shape.rows.prefix(workspace, **dict(zip(choices, chosen, strict=True)))
+        except SchemaError as error:
+            # Of the right type, and more than the column holds.
+            raise RequestError(f"where: {error.message}", qname=shape.name) from error
+        yield prefix, start, stop
 
 
 def _bounds(

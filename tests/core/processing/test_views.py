@@ -50,6 +50,7 @@ def test_constraints_apply_to_rows(filled):
         ({"where": {}}, "where: shop.Stock is read by its whole partition key, and Zone is missing"),
         ({"where": {"Zone": {"$gt": 1}}}, "Zone is missing"),
         ({"where": {"Zone": "1"}}, "Zone: expected int32, got '1'"),
+        ({"where": {"Zone": 1, "Article": "x" * 41}}, "where: .*Article: expected at most 40 characters"),
         ({"where": {"Zone": 1, "Nope": 1}}, "has no field 'Nope'"),
         ({"keys": "Nope"}, "keys: shop.Stock has no field 'Nope'"),
         ({"include": "Zone"}, "nothing inside of them"),
@@ -58,6 +59,16 @@ def test_constraints_apply_to_rows(filled):
 def test_what_does_not_fit_the_view_is_explained(filled, constraints, message):
     with pytest.raises(RequestError, match=message):
         filled(**constraints)
+
+
+@pytest.mark.parametrize("odd", ["x" * 70_000, "\0", "\ud800", ""])
+@pytest.mark.parametrize("operator", ["$eq", "$gt", "$gte", "$lt", "$in"])
+def test_no_text_is_more_than_a_refusal_or_no_rows(filled, operator, odd):
+    given = [odd, odd] if operator == "$in" else odd
+    try:
+        filled(where={"Zone": 1, "Article": {operator: given}})
+    except RequestError as error:
+        assert error.status == 400
 
 
 def test_so_many_partitions_are_too_many(shop):

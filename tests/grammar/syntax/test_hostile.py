@@ -194,9 +194,9 @@ def test_time_grows_with_the_length_alone(kind) -> None:
         piece = HEAVY[kind]
         before, middle, after = (piece, piece, piece) if isinstance(piece, str) else piece
         text = before + middle * (length // len(middle)) + after
-        started = time.perf_counter()
+        started = time.process_time()
         parse_file(text, file="a.vsql", package="a/b")
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     small = min(seconds(100_000) for _ in range(3))
     large = min(seconds(800_000) for _ in range(2))
