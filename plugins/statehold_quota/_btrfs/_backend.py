@@ -20,6 +20,7 @@ _COMMANDS: Final = {Mode.SIMPLE: 4, Mode.QGROUP: 1}
 _LEVEL: Final = 1 << 48
 _UNCOUNTED: Final = "trusted.statehold.uncounted"
 _CLEANED: Final = 30.0
+_ROOM: Final = 16 * 2**20
 
 
 @attrs.frozen(kw_only=True)
@@ -162,10 +163,19 @@ class Btrfs:
             if not _ioctl.is_subvolume(folder):
                 remove_tree(folder)
                 return
-            for inner in _inner(folder):
-                _ioctl.remove_subvolume(inner)
+            self._remove_inner(group, folder)
             _ioctl.remove_subvolume(folder)
             self._wait_until_cleaned(subvolume)
+
+    def _remove_inner(self, group: Group, folder: Path) -> None:
+        """Remove the subvolumes inside of a folder, which takes some room itself, where there may be none."""
+        kept = self._state().limit(_qgroup(group))
+        for inner in _inner(folder):
+            if kept is not None:
+                _ioctl.set_limit(group.path, _qgroup(group), kept + _ROOM)
+            _ioctl.remove_subvolume(inner)
+        if kept is not None:
+            _ioctl.set_limit(group.path, _qgroup(group), kept)
 
     def remove_group(self, group: Group) -> None:
         """Remove the subvolumes and the qgroup."""
@@ -177,12 +187,7 @@ class Btrfs:
                 self.remove_folder(group, folder.name)
             _ioctl.remove_subvolume(group.path)
             self._wait_until_cleaned(qgroup - _LEVEL)
-            try:
-                _ioctl.remove_qgroup(self.root, qgroup)
-            except OSError as error:
-                # Without quotas there are no qgroups; one that is not yet counted down harms nobody.
-                if error.errno not in (errno.ENOTCONN, errno.ENOENT, errno.EBUSY, errno.EINVAL):
-                    raise
+            self._remove_qgroup(qgroup)
 
     def _state(self) -> QuotaState:
         with self._told("ask for its id"):
@@ -210,6 +215,15 @@ class Btrfs:
         _ioctl.sync(self.root)
         while state.used(subvolume) and time.monotonic() < end:
             time.sleep(0.005)
+        self._remove_qgroup(subvolume)
+
+    def _remove_qgroup(self, qgroup: int) -> None:
+        try:
+            _ioctl.remove_qgroup(self.root, qgroup)
+        except OSError as error:
+            # The kernel has done it, quotas are off, or it is not yet counted down, which harms nobody.
+            if error.errno not in (errno.ENOENT, errno.ENOTCONN, errno.EINVAL, errno.EBUSY):
+                raise
 
     @contextmanager
     def _told(self, what: str) -> Generator[None]:

@@ -1,0 +1,113 @@
+"""File systems in image files, for tests that need a real one; each is unmounted by the test that made it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def need(program: str, package: str) -> None:
+    """Skip the test unless a program of Debian is there, or can be installed."""
+    if shutil.which(program, path=_PATH):
+        return
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        pytest.skip(f"no {program} found, and only root on Debian can install {package} here")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # One at a time: several processes share a test run.
+    with (Path(tempfile.gettempdir()) / f"statehold-apt-{os.geteuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for command in (("update", "-q"), ("install", "-q", "-y", "--no-install-recommends", package)):
+            if shutil.which(program, path=_PATH):
+                return
+            apt = ["apt-get", "-o", "DPkg::Lock::Timeout=120", *command]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(apt, env=environment, capture_output=True, timeout=300, check=False)
+    if not shutil.which(program, path=_PATH):
+        pytest.skip(f"no {program} found, and apt-get cannot install {package}")
+
+
+def root_and_loops() -> None:
+    """Skip the test where nothing can be mounted."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount file systems")
+    if not Path("/dev/loop-control").exists():
+        pytest.skip("there are no loop devices here")
+
+
+@contextlib.contextmanager
+def mounted(
+    folder: Path, kind: str, *, size: int, make: tuple[str, ...] = (), options: str = ""
+) -> Iterator[Path]:
+    """Make a file system in an image under *folder*, and yield where it is mounted."""
+    root_and_loops()
+    image, point = folder / f"{kind}.img", folder / f"{kind}-mounted"
+    with image.open("wb") as file:
+        file.truncate(size)
+    run(f"mkfs.{kind}", "-q", *make, image)
+    point.mkdir()
+    mount(image, point, kind, options)
+    try:
+        point.chmod(0o755)
+        yield point
+    finally:
+        unmount_all(point)
+        image.unlink()
+
+
+def mount(image: Path, point: Path, kind: str, options: str = "") -> None:
+    """Mount an image; the test is skipped, with what the system said, where the kernel cannot."""
+    words = ",".join(filter(None, ("loop", options)))
+    done = run("mount", "-t", kind, "-o", words, image, point, check=False)
+    if done.returncode:
+        pytest.skip(
+            f"this kernel does not mount {kind} with {options or 'no options'}: {done.stderr.strip()}"
+        )
+
+
+def unmount_all(point: Path) -> None:
+    """Unmount what is mounted at and under *point*."""
+    table = Path("/proc/self/mountinfo").read_text().splitlines()
+    points = [Path(line.split(" ")[4]) for line in table]
+    for each in reversed([one for one in points if one.is_relative_to(point)]):
+        run("umount", each)
+
+
+def run(*command: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a program of the system."""
+    environment = {**os.environ, "LC_ALL": "C", "PATH": _PATH}
+    words = list(map(str, command))
+    return subprocess.run(words, capture_output=True, text=True, check=check, env=environment, timeout=120)
+
+
+def fill(folder: Path, size: int, *, uid: int = 0, name: str = "file") -> tuple[int, str]:
+    """Write up to *size* bytes as a user, and return how many arrived, and what refused the rest."""
+    piece = 64 * 1024
+    command = ["dd", "if=/dev/zero", f"of={name}", f"bs={piece}", f"count={size // piece}", "conv=fsync"]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"LC_ALL": "C", "PATH": _PATH},
+        user=uid,
+        group=uid,
+        extra_groups=[],
+    )
+    written = (folder / name).stat().st_size if (folder / name).exists() else 0
+    if done.returncode == 0:
+        return written, ""
+    for text, word in {"Disk quota exceeded": "EDQUOT", "No space left on device": "ENOSPC"}.items():
+        if text in done.stderr:
+            return written, word
+    raise AssertionError(done.stderr)
