@@ -14,7 +14,7 @@ from statehold.loading._entries import Entry
 
 if TYPE_CHECKING:
     from statehold.loading._app_plugins import AppPlugins
-    from statehold.loading._boundaries import why_inprocess
+    from statehold.loading._boundaries import runs_in, why_inprocess
     from statehold.loading._check import Problem, check_provider, check_storage
     from statehold.loading._code import LoadedCode
     from statehold.loading._files import PluginFiles
@@ -43,6 +43,7 @@ __all__ = [
     "installed",
     "load_plugin",
     "resolve",
+    "runs_in",
     "why_inprocess",
 ]
 
@@ -61,6 +62,7 @@ _HOMES = {
     "distribution_of": "_plugin",
     "load_plugin": "_plugin",
     "resolve": "_resolve",
+    "runs_in": "_boundaries",
     "why_inprocess": "_boundaries",
 }
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from statehold.loading import runs_in
 from statehold.sdk import (
     CallContext,
     IStateStorage,
@@ -23,6 +24,7 @@ from statehold.state import Rows
 from statehold.testing._app import MemoryApp
 from statehold.testing._calls import Calls, default_call
 from statehold.testing._context import context, rows_of
+from statehold.testing._isolating import Isolations, UnsuitedError
 from statehold.testing._open import OpenStorage, wrap
 from statehold.testing._patience import within
 from statehold.testing._said import Said
@@ -89,14 +91,41 @@ class Case(Said):
         self._wsids: list[int] = []
         self._folder = tmp_path
         self._values = {name: self._resolve(request, name) for name in _GIVEN}
+        self._isolations: Isolations | None = None
+        self.own_provider: Provider = self.given("provider")
         self.facts = _facts(type(self), self._values)
         asked: Scenario | None = getattr(request.function, MARK, None)
         if asked is not None and not asked.applies(self.facts):
-            pytest.skip(f"scenario {asked.number} is not asked of {self.given('provider').name}")
+            pytest.skip(f"scenario {asked.number} is not asked of {self.own_provider.name}")
+        self._place(request)
         request.node.user_properties.append((SUBJECT, subject(self)))
         yield
         for opened, _ in reversed(list(self._opened.values())):
             self.free(opened)
+
+    def _place(self, request: pytest.FixtureRequest) -> None:
+        """Let the storages run where they are to run; skip the test if they cannot."""
+        provider = self.given("provider")
+        own = runs_in(provider)
+        isolation = self.isolation or request.config.getoption("--statehold-isolation", default=None) or own
+        if isolation == own:
+            return
+        isolations: Isolations = request.getfixturevalue("statehold_isolations")
+        placing = contextlib.ExitStack()
+        request.addfinalizer(placing.close)
+        try:
+            placed = isolations.placed(
+                provider,
+                isolation,
+                folder=self._folder,
+                allowances=self.given("allowances"),
+                storages=self.given("storages"),
+            )
+            self._values["provider"] = placing.enter_context(placed)
+        except UnsuitedError as error:
+            request.node.user_properties.append((SUBJECT, subject(self)))
+            pytest.skip(str(error))
+        self._isolations = isolations
 
     def given(self, name: str) -> Any:
         """Return what the author gave as *name*, whether as a value, a method or a fixture."""
@@ -120,6 +149,8 @@ class Case(Said):
         provider: Provider = self.given("provider")
         data_folder = self._folder / (folder or f"data-{package}-{partition}")
         data_folder.mkdir(mode=0o700, exist_ok=True)
+        if self._isolations is not None:
+            self._isolations.hand_over(data_folder)
         work = Work()
         memory = self._memory(data_folder, partition)
         rows = rows_of(provider, key=self.key, value=self.value, package=package, memory=memory)

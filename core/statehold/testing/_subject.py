@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from statehold.loading import runs_in
 from statehold.testing._scenario import scenarios
 
 if TYPE_CHECKING:
@@ -16,8 +17,7 @@ _EFFORTS: Final = {"large": 2**20, "callers": 8, "calls": 50, "examples": 50, "s
 
 def subject(case: Case) -> dict[str, object]:
     """Return what the report says about a tested storage, as plain data that can travel between processes."""
-    provider = case.given("provider")
-    opening = provider.open
+    provider, opening = case.given("provider"), case.own_provider.open
     asked = [one for one in scenarios(type(case)).values() if one.applies(case.facts)]
     return {
         "asked": [[one.number, int(one.level)] for one in asked],
@@ -25,6 +25,7 @@ def subject(case: Case) -> dict[str, object]:
         "module": getattr(opening, "__module__", type(opening).__module__),
         "operations": sorted(map(str, case.facts.operations)),
         "with": [
+            *([] if runs_in(provider) == "inprocess" else [f"isolation={runs_in(provider)}"]),
             *(name for name in _PROMISES if getattr(case, name)),
             *(
                 f"{name}={getattr(case, name)}"

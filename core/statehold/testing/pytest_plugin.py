@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from statehold.hosting import Host
+    from statehold.testing._isolating import Isolations
     from statehold.testing.extensions import Projects, Stages
 
 # Its own modules one by one: the package itself is imported by now, which pytest would warn of.
@@ -20,11 +21,17 @@ pytest.register_assert_rewrite(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--statehold-report`."""
-    parser.getgroup("statehold").addoption(
+    """Add `--statehold-report` and `--statehold-isolation`."""
+    group = parser.getgroup("statehold")
+    group.addoption(
         "--statehold-report",
         action="store_true",
         help="print the conformance level that each storage reached",
+    )
+    group.addoption(
+        "--statehold-isolation",
+        choices=("inprocess", "sidecar", "wasm"),
+        help="where the conformance kit lets storages run; those that cannot run there are skipped",
     )
 
 
@@ -61,6 +68,16 @@ def statehold_host(tmp_path: Path) -> Iterator[Host]:
 
     with Host(tmp_path / "host") as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def statehold_isolations() -> Iterator[Isolations]:
+    """Return what puts providers behind another boundary, for the conformance kit."""
+    from statehold.testing._isolating import Isolations  # noqa: PLC0415
+
+    isolations = Isolations()
+    yield isolations
+    isolations.close()
 
 
 @pytest.fixture(scope="session")
