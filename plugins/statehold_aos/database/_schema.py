@@ -110,7 +110,7 @@ def column_type(kind: type) -> Any:
 def make_table(name: str, metadata: MetaData, *extra: Column[Any]) -> Table:
     """Return a table of the current version, with *extra* columns behind its own."""
     key = (WORKSPACE, *KEYS[name])
-    columns = [Column(WORKSPACE, BigInteger, nullable=False)]
+    columns = [Column(WORKSPACE, BigInteger, nullable=False, autoincrement=False)]
     columns += [
         Column(column, column_type(kind), nullable=column not in key)
         for column, kind in {**SEED[name], **LATER[name]}.items()

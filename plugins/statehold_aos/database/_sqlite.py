@@ -114,10 +114,16 @@ class SqliteBackend:
         return connection
 
     def _look(self) -> sqlite3.Connection:
-        uri = f"{self.path.as_uri()}?mode=ro"
-        return sqlite3.connect(
-            uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        # Not mode=ro: who may not write cannot clear away what stands beside a file with a log, either.
+        connection = sqlite3.connect(
+            f"{self.path.as_uri()}?mode=rw",
+            uri=True,
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
         )
+        connection.execute("PRAGMA query_only = ON")
+        return connection
 
 
 def _begin_immediate(connection: Connection) -> None:
