@@ -1,11 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Generic, TypeVar
 
 import attrs
 
+from statehold.processing._errors import UnknownError
 from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import AccessKind, AppDef, QName
+
+T = TypeVar("T")
 
 _ROOT = QName("sys", "Workspace")
 _EXTENSIONS = {ExtensionKind.COMMAND: AccessKind.COMMAND, ExtensionKind.QUERY: AccessKind.QUERY}
@@ -64,6 +68,34 @@ class Kind:
             for thing in self.things.values()
             if thing.kind is kind and (thing.workspace == workspace if tag is None else tag in thing.tags)
         )
+
+
+class ByKind(Generic[T]):
+    """What is compiled for each kind of workspace of an app, once it is first asked for."""
+
+    def __init__(self, appdef: AppDef, build: Callable[[AppDef, Kind], T]) -> None:
+        self._appdef = appdef
+        self._build = build
+        self._kinds: dict[str, T] = {}
+
+    def of(self, kind: str) -> T:
+        """Return what there is for workspaces of a kind, given by its qualified name.
+
+        Raises:
+            UnknownError: the app has no such kind of workspace.
+
+        """
+        found = self._kinds.get(kind)
+        if found is None:
+            compiled = compile_kind(self._appdef, kind)
+            if compiled is None:
+                raise UnknownError(
+                    f"the app has no kind of workspace {kind!r}",
+                    qname=kind,
+                    hint="Deploy a version that declares it: a workspace of that kind is stored",
+                )
+            found = self._kinds.setdefault(kind, self._build(self._appdef, compiled))
+        return found
 
 
 def compile_kind(appdef: AppDef, name: str) -> Kind | None:

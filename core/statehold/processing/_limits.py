@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from statehold.processing._errors import LimitExceededError, UnknownError
-from statehold.processing._kinds import Kind, compile_kind
+from statehold.processing._errors import LimitExceededError
+from statehold.processing._kinds import ByKind, Kind
 from statehold.sdk import Principal
 from statehold_vsql.appdef import AccessOperation, AppDef, RateScope
 
@@ -25,30 +25,14 @@ class _Claim:
     per_ip: bool
 
 
-class Limits:
+class Limits(ByKind["KindLimits"]):
     """The RATEs and LIMITs of an app, by the kind of workspace in which somebody asks.
 
     A rate of n per period lets n pass at once, and then one every n-th of the period.
     """
 
     def __init__(self, appdef: AppDef) -> None:
-        self._appdef = appdef
-        self._kinds: dict[str, KindLimits] = {}
-
-    def of(self, kind: str) -> KindLimits:
-        """Return the limits in workspaces of a kind, given by its qualified name.
-
-        Raises:
-            UnknownError: the app has no such kind of workspace.
-
-        """
-        found = self._kinds.get(kind)
-        if found is None:
-            compiled = compile_kind(self._appdef, kind)
-            if compiled is None:
-                raise UnknownError(f"the app has no kind of workspace {kind!r}", qname=kind)
-            found = self._kinds.setdefault(kind, KindLimits(self._appdef, compiled))
-        return found
+        super().__init__(appdef, KindLimits)
 
 
 class KindLimits:

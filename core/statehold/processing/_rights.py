@@ -5,8 +5,8 @@ from typing import Final
 
 import attrs
 
-from statehold.processing._errors import ForbiddenError, UnknownError
-from statehold.processing._kinds import Kind, Thing, compile_kind
+from statehold.processing._errors import ForbiddenError
+from statehold.processing._kinds import ByKind, Kind, Thing
 from statehold.sdk import Principal
 from statehold_vsql.appdef import AccessKind, AccessOperation, AppDef, GrantDef
 
@@ -46,7 +46,7 @@ _ALL: Final = Permission()
 _Table = dict[tuple[AccessOperation, str], Permission]
 
 
-class Rights:
+class Rights(ByKind["KindRights"]):
     """The GRANTs and REVOKEs of an app, by the kind of workspace in which somebody asks.
 
     They are taken in the order of declaration, those of inherited kinds first: a REVOKE takes away what was
@@ -55,27 +55,7 @@ class Rights:
     """
 
     def __init__(self, appdef: AppDef) -> None:
-        self._appdef = appdef
-        self._kinds: dict[str, KindRights] = {}
-
-    def of(self, kind: str) -> KindRights:
-        """Return the rights in workspaces of a kind, given by its qualified name.
-
-        Raises:
-            UnknownError: the app has no such kind of workspace.
-
-        """
-        found = self._kinds.get(kind)
-        if found is None:
-            compiled = compile_kind(self._appdef, kind)
-            if compiled is None:
-                raise UnknownError(
-                    f"the app has no kind of workspace {kind!r}",
-                    qname=kind,
-                    hint="Deploy a version that declares it: a workspace of that kind is stored",
-                )
-            found = self._kinds.setdefault(kind, KindRights(self._appdef, compiled))
-        return found
+        super().__init__(appdef, KindRights)
 
 
 class KindRights:
@@ -142,10 +122,12 @@ class KindRights:
 
         """
         table = self._tables.get(roles)
-        if table is None:
-            permission = self.permission(roles, operation, thing)
-        else:
+        if table is not None:
             permission = table.get((operation, thing))
+        elif SYSTEM_ROLE in roles:
+            return _ALL
+        else:
+            permission = self.permission(roles, operation, thing)
         if permission is None or (fields and permission.missing(fields)):
             raise self._forbidden(permission, operation, thing, fields)
         return permission
