@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import click
 
 from statehold.cli._findings import Source
+
+if TYPE_CHECKING:
+    from statehold.images import Descriptor
 
 _SUFFIXES = (".vsql", ".sql")
 _WRAPPER = "statehold/check"
@@ -19,13 +24,15 @@ class Checked:
     """What is to be checked together: the texts of packages, and what is wrong beside their texts.
 
     `asked` are the packages whose diagnostics are wanted; the others are there to be imported.
-    `with_plugin` are those that bring a plugin, as a file or as its sources.
+    `with_plugin` are those that bring a plugin, as a file or as its sources. `descriptor` is that of an
+    application, where it has a sound one.
     """
 
     packages: Mapping[str, Mapping[str, str]]
     sources: Mapping[tuple[str, str], Source]
     asked: frozenset[str]
     with_plugin: frozenset[str]
+    descriptor: Descriptor | None = None
     problems: tuple[str, ...] = ()
 
     @property
@@ -65,7 +72,7 @@ def read_image(path: Path) -> Checked:
     from statehold.images import open_image  # noqa: PLC0415
 
     with open_image(path) as image:
-        packages, plugins = image.packages, image.plugins
+        packages, plugins, descriptor = image.packages, image.plugins, image.descriptor
     sources = {
         (package, name): Source(f"{path}:{package}/{name}", text)
         for package, files in packages.items()
@@ -76,6 +83,7 @@ def read_image(path: Path) -> Checked:
         sources=sources,
         asked=frozenset(packages),
         with_plugin=frozenset(plugin.package for plugin in plugins),
+        descriptor=descriptor,
     )
 
 
@@ -84,7 +92,18 @@ def _app(folder: Path) -> Checked:
 
     problems = tuple(map(str, verify_image(folder)))
     root = folder / "image" / "pkg"
-    return _read({path: _schemas(root / path) for path in _package_paths(root)}, problems=problems)
+    found = _read({path: _schemas(root / path) for path in _package_paths(root)}, problems=problems)
+    return attrs.evolve(found, descriptor=_descriptor(folder / "descriptor.json"))
+
+
+def _descriptor(path: Path) -> Descriptor | None:
+    """Return what is in *path*; None where it cannot be used, which the verification of the app has told."""
+    from statehold.images import read_descriptor  # noqa: PLC0415
+    from statehold.sdk import DescriptorError  # noqa: PLC0415
+
+    with suppress(OSError, DescriptorError):
+        return read_descriptor(path.read_bytes())
+    return None
 
 
 def _packages(folders: Mapping[Path, list[Path]]) -> list[Checked]:

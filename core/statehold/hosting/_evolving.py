@@ -6,6 +6,7 @@ import attrs
 
 from statehold.hosting._plan import Plan
 from statehold.hosting._steps import Step
+from statehold.images import Described, Descriptor, compare_descriptors
 from statehold.sdk import DeployError, Provider
 from statehold_vsql import Contract
 from statehold_vsql.appdef import AppDef, QName
@@ -14,10 +15,11 @@ from statehold_vsql.evolution import compare
 
 @attrs.frozen(kw_only=True)
 class Declared:
-    """What a version declares, and what the providers of its storages offer where it leaves that to them."""
+    """What a version declares, its descriptor, and what providers offer where it leaves that to them."""
 
     version: str
     appdef: AppDef = attrs.field(repr=False)
+    descriptor: Descriptor = attrs.field(repr=False)
     offers: Mapping[QName, Contract] = attrs.field(repr=False)
 
 
@@ -29,7 +31,7 @@ def declared(plan: Plan) -> Declared:
         provider = opened.get(access.storage)
         offered = Contract(operations=access.declared) if provider is None else offer(provider)
         offers[access.definition.name] = offered
-    return Declared(version=plan.version, appdef=plan.appdef, offers=offers)
+    return Declared(version=plan.version, appdef=plan.appdef, descriptor=plan.descriptor, offers=offers)
 
 
 def offer(provider: Provider) -> Contract:
@@ -48,7 +50,13 @@ def compared(app: str, old: Declared, new: Declared, *, accept_breaking: bool) -
         DeployError: some break what there is, and that is not accepted; `problems` has every breaking change.
 
     """
-    changes = compare(old.appdef, new.appdef, old_offers=old.offers, new_offers=new.offers)
+    changes = (
+        *compare(old.appdef, new.appdef, old_offers=old.offers, new_offers=new.offers),
+        *compare_descriptors(
+            Described(descriptor=old.descriptor, appdef=old.appdef),
+            Described(descriptor=new.descriptor, appdef=new.appdef),
+        ),
+    )
     found = [
         f"{change.subject}: {change.message} (breaks {change.breaks})"
         for change in changes

@@ -8,7 +8,7 @@ import attrs
 from statehold.events import Schemas
 from statehold.hosting._access import Access
 from statehold.hosting._plugins import VersionPlugins
-from statehold.images import Isolation, Redactor
+from statehold.images import Descriptor, Isolation, Redactor
 from statehold.sdk import Entity, Operation, Provider, Rank, Secret
 from statehold.state import Rows
 from statehold_vsql.appdef import AppDef
@@ -52,6 +52,7 @@ class Plan:
     """A version of an app that has been verified, compiled, resolved and configured, and not yet opened.
 
     Attributes:
+        descriptor: how it is to be deployed.
         schemas: the shapes of its tables, views and types.
         storages: in the order in which they are opened.
         accesses: who may do what, also for the storages that this host does not provide.
@@ -66,6 +67,7 @@ class Plan:
     version: str
     digest: str
     appdef: AppDef
+    descriptor: Descriptor
     schemas: Schemas
     num_parts: int
     num_app_workspaces: int

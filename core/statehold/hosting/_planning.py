@@ -104,6 +104,7 @@ class Planning:
             digest=self.image.digest,
             appdef=self.appdef,
             schemas=schemas,
+            descriptor=self.image.descriptor,
             num_parts=self.image.descriptor.num_parts,
             num_app_workspaces=self.image.descriptor.num_app_workspaces,
             storages=tuple(

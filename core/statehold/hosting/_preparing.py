@@ -100,7 +100,7 @@ class Preparer:
                 with suppress(PluginError):
                     found = self._catalog.find(storage.provider, engine=storage.engine)
                     offers[storage.name] = offer(found.provider)
-        return Declared(version=image.version, appdef=appdef, offers=offers)
+        return Declared(version=image.version, appdef=appdef, descriptor=image.descriptor, offers=offers)
 
     def _with_engines(self, image: AppImage, plan: Plan, problems: list[str]) -> Plan:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statehold.images._build import build_image
 from statehold.images._config import storage_config
 from statehold.images._descriptor import read_descriptor
+from statehold.images._evolving import Described, compare_descriptors
 from statehold.images._image import AppImage
 from statehold.images._inspect import inspect_image
 from statehold.images._json import json_type, read_json_object
@@ -20,6 +21,7 @@ from statehold.images._values import Values, resolve_values
 __all__ = [
     "PACKAGES",
     "AppImage",
+    "Described",
     "Descriptor",
     "ExtensionSettings",
     "FileEntry",
@@ -32,6 +34,7 @@ __all__ = [
     "StorageSettings",
     "Values",
     "build_image",
+    "compare_descriptors",
     "inspect_image",
     "json_type",
     "open_image",

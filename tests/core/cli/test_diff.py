@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -108,3 +109,23 @@ def test_deploy_refuses_what_breaks_and_takes_it_where_that_is_accepted(machine,
     assert error["problems"] == ["role bills.Cook: is not PUBLISHED any more (breaks clients)"]
     assert "--accept-breaking" in error["hint"]
     assert machine("deploy", tmp_path / "new.shi", *data, "--accept-breaking")["version"] == "9"
+
+
+def test_descriptors_are_compared_where_both_have_one(machine, statehold, two, tmp_path):
+    old, new = two(MORE)
+    descriptor = json.loads((new / "descriptor.json").read_text())
+    storages = {**descriptor.get("Storages", {}), "bills.Scada": {"allow": {"network": ["scada.example"]}}}
+    (new / "descriptor.json").write_text(json.dumps({**descriptor, "Storages": storages, "NumParts": 7}))
+    found = machine("diff", old, new, code=1)
+    codes = {one["code"]: one["breaks"] for one in found["changes"]}
+    assert codes["descriptor-partitions"] == "data"
+    assert codes["descriptor-allow-added"] == "operator"
+    assert codes["table-added"] is None
+    shown = statehold("diff", old, new, code=1)
+    assert "breaking: descriptor.json: Storages.bills.Scada.allow.network: has scada.example" in shown
+    assert "[descriptor-allow-added, breaks operator]" in shown
+    packed = [
+        machine("build", folder, "-o", tmp_path / f"{folder.parent.name}.shi")["path"]
+        for folder in (old, new)
+    ]
+    assert machine("diff", *packed, code=1)["breaking"] == found["breaking"] == 2

@@ -72,3 +72,17 @@ def test_a_current_version_that_could_not_be_brought_back_is_compared_by_its_ima
         host.deploy(broken)
     host.deploy(broken, accept_breaking=True)
     assert current(host) == "2"
+
+
+def test_a_descriptor_that_widens_what_code_may_do_is_refused_unless_that_is_accepted(host, kitchen):
+    narrow = {f"kitchen.{name}": {"isolation": "sidecar"} for name in ("Scada", "Historian")}
+    host.deploy(kitchen("1", Storages=narrow))
+    wide = kitchen("2")
+    with pytest.raises(DeployError, match="accept_breaking") as caught:
+        host.deploy(wide)
+    assert caught.value.problems == tuple(
+        f"descriptor.json: Storages.kitchen.{name}.isolation: is inprocess, and was sidecar (breaks operator)"
+        for name in ("Scada", "Historian")
+    )
+    assert host.deploy(wide, accept_breaking=True).name == "2"
+    assert host.deploy(kitchen("3", Storages=narrow)).name == "3"

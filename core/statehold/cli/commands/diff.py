@@ -25,18 +25,24 @@ _PATH = click.Path(exists=True, path_type=Path)
 @click.argument("new", type=_PATH)
 @common
 def command(out: Output, *, old: Path, new: Path) -> None:
-    """Say what changed in the declarations from OLD to NEW, and whom it breaks.
+    """Say what changed from OLD to NEW, and whom it breaks.
 
-    Both are images, folders of applications or of packages, or .vsql files. A change is breaking where stored
-    data, clients, the operator or other packages cannot go on as they did; the exit code is 1 then.
-    docs/evolution.md has the rules.
+    Both are images, folders of applications or of packages, or .vsql files. Compared are declarations,
+    and descriptor.json where both have one. A change is breaking where stored data, clients, the operator or
+    other packages cannot go on as they did; the exit code is 1 then. docs/evolution.md has the rules.
     """
-    from statehold_vsql.evolution import compare  # noqa: PLC0415 - only here
+    from statehold.images import Described, compare_descriptors  # noqa: PLC0415 - only here
+    from statehold_vsql.evolution import compare  # noqa: PLC0415
 
     with out.progress(f"comparing {old} and {new}"):
         before, was = _compiled(out, old)
         after, now = _compiled(out, new)
         changes = compare(was, now, old_offers=offers(before, was), new_offers=offers(after, now))
+        if before.descriptor is not None and after.descriptor is not None:
+            changes += compare_descriptors(
+                Described(descriptor=before.descriptor, appdef=was),
+                Described(descriptor=after.descriptor, appdef=now),
+            )
     breaking = sum(change.breaking for change in changes)
     out.document(
         {

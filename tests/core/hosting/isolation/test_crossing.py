@@ -24,7 +24,7 @@ def test_a_version_takes_over_what_the_one_before_holds(host, den, put, show, ev
     put("a", "1")
     put("b", "2")
     before = show("pid")
-    host.deploy(den("2", box=second))
+    host.deploy(den("2", box=second), accept_breaking=True)
     assert everything() == [("a", "1"), ("b", "2")]
     assert show("version") == "2"
     assert (show("pid") == before) is (first == second == HERE)
@@ -32,7 +32,7 @@ def test_a_version_takes_over_what_the_one_before_holds(host, den, put, show, ev
 
 def test_a_version_that_is_brought_back_takes_over_in_its_turn(host, den, put, everything):
     host.deploy(den("1", box=APART))
-    host.deploy(den("2"))
+    host.deploy(den("2"), accept_breaking=True)
     put("c", "3")
     host.rollback("acme.den")
     assert everything() == [("c", "3")]

@@ -123,11 +123,11 @@ def test_a_config_that_does_not_fit_is_told_in_the_same_words(host, den):
 def test_the_data_folder_is_the_storage_s_own_and_stays(host, den, show):
     host.deploy(den("1", box=APART))
     assert show("keep") == "1"
-    host.deploy(den("2"))
+    host.deploy(den("2"), accept_breaking=True)
     assert show("keep") == "12"
     host.deploy(den("3", box=APART))
     assert show("keep") == "123"
-    host.deploy(den("4"))
+    host.deploy(den("4"), accept_breaking=True)
     assert show("keep") == "1234"
 
 
