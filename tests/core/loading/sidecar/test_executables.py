@@ -94,9 +94,20 @@ def test_a_log_record_that_is_none_ends_the_sidecar(opened) -> None:
         storage.facade.get(storage.key(1, Name="a"))
 
 
-def test_a_sidecar_of_another_version_of_the_protocol_is_told_so(load: Load) -> None:
-    with pytest.raises(SidecarError, match=r"speaks version 7 of the protocol, this host speaks \[1\]"):
+def test_a_sidecar_that_answers_in_another_version_of_the_protocol_is_told_so(load: Load) -> None:
+    with pytest.raises(SidecarError, match="in common with this host: it answers in version 7") as caught:
         load(text=SPEAKER.replace("VERSION = 1", "VERSION = 7"))
+    assert caught.value.reason is Reason.START
+    assert "the host speaks 1" in caught.value.message
+
+
+def test_a_sidecar_that_speaks_no_version_of_the_host_s_says_which_it_speaks(load: Load) -> None:
+    said = "the host speaks 1, this sidecar speaks 2"
+    refusal = f'say([ERROR, number, {{"type": "ValueError", "message": {said!r}}}])'
+    told = SPEAKER.replace('say([OK, number, {"version": VERSION, "features": FEATURES}])', refusal)
+    with pytest.raises(SidecarError, match=f"it says '{said}', the host speaks 1") as caught:
+        load(text=told)
+    assert caught.value.reason is Reason.START
 
 
 def test_what_does_not_speak_the_protocol_at_all_is_told_with_what_it_wrote(load: Load) -> None:

@@ -37,6 +37,12 @@ class Existing:
             )
         return self._ask(kind, argument)
 
+    def _every(self, prefix: Sequence[Any]) -> Iterator[tuple[Key, Value]]:
+        number = next(_READS)
+        while rows := self._asked(EXISTING_READ, [number, prefix]):
+            for row in rows:
+                yield self._codec.to_key(row[0]), row[1]
+
 
 class _Get(Existing):
     def get(self, key: Key) -> Value | None:
@@ -55,13 +61,16 @@ class _GetBatch(Existing):
 class _Read(Existing):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         """Yield the rows whose keys start with *key*."""
-        number, prefix = next(_READS), self._codec.prefix(key)
-        while rows := self._asked(EXISTING_READ, [number, prefix]):
-            for row in rows:
-                yield self._codec.to_key(row[0]), row[1]
+        yield from self._every(self._codec.prefix(key))
 
 
-_PARTS = {"get": _Get, "get_batch": _GetBatch, "read": _Read}
+class _Rows(Existing):
+    def rows(self) -> Iterator[tuple[Key, Value]]:
+        """Yield every row, of all workspaces."""
+        yield from self._every(())
+
+
+_PARTS = {"get": _Get, "get_batch": _GetBatch, "read": _Read, "rows": _Rows}
 
 
 def existing_of(name: str, methods: Sequence[str], codec: Codec, ask: Ask) -> Existing:

@@ -37,6 +37,7 @@ _METHODS: Final = (
     "get",
     "get_batch",
     "read",
+    "rows",
     "value_to_insert",
     "value_to_update",
     "validate",

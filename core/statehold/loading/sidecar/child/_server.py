@@ -142,10 +142,8 @@ class Server:
     def _hello(self, _: int, offer: dict[str, Any]) -> dict[str, Any]:
         common = set(offer["versions"]) & set(k.VERSIONS)
         if not common:
-            raise ValueError(
-                f"the host speaks versions {offer['versions']} of the protocol, "
-                f"the sidecar speaks {list(k.VERSIONS)}"
-            )
+            offered, own = (", ".join(map(str, each)) for each in (offer["versions"], k.VERSIONS))
+            raise ValueError(f"the host speaks {offered}, this sidecar speaks {own}")
         return {"version": max(common), "features": [k.LANES]}
 
     def _describe(self, _: int, __: Any) -> Mapping[str, Any]:
@@ -219,7 +217,7 @@ def _read(lane: socket.socket, number: int, codec: Any, storage: Any, argument: 
     credit, most, size = k.CREDIT, _FIRST_ROWS, 0
     chunk: list[msgspec.Raw] = []
     begun = monotonic()
-    rows = iter(storage.read(codec.to_key(argument)))
+    rows = iter(storage.read(codec.to_key(argument)) if argument else storage.rows())
     try:
         for key, value in rows:
             row = _encode((codec.key(key), codec.value(value)))

@@ -17,6 +17,7 @@ from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar._limits import Limits
 from statehold.loading.sidecar._objects import Objects
 from statehold.loading.sidecar.host._breaker import Breaker
+from statehold.loading.sidecar.host._health import look_after
 from statehold.loading.sidecar.host._lane import Lane, LaneFault
 from statehold.loading.sidecar.host._process import Process
 from statehold.loading.sidecar.host._supervisor import Supervisor
@@ -334,6 +335,7 @@ class Group:
             self.idle = process.idle
             self._breaker.works()
             self._wake()
+        look_after(self, process, self._supervisor)
 
     def _died(self, process: Process) -> None:
         with self._lock:

@@ -24,7 +24,7 @@ from statehold.sdk import (
     StorageError,
 )
 
-_STATE: Final = ("get", "get_batch", "read")
+_STATE: Final = ("get", "get_batch", "read", "rows")
 _METHODS: Final = {
     "GET": ("get",),
     "GETBATCH": ("get_batch",),
@@ -192,7 +192,7 @@ class _Opening:
             return packed(list(existing.get_batch([to_key(key) for key in argument])))
         number, prefix = argument
         if number not in self._reads:
-            self._reads[number] = iter(existing.read(to_key(prefix)))
+            self._reads[number] = iter(existing.read(to_key(prefix)) if prefix else existing.rows())
         rows = islice(self._reads[number], k.CHUNK_ROWS)
         return [[self._codec.key(_own(key, self._codec)), packed(value)] for key, value in rows]
 

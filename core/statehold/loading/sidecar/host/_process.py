@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from time import monotonic
 from typing import Any, Final
@@ -23,6 +23,7 @@ from statehold.loading.sidecar.host._supervisor import Supervisor
 from statehold.loading.sidecar.host._zygote import Forked, Zygote
 from statehold.sdk import PluginError, StateholdError
 
+_SPOKEN: Final = f"the host speaks {', '.join(map(str, k.VERSIONS))}"
 #: How long a failed call waits for what the process said at its end, seconds.
 _LAST_WORDS: Final = 0.05
 
@@ -112,19 +113,30 @@ class Process:
             os.close(their_out)
             os.close(their_err)
         self._supervisor.do(lambda: self._watch(forked, log, out, err))
-        answer = self._ask(k.HELLO, {"versions": [*k.VERSIONS], "features": [k.LANES]})
-        if not isinstance(answer, dict) or answer.get("version") not in k.VERSIONS:
-            speaks = answer.get("version") if isinstance(answer, dict) else None
-            text = f"speaks version {speaks} of the protocol, this host speaks {[*k.VERSIONS]}"
-            self.condemn(LaneFault(Reason.START, text))
-            raise self.error(LaneFault(Reason.START, text))
+        self.many = k.LANES in self._hello()
         described = self._ask(k.DESCRIBE, None)
-        self.many = k.LANES in answer.get("features", ())
         self._control.relimit(self._limits.deadline)
         if not self.many:
             self.lanes = 1
             self.idle.append(self._control)
         return described
+
+    def _hello(self) -> Sequence[str]:
+        """Agree on a version of the protocol, and return the features of the sidecar."""
+        offer = {"versions": [*k.VERSIONS], "features": [k.LANES]}
+        answer = self._ask(k.HELLO, offer)
+        version = answer.get("version") if isinstance(answer, dict) else None
+        if version not in k.VERSIONS:
+            raise self._no_common(f"answers in version {version}")
+        features = answer.get("features")
+        return features if isinstance(features, list) else ()
+
+    def _no_common(self, text: str) -> SidecarError:
+        fault = LaneFault(
+            Reason.START, f"has no version of the protocol in common with this host: it {text}, {_SPOKEN}"
+        )
+        self.condemn(fault)
+        return self.error(fault)
 
     def _ask(self, kind: int, argument: Any) -> Any:
         try:
@@ -133,6 +145,8 @@ class Process:
             self.condemn(fault)
             raise self.error(fault) from None
         if isinstance(answer.result, Failure):
+            if kind == k.HELLO:
+                raise self._no_common(f"says {answer.result.message!r}")
             error = answer.result.revive(self.who)
             self.stop(self._limits.deadline)
             if isinstance(error, StateholdError):

@@ -19,10 +19,10 @@ _ANSWERS: Final = (k.ROWS, k.OK, k.ERROR)
 
 
 def read(  # noqa: PLR0917 - on the way of every call
-    group: Group, handle: int, schema: int, call: Any, codec: Codec, key: Key
+    group: Group, handle: int, schema: int, call: Any, codec: Codec, prefix: Any
 ) -> Generator[tuple[Key, Value], None, None]:
     """Yield the rows of a READ; it has a lane of its own until it ends."""
-    question = (k.READ, handle, schema, call, codec.prefix(key))
+    question = (k.READ, handle, schema, call, prefix)
     lane, number, answer = _first(group, codec, question)
     if not lane.process.many:
         yield from _all(group, lane, number, codec, answer)

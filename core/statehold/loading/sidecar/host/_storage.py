@@ -123,7 +123,15 @@ class Reads(SidecarStorage):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         """Yield the rows whose keys begin with *key*."""
         schema, codec = self._of(key)
-        return read(self._group, self._handle, schema, self._told, codec, key)
+        return read(self._group, self._handle, schema, self._told, codec, codec.prefix(key))
+
+
+class HasRows(SidecarStorage):
+    """A storage that gives all its rows to the one that replaces it."""
+
+    def rows(self) -> Iterator[tuple[Key, Value]]:
+        """Yield every row."""
+        return read(self._group, self._handle, 0, None, self._codec, ())
 
 
 class Applies(SidecarStorage):
@@ -198,7 +206,12 @@ class ForCalls(SidecarStorage):
         return seen
 
 
-_PARTS: Final[Mapping[str, type[SidecarStorage]]] = {"get": Gets, "get_batch": GetsBatches, "read": Reads}
+_PARTS: Final[Mapping[str, type[SidecarStorage]]] = {
+    "get": Gets,
+    "get_batch": GetsBatches,
+    "read": Reads,
+    "rows": HasRows,
+}
 
 
 def proxy_class(name: str, methods: Sequence[str], usual: Sequence[str], *more: type) -> type[SidecarStorage]:
