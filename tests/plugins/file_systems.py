@@ -69,9 +69,10 @@ def mount(image: Path, point: Path, kind: str, options: str = "") -> None:
     words = ",".join(filter(None, ("loop", options)))
     done = run("mount", "-t", kind, "-o", words, image, point, check=False)
     if done.returncode:
-        pytest.skip(
-            f"this kernel does not mount {kind} with {options or 'no options'}: {done.stderr.strip()}"
-        )
+        told = run("dmesg", check=False).stdout.splitlines()
+        why = [line for line in told if f"{kind} " in line.lower() or f"{kind}-fs" in line.lower()][-1:]
+        said = "".join(why) or done.stderr.strip()
+        pytest.skip(f"this kernel does not mount {kind} with {options or 'no options'}: {said}")
 
 
 def unmount_all(point: Path) -> None:

@@ -55,6 +55,8 @@ def _root(ctx: StorageContext, config: ServiceStorageConfig) -> Path:
         given = Path(config.Root)
         if not given.is_absolute():
             raise StorageError(f"{ctx.storage}: Root is {config.Root!r}, expected an absolute path")
+        if not given.is_dir():
+            raise StorageError(f"{ctx.storage}: there is no folder {given}", hint="Is its disk mounted?")
         root = given / ctx.app / ctx.storage / str(ctx.partition)
     try:
         (root / "folders").mkdir(mode=0o711, parents=True, exist_ok=True)

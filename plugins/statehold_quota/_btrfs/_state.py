@@ -38,10 +38,9 @@ class QuotaState:
     @property
     def mode(self) -> Mode | None:
         """How it counts, None while quotas are off."""
-        word = self._word("mode")
-        if word is None or self._word("enabled") != "1":
-            return None
-        return Mode(word)
+        word = self._word("mode") or ""
+        on = self._word("enabled") == "1" and word in set(Mode)  # While they are switched, it may be empty.
+        return Mode(word) if on else None
 
     @property
     def inconsistent(self) -> bool:
