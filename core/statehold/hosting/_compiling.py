@@ -47,7 +47,7 @@ class Compiler:
             self._slot(use, use.access.refusal(who, scope, extension, entity=use.entity), user=user)
             for use in self._uses[user]
         ]
-        return self._keep(Uses(who, slots))
+        return self._keep(Uses(who, slots, unnamed=lambda storage: self._deny(storage, user)))
 
     def for_extension(self, extension: ExtensionDef, scope: Scope) -> Iterator[tuple[str, Facade]]:
         """Yield what *extension* may use, by name: `bills.Scada`, `sys.View(bills.Turnover)`."""
@@ -131,6 +131,11 @@ class Compiler:
             return None
         timed = self._timed(storage, streamed=streamed)
         return self.counts.setdefault((storage, user), CallCounts(timed))
+
+    def _deny(self, storage: str, user: str) -> None:
+        """Count the use of a storage that is not named; not of one that the app does not have at all."""
+        if storage in self._accesses and (counts := self._counts(storage, user)) is not None:
+            counts.deny(None)
 
     def _timed(self, storage: str, *, streamed: bool) -> frozenset[Operation]:
         """Return which operations are timed; by default those that take longer than that does."""

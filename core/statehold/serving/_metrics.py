@@ -213,6 +213,8 @@ def _figures(version: AppVersion) -> dict[tuple[str, str, str], _Figures]:
     found: dict[tuple[str, str, str], _Figures] = {}
     for partition in version.partitions:
         for (storage, user), counts in list(partition.counts.items()):
+            if unnamed := counts.denied(None):
+                found.setdefault((storage, user, ""), _Figures()).refused += unnamed
             for operation in Operation:
                 reached, refused = counts.calls(operation), counts.denied(operation)
                 if reached or refused:

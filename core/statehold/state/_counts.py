@@ -20,15 +20,15 @@ class CallCounts:
 
     timed: frozenset[Operation] = frozenset()
     _latencies: dict[Operation, Latency] = attrs.field(factory=dict, init=False)
-    _denied: dict[Operation, int] = attrs.field(factory=dict, init=False)
+    _denied: dict[Operation | None, int] = attrs.field(factory=dict, init=False)
     _watched: list[tuple[Operation, Callable[[], int]]] = attrs.field(factory=list, init=False)
 
     def calls(self, operation: Operation) -> int:
         """Return how many calls of *operation* reached the storage."""
         return sum(count() for watched, count in self._watched if watched is operation)
 
-    def denied(self, operation: Operation) -> int:
-        """Return how many calls of *operation* were refused."""
+    def denied(self, operation: Operation | None) -> int:
+        """Return how many calls of *operation* were refused; None for any, because it is not named at all."""
         return self._denied.get(operation, 0)
 
     def latency(self, operation: Operation) -> Latency:
@@ -39,6 +39,6 @@ class CallCounts:
         """Add what *count* returns to `calls(operation)` from now on."""
         self._watched.append((operation, count))
 
-    def deny(self, operation: Operation) -> None:
-        """Count one refusal."""
+    def deny(self, operation: Operation | None) -> None:
+        """Count one refusal: of *operation*, or, with None, of the storage before it came to that."""
         self._denied[operation] = self._denied.get(operation, 0) + 1

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from statehold.sdk import FreedError, Key
@@ -14,11 +14,15 @@ class Uses:
     Args:
         who: the extension, for messages: `COMMAND bills.Pay`.
         slots: what its STATE and INTENTS name, in the order of declaration.
+        unnamed: called with the name of a storage that they do not name, when it is asked for.
 
     """
 
-    def __init__(self, who: str, slots: Iterable[Slot]) -> None:
+    def __init__(
+        self, who: str, slots: Iterable[Slot], *, unnamed: Callable[[str], object] | None = None
+    ) -> None:
         self.who = who
+        self._unnamed = unnamed
         #: In the order in which their intents are applied.
         self.slots = tuple(sorted(slots, key=lambda slot: slot.rank))
         self.order = {slot: number for number, slot in enumerate(self.slots)}
@@ -38,6 +42,8 @@ class Uses:
         """
         slot = self._named.get((storage, entity))
         if slot is None:
+            if self._unnamed is not None:
+                self._unnamed(storage)
             wanted = storage if entity is None else f"{storage}({entity})"
             names = ", ".join(map(str, self.slots)) or "none"
             self._refuse(
@@ -59,7 +65,7 @@ class Uses:
     def close(self) -> None:
         """Let go of every storage, and let each further use raise FreedError."""
         self.is_closed = True
-        self.slots = ()
+        self.slots, self._unnamed = (), None
         self.order, self.of_key, self._named = {}, {}, {}
 
     def _refuse(self, message: str, *, storage: str, entity: str | None = None, hint: str) -> NoReturn:

@@ -170,6 +170,15 @@ def test_figures_tell_what_was_refused_of_each_storage(make_cafe):
     assert found["statehold_storage_calls_total", place("sys.View", "INSERT")] == 0
 
 
+def test_figures_tell_which_storages_were_used_without_being_named(make_cafe):
+    cafe = make_cafe(code=CODE.replace("def order(call):", "def order(call):\n    call.SendMail"))
+    body = {"args": {"Code": "tea", "Day": 1}, "unloggedArgs": {"Number": "1"}}
+    for _ in range(2):
+        assert cafe.system.post(cafe.at("commands/cafe.Order"), json=body).status_code == 500
+    found = figures(cafe.system.get("/metrics").text)
+    assert found["statehold_storage_denied_total", place("sys.SendMail", "")] == 2
+
+
 def test_figures_tell_what_engines_are_in_use(served):
     found = figures(served.system.get("/metrics").text)
     place = (
