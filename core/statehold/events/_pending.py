@@ -89,11 +89,11 @@ class Pending(Reader):
 
     def merge_rows(self, inner: Pending) -> None:
         """Make the changes of *inner*, which lies in this one, its own."""
+        changed = self.changed
         for partition, rows in inner.changed.items():
-            own = self.changed.get(partition)
-            if own is None:
-                self.changed[partition] = rows
-            else:
+            # Those of the first stay, and those of all others go into them.
+            own = changed.setdefault(partition, rows)
+            if own is not rows:
                 own.update(rows)
 
     def _pending(self, partition: Columns, clustering: Columns) -> bytes | UnsetType | None:

@@ -38,6 +38,7 @@ class Shape:
         rows: the constructors of its keys and values.
         tree: the constructors of its values with all that is nested in them; `rows` where nothing is, and
             for types.
+        is_bare: whether `check` has nothing to look at.
         verifiable: the fields that a request does not set, only an extension that has seen a proof.
 
     """
@@ -74,7 +75,7 @@ class Shape:
             for field in fields
             if field.pattern is not None
         ]
-        self._is_bare = self._is_plain and not self._defaults and not self._patterns
+        self.is_bare = self._is_plain and not self._defaults and not self._patterns
         self._decoder: Callable[[bytes | msgspec.Raw], Value] = msgspec.msgpack.Decoder(
             self.rows.Value
         ).decode
@@ -106,7 +107,7 @@ class Shape:
             SchemaError: something does not fit; `field` says where, such as `Lines[2].Price`.
 
         """
-        if self._is_bare and type(given) is dict:
+        if self.is_bare and type(given) is dict:
             return self.rows.value(**given)
         if self._is_recursive and is_deep(given):
             raise self._refusal("", f"at most {MAX_DEPTH} levels", "more")
@@ -150,7 +151,7 @@ class Shape:
             SchemaError: a field does not match its pattern, or a nested value is wrong.
 
         """
-        if self._is_bare:
+        if self.is_bare:
             return value
         if self._containers and type(value) is self.tree.Value:
             made = {

@@ -27,10 +27,11 @@ def store_event(unit: Unit, event: Event) -> bytes:
     """Put the rows of an event's records into *unit*, and return the event as it stands in the log."""
     workspace = event.workspace
     records = layout.RECORDS, workspace
+    shapes = unit.schemas.by_class
     cuds: list[StoredCud] = []
     held: dict[int, _Held] = {}
     for cud in event.cuds:
-        shape: TableShape = unit.schemas.of(cud.value)
+        shape: Any = shapes.get(type(cud.value)) or unit.schemas.of(cud.value)
         if cud.is_new:
             data = encode(cud.value)
             unit.put(records, (cud.id,), data)

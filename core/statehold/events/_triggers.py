@@ -44,12 +44,12 @@ class Triggers:
             for extension in schemas.appdef.extensions.values()
             if extension.kind is ExtensionKind.PROJECTOR
         }
-        self._has_sync = any(each.definition.sync for each in self._projectors.values())
+        self.has_sync = any(each.definition.sync for each in self._projectors.values())
         self._woken: dict[_Likeness, tuple[frozenset[str], tuple[ExtensionDef, ...]]] = {}
 
     def sync(self, event: Event, kind: str) -> Sequence[ExtensionDef]:
         """Return the SYNC projectors that an event of a workspace of *kind* wakes, as they are declared."""
-        return self._of(event, kind)[1] if self._has_sync else ()
+        return self._of(event, kind)[1] if self.has_sync else ()
 
     def wakes(self, projector: str, event: Event, kind: str) -> bool:
         """Return whether an event of a workspace of *kind* wakes the projector of a qualified name."""

@@ -144,7 +144,7 @@ class Unit(Pending):
         """
         shape = self.schemas.tables_of.get(type(value)) or self._no_table(value)
         self.check(workspace, shape.name)
-        self.staged.append(Insert(workspace, shape, shape.check(value)))
+        self.staged.append(Insert(workspace, shape, value if shape.is_bare else shape.check(value)))
 
     def update(self, workspace: int, value: Value) -> None:
         """Put down that the record of `sys.ID` is to be *value*: what differs from it now is changed.

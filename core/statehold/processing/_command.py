@@ -16,6 +16,10 @@ from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import AccessOperation
 
 _OK: Final = 200
+# Members of enums, each of which a call would look up for longer than it takes to use it.
+_COMMAND: Final = ExtensionKind.COMMAND
+_EXECUTE: Final = AccessOperation.EXECUTE
+_SCOPE: Final = Scope.COMMANDS
 
 
 class Command:
@@ -46,23 +50,26 @@ class Command:
         self._is_valid = False
         request, name = self.request, self.name
         parts, gate = bench.parts, bench.gate
-        self._called = called = parts.find(ExtensionKind.COMMAND, name)
+        self._called = called = parts.find(_COMMAND, name)
         entry = gate.enter(parts, unit, request)
-        gate.check(parts, entry, AccessOperation.EXECUTE, name)
+        gate.check(parts, entry, _EXECUTE, name)
         self._entry = entry
         self._argument = argument = called.argument.from_json(self._args, "args")
         self._is_valid = True
+        unlogged = None
+        if self.unlogged is not None or called.unlogged.type is not None:
+            unlogged = called.unlogged.from_json(self.unlogged, "unloggedArgs")
         workspace = request.workspace
         results: list[Value] = []
         responses: list[tuple[int, str]] = []
         now = bench.now()
         call = CallContext(
-            scope=Scope.COMMANDS,
+            scope=_SCOPE,
             workspace=workspace,
             extension=name,
             unit=unit,
             argument=argument,
-            unlogged=called.unlogged.from_json(self.unlogged, "unloggedArgs"),
+            unlogged=unlogged,
             offset=unit.next_offset(workspace),
             origin=request.origin,
             principal=request.principal,

@@ -23,7 +23,8 @@ def finish(bench: Bench, unit: Unit, done: Done, *, kind: str) -> Done:
                 qname=event.name,
                 hint="Change fewer records with each command",
             )
-        for projector in bench.parts.triggers.sync(event, kind):
+        triggers = bench.parts.triggers
+        for projector in triggers.sync(event, kind) if triggers.has_sync else ():
             done.states += _project(bench, unit, event, str(projector.name))
     if done.states:
         done.outbox = bench.outbox.put(unit, done.states)

@@ -25,6 +25,10 @@ from statehold_vsql import ExtensionKind
 from statehold_vsql.appdef import AccessOperation
 
 _OK: Final = 200
+# Members of enums, each of which a call would look up for longer than it takes to use it.
+_QUERY: Final = ExtensionKind.QUERY
+_EXECUTE: Final = AccessOperation.EXECUTE
+_SCOPE: Final = Scope.QUERIES
 
 
 class _Enough(Exception):  # noqa: N818 - no error
@@ -91,9 +95,9 @@ def run_query(
 
     """
     parts = bench.parts
-    called = parts.find(ExtensionKind.QUERY, name)
+    called = parts.find(_QUERY, name)
     entry = bench.gate.enter(parts, bench.reader, request)
-    bench.gate.check(parts, entry, AccessOperation.EXECUTE, name)
+    bench.gate.check(parts, entry, _EXECUTE, name)
     argument = called.argument.from_json(args, "args")
     if given:
         selector = _selector(bench, entry, called, constraints=parse_constraints(given), sink=sink)
@@ -103,7 +107,7 @@ def run_query(
         return 0
     take = _Taker(called, selector, began + timeout, timeout)
     call = CallContext(
-        scope=Scope.QUERIES,
+        scope=_SCOPE,
         workspace=request.workspace,
         extension=name,
         unit=bench.reader,

@@ -31,7 +31,7 @@ class ValueBuilder:
         self._built: Intent | None = None
         # Of most new values all fields are given at once: then they are checked and put together in one step.
         self._value: Value | None = None
-        if existing is None and slot.rows.is_whole(fields):
+        if existing is None and slot.rows.required <= fields.keys():
             self._value = slot.rows.value(**fields)
             self._fields = fields
         else:

@@ -25,6 +25,7 @@ class Rows:
         Key: the class of its whole keys.
         Prefix: the class of keys for READ in which trailing fields are `UNSET`.
         Value: the class of its values.
+        required: the attributes without which there is no value.
 
     A field of the system is given as `sys_ID=1` or `**{"sys.ID": 1}`. As JSON or msgpack a value is a map by
     field name, `sys.ID` with its dot; what is not set is left out.
@@ -40,7 +41,7 @@ class Rows:
     Prefix: type[sdk.Key]
     Value: type[sdk.Value]
     _fixers: Mapping[str, tuple[str, Callable[[object], object]]] = attrs.field(alias="fixers")
-    _required: frozenset[str] = attrs.field(alias="required")
+    required: frozenset[str]
 
     # Compiled at their first use: most storages of an app are used by few of its extensions, or by none.
 
@@ -78,16 +79,12 @@ class Rows:
         """Return the attributes of a value that fields are found under, by names that `value` took."""
         return [self._fixers[name][0] for name in names]
 
-    def is_whole(self, fields: Mapping[str, object]) -> bool:
-        """Return whether *fields* make a value: none that is required is missing."""
-        return self._required <= fields.keys()
-
     def __repr__(self) -> str:
         return f"<Rows of {self.storage}>"
 
     def complete(self, changed: Mapping[str, object]) -> sdk.Value:
         """Return the value of what `changes` returned, or raise for a required field that is not there."""
-        if not self._required <= changed.keys():
+        if not self.required <= changed.keys():
             return self.value(**changed)
         return self.Value(**changed)
 

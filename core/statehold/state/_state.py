@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from statehold.sdk import CallContext, Intent, IStateStorage, IWithApplyBatch, Key, Operation, Rank, Value
 from statehold.state._builder import ValueBuilder
@@ -9,6 +9,11 @@ from statehold.state._errors import ExistsError, IntentLimitError, NotExistsErro
 from statehold.state._record import IntentRecord
 from statehold.state._slot import Slot
 from statehold.state._uses import Uses
+
+# Members of enums, each of which a call would look up for longer than it takes to use it.
+_INSERT: Final = Operation.INSERT
+_UPDATE: Final = Operation.UPDATE
+_ROWS: Final = Rank.ROWS
 
 Built = list[tuple[Slot, list[Intent]]]
 Batch = tuple[Slot, IWithApplyBatch, list[Intent]]
@@ -112,15 +117,15 @@ class State:
 
     def new_value(self, key: Key, /, **fields: object) -> ValueBuilder:
         """Ask for an INSERT and return its value, which may be put to until it is applied."""
-        return self._ask(Operation.INSERT, key, None, fields)
+        return self._ask(_INSERT, key, None, fields)
 
     def insert(self, key: Key, fields: dict[str, object]) -> ValueBuilder:
         """Do what `new_value` does, of fields in a dict, which is the builder's from now on."""
-        return self._ask(Operation.INSERT, key, None, fields)
+        return self._ask(_INSERT, key, None, fields)
 
     def update_value(self, key: Key, existing: Value, /, **changes: object) -> ValueBuilder:
         """Ask for an UPDATE of *existing* and return its value, which may be put to until it is applied."""
-        return self._ask(Operation.UPDATE, key, existing, changes)
+        return self._ask(_UPDATE, key, existing, changes)
 
     def give(self, key: Key, fields: Mapping[str, object]) -> None:
         """Ask for an INSERT of a value to which nothing is put later; a streamed storage gets it at once."""
@@ -169,7 +174,7 @@ class State:
 
         These intents are gone afterwards; if a storage refuses, all are, and the unit is to be dropped.
         """
-        self._apply(Rank.ROWS)
+        self._apply(_ROWS)
 
     def prepare(self) -> None:
         """Do what `validate_intents` and `stage` do, in one walk over what is pending.
@@ -186,7 +191,7 @@ class State:
             batches = self._batches(built)
             for _, storage, items in batches:
                 storage.validate(items)
-            rows = [one for one in built if one[0].rank is Rank.ROWS]
+            rows = [one for one in built if one[0].rank is _ROWS]
             for slot, storage, items in batches if len(rows) == len(built) else self._batches(rows):
                 slot.apply(storage, items)
         except BaseException:
@@ -224,7 +229,7 @@ class State:
         return [
             IntentRecord.of(slot.storage, slot.entity, item)
             for slot, items in self._built()
-            if slot.rank is not Rank.ROWS and slot.storage not in but
+            if slot.rank is not _ROWS and slot.storage not in but
             for item in items
         ]
 
@@ -251,7 +256,7 @@ class State:
         items = [one.build() for one in asked]
         storage: Any = self._impl(slot)
         storage.validate(items)
-        if slot.rank is Rank.ROWS:
+        if slot.rank is _ROWS:
             slot.apply(storage, items)
             del self._pending[slot]
 
