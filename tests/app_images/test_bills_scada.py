@@ -74,6 +74,7 @@ def _scada():
 
 class TestScada(StorageConformance):
     provider = _scada()
+    isolations = ("inprocess", "sidecar")
     config = {"URL": "kitchen:8766", "Password": Secret("let me in")}
     key = (Field("Device", "text", required=True), Field("Point", "text", required=True))
     rows = (

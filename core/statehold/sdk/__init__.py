@@ -32,6 +32,7 @@ from statehold.sdk._protocols import (
     IWithProbe,
     IWithRead,
     IWithResume,
+    IWithRows,
     IWithUpdate,
 )
 from statehold.sdk._provider import Provider, Rank
@@ -63,6 +64,7 @@ __all__ = [
     "IWithProbe",
     "IWithRead",
     "IWithResume",
+    "IWithRows",
     "IWithUpdate",
     "ImageError",
     "Intent",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from statehold.sdk._call import CallContext
@@ -78,6 +78,14 @@ class IWithProbe(Protocol):
 
     def probe(self) -> None:
         """Raise if the storage cannot serve."""
+
+
+@runtime_checkable
+class IWithRows(Protocol):
+    """A storage that can give all its rows to the one that replaces it, whatever process that is in."""
+
+    def rows(self) -> Iterable[tuple[Key, Value]]:
+        """Return every row, of all workspaces."""
 
 
 @runtime_checkable

@@ -30,8 +30,8 @@ class Calling(Getting, Case):
     @scenario("C1", level=Level.STABLE, need=lambda facts: facts.rows)
     def test_c1_many_may_read_at_once(self) -> None:
         """Callers that read at the same time all get the right answers."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 16)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 16)
 
         def read() -> None:
             for _ in range(max(1, self.calls // len(rows))):
@@ -48,8 +48,8 @@ class Calling(Getting, Case):
     @scenario("C2", INSERT, level=Level.STABLE, need=_made_up)
     def test_c2_no_write_is_lost(self) -> None:
         """Callers that write different keys at the same time lose none of their rows."""
-        opened, wsid = self.open(), self.wsid()
-        keys = [opened.key(wsid, **key) for key, _ in self.samples(self.callers * self.calls)]
+        opened, workspace = self.open(), self.workspace()
+        keys = [opened.key(workspace, **key) for key, _ in self.samples(self.callers * self.calls)]
         values = [opened.value(**plain_value(self.facts.value, number)) for number in range(len(keys))]
 
         def write(caller: int) -> Callable[[], None]:
@@ -66,9 +66,9 @@ class Calling(Getting, Case):
     @scenario("C3", INSERT, level=Level.STABLE, need=_made_up)
     def test_c3_no_value_is_torn(self) -> None:
         """Callers that read a row while others replace it get one of the whole values."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, _), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         values = [opened.value(**plain_value(self.facts.value, n)) for n in range(self.calls)]
         whole = [fields(self.stored(at, value)) for value in values]
         self.put(opened, at, values[0])
@@ -92,8 +92,8 @@ class Calling(Getting, Case):
     @scenario("C4", INSERT, level=Level.STABLE, need=_made_up)
     def test_c4_everything_at_once(self) -> None:
         """Callers that insert, update, get and read at the same time all go on without an error."""
-        opened, wsid = self.open(), self.wsid()
-        rows = list(self.fill(opened, wsid, 8).items())
+        opened, workspace = self.open(), self.workspace()
+        rows = list(self.fill(opened, workspace, 8).items())
         names = [field.name for field in self.facts.value]
 
         def insert(number: int) -> None:

@@ -37,7 +37,7 @@ from statehold.testing._work import Work
 Row = tuple[Mapping[str, object], Mapping[str, object]]
 
 # Workspaces are never used twice in a run, so that rows in a server outside do not get in the way.
-_WSIDS = itertools.count(1_000_001)
+_WORKSPACES = itertools.count(1_000_001)
 _FIXTURE = type(pytest.fixture(lambda: None))
 _STATE = (Operation.GET, Operation.GETBATCH, Operation.READ)
 _GIVEN = ("provider", "rows", "config", "secrets", "allowances", "storages", "host", "refused")
@@ -48,10 +48,12 @@ class Case(Said):
 
     # -- What an author may override -------------------------------------------------------------------
 
-    def prepare(self, opened: OpenStorage, wsid: int, rows: Sequence[Row]) -> None:
+    def prepare(self, opened: OpenStorage, workspace: int, rows: Sequence[Row]) -> None:
         """Put *rows* where the storage will find them; by INSERT, or nothing for a storage without it."""
         if Operation.INSERT in self.facts.operations:
-            self.apply(opened, [opened.facade.insert(opened.key(wsid, **key), value) for key, value in rows])
+            self.apply(
+                opened, [opened.facade.insert(opened.key(workspace, **key), value) for key, value in rows]
+            )
 
     def look(self, opened: OpenStorage, key: Key) -> Value | None:
         """Return what stands under *key*: by GET, GETBATCH or READ, whichever the storage has.
@@ -85,10 +87,12 @@ class Case(Said):
     # -- What the tests use ----------------------------------------------------------------------------
 
     @pytest.fixture(autouse=True)
-    def _statehold_case(self, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    def _statehold_case(
+        self, request: pytest.FixtureRequest, tmp_path: Path, statehold_isolation: str | None
+    ) -> Iterator[None]:
         self._opened: dict[int, tuple[OpenStorage, Work]] = {}
         self._memories: dict[Path, MemoryApp] = {}
-        self._wsids: list[int] = []
+        self._workspaces: list[int] = []
         self._folder = tmp_path
         self._values = {name: self._resolve(request, name) for name in _GIVEN}
         self._isolations: Isolations | None = None
@@ -97,25 +101,21 @@ class Case(Said):
         asked: Scenario | None = getattr(request.function, MARK, None)
         if asked is not None and not asked.applies(self.facts):
             pytest.skip(f"scenario {asked.number} is not asked of {self.own_provider.name}")
-        self._place(request)
+        if statehold_isolation not in (None, runs_in(self.own_provider)):
+            self._place(request, statehold_isolation)
         request.node.user_properties.append((SUBJECT, subject(self)))
         yield
         for opened, _ in reversed(list(self._opened.values())):
             self.free(opened)
 
-    def _place(self, request: pytest.FixtureRequest) -> None:
-        """Let the storages run where they are to run; skip the test if they cannot."""
-        provider = self.given("provider")
-        own = runs_in(provider)
-        isolation = self.isolation or request.config.getoption("--statehold-isolation", default=None) or own
-        if isolation == own:
-            return
+    def _place(self, request: pytest.FixtureRequest, isolation: str) -> None:
+        """Let the storages run in another place than by themselves; skip the test if they cannot."""
         isolations: Isolations = request.getfixturevalue("statehold_isolations")
         placing = contextlib.ExitStack()
         request.addfinalizer(placing.close)
         try:
             placed = isolations.placed(
-                provider,
+                self.own_provider,
                 isolation,
                 folder=self._folder,
                 allowances=self.given("allowances"),
@@ -191,12 +191,12 @@ class Case(Said):
         self._opened.pop(id(opened.storage))[1].end(timeout=self.patience)
         return opened.storage
 
-    def wsid(self) -> int:
+    def workspace(self) -> int:
         """Return a workspace that no other test has used."""
-        self._wsids.append(next(_WSIDS))
+        self._workspaces.append(next(_WORKSPACES))
         for memory in self._memories.values():
-            memory.add_workspaces(self._wsids[-1:])
-        return self._wsids[-1]
+            memory.add_workspaces(self._workspaces[-1:])
+        return self._workspaces[-1]
 
     def apply(self, opened: OpenStorage, intents: Sequence[Any]) -> None:
         """Validate and apply intents as a host does."""
@@ -216,11 +216,11 @@ class Case(Said):
                 given.append((key, plain_value(rows.value_fields, number)))
         return given
 
-    def fill(self, opened: OpenStorage, wsid: int, count: int) -> dict[Key, Value]:
+    def fill(self, opened: OpenStorage, workspace: int, count: int) -> dict[Key, Value]:
         """Put up to *count* sample rows and return them as they must be found."""
         rows = self.samples(count)
-        self.prepare(opened, wsid, rows)
-        found = {opened.key(wsid, **key): opened.value(**value) for key, value in rows}
+        self.prepare(opened, workspace, rows)
+        found = {opened.key(workspace, **key): opened.value(**value) for key, value in rows}
         if Operation.INSERT in self.facts.operations:
             found = {key: self.stored(key, value) for key, value in found.items()}
         return found
@@ -275,7 +275,7 @@ class Case(Said):
             return None
         if data_folder not in self._memories:
             memory = MemoryApp(self.declarations, entity=self.entity, partition=partition)
-            memory.add_workspaces(self._wsids)
+            memory.add_workspaces(self._workspaces)
             self._memories[data_folder] = memory
         return self._memories[data_folder].version()
 

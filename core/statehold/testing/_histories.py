@@ -65,11 +65,11 @@ def machine(case: Case) -> type[RuleBasedStateMachine]:
             super().__init__()
             self.folder = f"history-{next(numbers)}"
             self.opened = case.open(folder=self.folder)
-            self.wsids = (case.wsid(), case.wsid())
+            self.workspaces = (case.workspace(), case.workspace())
             self.model: dict[Slot, Mapping[str, object]] = {}
 
         def key(self, slot: Slot) -> Key:
-            return self.opened.key(self.wsids[slot[0]], **keys[slot[1]])
+            return self.opened.key(self.workspaces[slot[0]], **keys[slot[1]])
 
         def expected(self, slot: Slot) -> Value | None:
             row = self.model.get(slot)
@@ -127,7 +127,7 @@ def machine(case: Case) -> type[RuleBasedStateMachine]:
                 if other[0] == slot[0]
                 and all(getattr(self.key(other), name) == one for name, one in prefix.items())
             }
-            reading = self.opened.facade.read(self.opened.prefix(self.wsids[slot[0]], **prefix))
+            reading = self.opened.facade.read(self.opened.prefix(self.workspaces[slot[0]], **prefix))
             if stop is None:
                 assert_rows(under, reading, f"READ by {prefix}", may_forget=case.may_forget)
                 return

@@ -168,24 +168,24 @@ class Living(Case):
     @scenario("L9", INSERT, level=Level.STABLE, need=_reopens)
     def test_l9_rows_outlive_the_storage(self) -> None:
         """In a durable storage every row is there again after it was freed and opened again."""
-        opened, wsid = self.open(), self.wsid()
-        old = self.fill(opened, wsid, 8)
+        opened, workspace = self.open(), self.workspace()
+        old = self.fill(opened, workspace, 8)
         self.free(opened)
         again = self.open(version="2")
         self.found_again(again, old, "after it was opened again")
-        key = next(iter(self.fill(again, wsid, 1)))
+        key = next(iter(self.fill(again, workspace, 1)))
         assert self.look(again, key) is not None, "nothing can be written after opening again"
 
     @scenario("L10", INSERT, need=_forgets)
     def test_l10_nothing_outlives_the_storage(self) -> None:
         """In a storage that is not durable no row is there after it was freed and opened again."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         rows = self.samples(4)
-        self.prepare(opened, wsid, rows)
+        self.prepare(opened, workspace, rows)
         self.free(opened)
         again = self.open(version="2")
         for key, _ in rows:
-            got = self.look(again, again.key(wsid, **key))
+            got = self.look(again, again.key(workspace, **key))
             assert got is None, f"expected None after opening again, got {got!a:.200}; say `durable = True`"
 
     @scenario("L11", level=Level.STABLE)
@@ -207,8 +207,8 @@ class Living(Case):
     @scenario("L12", INSERT, level=Level.STABLE, need=_hands_over)
     def test_l12_a_new_version_has_the_rows(self) -> None:
         """The new storage has the rows of the one it replaces, also after that was freed."""
-        old, wsid = self.open(version="1"), self.wsid()
-        rows = self.fill(old, wsid, 8)
+        old, workspace = self.open(version="1"), self.workspace()
+        rows = self.fill(old, workspace, 8)
         new = self.open(version="2", existing=old.storage)
         self.found_again(new, rows, "while the old version still runs")
         self.free(old)
@@ -226,12 +226,12 @@ class Living(Case):
 
     def use(self, opened: OpenStorage) -> None:
         """Do everything with the storage that it can do, READs that are left in the middle included."""
-        facts, facade, wsid = self.facts, opened.facade, self.wsid()
+        facts, facade, workspace = self.facts, opened.facade, self.workspace()
         rows = self.samples(4)
         if INSERT in facts.operations:
-            self.prepare(opened, wsid, rows)
+            self.prepare(opened, workspace, rows)
         for key, value in rows:
-            at = opened.key(wsid, **key)
+            at = opened.key(workspace, **key)
             if GET in facts.operations:
                 facade.get(at)
             if GETBATCH in facts.operations:

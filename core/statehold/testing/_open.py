@@ -63,13 +63,13 @@ class OpenStorage:
     writer: IWithApplyBatch
     memory: MemoryApp | None = None
 
-    def key(self, wsid: int, /, **fields: object) -> Key:
+    def key(self, workspace: int, /, **fields: object) -> Key:
         """Return the key of one row."""
-        return self.rows.key(wsid, **fields)
+        return self.rows.key(workspace, **fields)
 
-    def prefix(self, wsid: int, /, **fields: object) -> Key:
+    def prefix(self, workspace: int, /, **fields: object) -> Key:
         """Return a key for READ; trailing fields may be left out."""
-        return self.rows.prefix(wsid, **fields)
+        return self.rows.prefix(workspace, **fields)
 
     def value(self, **fields: object) -> Value:
         """Return a value."""

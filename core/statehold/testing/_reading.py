@@ -33,23 +33,23 @@ class Getting(Case):
     @scenario("G1", GET, need=_rows)
     def test_g1_get_finds_every_row(self) -> None:
         """GET of a row that is there returns its value."""
-        opened, wsid = self.open(), self.wsid()
-        for key, value in self.fill(opened, wsid, _ROWS).items():
+        opened, workspace = self.open(), self.workspace()
+        for key, value in self.fill(opened, workspace, _ROWS).items():
             self.check_named(opened.facade.get(key), key, value)
 
     @scenario("G2", GET, need=_missing)
     def test_g2_get_of_a_missing_key_is_none(self) -> None:
         """GET of a key that has no row returns None and raises nothing."""
-        opened, wsid = self.open(), self.wsid()
-        self.fill(opened, wsid, _ROWS)
+        opened, workspace = self.open(), self.workspace()
+        self.fill(opened, workspace, _ROWS)
         for absent in self.absent(_ROWS):
-            assert_same(None, opened.facade.get(opened.key(wsid, **absent)), f"GET of missing {absent}")
+            assert_same(None, opened.facade.get(opened.key(workspace, **absent)), f"GET of missing {absent}")
 
     @scenario("G3", GETBATCH, need=_rows)
     def test_g3_getbatch_answers_in_order(self) -> None:
         """GETBATCH answers every key at the place where it was asked, whatever the order."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, _ROWS)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, _ROWS)
         keys = list(rows)
         for order in (keys, keys[::-1], keys[1::2] + keys[::2]):
             self.check_batch(opened, order, rows)
@@ -57,17 +57,17 @@ class Getting(Case):
     @scenario("G4", GETBATCH, need=_rows)
     def test_g4_getbatch_keeps_duplicates(self) -> None:
         """GETBATCH answers a key as often as it was asked."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 2)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 2)
         first, *others = rows
         self.check_batch(opened, [first, first, *others, first], rows)
 
     @scenario("G5", GETBATCH, need=_missing)
     def test_g5_getbatch_of_missing_keys_is_none_at_their_place(self) -> None:
         """GETBATCH has None at the place of every key without a row."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 2)
-        absent = [opened.key(wsid, **key) for key in self.absent(2)]
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 2)
+        absent = [opened.key(workspace, **key) for key in self.absent(2)]
         self.check_batch(opened, [*absent[:1], *rows, *absent[1:]], rows)
 
     @scenario("G6", GETBATCH)
@@ -111,8 +111,8 @@ class Reading(Getting):
     @scenario("R1", READ, need=_prefixes)
     def test_r1_read_by_every_prefix(self) -> None:
         """READ yields exactly the rows that start with the fields given, for every number of fields."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 4 * _ROWS)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 4 * _ROWS)
         names = [field.name for field in self.facts.key]
         for count in range(self.read_by, len(names) + 1):
             for prefix in {tuple(getattr(key, name) for name in names[:count]) for key in rows}:
@@ -122,7 +122,7 @@ class Reading(Getting):
                     if tuple(getattr(key, name) for name in names[:count]) == prefix
                 }
                 asked = dict(zip(names, prefix, strict=False))
-                found = list(opened.facade.read(opened.prefix(wsid, **asked)))
+                found = list(opened.facade.read(opened.prefix(workspace, **asked)))
                 if INSERT in self.facts.operations:
                     assert_rows(under, found, f"READ by {asked}", may_forget=self.may_forget)
                     continue
@@ -131,8 +131,8 @@ class Reading(Getting):
     @scenario("R2", READ, need=lambda facts: facts.whole_keys and facts.rows)
     def test_r2_read_by_whole_keys(self) -> None:
         """READ by all that a sample row names yields the row."""
-        opened, wsid = self.open(), self.wsid()
-        for key, value in self.fill(opened, wsid, _ROWS).items():
+        opened, workspace = self.open(), self.workspace()
+        for key, value in self.fill(opened, workspace, _ROWS).items():
             answers = [found for _, found in opened.facade.read(key)]
             assert len(answers) == 1, f"READ of {key!a:.200} yielded {len(answers)} rows"
             self.check_named(answers[0], key, value)
@@ -140,17 +140,17 @@ class Reading(Getting):
     @scenario("R3", READ, need=lambda facts: facts.missing and not facts.whole_keys)
     def test_r3_read_of_nothing_yields_nothing(self) -> None:
         """READ by a prefix that no row has yields nothing and raises nothing."""
-        opened, wsid = self.open(), self.wsid()
-        self.fill(opened, wsid, _ROWS)
+        opened, workspace = self.open(), self.workspace()
+        self.fill(opened, workspace, _ROWS)
         for absent in self.absent(_ROWS):
-            found = list(opened.facade.read(opened.key(wsid, **absent)))
+            found = list(opened.facade.read(opened.key(workspace, **absent)))
             assert not found, f"READ of missing {absent} yielded {found[0]!a:.200}"
 
     @scenario("R4", READ, need=_rows)
     def test_r4_read_may_be_left_at_any_row(self) -> None:
         """After a READ was left at any row, everybody can go on, and a new READ is whole."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 5)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 5)
         for stop in range(len(rows) + 1):
             reading = self.read_any(opened, rows)
             for _ in itertools.islice(reading, stop):
@@ -165,8 +165,8 @@ class Reading(Getting):
     @scenario("R5", READ, need=_rows)
     def test_r5_read_keeps_nobody_out(self) -> None:
         """While a READ stands at a row, its caller and all others can read and write."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 5)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 5)
         reading = self.read_any(opened, rows)
         next(reading, None)
         try:
@@ -179,8 +179,8 @@ class Reading(Getting):
     @scenario("R6", READ, need=_prefixes)
     def test_r6_reads_do_not_disturb_each_other(self) -> None:
         """Two READs taken in turns yield the same as one."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 5)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 5)
         first, second = self.read_any(opened, rows), self.read_any(opened, rows)
         assert isinstance(first, Iterator), f"expected READ to return an iterator, got {first!r:.100}"
         pairs = within(self.patience, list, itertools.zip_longest(first, second))
@@ -191,8 +191,8 @@ class Reading(Getting):
     @scenario("R7", READ, need=lambda facts: facts.ordered and facts.rows)
     def test_r7_read_is_ordered(self) -> None:
         """READ yields rows in the order of their keys' fields."""
-        opened, wsid = self.open(), self.wsid()
-        rows = self.fill(opened, wsid, 4 * _ROWS)
+        opened, workspace = self.open(), self.workspace()
+        rows = self.fill(opened, workspace, 4 * _ROWS)
         keys = [tuple(fields(key).values()) for key, _ in self.read_any(opened, rows)]
         assert keys == sorted(keys), f"expected rows in the order of their keys, got {keys!a:.500}"
 

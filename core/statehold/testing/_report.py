@@ -13,6 +13,7 @@ from statehold.testing._scenario import MARK
 from statehold.testing._subject import SUBJECT
 
 SCENARIO: Final = "statehold-scenario"
+_PLACE: Final = "statehold-place"
 _HEADINGS: Final = ("storage", "from", "operations", "passed", "failed", "skipped", "level")
 
 
@@ -72,7 +73,7 @@ class ConformanceReport:
         number = properties.get(SCENARIO)
         if not isinstance(number, str):
             return
-        case = report.nodeid.rpartition("::")[0]
+        case = report.nodeid.rpartition("::")[0] + str(properties.get(_PLACE, ""))
         findings = self._findings.setdefault(case, Findings(case))
         subject = properties.get(SUBJECT)
         if isinstance(subject, dict):
@@ -100,6 +101,9 @@ def mark(item: pytest.Item) -> None:
     scenario = getattr(getattr(item, "function", None), MARK, None)
     if scenario is not None:
         item.user_properties.append((SCENARIO, scenario.number))
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if "statehold_isolation" in parameters:
+            item.user_properties.append((_PLACE, f" {parameters['statehold_isolation']}"))
 
 
 def _row(findings: Findings) -> tuple[str, ...]:

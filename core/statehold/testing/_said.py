@@ -40,8 +40,8 @@ class Said:
         calls: how many operations each of them does.
         examples: how many random histories are tried.
         steps: how many operations each of them has at most.
-        isolation: where its storages run: `inprocess`, `sidecar` or `wasm`; None for what pytest was told, or
-            else where they run by themselves. What cannot run there is skipped.
+        isolations: where its storages run, each test once in each: `inprocess`, `sidecar`, `wasm`. Without,
+            or with `--statehold-isolation`, where that says, or else where they run by themselves.
         patience: seconds after which a call counts as hanging.
         limit: seconds after which a whole test does.
 
@@ -73,6 +73,6 @@ class Said:
     calls: ClassVar[int] = 50
     examples: ClassVar[int] = 50
     steps: ClassVar[int] = 30
-    isolation: ClassVar[str | None] = None
+    isolations: ClassVar[Sequence[str]] = ()
     patience: ClassVar[float] = 30.0
     limit: ClassVar[float] = 300.0

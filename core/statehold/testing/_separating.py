@@ -21,7 +21,7 @@ class Separating(Case):
     def test_s1_workspaces_share_nothing(self) -> None:
         """The same key in two workspaces means two rows, for every way of reading."""
         opened = self.open()
-        here, there, nowhere = self.wsid(), self.wsid(), self.wsid()
+        here, there, nowhere = self.workspace(), self.workspace(), self.workspace()
         rows = self.samples(4)
         old = self.write(opened, here, rows, 1)
         self.empty(opened, there, rows)
@@ -29,20 +29,20 @@ class Separating(Case):
         for key, value in {**old, **new}.items():
             self.check(opened, key, value, f"workspace {key.WSID}")
         if READ in self.facts.operations and not self.whole_keys:
-            for wsid, expected in ((here, old), (there, new), (nowhere, {})):
+            for workspace, expected in ((here, old), (there, new), (nowhere, {})):
                 for sample, _ in rows:
-                    at = opened.key(wsid, **sample)
+                    at = opened.key(workspace, **sample)
                     found = opened.facade.read(self.widest(opened, at))
                     under = self.beside(opened, expected, at)
-                    assert_rows(under, found, f"READ of workspace {wsid}", may_forget=self.may_forget)
+                    assert_rows(under, found, f"READ of workspace {workspace}", may_forget=self.may_forget)
 
     @scenario("S2", GETBATCH, INSERT, need=_apart)
     def test_s2_a_batch_may_ask_several_workspaces(self) -> None:
         """GETBATCH answers keys of several workspaces each from its own."""
         opened = self.open()
         rows = self.samples(2)
-        old = self.write(opened, self.wsid(), rows, 1)
-        new = self.write(opened, self.wsid(), rows, 2)
+        old = self.write(opened, self.workspace(), rows, 1)
+        new = self.write(opened, self.workspace(), rows, 2)
         keys = [key for pair in zip(old, new, strict=True) for key in pair]
         answers = dict(zip(keys, opened.facade.get_batch(keys), strict=True))
         for key, value in {**old, **new}.items():
@@ -61,28 +61,28 @@ class Separating(Case):
 
     def apart(self, one: OpenStorage, other: OpenStorage) -> None:
         """Fail if a row of one of two storages is seen in the other."""
-        wsid, rows = self.wsid(), self.samples(4)
-        old = self.write(one, wsid, rows, 1)
-        self.empty(other, wsid, rows)
-        new = self.write(other, wsid, rows, 2)
+        workspace, rows = self.workspace(), self.samples(4)
+        old = self.write(one, workspace, rows, 1)
+        self.empty(other, workspace, rows)
+        new = self.write(other, workspace, rows, 2)
         for opened, expected in ((one, old), (other, new)):
             for key, value in expected.items():
                 self.check(
                     opened, key, value, f"{opened.context.storage}, partition {opened.context.partition}"
                 )
 
-    def write(self, opened: OpenStorage, wsid: int, rows: list[Row], number: int) -> dict[Key, Value]:
+    def write(self, opened: OpenStorage, workspace: int, rows: list[Row], number: int) -> dict[Key, Value]:
         """Put *rows*, with values that tell *number* where values may be made up."""
         found = {}
         for key, value in rows:
-            at = opened.key(wsid, **key)
+            at = opened.key(workspace, **key)
             made = plain_value(self.facts.value, number) if self.any_row else value
             found[at] = self.put(opened, at, opened.value(**made))
         return found
 
-    def empty(self, opened: OpenStorage, wsid: int, rows: list[Row]) -> None:
+    def empty(self, opened: OpenStorage, workspace: int, rows: list[Row]) -> None:
         """Fail if any of *rows* is there."""
         for key, _ in rows:
-            got = self.look(opened, opened.key(wsid, **key))
-            where = f"workspace {wsid}, partition {opened.context.partition} of {opened.context.storage}"
+            got = self.look(opened, opened.key(workspace, **key))
+            where = f"workspace {workspace}, partition {opened.context.partition} of {opened.context.storage}"
             assert got is None, f"{where}: expected None, got {got!a:.200}"

@@ -47,9 +47,9 @@ class Typing(Case):
     @scenario("T4", INSERT, need=_optional)
     def test_t4_null_is_neither_empty_nor_zero(self) -> None:
         """A field that was not given comes back as None (an empty tuple where it is repeated)."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, _), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         bare = {field.name: bounds(field)[0] for field in self.facts.value if field.required}
         expected = self.put(opened, at, opened.value(**bare))
         self.check(opened, at, expected, "a row with nothing but required fields")
@@ -57,9 +57,9 @@ class Typing(Case):
     @scenario("T5", INSERT, need=lambda facts: facts.holds(DataType.TEXT, DataType.BYTES))
     def test_t5_large_values(self) -> None:
         """A large text and large bytes come back whole: 1 MiB, or what their field allows."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, value), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         for field in self.facts.value:
             if field.type in (DataType.TEXT, DataType.BYTES):
                 given = opened.value(**{**value, field.name: large(field, self.large)})
@@ -70,11 +70,11 @@ class Typing(Case):
         """Keys at the bounds of their types each find their own row: case, spaces, NUL, composed or not."""
         rows = self.rows_of_schema()
         for field in self.facts.key:
-            opened, wsid = self.open(), self.wsid()
+            opened, workspace = self.open(), self.workspace()
             (key, _), *_ = self.samples(1)
             expected = {}
             for number, one in enumerate(bounds(field)):
-                at = opened.key(wsid, **{**key, field.name: one})
+                at = opened.key(workspace, **{**key, field.name: one})
                 value = opened.value(**plain_value(rows.value_fields, number))
                 expected[at] = self.put(opened, at, value)
             for at, value in expected.items():
@@ -90,9 +90,9 @@ class Typing(Case):
     @scenario("T7", INSERT, need=lambda facts: facts.holds(*_FLOATS))
     def test_t7_no_number_is_changed_in_silence(self) -> None:
         """NaN and the infinities come back as they are, or are refused with an error."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, value), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         for field in self.facts.value:
             if field.type not in _FLOATS:
                 continue
@@ -107,9 +107,9 @@ class Typing(Case):
     @scenario("T8", INSERT, need=lambda facts: facts.made_up and bool(facts.value))
     def test_t8_any_value_that_fits(self) -> None:
         """Random values that fit the schema come back as they were given."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, _), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
 
         @settings(
             max_examples=self.examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -122,9 +122,9 @@ class Typing(Case):
 
     def round_trip(self, wanted: Callable[[Field], bool]) -> None:
         """Write and look at every field that is *wanted*, at all its bounds."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, value), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         for field in self.facts.value:
             if not wanted(field):
                 continue

@@ -41,16 +41,16 @@ class Writing(Case):
     @scenario("W1", INSERT, need=lambda facts: facts.samples or facts.any_row)
     def test_w1_takes_every_sample_row(self) -> None:
         """An INSERT of every sample row is validated and applied without an error."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         for key, value in self.samples(4):
-            self.apply(opened, [opened.facade.insert(opened.key(wsid, **key), value)])
+            self.apply(opened, [opened.facade.insert(opened.key(workspace, **key), value)])
 
     @scenario("W2", INSERT, need=_writes)
     def test_w2_insert_is_found(self) -> None:
         """What was just inserted is there, even in a storage that may forget."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         for key, value in self.samples(4):
-            at = opened.key(wsid, **key)
+            at = opened.key(workspace, **key)
             expected = self.put(opened, at, opened.value(**value))
             got = self.look(opened, at)
             assert got == expected, f"row {at!a:.200}: expected {expected!a:.200}, got {got!a:.200}"
@@ -58,9 +58,9 @@ class Writing(Case):
     @scenario("W3", INSERT, need=_changes)
     def test_w3_insert_replaces(self) -> None:
         """An INSERT over a row replaces it whole: fields that are not given are empty again."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, value), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         self.put(opened, at, opened.value(**value))
         bare = {
             field.name: plain_value([field], 77)[field.name] for field in self.facts.value if field.required
@@ -71,9 +71,9 @@ class Writing(Case):
     @scenario("W4", UPDATE, need=_changes)
     def test_w4_update_merges(self) -> None:
         """An UPDATE changes the fields it names and keeps the others."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, value), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         existing = self.put(opened, at, opened.value(**value))
         for field in self.facts.value:
             changes = plain_value([field], 99)
@@ -86,8 +86,8 @@ class Writing(Case):
     @scenario("W5", INSERT, need=_writes)
     def test_w5_an_intent_changes_nothing(self) -> None:
         """Asking for an INSERT or an UPDATE and dropping the intent leaves every row as it was."""
-        opened, wsid = self.open(), self.wsid()
-        old, new = self.old_and_new(opened, wsid)
+        opened, workspace = self.open(), self.workspace()
+        old, new = self.old_and_new(opened, workspace)
         for key, value in {**old, **new}.items():
             opened.facade.insert(key, value)
             if UPDATE in self.facts.operations and key in old:
@@ -97,8 +97,8 @@ class Writing(Case):
     @scenario("W6", INSERT, need=_writes)
     def test_w6_validate_changes_nothing(self) -> None:
         """`validate` leaves every row as it was, and the list it is given."""
-        opened, wsid = self.open(), self.wsid()
-        old, new = self.old_and_new(opened, wsid)
+        opened, workspace = self.open(), self.workspace()
+        old, new = self.old_and_new(opened, workspace)
         intents = [opened.facade.insert(key, value) for key, value in {**old, **new}.items()]
         kept = list(intents)
         opened.writer.validate(intents)
@@ -108,9 +108,9 @@ class Writing(Case):
     @scenario("W7", INSERT, need=_changes)
     def test_w7_the_last_item_of_a_batch_wins(self) -> None:
         """A batch is applied in its order: of two items for one key, the later one stands."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, _), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         values = [opened.value(**plain_value(self.facts.value, n)) for n in (1, 2, 0, 1)]
         for last in range(1, len(values) + 1):
             intents = [opened.facade.insert(at, value) for value in values[:last]]
@@ -122,8 +122,8 @@ class Writing(Case):
     @scenario("W8", INSERT, UPDATE, need=_changes)
     def test_w8_a_batch_mixes_inserts_and_updates(self) -> None:
         """One batch may insert rows and update others; all of it happens, in its order."""
-        opened, wsid = self.open(), self.wsid()
-        rows = list(self.fill(opened, wsid, 3).items())
+        opened, workspace = self.open(), self.workspace()
+        rows = list(self.fill(opened, workspace, 3).items())
         (key, existing), *others = rows
         changes = plain_value(self.facts.value, 41)
         fresh = opened.value(**plain_value(self.facts.value, 42))
@@ -143,12 +143,12 @@ class Writing(Case):
     @scenario("W9", INSERT, need=lambda facts: facts.refused)
     def test_w9_a_refused_item_stops_the_batch(self) -> None:
         """A batch with an item that the storage refuses raises, and none of it has happened."""
-        opened, wsid = self.open(), self.wsid()
-        old, new = self.old_and_new(opened, wsid) if self.facts.writes else ({}, {})
+        opened, workspace = self.open(), self.workspace()
+        old, new = self.old_and_new(opened, workspace) if self.facts.writes else ({}, {})
         for key, value in self.given("refused"):
             good = [opened.facade.insert(at, one) for at, one in new.items()]
             with pytest.raises(Exception):  # noqa: B017, PT011, PT012 - any error will do
-                bad = opened.facade.insert(opened.key(wsid, **key), value)
+                bad = opened.facade.insert(opened.key(workspace, **key), value)
                 self.apply(opened, [*good[:1], bad, *good[1:]])
             self.unchanged(opened, old, new, "after a batch with a refused item")
 
@@ -160,12 +160,12 @@ class Writing(Case):
         asking `validate` first. A storage that does not fail at them has nothing to take back.
         """
         for bad in self.bad_intents():
-            opened, wsid = self.open(folder=f"bad-{self.wsid()}"), self.wsid()
-            old, new = self.old_and_new(opened, wsid)
+            opened, workspace = self.open(folder=f"bad-{self.workspace()}"), self.workspace()
+            old, new = self.old_and_new(opened, workspace)
             overwritten = {key: opened.value(**plain_value(self.facts.value, 55)) for key in old}
             good = [opened.facade.insert(key, one) for key, one in {**overwritten, **new}.items()]
             try:
-                opened.writer.apply_batch([*good, bad(opened, wsid), *good])
+                opened.writer.apply_batch([*good, bad(opened, workspace), *good])
             except Exception:  # noqa: BLE001 - a failure of any kind is what is asked for
                 self.unchanged(opened, old, new, "after apply_batch() failed at an item")
                 for key, value in new.items():
@@ -183,9 +183,9 @@ class Writing(Case):
     @scenario("W12", INSERT, need=_changes)
     def test_w12_a_value_in_hand_never_changes(self) -> None:
         """A value that a caller gave or got stays as it is, whatever is written later."""
-        opened, wsid = self.open(), self.wsid()
+        opened, workspace = self.open(), self.workspace()
         (key, _), *_ = self.samples(1)
-        at = opened.key(wsid, **key)
+        at = opened.key(workspace, **key)
         given = opened.value(**plain_value(self.facts.value, 1))
         before = fields(given)
         self.put(opened, at, given)
@@ -200,15 +200,15 @@ class Writing(Case):
             "a value that was returned has changed in the caller's hand"
         )
 
-    def old_and_new(self, opened: OpenStorage, wsid: int) -> tuple[dict[Key, Value], dict[Key, Value]]:
+    def old_and_new(self, opened: OpenStorage, workspace: int) -> tuple[dict[Key, Value], dict[Key, Value]]:
         """Put half of some samples; return them, and the other half as rows that are not there."""
         rows = self.samples(6)
         half = (len(rows) + 1) // 2
         old = {}
         for key, value in rows[:half]:
-            at = opened.key(wsid, **key)
+            at = opened.key(workspace, **key)
             old[at] = self.put(opened, at, opened.value(**value))
-        new = {opened.key(wsid, **key): opened.value(**value) for key, value in rows[half:]}
+        new = {opened.key(workspace, **key): opened.value(**value) for key, value in rows[half:]}
         return old, new
 
     def unchanged(
@@ -224,13 +224,15 @@ class Writing(Case):
     def bad_intents(self) -> Sequence[Callable[[OpenStorage, int], Intent]]:
         """Return functions that make an intent at which `apply_batch` may fail."""
 
-        def unstorable(opened: OpenStorage, wsid: int) -> Intent:
+        def unstorable(opened: OpenStorage, workspace: int) -> Intent:
             (key, value), *_ = self.samples(1)
             good = opened.value(**value)
             bad = msgspec.structs.replace(good, **{self.facts.value[-1].name: Unstorable()})
-            return Intent(opened.key(wsid, **key), bad, is_new=True)
+            return Intent(opened.key(workspace, **key), bad, is_new=True)
 
         def refused(key: Fields, value: Fields) -> Callable[[OpenStorage, int], Intent]:
-            return lambda opened, wsid: Intent(opened.key(wsid, **key), opened.value(**value), is_new=True)
+            return lambda opened, workspace: Intent(
+                opened.key(workspace, **key), opened.value(**value), is_new=True
+            )
 
         return [unstorable, *(refused(key, value) for key, value in self.given("refused"))]

@@ -61,6 +61,25 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, obj: object) -> list[
     return None
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let each test of the kit run in every isolation that its class names."""
+    name = "statehold_isolation"
+    isolations = getattr(metafunc.cls, "isolations", ())
+    if (
+        name in metafunc.fixturenames
+        and isolations
+        and not metafunc.config.getoption("--statehold-isolation")
+    ):
+        metafunc.parametrize(name, isolations, indirect=True)
+
+
+@pytest.fixture
+def statehold_isolation(request: pytest.FixtureRequest) -> str | None:
+    """Return where the storages of a test of the kit run; None for where they run by themselves."""
+    isolation: str | None = getattr(request, "param", None)
+    return isolation or request.config.getoption("--statehold-isolation")
+
+
 @pytest.fixture
 def statehold_host(tmp_path: Path) -> Iterator[Host]:
     """Return a host with an empty data folder, which is closed after the test."""

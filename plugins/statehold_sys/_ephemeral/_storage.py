@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import attrs
@@ -12,6 +12,7 @@ from statehold.sdk import (
     Field,
     Intent,
     IStateStorage,
+    IWithRows,
     Key,
     StorageContext,
     StorageError,
@@ -71,7 +72,18 @@ class Ephemeral(Updates):
             family=Family() if before is None else before.family,
         )
         opened.family.join(opened, heir_of=before)
+        if before is None and isinstance(ctx.existing, IWithRows) and not isinstance(ctx.existing, Ephemeral):
+            opened.take(ctx.existing.rows(), ctx)
         return opened
+
+    def take(self, rows: Iterable[tuple[Key, Value]], ctx: StorageContext) -> None:
+        """Have rows of a version that runs in another process, if the fields agree."""
+        key_names, value_names = ctx.key_class.__struct_fields__, ctx.value_class.__struct_fields__
+        for key, value in rows:
+            if key.__struct_fields__ != key_names or value.__struct_fields__ != value_names:
+                ctx.logger.info("starts empty: KEY or VALUE have changed since the version being replaced")
+                return
+            self.keep([(key, value)])
 
     def resume(self, existing: IStateStorage) -> None:
         """Have the rows of *existing*, as if opened with it; most often the two had the same all the time."""

@@ -12,6 +12,7 @@ class TestTable(StorageConformance):
     """A table of a declaration as people write it."""
 
     provider = provider
+    isolations = ("inprocess", "sidecar")
     key = [Field("Device", "text", required=True), Field("Point", "int32", required=True)]
     value = [Field("Reading", "float64"), Field("At", "int64", required=True), Field("Note", "text")]
     durable = True
@@ -23,6 +24,7 @@ class TestTableOfEveryType(StorageConformance):
     """Every type that a field can have, in KEY and in VALUE, and NULL in both."""
 
     provider = provider
+    isolations = ("inprocess", "sidecar")
     key = EVERY_TYPE
     value = EVERY_TYPE
     durable = True

@@ -41,6 +41,7 @@ class TestEphemeral(StorageConformance):
     """The schema that a declaration by bare name gets."""
 
     provider = ephemeral.provider
+    isolations = ("inprocess", "sidecar")
     may_forget = True
     hands_over = True
     ordered = True
@@ -51,6 +52,7 @@ class TestEphemeralOfEveryType(StorageConformance):
     """Every type that a field can have, in KEY and in VALUE."""
 
     provider = ephemeral.provider
+    isolations = ("inprocess", "sidecar")
     key = EVERY_TYPE
     value = EVERY_TYPE
     may_forget = True
@@ -62,6 +64,7 @@ class TestAppSecret(StorageConformance):
     """Secrets that the package declares."""
 
     provider = app_secret.provider
+    isolations = ("inprocess", "sidecar")
     secrets = {"Scada_Password": "hunter2", "Token": "päss wörd"}
     rows = [
         ({"Secret": "Scada_Password"}, {"Content": "hunter2"}),
@@ -76,6 +79,7 @@ class TestLogger(StorageConformance):
     """What was logged cannot be looked up: that it arrives is tested in test_logger.py."""
 
     provider = logger.provider
+    isolations = ("inprocess", "sidecar")
     rows = [
         ({"LogLevel": 1}, {"Message": "an error"}),
         ({"LogLevel": 5}, {"Message": "a trace"}),
@@ -127,14 +131,14 @@ class TestUniq(StorageConformance):
     missing = {"Number": 99}
     any_row = False
 
-    def prepare(self, opened: OpenStorage, wsid: int, rows: Sequence[Any]) -> None:
+    def prepare(self, opened: OpenStorage, workspace: int, rows: Sequence[Any]) -> None:
         memory = opened.memory
         assert memory is not None
         with memory.writing() as unit:
             for number, guest in enumerate(("Bob", "Ann")):
                 bill = memory.schemas["test.Bill"].rows.value(Number=number, Table=1, Guest=guest)
-                unit.insert(wsid, bill)
-            memory.append(unit, "test.Pay", wsid)
+                unit.insert(workspace, bill)
+            memory.append(unit, "test.Pay", workspace)
 
 
 class TestWLog(StorageConformance):
@@ -151,12 +155,12 @@ class TestWLog(StorageConformance):
     any_row = False
     whole_keys = True
 
-    def prepare(self, opened: OpenStorage, wsid: int, rows: Sequence[Any]) -> None:
+    def prepare(self, opened: OpenStorage, workspace: int, rows: Sequence[Any]) -> None:
         memory = opened.memory
         assert memory is not None
         for _ in range(2):
             with memory.writing() as unit:
-                memory.append(unit, "test.Pay", wsid)
+                memory.append(unit, "test.Pay", workspace)
 
 
 class OfACall(StorageConformance):
@@ -172,6 +176,7 @@ class OfACall(StorageConformance):
 
 class TestCommandContext(OfACall):
     provider = command_context.provider
+    isolations = ("inprocess", "sidecar")
     given_to_it = {"argument": {"A": 1}, "unlogged": {"B": 2}, "offset": 3, "origin": "10.0.0.1"}
     rows = [
         (
@@ -189,12 +194,14 @@ class TestCommandContext(OfACall):
 
 class TestQueryContext(OfACall):
     provider = query_context.provider
+    isolations = ("inprocess", "sidecar")
     given_to_it = {"argument": {"A": 1}}
     rows = [({}, {"Workspace": 7, "ArgumentObject": {"A": 1}})]
 
 
 class TestJobContext(OfACall):
     provider = job_context.provider
+    isolations = ("inprocess", "sidecar")
     rows = [({}, {"Workspace": 7, "UnixTime": 12})]
 
 
@@ -206,6 +213,7 @@ class TestRequestSubject(OfACall):
 
 class TestEvent(OfACall):
     provider = event.provider
+    isolations = ("inprocess", "sidecar")
     given_to_it = {
         "event": Event(
             offset=5, wlog_offset=2, workspace=7, name="test.Pay", registered_at=1, argument={"A": 1}

@@ -541,6 +541,7 @@ class TestHttp(StorageConformance):
     """Against a server that answers with the request's path."""
 
     provider = provider
+    isolations = ("inprocess", "sidecar")
     allowances = LOCAL
     any_row = False
     whole_keys = True

@@ -359,6 +359,7 @@ class TestSendMail(StorageConformance):
     """Against a server that takes everything."""
 
     provider = provider
+    isolations = ("inprocess", "sidecar")
     allowances = LOCAL
     any_row = False
     shared = True  # every GET sends, whoever asks

@@ -37,6 +37,12 @@ class _Reads(WasmStorage):
         for found, value in self._stream(codec.prefix(key)):
             yield codec.to_key(found), codec.to_value(value)
 
+    def rows(self) -> Iterator[tuple[Key, Value]]:
+        """Yield every row, of all workspaces."""
+        codec = self._codec
+        for found, value in self._stream(()):
+            yield codec.to_key(found), codec.to_value(value)
+
 
 class _Applies(WasmStorage):
     def validate(self, items: Sequence[Intent]) -> None:

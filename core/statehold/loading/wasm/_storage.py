@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from statehold.loading.wasm._abi import ADOPT, END, NEXT, READ
@@ -11,7 +11,7 @@ from statehold.loading.wasm._errors import GuestError, Reason, WasmError
 from statehold.loading.wasm._instance import Instance
 from statehold.loading.wasm._limits import WasmLimits
 from statehold.loading.wasm._runtime import Runtime
-from statehold.sdk import StorageContext
+from statehold.sdk import IWithRows, Key, StorageContext, Value
 
 _ROWS_AT_ONCE: Final = 256
 
@@ -33,6 +33,7 @@ class WasmStorage(Caller):
     ) -> None:
         self._codec = codec
         self._value = ctx.value
+        self._key_class = ctx.key_class
         #: READs that were left, and of which the instance has not heard.
         self._left: deque[tuple[Instance, int]] = deque()
         super().__init__(runtime, limits, ctx, index=index, opening=opening)
@@ -53,8 +54,30 @@ class WasmStorage(Caller):
                 "%s begins without the rows of the version before: its KEY is another one", self._name
             )
             return
+        self._adopt(existing._every_row(self))
+
+    def adopt_rows(self, existing: IWithRows) -> None:
+        """Give the rows of *existing*, which is no module, to this one, if it takes any.
+
+        Raises:
+            WasmError: the module failed.
+            StorageError: it refused a row.
+            SchemaError: a row has no place in the KEY or VALUE of this version.
+
+        """
+        if ADOPT in self._runtime.module.exports:
+            self._adopt(map(self._own, existing.rows()))
+
+    def _own(self, row: tuple[Key, Value]) -> Row:
+        """Return the arrays of a row of another storage; what it has beyond the fields here is left out."""
+        codec, (key, value) = self._codec, row
+        fields = (getattr(key, field.name, None) for field in codec.key_fields)
+        kept = {field.name: getattr(value, field.name, None) for field in codec.value_fields}
+        return tuple(codec.key(self._key_class(key.WSID, *fields))), codec.value(self._value(**kept))
+
+    def _adopt(self, given: Iterable[Row]) -> None:
         rows: list[Row] = []
-        for row in existing._every_row(self):
+        for row in given:
             rows.append(row)
             if len(rows) >= _ROWS_AT_ONCE:
                 self._do(ADOPT, encode(rows))

@@ -72,10 +72,9 @@ import threading
 
 import msgspec
 
-from statehold.sdk import Field, Operation, Provider, Rank, StorageError, merge
+from statehold.sdk import Field, IWithRows, Operation, Provider, Rank, StorageError, merge
 
 VERSION = {version!r}
-SAVED = ("a", "b", "c")
 {code}
 
 
@@ -85,18 +84,17 @@ class Config(msgspec.Struct):
 
 
 class Box:
-    '''Keeps rows in memory; of the version before it takes those that it knows the names of.'''
+    '''Keeps rows in memory, and takes over those of the version before.'''
 
     def __init__(self, ctx):
         self.ctx = ctx
-        self.rows = {{}}
+        self.kept = {{}}
         if ctx.config.Deed == "leak":
             raise StorageError("refused: " + ctx.secrets["Token"].reveal())
-        if ctx.existing is not None:
-            for name in SAVED:
-                value = ctx.existing.get(ctx.key_class(1, name))
-                if value is not None:
-                    self.rows[1, name] = value.Text
+        if isinstance(ctx.existing, IWithRows):
+            for key, value in ctx.existing.rows():
+                assert ctx.existing.get(ctx.key_class(key.WSID, key.Name)).Text == value.Text
+                self.kept[key.WSID, key.Name] = value.Text
         if ctx.config.Deed == "work":
             ctx.background(self.work)
         self.ctx.logger.info("opened by %s", os.getpid())
@@ -108,7 +106,7 @@ class Box:
 
     def get(self, key):
         deed = getattr(self, "deed_" + key.Name, None)
-        text = self.rows.get((key.WSID, key.Name)) if deed is None else deed()
+        text = self.kept.get((key.WSID, key.Name)) if deed is None else deed()
         return None if text is None else self.ctx.value(Text=text)
 
     def deed_pid(self):
@@ -149,9 +147,13 @@ class Box:
         return [self.get(key) for key in keys]
 
     def read(self, key):
-        for (wsid, name), text in sorted(self.rows.items()):
+        for (wsid, name), text in sorted(self.kept.items()):
             if wsid == key.WSID:
                 yield self.ctx.key_class(wsid, name), self.ctx.value(Text=text)
+
+    def rows(self):
+        for (wsid, name), text in self.kept.items():
+            yield self.ctx.key_class(wsid, name), self.ctx.value(Text=text)
 
     def value_to_insert(self, key, value):
         return value
@@ -166,7 +168,7 @@ class Box:
 
     def apply_batch(self, items):
         for item in items:
-            self.rows[item.key.WSID, item.key.Name] = item.value.Text
+            self.kept[item.key.WSID, item.key.Name] = item.value.Text
 
     def free(self):
         self.ctx.logger.info("freed")
@@ -204,7 +206,7 @@ class Den:
         module=None,
         **descriptor,
     ) -> Path:
-        """Build the image; *box* is what its descriptor says of the storage; *silent*, it has no extensions."""
+        """Build the image; *box* is what its descriptor says of the storage; *silent*: no extensions."""
         self.built += 1
         root = self.folder / str(self.built) / "acme.den"
         package = root / "image/pkg/example.com/den"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from statehold.hosting import Sandbox
+from statehold.processing import SYSTEM, Request
 from statehold.sdk import DeployError
 from statehold.trust import OwnerTrust, Rule, change_store
 
 APART = {"isolation": "sidecar"}
+SAMPLE = Path(__file__).parents[4] / "app_images" / "acme.meter"
 SPEAKER = Path(__file__).parents[2] / "loading" / "sidecar" / "speaker.py"
 HERE = {"isolation": "inprocess"}
 
@@ -47,6 +51,106 @@ def test_a_host_that_is_opened_again_has_its_sidecars_again(open_host, environ, 
         assert int(found) != os.getpid()
 
 
+# Between WebAssembly and the others: the module of the sample, and the same storage in Python.
+
+
+METER = """
+import msgspec
+
+from statehold.sdk import Field, IWithRows, Operation, Provider, merge
+
+class Config(msgspec.Struct):
+    LongestNote: int = 200
+
+class Meter:
+    def __init__(self, ctx):
+        self.ctx = ctx
+        self.kept = {}
+        if isinstance(ctx.existing, IWithRows):
+            for key, value in ctx.existing.rows():
+                self.kept[key.WSID, key.Meter, key.At] = value.Reading, value.Note
+
+    def value(self, row):
+        return self.ctx.value(Reading=row[0], Note=row[1])
+
+    def get(self, key):
+        row = self.kept.get((key.WSID, key.Meter, key.At))
+        return None if row is None else self.value(row)
+
+    def read(self, key):
+        return (row for row in self.rows() if row[0].WSID == key.WSID and row[0].Meter == key.Meter)
+
+    def rows(self):
+        for key, row in sorted(self.kept.items()):
+            yield self.ctx.key_class(*key), self.value(row)
+
+    def value_to_insert(self, key, value):
+        return value
+
+    def value_to_update(self, key, existing, changes):
+        return merge(existing, changes)
+
+    def validate(self, items):
+        pass
+
+    def apply_batch(self, items):
+        for item in items:
+            at = item.key.WSID, item.key.Meter, item.key.At
+            self.kept[at] = item.value.Reading, item.value.Note
+
+    def free(self):
+        pass
+
+provider = Provider(
+    name="Meter", open=Meter, config=Config,
+    operations=[Operation.GET, Operation.READ, Operation.INSERT, Operation.UPDATE],
+    key=[Field("Meter", "text", required=True), Field("At", "int64", required=True)],
+    value=[Field("Reading", "float64"), Field("Note", "text")],
+)
+"""
+PROJECT = """
+[project]
+name = "meters"
+version = "1"
+
+[project.entry-points."statehold.storages"]
+Meter = "meters:provider"
+"""
+
+
+@pytest.fixture
+def meter(tmp_path):
+    """Return what makes versions of the sample with its storage in WebAssembly or in Python."""
+
+    def make(version, isolation):
+        root = Path(shutil.copytree(SAMPLE, tmp_path / version / "acme.meter"))
+        package = root / "image/pkg/acme.example/meter"
+        if isolation != "wasm":
+            shutil.rmtree(package / "wasm")
+            (package / "storages/meters").mkdir(parents=True)
+            (package / "storages/meters/__init__.py").write_text(METER)
+            (package / "storages/pyproject.toml").write_text(PROJECT)
+            text = (package / "meter.vsql").read_text()
+            (package / "meter.vsql").write_text(text.replace("ENGINE WASM", "ENGINE PYPLUGIN"))
+        content = {"Version": version, "Storages": {"meter.Meter": {"isolation": isolation}}}
+        (root / "descriptor.json").write_text(json.dumps(content))
+        return root
+
+    return make
+
+
+def test_rows_go_through_every_isolation_and_back(host, runtime, meter):
+    here = Request(app="acme.meter", workspace=1, principal=SYSTEM)
+    expected = []
+    way = ["inprocess", "sidecar", "wasm", "sidecar", "inprocess", "wasm", "inprocess"]
+    for at, isolation in enumerate(way):
+        host.deploy(meter(f"{at}", isolation), accept_breaking=True)
+        runtime.command(here, "meter.Take", {"Meter": "gas", "At": at, "Reading": at / 2})
+        expected.append((at, at / 2))
+        rows = runtime.query(here, "meter.History", {"Meter": "gas"})
+        assert [(row["At"], row["Reading"]) for row in rows] == expected
+
+
 # Executables, which speak the protocol themselves.
 
 
@@ -59,7 +163,7 @@ def speaker(den):
         ('"Number", "int64"', '"Text", "text"'),
         ('["COMMANDS", "QUERIES"]', '["COMMANDS", "QUERIES", "JOBS"]'),
         ('"READ", "INSERT"', '"READ", "INSERT", "UPDATE"'),
-        ('"value_to_insert", "validate"', '"value_to_insert", "value_to_update", "validate"'),
+        ('"value_to_insert", "validate"', '"rows", "value_to_insert", "value_to_update", "validate"'),
         ('["value_to_insert"]', '["value_to_insert", "value_to_update"]'),
     ):
         assert old in text
