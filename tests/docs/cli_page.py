@@ -27,6 +27,7 @@ DOCUMENTS = {
     "trust revoke": ("store", "key", "owners"),
     "trust list": ("store", "unsigned", "owners"),
     "deploy": ("app", "version", "digest", "state", "partitions", "warnings"),
+    "upgrade": ("app", "version", "digest", "state", "partitions", "warnings"),
     "apps": ("data", "apps"),
     "matrix": ("app", "version", "storages"),
     "call": ("app", "storage", "operation", "scope", "rows", "more"),
@@ -53,7 +54,8 @@ _HEAD = (
 
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
-For machines, every command takes `--json` and writes one document, and nothing else on stdout:
+For machines, every command takes `--json` and writes one document, and nothing else on stdout; `upgrade` writes one in a
+line for each step before it:
 
 - `{"ok": true, ...}` with what it found; for `check`, `verify`, `diff`, `storages` and `aos doctor` with
   `"ok": false` too;

@@ -12,7 +12,17 @@ _SECTIONS = {
     "Write": ("new", "stubs", "check", "build"),
     "Images": ("inspect", "verify", "diff"),
     "Trust": ("keygen", "sign", "trust"),
-    "Operate": ("deploy", "apps", "matrix", "call", "activate", "rollback", "undeploy", "quarantine"),
+    "Operate": (
+        "deploy",
+        "upgrade",
+        "apps",
+        "matrix",
+        "call",
+        "activate",
+        "rollback",
+        "undeploy",
+        "quarantine",
+    ),
     "Run": ("serve", "exec", "token", "workspace"),
     "More": ("storages", "demo", "completion"),
 }

@@ -35,7 +35,13 @@ class HostOptions:
 
     @contextmanager
     def open(
-        self, out: Output, *, apps: Collection[str] | None, time_calls: bool | None = None, by_http: str = ""
+        self,
+        out: Output,
+        *,
+        apps: Collection[str] | None,
+        keep: int = 0,
+        time_calls: bool | None = None,
+        by_http: str = "",
     ) -> Iterator[Host]:
         """Open the host with the named apps running, or all with None, and close it again.
 
@@ -58,6 +64,7 @@ class HostOptions:
                         trust=self.trust,
                         sandbox=Sandbox(self.sandbox),
                         apps=apps,
+                        keep=keep,
                         rows=rows,
                         time_calls=time_calls,
                     )

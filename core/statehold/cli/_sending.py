@@ -1,67 +1,128 @@
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import attrs
+
+from statehold.cli._steps import Tell
 from statehold.sdk import HostError, Principal
+
+if TYPE_CHECKING:
+    from statehold.hosting import Canary
 
 _LIFETIME = 600.0
 
 
-def send_image(
-    image: Path, app: str, url: str, *, data: Path, beside: bool, accept_breaking: bool
-) -> dict[str, Any]:
-    """Let the server at *url* deploy an image, as the owner of its data folder, and return what it answers.
+@attrs.frozen(kw_only=True)
+class Server:
+    """The server that runs at *url* on a data folder, asked as the owner of that folder.
 
-    Raises:
-        HostError: it cannot be reached, or has refused the image.
-
+    A change that is told step by step is not made where whoever asks goes away in the middle.
     """
-    import httpx  # noqa: PLC0415 - no other command needs it
 
-    from statehold.images import build_image  # noqa: PLC0415 - as above
-    from statehold.serving import Tokens  # noqa: PLC0415 - as above
+    url: str
+    data: Path
+    app: str
 
-    if not (data / "token.key").exists():
-        raise HostError(
-            f"{data} has no key for tokens, so no server runs on it",
-            hint="Name the data folder of the server: --data",
-        )
-    operator = Principal(name="operator", kind=1, roles={0: frozenset({"sys.ClusterAdmin"})})
-    token = Tokens.open(data).issue(operator, app=app, lifetime=_LIFETIME)
-    owner, _, name = app.partition(".")
-    target = f"{url.rstrip('/')}/api/v2/apps/{owner}/{name}/versions"
-    with tempfile.TemporaryDirectory() as folder:
-        packed = build_image(image, Path(folder) / "image.shi") if image.is_dir() else image
-        try:
+    def deploy(
+        self,
+        image: Path,
+        *,
+        tell: Tell,
+        beside: bool = False,
+        accept_breaking: bool = False,
+        canary: Canary | None = None,
+    ) -> dict[str, Any]:
+        """Let it deploy an image, and return what it answers.
+
+        Raises:
+            HostError: it cannot be reached, or has refused the image.
+
+        """
+        from statehold.images import build_image  # noqa: PLC0415 - no other command needs it
+
+        flags = {"beside": beside, "accept-breaking": accept_breaking}
+        params = {name: "true" for name, is_so in flags.items() if is_so}
+        if canary is not None:
+            figures = attrs.asdict(canary)
+            params["canary"] = str(figures.pop("share"))
+            params |= {f"canary-{name}": str(value) for name, value in figures.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            packed = build_image(image, Path(folder) / "image.shi") if image.is_dir() else image
             with packed.open("rb") as file:
-                answer = httpx.post(
-                    target,
-                    content=file,
-                    params={
-                        name: "true"
-                        for name, is_so in (("beside", beside), ("accept-breaking", accept_breaking))
-                        if is_so
-                    },
-                    # A token is for that server alone, not for a proxy that the environment names.
-                    trust_env=False,
-                    headers={"Authorization": f"Bearer {token}"},
-                    # A deploy takes as long as its storages take to open.
-                    timeout=httpx.Timeout(10.0, read=None, write=60.0),
-                )
+                return self._change("versions", tell, params=params, content=file)
+
+    def rollback(self, *, tell: Tell) -> dict[str, Any]:
+        """Let it make the version current that was current before, and return what it answers.
+
+        Raises:
+            HostError: it cannot be reached, or has refused.
+
+        """
+        return self._change("versions/rollback", tell, params={}, content=None)
+
+    def _change(self, path: str, tell: Tell, *, params: Mapping[str, str], content: Any) -> dict[str, Any]:
+        import httpx  # noqa: PLC0415 - no other command needs it
+
+        owner, _, name = self.app.partition(".")
+        try:
+            with httpx.stream(
+                "POST",
+                f"{self.url.rstrip('/')}/api/v2/apps/{owner}/{name}/{path}",
+                content=content,
+                params={"progress": "true", **params},
+                # A token is for that server alone, not for a proxy that the environment names.
+                trust_env=False,
+                headers={"Authorization": f"Bearer {self._token()}"},
+                # A deploy takes as long as its storages take to open.
+                timeout=httpx.Timeout(10.0, read=None, write=60.0),
+            ) as answer:
+                if answer.status_code == httpx.codes.OK:
+                    return self._follow(answer, tell)
+                answer.read()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise HostError(
-                f"no server can be reached at {url}: {error}",
+                f"no server can be reached at {self.url}: {error}",
                 hint="Name the URL that `statehold serve` has shown, such as http://127.0.0.1:8080",
             ) from error
-    try:
-        document: dict[str, Any] = answer.json()
-    except ValueError:
-        document = {"message": answer.text[:200]}
-    if answer.status_code != httpx.codes.CREATED:
+        try:
+            document = answer.json()
+        except ValueError:
+            document = {"message": answer.text[:200]}
+        raise self._refused({"status": answer.status_code, **document})
+
+    def _follow(self, answer: Any, tell: Tell) -> dict[str, Any]:
+        for line in answer.iter_lines():
+            found: dict[str, Any] = json.loads(line)
+            if found.get("ok"):
+                del found["ok"]
+                return found
+            if "error" in found:
+                raise self._refused(found["error"])
+            tell(found.pop("step"), found.pop("text"), found)
         raise HostError(
-            f"the server refuses {app} with status {answer.status_code}: {document.get('message')}",
-            hint="It takes tokens of its own data folder alone: --data" if answer.status_code == 401 else "",
+            f"the server at {self.url} ended before {self.app} was changed, or has not said so any more",
+            hint="See what is current: statehold apps",
         )
-    return document
+
+    def _refused(self, document: Mapping[str, Any]) -> HostError:
+        status = document.get("status")
+        return HostError(
+            f"the server refuses {self.app} with status {status}: {document.get('message')}",
+            hint="It takes tokens of its own data folder alone: --data" if status == 401 else "",
+        )
+
+    def _token(self) -> str:
+        from statehold.serving import Tokens  # noqa: PLC0415 - no other command needs it
+
+        if not (self.data / "token.key").exists():
+            raise HostError(
+                f"{self.data} has no key for tokens, so no server runs on it",
+                hint="Name the data folder of the server: --data",
+            )
+        operator = Principal(name="operator", kind=1, roles={0: frozenset({"sys.ClusterAdmin"})})
+        return Tokens.open(self.data).issue(operator, app=self.app, lifetime=_LIFETIME)

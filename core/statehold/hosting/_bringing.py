@@ -77,7 +77,7 @@ class Bringer:
             accept_breaking=accept_breaking,
         )
 
-    def activate(self, app: App, entry: Entry) -> AppVersion:
+    def activate(self, app: App, entry: Entry, progress: Callable[[str], None]) -> AppVersion:
         """Make a version that is kept the current one, opening it first if it is closed.
 
         Raises:
@@ -92,14 +92,14 @@ class Bringer:
                 if version is app.current_or_none:
                     return version
                 self._admission.confirm(entry.app, entry.version, since=since)
-                if self._is_ready(app, version):
-                    self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), ignore)
+                if self._is_ready(app, version, progress):
+                    self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), progress)
                     return version
                 anew = True
             with self._store.open(entry.digest) as image:
                 verdict = self._admission.admit(image, since=since)
                 return self._bring(
-                    app, image, verdict, since=since, activate=True, progress=ignore, anew=anew
+                    app, image, verdict, since=since, activate=True, progress=progress, anew=anew
                 )
 
     def restore(self, app: App, entry: Entry) -> None:
@@ -122,13 +122,14 @@ class Bringer:
         if entry.role is Role.CURRENT:
             app.swap(version)
 
-    def _is_ready(self, app: App, version: AppVersion) -> bool:
+    def _is_ready(self, app: App, version: AppVersion, progress: Callable[[str], None]) -> bool:
         """Return whether an open version can become current as it is; it has taken over by then."""
         before = app.current_or_none
         if version not in app.kept or before is None:
             return True
         if not version.can_resume:
             return False
+        progress(f"resume {version.name}: it was kept open")
         try:
             version.resume(before)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises
@@ -166,7 +167,7 @@ class Bringer:
         stale = app.version(image.version) if app.is_open(image.version) else None
         if stale is not None and (not activate or stale is app.current_or_none):
             return stale
-        if stale is not None and not anew and self._is_ready(app, stale):
+        if stale is not None and not anew and self._is_ready(app, stale, progress):
             version, stale = stale, None
         else:
             self._deployed.check_partitions(image)

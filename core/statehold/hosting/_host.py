@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +17,7 @@ from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
 from statehold.hosting._folders import Folders
+from statehold.hosting._following import following
 from statehold.hosting._listeners import Listeners
 from statehold.hosting._listing import list_apps
 from statehold.hosting._lock import FolderLock
@@ -180,7 +181,7 @@ class Host:
             HostError: the data folder cannot be written. In every case what ran before goes on.
 
         """
-        tell = ignore if progress is None else telling(progress)
+        tell = _teller(progress)
         tell(f"verify {image}")
         try:
             with self._store.arriving(), open_image(Path(image)) as opened:
@@ -198,8 +199,10 @@ class Host:
         finally:
             self._clean()
 
-    def activate(self, app: str, version: str) -> AppVersion:
+    def activate(self, app: str, version: str, *, progress: Progress | None = None) -> AppVersion:
         """Make a deployed version the current one, opening it first if it is closed.
+
+        *progress* is as for `deploy`.
 
         Raises:
             HostError: there is no such app or version.
@@ -207,10 +210,12 @@ class Host:
 
         """
         with self._changing(app) as known:
-            return self._bringer.activate(known, self._deployed.entry(app, version))
+            return self._bringer.activate(known, self._deployed.entry(app, version), _teller(progress))
 
-    def rollback(self, app: str) -> AppVersion:
+    def rollback(self, app: str, *, progress: Progress | None = None) -> AppVersion:
         """Make the version current that was current before.
+
+        *progress* is as for `deploy`.
 
         Raises:
             HostError: there is no such app, or no version before the current one.
@@ -218,7 +223,16 @@ class Host:
 
         """
         with self._changing(app) as known:
-            return self._bringer.activate(known, self._deployed.previous(app))
+            return self._bringer.activate(known, self._deployed.previous(app), _teller(progress))
+
+    def following(
+        self, app: str, progress: Progress, *, patience: float = 30.0
+    ) -> AbstractContextManager[None]:
+        """Return what tells, behind its block, how the versions of an app end that the block replaces.
+
+        That is for up to *patience* seconds: which of them are kept, drain, and have been freed.
+        """
+        return following(self._apps.get(app), progress, patience=patience)
 
     def undeploy(self, app: str, version: str | None = None) -> None:
         """Forget one version, or the whole app; its data stays.
@@ -380,3 +394,7 @@ class Host:
     def _refuse_when_closed(self) -> None:
         if self._closed:
             raise HostError("the host has been closed", hint="Open another one on its data folder")
+
+
+def _teller(progress: Progress | None) -> Callable[[str], None]:
+    return ignore if progress is None else telling(progress)

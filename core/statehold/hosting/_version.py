@@ -129,6 +129,11 @@ class AppVersion:
         self._made.remove()
         self._lease.release()
 
+    @property
+    def borrowers(self) -> int:
+        """How many have borrowed one of its partitions, and not given it back yet."""
+        return self._borrowers
+
     def acquire(self) -> bool:
         """Count one more borrower; False when the version has been retired."""
         with self._lock:

@@ -30,6 +30,14 @@ def extra(call):
     probe.call("extra", call)
 """
 
+TOLD_APART = """
+class Second:
+    def call(self, name, what, probe=probe):
+        probe.call(name + " of 2", what)
+
+probe = Second()
+"""
+
 
 @pytest.fixture
 def clock():
@@ -96,14 +104,15 @@ def test_each_partition_runs_the_projectors_of_the_version_that_is_current_there
     assert probe.calls.count("extra") == 4
 
 
-def test_jobs_run_in_the_version_that_is_current_in_the_partition_of_their_workspace(shop, clock, second):
+def test_jobs_run_in_the_version_that_is_current_in_the_partition_of_their_workspace(
+    shop, clock, image, probe
+):
+    second = image("2", extensions=MORE, code=CODE.format("2") + TOLD_APART)
+
     def act():
-        old, new = (shop.host.app(APP).version(name) for name in "12")
-        places = (old.partitions[1], new.partitions[0])
-        before = [place.outcomes.calls for place in places]
         for workspace in (1, 2):
             shop.runtime.run_job(APP, "shop.Tick", workspace)
-        assert [place.outcomes.calls for place in places] == [one + 1 for one in before]
+        assert (probe.calls.count("tick"), probe.calls.count("tick of 2")) == (1, 1)
 
     trying(shop, clock, second, act)
 
@@ -130,25 +139,25 @@ def test_what_clients_ask_for_in_vain_is_no_failure_of_a_canary(shop, clock, sec
         ):
             with pytest.raises(ProcessingError):
                 ask()
-        assert outcomes(shop, 0) == (5, 0)
+        assert outcomes(shop, 0)[1] == 0
 
     trying(shop, clock, second, act)
     assert versions(shop) == "2222"
 
 
-def test_a_failing_query_projector_or_job_is_a_failure(shop, probe, quiet):
+def test_a_failing_query_or_job_is_a_failure(shop, probe, quiet):
     def fail(_):
         raise ValueError("told to fail")
 
-    before = outcomes(shop, 1)
+    before = outcomes(shop, 1)[1]
     probe.hooks["numbers"] = fail
     with pytest.raises(ExtensionError):
         shop.runtime.query(shop.request(1), "shop.Numbers", {"Count": 1})
-    assert outcomes(shop, 1) == (before[0] + 1, before[1] + 1)
+    assert outcomes(shop, 1)[1] == before + 1
     probe.hooks["tick"] = fail
     with pytest.raises(ExtensionError):
         shop.runtime.run_job(APP, "shop.Tick", 1)
-    assert outcomes(shop, 1) == (before[0] + 2, before[1] + 2)
+    assert outcomes(shop, 1)[1] == before + 2
 
 
 def test_a_client_that_leaves_is_no_failure(shop):

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from statehold.cli._findings import show_diagnostics
+from statehold.cli._canary import canary_options
+from statehold.cli._deploying import deploy_here, report
 from statehold.cli._hosts import HostOptions, host_command
 from statehold.cli._output import Output
-from statehold.cli._text import plural
-from statehold_vsql import Severity
+
+if TYPE_CHECKING:
+    from statehold.hosting import Canary
 
 
 @click.command("deploy")
@@ -19,9 +21,17 @@ from statehold_vsql import Severity
     "--accept-breaking", is_flag=True, help="Deploy it though its declarations break what there is."
 )
 @click.option("--to", "url", metavar="URL", help="Send it to the server that runs there on this data folder.")
+@canary_options
 @host_command
 def command(
-    out: Output, options: HostOptions, *, image: Path, beside: bool, accept_breaking: bool, url: str | None
+    out: Output,
+    options: HostOptions,
+    *,
+    image: Path,
+    beside: bool,
+    accept_breaking: bool,
+    url: str | None,
+    canary: Canary | None,
 ) -> None:
     """Deploy an IMAGE and make it current, in one step.
 
@@ -29,49 +39,23 @@ def command(
     opened, before it becomes current; whatever goes wrong, the version that runs goes on. Declarations that
     break stored data, clients or the operator are refused: see `statehold diff`.
     """
-    from statehold.cli._sending import send_image  # noqa: PLC0415
-    from statehold.cli._sources import read_image  # noqa: PLC0415
+    from statehold.cli._sending import Server  # noqa: PLC0415
     from statehold.images import open_image  # noqa: PLC0415
-    from statehold.sdk import CompileError, StateholdError  # noqa: PLC0415
 
+    if beside and canary is not None:
+        raise click.UsageError("--beside makes nothing current: --canary has no use with it.")
     with open_image(image) as opened:
         app = opened.app
-    if url is not None:
-        with out.progress(f"deploying {app} to {url}"):
-            document = send_image(
-                image, app, url, data=options.data, beside=beside, accept_breaking=accept_breaking
-            )
-        _report(out, document, beside=beside)
-        return
-    with options.open(out, apps=[app]) as host:
-        try:
-            with out.progress(f"deploying {app}") as tell:
-                version = host.deploy(
-                    image, activate=not beside, accept_breaking=accept_breaking, progress=tell
-                )
-        except CompileError as error:
-            if out.json:
-                raise
-            show_diagnostics(error.diagnostics, read_image(image).sources, err=True, columns=out.width)
-            count = sum(found.severity is Severity.ERROR for found in error.diagnostics)
-            raise StateholdError(
-                f"{app} cannot be deployed: its declarations have {plural(count, 'error')}"
-            ) from error
-        document = {
-            "app": version.app,
-            "version": version.name,
-            "digest": version.digest,
-            "state": version.state.value,
-            "partitions": len(version.partitions),
-            "warnings": version.warnings,
-        }
-    _report(out, document, beside=beside)
+    more: dict[str, Any] = {"beside": beside, "accept_breaking": accept_breaking, "canary": canary}
+    with out.progress(f"deploying {app}" if url is None else f"deploying {app} to {url}") as show:
 
+        def tell(_stage: str, text: str, _figures: object) -> None:
+            show(text)
 
-def _report(out: Output, document: dict[str, Any], *, beside: bool) -> None:
+        if url is None:
+            document = deploy_here(out, options, image, app, tell=tell, **more)
+        else:
+            server = Server(url=url, data=options.data, app=app)
+            document = server.deploy(image, tell=tell, **more)
     out.document(document)
-    for warning in document["warnings"]:
-        out.warn(warning)
-    where = "beside the current version" if beside else "current"
-    count = plural(document["partitions"], "partition")
-    out.done(f"{document['app']} {document['version']} is {where}, {count}")
+    report(out, document, beside=beside)

@@ -62,6 +62,13 @@ _SECONDS = click.FloatRange(min=0.1)
     help="Seconds that a query may take.",
 )
 @click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="How many versions before the current one of an app stay open, to be rolled back to at once.",
+)
+@click.option(
     "--drain",
     type=click.FloatRange(min=1),
     default=10.0,
@@ -81,6 +88,7 @@ def command(
     timing: bool | None,
     command_timeout: float,
     query_timeout: float,
+    keep: int,
     drain: float,
 ) -> None:
     """Serve every app over HTTP, and run its projectors and jobs.
@@ -102,7 +110,7 @@ def command(
     tokens = Tokens.open(options.data)
     federation = Federation(tokens, others=known)
     counting = Counting()
-    with options.open(out, apps=None, time_calls=timing) as host, _tracer(on=tracing) as tracer:
+    with options.open(out, apps=None, time_calls=timing, keep=keep) as host, _tracer(on=tracing) as tracer:
         host.federate(federation)
         meter = counting if tracer is None else TracedMeter(counting, tracer)
         settings = Settings(command_timeout=command_timeout, query_timeout=query_timeout, drain=drain)

@@ -1,0 +1,158 @@
+"""`upgrade` and `rollback` show each step: line by line, live on a terminal, as documents for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from statehold.cli import run
+from statehold.hosting import Host
+from statehold.processing import Runtime
+from statehold.serving import Server, Tokens
+
+APP = "acme.hello"
+
+
+@pytest.fixture
+def images(tmp_path, samples, machine):
+    """Return a function that builds a version of the sample, with so many partitions."""
+
+    def build(version, parts=1):
+        root = tmp_path / f"source-{parts}" / APP
+        if not root.exists():
+            shutil.copytree(samples / APP, root)
+            descriptor = root / "descriptor.json"
+            descriptor.write_text(json.dumps({**json.loads(descriptor.read_text()), "NumParts": parts}))
+        return machine("build", root, "--output", tmp_path, "--version", version)["path"]
+
+    return build
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+def documents(capsys, *arguments, code=0):
+    capsys.readouterr()
+    assert run([*map(str, arguments), "--json"]) == code
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_each_step_is_a_line(images, data, statehold):
+    statehold("upgrade", images("1"), "--data", data)
+    lines = statehold("upgrade", images("2"), "--data", data).splitlines()
+    assert [line.split()[0] for line in lines] == [
+        *("verify", "compile", "load", "compare", "open", "probe", "index", "make", "free", "✓")
+    ]
+    assert lines[-1] == "✓ acme.hello 2 is current, 1 partition"
+    assert "make 1 current" in statehold("rollback", APP, "--data", data).splitlines()
+
+
+def test_for_machines_each_step_is_a_document_and_the_last_one_is_that_of_deploy(images, data, capsys):
+    image = images("1")
+    *steps, end = documents(capsys, "upgrade", image, "--data", data)
+    assert all(set(step) >= {"step", "text"} for step in steps)
+    assert (end["ok"], end["app"], end["version"], end["state"]) == (True, APP, "1", "current")
+
+
+def test_what_cannot_be_upgraded_says_why(images, data, capsys, statehold):
+    statehold("deploy", images("1"), "--data", data)
+    other = images("2", parts=2)
+    assert "NumParts" in statehold("upgrade", other, "--data", data, code=1)
+    end = documents(capsys, "upgrade", other, "--data", data, code=1)[-1]
+    assert (end["ok"], "NumParts" in end["error"]["message"]) == (False, True)
+
+
+def test_a_canary_takes_a_share_of_the_partitions(images, data, statehold):
+    statehold("deploy", images("1", 4), "--data", data)
+    shown = statehold("upgrade", images("2", 4), "--canary", "50%", "--canary-seconds", "0.1", "--data", data)
+    assert "canary in 2 of 4 partitions: 0 of 0.1 s, 0 of 0 calls failed" in shown
+    assert "acme.hello 2 is current, 4 partitions" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--canary", "150%"), "expected a share such as 10% or 0.1"),
+        (("--canary", "much"), "expected a share such as 10% or 0.1"),
+        (("--canary-calls", "5"), "--canary-calls goes with --canary"),
+        (("--canary", "10%", "--canary-seconds", "0"), "--canary-seconds"),
+    ],
+)
+def test_what_no_canary_can_be_is_wrong_usage(images, data, statehold, options, said):
+    assert said in statehold("upgrade", images("1"), *options, "--data", data, code=2)
+
+
+def test_what_is_opened_beside_the_current_version_is_no_canary(images, data, statehold):
+    assert "--beside" in statehold(
+        "deploy", images("1"), "--beside", "--canary", "10%", "--data", data, code=2
+    )
+
+
+def test_one_partition_is_no_place_for_a_canary(images, data, statehold):
+    statehold("deploy", images("1"), "--data", data)
+    assert "needs two partitions" in statehold(
+        "upgrade", images("2"), "--canary", "10%", "--data", data, code=1
+    )
+
+
+def test_a_server_is_upgraded_and_rolled_back_the_same_way(images, data, statehold, machine, capsys):
+    tokens = Tokens.open(data)
+    with Host(data, keep=1) as host, Runtime(host) as runtime:
+        host.deploy(images("1", 2))
+        with Server(host, runtime, tokens=tokens, data_folder=data) as server:
+            to = ("--to", server.url, "--data", data)
+            shown = statehold("upgrade", images("2", 2), *to, "--canary", "0.5", "--canary-seconds", "0.1")
+            assert "keep 1: it stays open, to be rolled back to" in shown
+            assert host.app(APP).current.name == "2"
+            shown = statehold("rollback", APP, *to)
+            assert "resume 1: it was kept open" in shown
+            assert machine("rollback", APP, *to)["current"] == "2"
+            *steps, end = documents(capsys, "upgrade", images("3", 2), *to)
+            assert (steps[-1]["step"], end["version"]) == ("keep", "3")
+            end = documents(capsys, "upgrade", images("4"), *to, code=1)[-1]
+            assert "NumParts" in end["error"]["message"]
+
+
+def test_ctrl_c_during_a_canary_leaves_the_version_before(images, data, statehold, machine):
+    statehold("deploy", images("1", 2), "--data", data)
+    command = ("upgrade", images("2", 2), "--canary", "50%", "--canary-seconds", "3600", "--data", str(data))
+    with subprocess.Popen(
+        [sys.executable, "-m", "statehold", *command, "--json"], stdout=subprocess.PIPE, text=True
+    ) as upgrade:
+        while json.loads(upgrade.stdout.readline())["step"] != "canary":
+            pass
+        upgrade.send_signal(signal.SIGINT)
+        upgrade.communicate(timeout=30)
+    assert upgrade.returncode == 130
+    (app,) = machine("apps", "--data", data)["apps"]
+    assert (app["current"], [one["version"] for one in app["versions"]]) == ("1", ["1"])
+
+
+def test_a_terminal_shows_the_steps_live(images, data):
+    mine, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "statehold", "upgrade", images("1"), "--data", data],
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", "NO_COLOR": "1"},
+    ) as upgrade:
+        os.close(theirs)
+        shown = b""
+        try:
+            while piece := os.read(mine, 65536):
+                shown += piece
+        except OSError:
+            pass  # So a terminal says that nobody writes to it any more.
+    os.close(mine)
+    assert upgrade.returncode == 0
+    assert "✓ make 1 current" in shown.decode()
+    assert "✓ acme.hello 1 is current" in shown.decode()
