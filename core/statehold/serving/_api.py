@@ -59,7 +59,7 @@ class Api:
         elif answer is not None:
             await send_json(send, answer)
 
-    async def _answer(self, call: Call, scope: Scope, receive: Receive) -> bytes | Stream | None:
+    async def _answer(self, call: Call, scope: Scope, receive: Receive) -> bytes | Stream:
         if scope["method"] != call.method:
             raise HttpError(
                 405,
@@ -106,16 +106,13 @@ class Api:
 
 async def results_of(
     pool: Pool, read: Callable[[Callable[[list[dict[str, Any]]], None]], list[dict[str, Any]]]
-) -> bytes | Stream | None:
-    """Return the body with the results that *read* reads, or a stream of it where there are many.
-
-    None where the client has gone meanwhile.
-    """
+) -> bytes | Stream:
+    """Return the body with the results that *read* reads, or a stream of it where there are many."""
     results = Results(asyncio.get_running_loop())
     begun = pool.submit(results.run, read)
     results.begun = begun
     try:
-        answer: bytes | Stream | None = await begun
+        answer: bytes | Stream = await begun
     except BaseException:
         results.leave()
         raise

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from statehold.processing import CommandAnswer, Request
 from statehold.serving._answers import json_response
 from statehold.serving._api import results_of
-from statehold.serving._bodies import ClientGoneError, body, check_json, decode
+from statehold.serving._bodies import body, check_json, decode
 from statehold.serving._desk import Desk, header
 from statehold.serving._parameters import constraints
 from statehold.serving._paths import WORKSPACE, number
@@ -114,8 +114,6 @@ class Documents:
         answer = await results_of(self._desk.queries, read)
         if isinstance(answer, Stream):
             return StreamResponse(answer)
-        if answer is None:
-            raise ClientGoneError
         return Response(answer, media_type="application/json")
 
 

@@ -52,18 +52,21 @@ class Results:
             self._stream.push(_BEGIN + b",".join(self._gathered))
             self._gathered.clear()
 
-    def run(self, read: Callable[[Results], list[dict[str, Any]]]) -> bytes | None:
-        """Let *read* give its results, and return the body, or None where it is sent already."""
+    def run(self, read: Callable[[Results], list[dict[str, Any]]]) -> bytes | Stream:
+        """Let *read* give its results, and return the body, or the stream of it where that has begun.
+
+        Whoever waits may hear of the end before he hears of the beginning, and then the stream is his answer.
+        """
         try:
             results = read(self)
         except Exception as error:
             if self._stream is None:
                 raise
             self._stream.end(b'],"error":' + error_member(error) + b"}")
-            return None
+            return self._stream
         if self._stream is not None:
             self._stream.end(b"]}")
-            return None
+            return self._stream
         if results:
             return b'{"results":' + encode(results) + b"}"
         return _BEGIN + b",".join(self._gathered) + b"]}"
@@ -74,7 +77,7 @@ class Results:
             self._stream.leave()
 
     def _begin(self, stream: Stream) -> None:
-        if self.begun is None or self.begun.done():
-            stream.leave()
-        else:
+        if self.begun is not None and not self.begun.done():
             self.begun.set_result(stream)
+        elif not stream.ended:
+            stream.leave()

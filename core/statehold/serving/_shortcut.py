@@ -133,12 +133,12 @@ class _Answering:
         """Return whether there is an answer, or nobody who takes one."""
         return self.response_started or self.disconnected
 
-    def set_result(self, answer: bytes | Stream | None) -> None:
+    def set_result(self, answer: bytes | Stream) -> None:
         """Answer with a body, or with one that is still coming."""
         if isinstance(answer, Stream):
             self.response_started = True
             self._stream(answer)
-        elif answer is not None:
+        else:
             self._write(b"%b%d" % (self.shortcut.head(self.connection), len(answer)), answer)
 
     def set_exception(self, error: BaseException) -> None:

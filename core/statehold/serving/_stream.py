@@ -30,6 +30,11 @@ class Stream:
         self._room = threading.Condition()
         self._news = asyncio.Event()
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing comes any more."""
+        return self._ended
+
     def push(self, piece: bytes) -> None:
         """Send *piece*, and wait while too much is on its way; on the thread.
 
