@@ -80,6 +80,9 @@ class Backend(Protocol):
     def make_folder(self, group: Group, name: str) -> Path:
         """Make a folder that counts for the group."""
 
+    def hold(self, group: Group) -> None:
+        """Count again what its users may have taken out of the count; asked for from time to time."""
+
     def set_limit(self, group: Group, limit: int) -> None:
         """Limit the group; returns after the limit was read back from where it is kept."""
 

@@ -38,18 +38,29 @@ def change_owner(folder: Path, *, before: tuple[int, int], after: tuple[int, int
         OSError: the system does not permit it.
 
     """
-    for (name, where), found in _entries(folder):
-        uid = after[0] if found.st_uid == before[0] else -1
-        gid = after[1] if found.st_gid == before[1] else -1
-        if (uid, gid) != (-1, -1):
-            try:
-                os.chown(name, uid, gid, dir_fd=where, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-    own = folder.lstat()
-    uid = after[0] if own.st_uid == before[0] else -1
-    gid = after[1] if own.st_gid == before[1] else -1
-    os.chown(folder, uid, gid, follow_symlinks=False)
+    for (name, where), _ in _entries(folder):
+        # By an open handle: a name may mean another file by the time its owner is changed.
+        try:
+            held = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=where)
+        except FileNotFoundError:
+            continue
+        try:
+            _change(held, before, after)
+        finally:
+            os.close(held)
+    held = os.open(folder, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _change(held, before, after)
+    finally:
+        os.close(held)
+
+
+def _change(held: int, before: tuple[int, int], after: tuple[int, int]) -> None:
+    found = os.fstat(held)
+    uid = after[0] if found.st_uid == before[0] else -1
+    gid = after[1] if found.st_gid == before[1] else -1
+    if (uid, gid) != (-1, -1):
+        os.chown(f"/proc/self/fd/{held}", uid, gid)
 
 
 def remove_tree(folder: Path) -> None:

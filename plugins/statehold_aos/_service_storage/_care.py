@@ -97,7 +97,7 @@ class Care:
                 group = self.folders.group(service, entries.get(service))
                 limit = self.folders.fitted(entries.get(service)).limit
                 try:
-                    self.folders.backend.make_group(group)
+                    backend.hold(group)
                     well = not self.folders.asked(entries.get(service)) or backend.keeps(group, limit)
                 except (QuotaError, OSError):
                     well = False

@@ -11,7 +11,7 @@ import attrs
 from statehold_aos._service_storage._config import ServiceStorageConfig
 from statehold_aos._service_storage._entry import SERVICE, Claim, Entry, Owner, owner_of
 from statehold_aos._service_storage._names import folder_name
-from statehold_quota import Backend, Fitted, Group, QuotaError, QuotaFullError, change_owner, fit
+from statehold_quota import Backend, Fitted, Group, QuotaError, QuotaFullError, UserQuota, change_owner, fit
 
 _LOST: Final = "lost+found"  # Every ext4 has it.
 
@@ -78,7 +78,13 @@ class Folders:
         folder = self.path(claim)
         if os.path.lexists(folder) and not stat.S_ISDIR(folder.lstat().st_mode):
             raise QuotaError(f"{folder} is no folder")
-        _give(self.backend.make_folder(group, folder.name), owner_of(entry, service))
+        owner = owner_of(entry, service)
+        if isinstance(self.backend, UserQuota) and owner.uid != group.uid:
+            raise QuotaError(
+                f"the folder of user {owner.uid} would not count for its service, which has {group.uid}",
+                hint="With user quotas, only the service has a Uid",
+            )
+        _give(self.backend.make_folder(group, folder.name), owner)
 
     def limit(self, group: Group, service: Entry | None) -> None:
         """Set the limit of a service, unless that is what is kept."""

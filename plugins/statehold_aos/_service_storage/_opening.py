@@ -71,6 +71,13 @@ def _backend(
     """Return who keeps the limits, which stays the same once there are folders, and what is wrong with it."""
     folders, before = root / "folders", book.fact(_BACKEND)
     names = _names(config, before if book.entries() else None)
+    if config.Backend not in ("auto", *names):
+        ctx.logger.warning(
+            "%s: the folders were made by %s, and stay with it: %s is not used",
+            ctx.storage,
+            before,
+            config.Backend,
+        )
     try:
         chosen = choose(folders, names=names, enable=config.Enable or before in _BTRFS)
     except QuotaError as error:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -106,8 +107,13 @@ class Btrfs:
         folder = group.path / name
         with self._told(f"make {group.path.name}/{name}"):
             _make(folder)
-            self._tie(group)
+            _ioctl.assign(group.path, _ioctl.subvolume_of(folder), _qgroup(group))
         return folder
+
+    def hold(self, group: Group) -> None:
+        """Let subvolumes that services made inside of their folders count for the group."""
+        with self._told(f"count {group.path.name}"):
+            self._tie_inner(group, _qgroup(group))
 
     def set_limit(self, group: Group, limit: int) -> None:
         """Set the limit of the group's qgroup.
@@ -164,16 +170,16 @@ class Btrfs:
                 remove_tree(folder)
                 return
             self._remove_inner(group, folder)
-            _ioctl.remove_subvolume(folder)
+            _ioctl.remove_subvolume(group.path, name)
             self._wait_until_cleaned(subvolume)
 
     def _remove_inner(self, group: Group, folder: Path) -> None:
         """Remove the subvolumes inside of a folder, which takes some room itself, where there may be none."""
         kept = self._state().limit(_qgroup(group))
-        for inner in _inner(folder):
+        for above, name in _inner(folder):
             if kept is not None:
                 _ioctl.set_limit(group.path, _qgroup(group), kept + _ROOM)
-            _ioctl.remove_subvolume(inner)
+            _ioctl.remove_subvolume(above, name)
         if kept is not None:
             _ioctl.set_limit(group.path, _qgroup(group), kept)
 
@@ -185,7 +191,7 @@ class Btrfs:
             qgroup = _qgroup(group)
             for folder in _folders(group):
                 self.remove_folder(group, folder.name)
-            _ioctl.remove_subvolume(group.path)
+            _ioctl.remove_subvolume(group.path.parent, group.path.name)
             self._wait_until_cleaned(qgroup - _LEVEL)
             self._remove_qgroup(qgroup)
 
@@ -199,9 +205,13 @@ class Btrfs:
         _ioctl.make_qgroup(group.path, qgroup)
         for folder in _folders(group):
             _ioctl.assign(group.path, _ioctl.subvolume_of(folder), qgroup)
-            if self.mode is Mode.QGROUP:  # Simple quotas pass it on to what is made inside.
-                for inner in _inner(folder):
-                    _ioctl.assign(group.path, _ioctl.subvolume_of(inner), qgroup)
+        self._tie_inner(group, qgroup)
+
+    def _tie_inner(self, group: Group, qgroup: int) -> None:
+        if self.mode is Mode.QGROUP:  # Simple quotas pass it on to what is made inside.
+            for folder in _folders(group):
+                for above, name in _inner(folder):
+                    _ioctl.assign(group.path, _subvolume_in(above, name), qgroup)
 
     def _count_what_was_there(self, group: Group) -> None:
         _ioctl.sync(group.path)
@@ -246,13 +256,25 @@ def _folders(group: Group) -> list[Path]:
     return [folder for folder in group.path.iterdir() if _ioctl.is_subvolume(folder)]
 
 
-def _inner(folder: Path) -> Iterator[Path]:
-    """Yield the subvolumes that somebody made inside of *folder*, the deepest first."""
-    for where, folders, _ in os.walk(folder, topdown=False):
+def _inner(folder: Path) -> Iterator[tuple[int, str]]:
+    """Yield the subvolumes that somebody made inside of *folder*, the deepest first.
+
+    Each as the open folder that it is in, and its name: paths may be swapped for links meanwhile.
+    """
+    for _, folders, _, above in os.fwalk(folder, topdown=False, follow_symlinks=False):
         for name in folders:
-            path = Path(where, name)
-            if not path.is_symlink() and _ioctl.is_subvolume(path):
-                yield path
+            with suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=above, follow_symlinks=False)
+                if stat.S_ISDIR(found.st_mode) and found.st_ino == _ioctl.FIRST_OBJECT:
+                    yield above, name
+
+
+def _subvolume_in(above: int, name: str) -> int:
+    held = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        return _ioctl.subvolume_of(held)
+    finally:
+        os.close(held)
 
 
 def _uncounted(folder: Path) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 from uuid import UUID
 
 _NONE, _WRITE, _READ = 0, 1, 2
-_FIRST_OBJECT: Final = 256
+FIRST_OBJECT: Final = 256
 _MAX_NAME: Final = 255
 LIMIT_REFERENCED: Final = 1
 
@@ -39,26 +39,26 @@ def uuid_of(folder: Path) -> UUID:
     return UUID(bytes=bytes(_call(folder, _FILE_SYSTEM, bytes(1024))[16:32]))
 
 
-def subvolume_of(folder: Path) -> int:
+def subvolume_of(folder: Path | int) -> int:
     """Return the id of the subvolume that *folder* lies in."""
-    answer = _call(folder, _LOOK_UP, struct.pack("<QQ4080x", 0, _FIRST_OBJECT))
+    answer = _call(folder, _LOOK_UP, struct.pack("<QQ4080x", 0, FIRST_OBJECT))
     found: int = struct.unpack_from("<Q", answer)[0]
     return found
 
 
 def is_subvolume(folder: Path) -> bool:
     """Whether *folder* is a subvolume itself; on btrfs only."""
-    return folder.is_dir() and folder.lstat().st_ino == _FIRST_OBJECT
+    return folder.is_dir() and folder.lstat().st_ino == FIRST_OBJECT
 
 
 def make_subvolume(folder: Path) -> None:
     """Make a subvolume; FileExistsError where the name is taken."""
-    _call(folder.parent, _SUBVOLUME_MAKE, _named(folder))
+    _call(folder.parent, _SUBVOLUME_MAKE, _named(folder.name))
 
 
-def remove_subvolume(folder: Path) -> None:
-    """Remove a subvolume with all in it; what it took comes back some time later."""
-    _call(folder.parent, _SUBVOLUME_REMOVE, _named(folder))
+def remove_subvolume(above: Path | int, name: str) -> None:
+    """Remove the subvolume of that name with all in it; what it took comes back some time later."""
+    _call(above, _SUBVOLUME_REMOVE, _named(name))
 
 
 def quota(folder: Path, command: int) -> None:
@@ -103,15 +103,18 @@ def sync(folder: Path) -> None:
     _call(folder, _SYNC, bytes(8))
 
 
-def _named(folder: Path) -> bytes:
-    name = os.fsencode(folder.name)
-    if not 0 < len(name) <= _MAX_NAME:
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(folder))
-    return struct.pack("<q4088s", 0, name)
+def _named(name: str) -> bytes:
+    encoded = os.fsencode(name)
+    if not 0 < len(encoded) <= _MAX_NAME:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
+    return struct.pack("<q4088s", 0, encoded)
 
 
-def _call(folder: Path, number: int, argument: bytes) -> bytearray:
+def _call(folder: Path | int, number: int, argument: bytes) -> bytearray:
     answer = bytearray(argument)
+    if isinstance(folder, int):  # open already, by who does not trust the path to it
+        fcntl.ioctl(folder, number, answer, True)  # noqa: FBT003  a position in the standard library
+        return answer
     try:
         where = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:

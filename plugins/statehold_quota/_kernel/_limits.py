@@ -65,6 +65,9 @@ class KernelQuota:
             folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
+    def hold(self, group: Group) -> None:
+        """Do nothing: nothing gets out of the count here."""
+
     def set_limit(self, group: Group, limit: int) -> None:
         """Set the hard limit, and read it back."""
         with self._told(f"limit {group.path.name}"):

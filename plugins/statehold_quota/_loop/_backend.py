@@ -66,6 +66,9 @@ class LoopImage:
             folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
+    def hold(self, group: Group) -> None:
+        """Do nothing: nothing gets out of the count here."""
+
     def set_limit(self, group: Group, limit: int) -> None:
         """Make the image, or change its size; to make it smaller, nobody may be using it."""
         image = _image(group)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
+import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +15,7 @@ from statehold_quota._backend import QuotaError, QuotaFullError
 from statehold_quota._mounts import is_mount_point
 from statehold_quota._programs import run
 
+_GET_FLAGS, _SET_FLAGS, _NO_COPIES = 0x80086601, 0x40086602, 0x00800000
 _UNIT: Final = 64 * 1024
 _SMALL_BLOCKS: Final = 256 * 2**20
 _TRIES: Final = 12
@@ -132,6 +136,8 @@ class Image:
         try:
             descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
+                if start == 0:
+                    _write_in_place(descriptor)
                 os.posix_fallocate(descriptor, start, size)
                 os.fsync(descriptor)
             finally:
@@ -139,6 +145,13 @@ class Image:
         except OSError as error:
             why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
             raise QuotaError(f"cannot reserve {size:,} bytes for {self.file.name}: {why}") from error
+
+
+def _write_in_place(descriptor: int) -> None:
+    """Let a file system that writes copies elsewhere write in place, or what was reserved is no room."""
+    with suppress(OSError):  # Others have no such flag, and no need of it.
+        flags = struct.unpack("i", fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4)))[0]
+        fcntl.ioctl(descriptor, _SET_FLAGS, struct.pack("i", flags | _NO_COPIES))
 
 
 def slack(room: int) -> int:

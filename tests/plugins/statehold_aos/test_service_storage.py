@@ -117,11 +117,11 @@ def test_a_new_owner_of_a_service_gets_what_the_old_one_had(opened, tmp_path):
         (folder / "inner" / "note").write_text("his")
         (folder / "link").symlink_to(outside)
         (folder / "roots").write_text("root's")
-        for path in (folder / "inner", folder / "inner" / "note"):
-            os.chown(path, USER, USER)
+        for path in (folder / "inner", folder / "inner" / "note", folder / "link"):
+            os.chown(path, USER, USER, follow_symlinks=False)
         change(storage, "", Uid=OTHER)
-        for path in (folder, folder / "inner", folder / "inner" / "note"):
-            assert (path.stat().st_uid, path.stat().st_gid) == (OTHER, OTHER)
+        for path in (folder, folder / "inner", folder / "inner" / "note", folder / "link"):
+            assert (path.lstat().st_uid, path.lstat().st_gid) == (OTHER, OTHER)
         assert outside.stat().st_uid == (folder / "roots").stat().st_uid == 0
         assert own.stat().st_uid == OTHER + 1
 

@@ -52,6 +52,13 @@ def test_the_room_in_an_image_is_the_limit_or_little_more(backend, limit):
     assert (backend.root / "service.img").stat().st_blocks * 512 >= limit
 
 
+def test_an_image_on_btrfs_is_written_in_place(btrfs):
+    group = Group(btrfs / "service")
+    backend = LoopImage(root=btrfs)
+    backend.set_limit(group, LIMIT)
+    assert "C" in run("lsattr", btrfs / "service.img").stdout.split()[0]
+
+
 def test_an_image_grows_and_keeps_what_is_in_it(backend, group):
     (group.path / "a" / "note").write_text("kept")
     backend.set_limit(group, 4 * LIMIT)
