@@ -12,9 +12,10 @@ import msgspec
 
 from statehold.events import _layout as layout
 from statehold.events._codec import records_of
+from statehold.events._holding import holder
 from statehold.events._plog import logged
 from statehold.events._shape import decode, encode
-from statehold.events._uniques import Unique, holder
+from statehold.events._uniques import Unique
 from statehold.rows import Columns, CompareAndSwap, PutIfAbsent
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from statehold.events import _layout as layout
 from statehold.events._codec import decode_event
 from statehold.events._errors import WorkspaceError
 from statehold.events._event import Event
+from statehold.events._holding import holder
 from statehold.events._places import BLOCK, places
 from statehold.events._plog import logged, split
 from statehold.events._shape import decode
 from statehold.events._table import TableShape
-from statehold.events._uniques import holder
 from statehold.rows import Columns, Row, RowKey
 from statehold.sdk import Key, SchemaError, Value
 from statehold.sdk import fields as fields_of

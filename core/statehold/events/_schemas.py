@@ -145,11 +145,13 @@ class Schemas:
         definition = self._definitions[name]
         shape: Shape
         if definition.name in self.appdef.tables:
-            shape = TableShape(definition, self)
+            shape = TableShape(definition, self.__getitem__, inherits=self.bases(definition))
         elif definition.name in self.appdef.views:
-            shape = ViewShape(definition, self)
+            shape = ViewShape(definition, self.__getitem__)
         else:
-            shape = Shape(definition, self, fields=definition.fields, containers=definition.containers)
+            shape = Shape(
+                definition, self.__getitem__, fields=definition.fields, containers=definition.containers
+            )
         # Two threads may both compile it: the first counts, so that its classes are the only ones.
         shape = self._shapes.setdefault(name, shape)
         rows = shape.rows

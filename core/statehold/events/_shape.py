@@ -3,7 +3,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 import msgspec
@@ -12,15 +12,14 @@ from statehold.events._anything import MAX_DEPTH, is_deep
 from statehold.events._patterns import compile_pattern
 from statehold.sdk import DataType, Entity, Field, SchemaError, Value
 from statehold.state import Rows, compile_rows
-from statehold_vsql.appdef import ContainerDef, FieldDef, TableDef, TypeDef, ViewDef
-
-if TYPE_CHECKING:
-    from statehold.events._schemas import Schemas
+from statehold_vsql.appdef import ContainerDef, FieldDef, QName, TableDef, TypeDef, ViewDef
 
 encode: Final[Callable[[object], bytes]] = msgspec.msgpack.Encoder().encode
 decode: Final[Callable[[bytes | msgspec.Raw], Any]] = msgspec.msgpack.Decoder().decode
 
 Definition: TypeAlias = TableDef | ViewDef | TypeDef
+#: Returns what a table or type that is nested looks like.
+ShapeOf: TypeAlias = Callable[[QName], "Shape"]
 
 
 class Shape:
@@ -46,7 +45,7 @@ class Shape:
     def __init__(
         self,
         definition: Definition,
-        schemas: Schemas,
+        shape_of: ShapeOf,
         *,
         key: Sequence[Field] = (),
         system: Sequence[Field] = (),
@@ -56,7 +55,7 @@ class Shape:
         self.name = str(definition.name)
         self.definition = definition
         self.verifiable = frozenset(field.name for field in fields if field.verifiable)
-        self._schemas = schemas
+        self._shape_of = shape_of
         self._containers = containers
         plain = [*system, *map(_optional, fields)]
         nested = [
@@ -83,7 +82,7 @@ class Shape:
     @cached_property
     def containers(self) -> Mapping[str, Shape]:
         """The shapes that are nested, by name of the container."""
-        return {each.name: self._schemas[each.type] for each in self._containers}
+        return {each.name: self._shape_of(each.type) for each in self._containers}
 
     @cached_property
     def entity(self) -> Entity:

@@ -11,9 +11,9 @@ from statehold.events import _layout as layout
 from statehold.events._codec import StoredCud, encode_event
 from statehold.events._errors import RecordMissingError
 from statehold.events._event import Cud, Event
+from statehold.events._holding import hold, let_go
 from statehold.events._shape import decode, encode
 from statehold.events._table import TableShape
-from statehold.events._uniques import hold, let_go
 from statehold.sdk import Value
 
 if TYPE_CHECKING:

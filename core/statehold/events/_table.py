@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from statehold.events._layout import DESCRIPTOR
-from statehold.events._shape import Shape
+from statehold.events._shape import Shape, ShapeOf
 from statehold.events._uniques import Unique
 from statehold.sdk import DataType, Field, Value
 from statehold.state import Rows
 from statehold_vsql.appdef import TableDef, TableKind
-
-if TYPE_CHECKING:
-    from statehold.events._schemas import Schemas
 
 #: The fields that every record has, before its own.
 SYSTEM_FIELDS: Final = (
@@ -54,16 +51,16 @@ class TableShape(Shape):
 
     definition: TableDef
 
-    def __init__(self, definition: TableDef, schemas: Schemas) -> None:
+    def __init__(self, definition: TableDef, shape_of: ShapeOf, *, inherits: Sequence[TableDef]) -> None:
         super().__init__(
             definition,
-            schemas,
+            shape_of,
             key=_KEY,
             system=SYSTEM_FIELDS,
             fields=definition.fields,
             containers=definition.containers,
         )
-        bases = [definition, *schemas.bases(definition)]
+        bases = [definition, *inherits]
         self.kind = definition.kind
         self.is_root = definition.kind in _ROOTS
         self.is_singleton = definition.singleton

@@ -1,19 +1,16 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from statehold.events import _layout as layout
-from statehold.events._shape import Shape
+from statehold.events._shape import Shape, ShapeOf
 from statehold.rows import MAX_KEY, Columns
 from statehold.rows import encode as encode_key
 from statehold.sdk import UNSET, DataType, Key, SchemaError
 from statehold_vsql.appdef import ViewDef
-
-if TYPE_CHECKING:
-    from statehold.events._schemas import Schemas
 
 
 class ViewShape(Shape):
@@ -27,11 +24,11 @@ class ViewShape(Shape):
 
     definition: ViewDef
 
-    def __init__(self, definition: ViewDef, schemas: Schemas) -> None:
+    def __init__(self, definition: ViewDef, shape_of: ShapeOf) -> None:
         key = [*definition.partition_key, *definition.clustering_columns]
         super().__init__(
             definition,
-            schemas,
+            shape_of,
             key=[attrs.evolve(field.field, required=True) for field in key],
             fields=definition.values,
         )
