@@ -7,12 +7,12 @@ from statehold_aos.database._claim import users_text
 from statehold_aos.database._database import Database, Settings
 from statehold_aos.database._errors import (
     AosDatabaseError,
+    AosSchemaError,
     BusyError,
     ClosedError,
     ExistsError,
     InUseError,
     NotExistError,
-    SchemaError,
     UnavailableError,
 )
 from statehold_aos.database._rows import Layer, Service, ServiceState, ServiceStatus, Traffic, UsersService
@@ -22,6 +22,7 @@ from statehold_aos.database.migrations import CURRENT, Done, Options, migrate
 __all__ = [
     "CURRENT",
     "AosDatabaseError",
+    "AosSchemaError",
     "BusyError",
     "ClosedError",
     "Database",
@@ -32,7 +33,6 @@ __all__ = [
     "NotExistError",
     "Options",
     "Place",
-    "SchemaError",
     "Service",
     "ServiceState",
     "ServiceStatus",

@@ -37,7 +37,7 @@ class Backend(Protocol):
     def back_up(self, name: str, connection: Connection) -> str:
         """Copy the database as it was before *connection*'s transaction, and return where to.
 
-        A copy of the same name, from a migration that did not end, is replaced.
+        Nothing is overwritten: where *name* is taken, the copy is called *name* and a number.
         """
 
     def check_references(self, connection: Connection) -> None:

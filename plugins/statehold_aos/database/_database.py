@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from statehold_aos.database._backend import Backend, Place
-from statehold_aos.database._errors import AosDatabaseError, BusyError, SchemaError
+from statehold_aos.database._errors import AosDatabaseError, AosSchemaError, BusyError
 from statehold_aos.database._explained import explained
 from statehold_aos.database._runner import Count, Counter
 from statehold_aos.database._tables import Tables
@@ -79,7 +79,7 @@ class Database:
             logger: hears of migrations, and of counters that could not be written.
 
         Raises:
-            SchemaError: it is newer, dirty, damaged or another program's.
+            AosSchemaError: it is newer, dirty, damaged or another program's.
             UnavailableError: the folder or the server is not there.
 
         """
@@ -176,7 +176,7 @@ class Database:
     def _begin(self, connection: Connection) -> None:
         version = connection.execute(_VERSION).scalar_one_or_none()
         if version != CURRENT:
-            raise SchemaError(
+            raise AosSchemaError(
                 f"AOS database {self.shown} was brought to schema {version} while it was open with {CURRENT}",
                 hint="Open it again with the version of Statehold that did so",
             )

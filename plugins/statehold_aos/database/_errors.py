@@ -27,7 +27,7 @@ class ClosedError(AosDatabaseError):
     """The database was used after it had been closed."""
 
 
-class SchemaError(AosDatabaseError):
+class AosSchemaError(AosDatabaseError):
     """The database has another schema than this version can work with: newer, dirty, foreign or damaged."""
 
 

@@ -1,23 +1,26 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from statehold.sdk import StateholdError
 from statehold_aos.database._errors import (
     AosDatabaseError,
+    AosSchemaError,
     BusyError,
     ExistsError,
     InUseError,
-    SchemaError,
     UnavailableError,
 )
 
+Error = TypeVar("Error", bound=BaseException)
 
-def explained(error: Exception, where: str, *, committing: bool = False) -> Exception:
+
+def explained(error: Error, where: str, *, committing: bool = False) -> Error | AosDatabaseError:
     """Return the error of ours that says what *error* of the driver means; any other comes back as it is."""
-    if isinstance(error, StateholdError) or not isinstance(error, (SQLAlchemyError, sqlite3.Error, OSError)):
+    if isinstance(error, StateholdError) or not isinstance(error, (SQLAlchemyError, sqlite3.Error)):
         return error
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     name = getattr(cause, "sqlite_errorname", "") or getattr(cause, "sqlstate", "") or ""
@@ -30,7 +33,7 @@ def explained(error: Exception, where: str, *, committing: bool = False) -> Exce
         case "SQLITE_BUSY" | "SQLITE_LOCKED" | "55P03" | "40P01":
             return BusyError(said, hint="Another process writes to it for too long")
         case "SQLITE_NOTADB" | "SQLITE_CORRUPT":
-            return SchemaError(said, hint="Keep the file; a backup made before a migration lies beside it")
+            return AosSchemaError(said, hint="Keep the file; a backup made before a migration lies beside it")
         case "SQLITE_FULL" | "53100":
             return AosDatabaseError(said, hint="Nothing of this was written; make room and write again")
     if is_gone(error):
@@ -38,14 +41,13 @@ def explained(error: Exception, where: str, *, committing: bool = False) -> Exce
     return AosDatabaseError(said)
 
 
-def is_gone(error: Exception) -> bool:
+def is_gone(error: BaseException) -> bool:
     """Tell whether the connection is of no further use."""
-    if isinstance(error, DBAPIError):
-        cause = error.orig
-        state = getattr(cause, "sqlstate", None) or ""
-        lost = type(cause).__name__ == "OperationalError" and not hasattr(cause, "sqlite_errorcode")
-        lost = lost and (not state or state.startswith(("08", "57P")))
-        broken = getattr(cause, "sqlite_errorname", "") in {"SQLITE_CANTOPEN", "SQLITE_NOTADB"}
-        disk = getattr(cause, "sqlite_errorname", "").startswith("SQLITE_IOERR")
-        return error.connection_invalidated or lost or broken or disk
-    return isinstance(error, OSError)
+    if not isinstance(error, DBAPIError):
+        return False
+    name: str | None = getattr(error.orig, "sqlite_errorname", None)
+    if name is not None:
+        return name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOTADB"))
+    state: str = getattr(error.orig, "sqlstate", None) or ""
+    unheard = isinstance(error, OperationalError) and not state  # not of the server, which has states
+    return error.connection_invalidated or unheard or state.startswith(("08", "57P"))

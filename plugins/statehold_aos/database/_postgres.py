@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,8 @@ from statehold_aos.database._errors import AosDatabaseError
 _BUSY_SECONDS: Final = 60
 #: One writer at a time in a schema, as SQLite has it: what a transaction has read stays true until it ends.
 _ALONE: Final = "SELECT pg_advisory_xact_lock(hashtext('statehold_aos'), hashtext(current_schema()))"
+#: PostgreSQL cuts off what is longer in a name.
+_LONGEST: Final = 63
 _COMMIT: Final = {"FULL": "on", "NORMAL": "off"}
 
 
@@ -28,11 +31,19 @@ class PostgresBackend:
 
     def __attrs_post_init__(self) -> None:
         try:
-            import psycopg  # noqa: F401, PLC0415 - an optional dependency
+            import psycopg  # noqa: PLC0415 - an optional dependency
+            from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - likewise
         except ImportError as error:
             raise AosDatabaseError(
                 f"AOS database in PostgreSQL needs psycopg: {error}", hint="pip install 'statehold[postgres]'"
             ) from error
+        try:
+            conninfo_to_dict(self.conninfo)
+        except psycopg.ProgrammingError:  # which shows it, with its password
+            raise AosDatabaseError(
+                "AOS database: expected postgresql://user@host/database?option=value, got something else",
+                hint="Special characters in it are written as %40",
+            ) from None
 
     @property
     def shown(self) -> str:
@@ -91,8 +102,8 @@ class PostgresBackend:
         """Copy all tables into a schema beside this one, in the migration's own transaction."""
         (schema,) = connection.exec_driver_sql("SELECT current_schema()").one()
         quoted = connection.dialect.identifier_preparer.quote
-        copy = f"{schema}_{name}"[:63]
-        connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {quoted(copy)} CASCADE")
+        there = set(connection.exec_driver_sql("SELECT nspname::text FROM pg_namespace").scalars())
+        copy = next(one for one in _names(schema, name) if one not in there)
         connection.exec_driver_sql(f"CREATE SCHEMA {quoted(copy)}")
         tables = connection.exec_driver_sql(
             "SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,)
@@ -122,6 +133,12 @@ class PostgresBackend:
             connection.close()
             raise
         return connection
+
+
+def _names(schema: str, name: str) -> Iterator[str]:
+    for number in itertools.count(1):
+        end = f"_{name}" if number == 1 else f"_{name}_{number}"
+        yield schema[: _LONGEST - len(end)] + end
 
 
 def _begin_alone(connection: Connection) -> None:

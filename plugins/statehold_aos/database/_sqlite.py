@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import filecmp
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import dataset
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from statehold_aos.database._errors import SchemaError
+from statehold_aos.database._errors import AosSchemaError
 
 _BUSY_SECONDS: Final = 60.0
 
@@ -75,14 +76,20 @@ class SqliteBackend:
 
     def back_up(self, name: str, connection: Connection) -> str:  # noqa: ARG002 - its lock is what counts
         """Copy the file; in another connection, to which the transaction has not happened."""
-        copy = self.path.with_name(f"{self.path.name}.{name}")
+        copy, number = self.path.with_name(f"{self.path.name}.{name}"), 1
         part = copy.with_name(f".{copy.name}.part")
         part.unlink(missing_ok=True)
         with closing(self._look()) as source, closing(sqlite3.connect(part)) as target:
             source.backup(target)
         part.chmod(self.path.stat().st_mode & 0o777)
         _sync(part)
-        part.replace(copy)
+        while copy.exists():
+            if filecmp.cmp(copy, part, shallow=False):  # of an attempt that did not end
+                part.unlink()
+                return str(copy)
+            number += 1
+            copy = self.path.with_name(f"{self.path.name}.{name}_{number}")
+        part.rename(copy)
         _sync(copy.parent)
         return str(copy)
 
@@ -90,7 +97,9 @@ class SqliteBackend:
         """Raise if a foreign key leads nowhere."""
         row = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
         if row is not None:
-            raise SchemaError(f"AOS database {self.path}: a row of {row[0]!r} refers to a missing {row[2]!r}")
+            raise AosSchemaError(
+                f"AOS database {self.path}: a row of {row[0]!r} refers to a missing {row[2]!r}"
+            )
 
     def _database(self, connect: Any) -> dataset.Database:
         database = dataset.Database(

@@ -106,7 +106,7 @@ class Writer:
         with self._ready:
             self._due = None
             group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
-        results: list[tuple[Future[Any], Any, Exception | None]] = []
+        results: list[tuple[Future[Any], Any, BaseException | None]] = []
         committing = False
         try:
             connection = self._connection()
@@ -129,15 +129,18 @@ class Writer:
             else:
                 done.set_exception(failed)
 
-    def _one(self, connection: Connection, work: Work) -> tuple[Any, Exception | None]:
+    def _one(self, connection: Connection, work: Work) -> tuple[Any, BaseException | None]:
         connection.exec_driver_sql("SAVEPOINT one")
         try:
             result = work(connection)
-        except Exception as error:
+        except BaseException as error:
             if is_gone(error):
                 raise
-            connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one")
-            connection.exec_driver_sql("RELEASE SAVEPOINT one")
+            try:
+                connection.exec_driver_sql("ROLLBACK TO SAVEPOINT one")
+                connection.exec_driver_sql("RELEASE SAVEPOINT one")
+            except SQLAlchemyError:  # a full disk has undone all, the savepoint too
+                raise error from None
             return None, explained(error, self._shown)
         connection.exec_driver_sql("RELEASE SAVEPOINT one")
         return result, None

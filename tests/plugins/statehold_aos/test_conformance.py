@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import attrs
+import pytest
 
 from statehold.sdk import Intent
 from statehold.testing import OpenStorage, StorageConformance
 from statehold_aos import config, layers, services, traffic_monitor, users
 from statehold_aos.database import Database, Service, Tables
+
+_NUMBERS = itertools.count()
 
 
 class _Aos(StorageConformance):
@@ -68,3 +72,16 @@ class TestUsers(_Aos):
     def open(self, **options: Any) -> OpenStorage:
         opened = super().open(**options)
         return attrs.evolve(opened, writer=_WithServices(opened.writer))
+
+
+class TestUsersOnPostgres(TestUsers):
+    # All that have the same URL are one: partitions and packages of the kit, too.
+    shared = True
+    examples = 5
+
+    @pytest.fixture
+    def config(self, postgres):
+        name = f"aos_kit_{next(_NUMBERS)}"
+        postgres.schema(name)
+        where = f"host={postgres._folder}&options=-csearch_path%3D{name}"
+        return {"Database": f"postgresql://statehold@/postgres?{where}", "Synchronous": "NORMAL"}

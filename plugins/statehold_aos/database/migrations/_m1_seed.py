@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, MetaData
 
-from statehold_aos.database._errors import SchemaError
+from statehold_aos.database._errors import AosSchemaError
 from statehold_aos.database.migrations._layout import old_table, seed_layout
 from statehold_aos.database.migrations._state import State
 from statehold_aos.database.migrations._step import Options, Step
@@ -21,7 +21,7 @@ def _up(connection: Connection, state: State, options: Options) -> State:  # noq
 
 
 def _down(connection: Connection, state: State, options: Options) -> State:  # noqa: ARG001 - likewise
-    raise SchemaError("AOS database: there is no schema before that of the seed")
+    raise AosSchemaError("AOS database: there is no schema before that of the seed")
 
 
 STEP: Final = Step(_up, _down)

@@ -12,7 +12,7 @@ import attrs
 from sqlalchemy import Column, Connection, MetaData, Table, insert, inspect, select, text, type_coerce, union
 from sqlalchemy.types import NullType
 
-from statehold_aos.database._errors import SchemaError
+from statehold_aos.database._errors import AosSchemaError
 from statehold_aos.database._schema import KEYS, LATER, SEED, TIMES, WORKSPACE, make_table
 from statehold_aos.database.migrations._layout import (
     OldColumn,
@@ -173,7 +173,7 @@ def _check_workspaces(connection: Connection) -> None:
     kept = [Table(name, MetaData(), Column(WORKSPACE)) for name in SEED]
     found = connection.execute(union(*(select(one.c[WORKSPACE]) for one in kept))).scalars().all()
     if len(found) > 1:
-        raise SchemaError(
+        raise AosSchemaError(
             f"AOS database: it has rows of the workspaces {', '.join(map(str, sorted(found)[:5]))}, and "
             "schema 1 has room for those of one",
             hint="Remove those of the others first",

@@ -7,7 +7,7 @@ import attrs
 from sqlalchemy import Connection, delete, insert
 
 from statehold_aos.database._backend import Backend, Place
-from statehold_aos.database._errors import SchemaError
+from statehold_aos.database._errors import AosSchemaError, UnavailableError
 from statehold_aos.database._explained import explained
 from statehold_aos.database.migrations import _m1_seed, _m2_workspaces, _m3_lookups
 from statehold_aos.database.migrations._state import SCHEMA, State, look
@@ -25,7 +25,7 @@ def migrate(location: str | Path | Place, *, to: int = CURRENT, options: Options
     at the same time waits, and finds it done.
 
     Raises:
-        SchemaError: the database is newer, dirty, damaged or another program's, or has what *to* has no
+        AosSchemaError: the database is newer, dirty, damaged or another program's, or has what *to* has no
             room for.
 
     """
@@ -36,7 +36,7 @@ def migrate(location: str | Path | Place, *, to: int = CURRENT, options: Options
 def migrate_backend(backend: Backend, *, to: int = CURRENT, options: Options | None = None) -> list[Done]:
     """Do as `migrate`."""
     if not 1 <= to <= CURRENT:
-        raise SchemaError(f"AOS database {backend.shown}: expected a schema from 1 to {CURRENT}, got {to}")
+        raise AosSchemaError(f"AOS database {backend.shown}: expected a schema from 1 to {CURRENT}, got {to}")
     options = options or Options()
     done: list[Done] = []
     try:
@@ -59,6 +59,8 @@ def migrate_backend(backend: Backend, *, to: int = CURRENT, options: Options | N
             except BaseException:
                 connection.rollback()
                 raise
+    except OSError as error:
+        raise UnavailableError(f"AOS database {backend.shown}: {error}") from error
     except Exception as error:
         told = explained(error, backend.shown)
         if told is error:

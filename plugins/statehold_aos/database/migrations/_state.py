@@ -5,7 +5,7 @@ from typing import Any, Final
 import attrs
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, UnicodeText, inspect, select
 
-from statehold_aos.database._errors import SchemaError
+from statehold_aos.database._errors import AosSchemaError
 from statehold_aos.database._schema import KEYS, SEED, TABLES
 
 #: The schema's version, how many migrations there have been, and what version 1 looked like.
@@ -43,7 +43,7 @@ def look(connection: Connection, shown: str, newest: int) -> State:
     """Return what there is; change nothing.
 
     Raises:
-        SchemaError: it is newer, dirty, damaged, or not a database of AOS.
+        AosSchemaError: it is newer, dirty, damaged, or not a database of AOS.
 
     """
     names = set(inspect(connection).get_table_names())
@@ -53,9 +53,9 @@ def look(connection: Connection, shown: str, newest: int) -> State:
         return _look_at_seed(connection, shown, names)
     row = connection.execute(select(SCHEMA)).first()
     if row is None:
-        raise SchemaError(f"AOS database {shown} is damaged: its table {SCHEMA.name} is empty")
+        raise AosSchemaError(f"AOS database {shown} is damaged: its table {SCHEMA.name} is empty")
     if not 1 <= row.version <= newest:
-        raise SchemaError(
+        raise AosSchemaError(
             f"AOS database {shown} has schema {row.version}, this version of Statehold knows 1 to {newest}",
             hint="Use the version of Statehold that wrote it, or a newer one",
         )
@@ -67,13 +67,13 @@ def look(connection: Connection, shown: str, newest: int) -> State:
 def _check_golang(connection: Connection, shown: str) -> None:
     row: Any = connection.exec_driver_sql(f"SELECT version, dirty FROM {_GOLANG}").first()  # noqa: S608 - ours
     if row is not None and row.dirty:
-        raise SchemaError(
+        raise AosSchemaError(
             f"AOS database {shown} is dirty: a migration of the Service Manager to its version {row.version} "
             "did not end",
             hint="Let the Service Manager mend it, or bring back its backup",
         )
     if row is not None and row.version > _GOLANG_NEWEST:
-        raise SchemaError(
+        raise AosSchemaError(
             f"AOS database {shown} is of the Service Manager's schema {row.version}, known are those up to "
             f"{_GOLANG_NEWEST}",
             hint="Use a version of Statehold that knows it",
@@ -84,7 +84,7 @@ def _look_at_seed(connection: Connection, shown: str, names: set[str]) -> State:
     ours = names & set(SEED)
     if not ours:
         if names:
-            raise SchemaError(
+            raise AosSchemaError(
                 f"AOS database {shown} has other tables and none of AOS: {', '.join(sorted(names))[:200]}",
                 hint="Name a file, or a schema of PostgreSQL, of its own",
             )
@@ -92,7 +92,7 @@ def _look_at_seed(connection: Connection, shown: str, names: set[str]) -> State:
     for name in sorted(ours):
         found = {key.lower() for key in inspect(connection).get_pk_constraint(name)["constrained_columns"]}
         if found != {key.lower() for key in KEYS[name]}:
-            raise SchemaError(
+            raise AosSchemaError(
                 f"AOS database {shown}: expected a table {name} with the key ({', '.join(KEYS[name])}), got "
                 f"({', '.join(sorted(found))})",
                 hint="It is of another program, or of a Service Manager whose services have instances",
@@ -107,7 +107,7 @@ def _check_columns(connection: Connection, shown: str, names: set[str], version:
         )
         lacking = {column.name for column in table.columns} - found
         if lacking:
-            raise SchemaError(
+            raise AosSchemaError(
                 f"AOS database {shown} is damaged: schema {version} has {name}.{min(lacking)}, it has not",
                 hint="Bring back a backup",
             )

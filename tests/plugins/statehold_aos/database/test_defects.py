@@ -16,10 +16,10 @@ from old_databases import RELEASE_2_2, rows, write
 
 from statehold.testing._patience import together
 from statehold_aos.database import (
+    AosSchemaError,
     Database,
     Layer,
     NotExistError,
-    SchemaError,
     Service,
     Settings,
     Tables,
@@ -84,7 +84,7 @@ def test_an_older_version_never_takes_a_newer_database_back(file: Path) -> None:
     """A Service Manager goes back by files that a newer one has left there."""
     migrate(file)
     write(file, "UPDATE aos_schema SET version = 99")
-    with pytest.raises(SchemaError, match="has schema 99"):
+    with pytest.raises(AosSchemaError, match="has schema 99"):
         migrate(file)
     assert rows(file, "aos_schema")[0]["version"] == 99
 

@@ -8,8 +8,10 @@ import sys
 import textwrap
 import threading
 
+import pytest
+
 from statehold.testing._patience import together
-from statehold_aos.database import Database, ExistsError, Service, Settings, Tables
+from statehold_aos.database import AosDatabaseError, Database, ExistsError, Service, Settings, Tables
 
 
 def bump(tables: Tables) -> None:
@@ -113,3 +115,37 @@ def test_those_who_open_a_new_database_at_the_same_time_all_find_it_made(locatio
     assert all(database.of(1).services.get("nav") for database in opened)
     for database in opened:
         database.close()
+
+
+def test_an_exit_in_a_transaction_ends_nobody_else(file) -> None:
+    with Database.open(file) as database:
+        with pytest.raises(SystemExit):
+            database.transact(1, lambda _: sys.exit(3))
+        database.of(1).services.add(Service(id="nav"))
+
+
+def test_what_a_transaction_raises_reaches_its_caller_as_it_is(database: Database) -> None:
+    def fail(tables: Tables) -> None:
+        tables.services.add(Service(id="nav"))
+        raise FileNotFoundError("a folder of my own")
+
+    with pytest.raises(FileNotFoundError, match="a folder of my own"):
+        database.transact(1, fail)
+    assert database.of(1).services.all() == []
+
+
+def test_a_disk_that_is_full_is_told_to_each_who_wrote_and_nothing_of_it_is_there(file) -> None:
+    with Database.open(file) as database:
+        aos = database.of(1)
+        aos.services.add(Service(id="nav"))
+        (pages,) = database.write(lambda one: one.exec_driver_sql("PRAGMA page_count").one())
+        database.write(lambda one: one.exec_driver_sql(f"PRAGMA max_page_count = {pages}"))
+
+        def add() -> None:
+            with pytest.raises(AosDatabaseError, match="full"):
+                aos.services.add(Service(id="big", permissions="x" * 1_000_000))
+
+        together(30, [add] * 4)
+        assert [one.id for one in aos.services.all()] == ["nav"]
+        database.write(lambda one: one.exec_driver_sql("PRAGMA max_page_count = 1000000"))
+        aos.services.add(Service(id="big", permissions="x" * 1_000_000))
