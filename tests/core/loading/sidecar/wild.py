@@ -19,6 +19,16 @@ class Foreign(Exception):
     pass
 
 
+def attempt(code):
+    """Run code, and return what it leaves in `result`, or the name of its error."""
+    space = {}
+    try:
+        exec(code, space)
+    except BaseException as error:
+        return type(error).__name__
+    return f"done: {space.get('result')}"
+
+
 class Wild:
     def __init__(self, ctx):
         self.ctx = ctx
@@ -86,6 +96,8 @@ class Wild:
             return str(os.getpid())
         elif verb == "eval":
             return str(eval(rest, {"ctx": self.ctx, "self": self, "os": os, "Path": Path, "sys": sys}))
+        elif verb == "try":
+            return attempt(rest)
         elif verb == "big":
             return "x" * int(rest)
         elif verb == "wrong":
