@@ -14,6 +14,7 @@ DOCUMENTS = {
     "stubs": ("files", "stale", "problems"),
     "check": ("errors", "warnings", "files", "diagnostics", "problems"),
     "build": ("path", "app", "version", "digest", "files", "size"),
+    "conformance": ("isolations", "storages"),
     "inspect": (
         *("app", "version", "digest", "packed", "size", "descriptor", "packages", "files"),
         *("signatures", "problem"),

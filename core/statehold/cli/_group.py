@@ -9,7 +9,7 @@ import click
 from statehold.cli._plugin_commands import load_command, plugin_commands
 
 _SECTIONS = {
-    "Write": ("new", "stubs", "check", "build"),
+    "Write": ("new", "stubs", "check", "build", "conformance"),
     "Images": ("inspect", "verify", "diff"),
     "Trust": ("keygen", "sign", "trust"),
     "Operate": (

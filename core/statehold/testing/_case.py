@@ -123,7 +123,7 @@ class Case(Said):
             )
             self._values["provider"] = placing.enter_context(placed)
         except UnsuitedError as error:
-            request.node.user_properties.append((SUBJECT, subject(self)))
+            request.node.user_properties.append((SUBJECT, {**subject(self), "unsuited": str(error)}))
             pytest.skip(str(error))
         self._isolations = isolations
 

@@ -58,7 +58,7 @@ class Isolations:
             return
         if own != "inprocess" or isolation != "sidecar":
             what = {"inprocess": "Python", "wasm": "a module"}.get(own, "in a sidecar already")
-            raise UnsuitedError(f"{provider.name} is {what}: it does not run {isolation}")
+            raise UnsuitedError(f"{provider.name} is {what}: it does not run as {isolation}")
         why = why_inprocess(provider)
         if why:
             raise UnsuitedError(f"{provider.name} runs in the host alone: {why}")

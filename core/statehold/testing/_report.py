@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Final
 
 import attrs
@@ -62,9 +64,11 @@ class Findings:
 
 
 class ConformanceReport:
-    """Gathers what the kit's tests found, here or on the workers of pytest-xdist, and prints it."""
+    """Gathers what the kit's tests found, here or on the workers of pytest-xdist, and tells it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shown: bool, file: Path | None) -> None:
+        self._shown = shown
+        self._file = file
         self._findings: dict[str, Findings] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -81,7 +85,12 @@ class ConformanceReport:
         findings.add(number, report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print one line per storage, and below it what keeps it from a higher level."""
+        """Print one line per storage, and below it what keeps it from a higher level; write the file."""
+        if self._file is not None:
+            told = [_told(one) for one in self._findings.values()]
+            self._file.write_text(json.dumps(told), encoding="utf-8")
+        if not self._shown:
+            return
         terminalreporter.section("storage conformance")
         if not self._findings:
             terminalreporter.write_line("no test of statehold.testing.StorageConformance was run")
@@ -114,11 +123,28 @@ def _row(findings: Findings) -> tuple[str, ...]:
         _distribution(subject.get("provider", ""), subject.get("module", "")),
         " ".join(subject.get("operations", ())),
         *(str(counts[outcome]) for outcome in ("passed", "failed", "skipped")),
-        str(findings.level),
+        "-" if subject.get("unsuited") else str(findings.level),
     )
 
 
+def _told(findings: Findings) -> Mapping[str, Any]:
+    subject = findings.subject
+    return {
+        "case": findings.case,
+        "test": findings.case.rpartition("::")[2],
+        "storage": subject.get("provider", "?"),
+        "operations": list(subject.get("operations", ())),
+        "isolation": subject.get("isolation", ""),
+        "unsuited": subject.get("unsuited", ""),
+        "level": str(findings.level),
+        **{name: findings.numbers(name) for name in ("passed", "failed", "skipped")},
+    }
+
+
 def _notes(findings: Findings) -> Iterable[str]:
+    if findings.subject.get("unsuited"):
+        yield findings.subject["unsuited"]
+        return
     for word, outcome in (("failed", "failed"), ("skipped", "skipped"), ("not run", None)):
         numbers = findings.numbers(outcome)
         if numbers:

@@ -23,6 +23,7 @@ def subject(case: Case) -> dict[str, object]:
         "asked": [[one.number, int(one.level)] for one in asked],
         "provider": provider.name,
         "module": getattr(opening, "__module__", type(opening).__module__),
+        "isolation": runs_in(provider),
         "operations": sorted(map(str, case.facts.operations)),
         "with": [
             *([] if runs_in(provider) == "inprocess" else [f"isolation={runs_in(provider)}"]),

@@ -21,12 +21,18 @@ pytest.register_assert_rewrite(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--statehold-report` and `--statehold-isolation`."""
+    """Add `--statehold-report`, `--statehold-report-file` and `--statehold-isolation`."""
     group = parser.getgroup("statehold")
     group.addoption(
         "--statehold-report",
         action="store_true",
         help="print the conformance level that each storage reached",
+    )
+    group.addoption(
+        "--statehold-report-file",
+        type=Path,
+        metavar="FILE",
+        help="write the same as JSON: a list of objects, one for each storage",
     )
     group.addoption(
         "--statehold-isolation",
@@ -37,16 +43,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Gather what the kit finds, on the process that prints it."""
-    if config.getoption("--statehold-report") and not hasattr(config, "workerinput"):
+    if _reports(config) and not hasattr(config, "workerinput"):
         from statehold.testing._report import ConformanceReport  # noqa: PLC0415
 
-        config.pluginmanager.register(ConformanceReport(), "statehold-report")
+        report = ConformanceReport(
+            shown=config.getoption("--statehold-report"), file=config.getoption("--statehold-report-file")
+        )
+        config.pluginmanager.register(report, "statehold-report")
+
+
+def _reports(config: pytest.Config) -> bool:
+    return bool(config.getoption("--statehold-report") or config.getoption("--statehold-report-file"))
 
 
 @pytest.hookimpl(tryfirst=True)  # before the marks that skip a test
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Write on each test of the kit which scenario it is."""
-    if item.config.getoption("--statehold-report"):
+    if _reports(item.config):
         from statehold.testing._report import mark  # noqa: PLC0415
 
         mark(item)
