@@ -70,10 +70,11 @@ class WLog(Bound):
         maker = self._maker
         offset = maker.number(key, "Offset", "1 or more, or 0 for the first event")
         count = maker.number(key, "Count", "1 or more, or 0 for all events")
-        wsid, whole = key.WSID, maker.key
-        events = self._unit.events(wsid, offset or 1, count or None)
+        workspace, whole = key.WSID, maker.key
+        events = self._unit.events(workspace, offset or 1, count or None)
         return (
-            (whole(WSID=wsid, Offset=event.wlog_offset, Count=None), maker.make(event)) for event in events
+            (whole(WSID=workspace, Offset=event.wlog_offset, Count=None), maker.make(event))
+            for event in events
         )
 
 

@@ -30,7 +30,7 @@ class StorageCall:
     scope: Scope
     keys: Sequence[Mapping[str, Any]] = ({},)
     value: Mapping[str, Any] = attrs.field(factory=dict)
-    wsid: int = 1
+    workspace: int = 1
 
     def run(self, partition: Partition, *, limit: int | None = None) -> list[dict[str, Any]]:
         """Run the call through the facade of its scope and return rows as `{"key": {}, "value": {}}`.
@@ -40,8 +40,8 @@ class StorageCall:
         """
         facade = partition.scoped(self.storage, self.scope).for_call(self._call(partition))
         if self.operation is Operation.READ:
-            return _read(facade, facade.prefix(self.wsid, **self.keys[0]), limit)
-        keys = [facade.key(self.wsid, **given) for given in self.keys]
+            return _read(facade, facade.prefix(self.workspace, **self.keys[0]), limit)
+        keys = [facade.key(self.workspace, **given) for given in self.keys]
         match self.operation:
             case Operation.GET:
                 return [_row(keys[0], facade.get(keys[0]))]
@@ -52,7 +52,7 @@ class StorageCall:
     def _call(self, partition: Partition) -> CallContext:
         return CallContext(
             scope=self.scope,
-            workspace=self.wsid,
+            workspace=self.workspace,
             extension="",
             unit=partition.data.reader(partition.schemas),
             time=time.time(),

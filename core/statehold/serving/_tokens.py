@@ -74,7 +74,7 @@ class Tokens:
             "aud": app,
             "kind": principal.kind,
             "profile": principal.profile,
-            "roles": {str(wsid): sorted(roles) for wsid, roles in principal.roles.items()},
+            "roles": {str(workspace): sorted(roles) for workspace, roles in principal.roles.items()},
             "nbf": int(start),
             "exp": math.ceil(start + lifetime),
         }
@@ -161,7 +161,9 @@ def _checked(claims: Mapping[str, Any], token: str) -> _Checked:
     begins, expires = float(claims["nbf"]), float(claims["exp"])
     if not (math.isfinite(begins) and math.isfinite(expires)):
         raise ValueError("a time is no number")
-    roles = {int(wsid): frozenset(map(str, given)) for wsid, given in claims.get("roles", {}).items()}
+    roles = {
+        int(workspace): frozenset(map(str, given)) for workspace, given in claims.get("roles", {}).items()
+    }
     principal = Principal(
         name=str(claims["sub"]),
         kind=int(claims.get("kind", 1)),

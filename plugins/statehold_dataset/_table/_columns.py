@@ -106,13 +106,13 @@ class Columns:
 
         def read(row: Sequence[Any]) -> Key:
             stored = iter(row)
-            wsid = next(stored)
+            workspace = next(stored)
             key: list[Any] = []
             for flagged, reader in readers:
                 is_set = next(stored) if flagged else True
                 field = next(stored)
                 key.append((reader(field) if reader else field) if is_set else None)
-            return make(wsid, *key)
+            return make(workspace, *key)
 
         return read
 

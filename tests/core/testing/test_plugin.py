@@ -93,8 +93,8 @@ def test_a_provider_from_a_fixture_is_known_only_at_run_time(pytester: pytest.Py
 def test_an_author_may_add_tests_of_their_own(pytester: pytest.Pytester) -> None:
     body = GOOD + (
         "    def test_mine(self):\n"
-        "        opened, wsid = self.open(), self.wsid()\n"
-        "        key = opened.key(wsid, Device='d', Point='p', Number=1)\n"
+        "        opened, workspace = self.open(), self.workspace()\n"
+        "        key = opened.key(workspace, Device='d', Point='p', Number=1)\n"
         "        expected = self.put(opened, key, opened.value(At=7))\n"
         "        self.check(opened, key, expected, 'mine')\n"
     )

@@ -18,8 +18,8 @@ from statehold.testing import OpenStorage, open_storage
 from statehold_sys.ephemeral import provider
 
 
-def names(opened: OpenStorage, wsid: int = 1) -> list[Any]:
-    return [key.Name for key, _ in opened.facade.read(opened.prefix(wsid))]
+def names(opened: OpenStorage, workspace: int = 1) -> list[Any]:
+    return [key.Name for key, _ in opened.facade.read(opened.prefix(workspace))]
 
 
 @given(

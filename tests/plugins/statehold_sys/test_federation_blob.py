@@ -31,8 +31,8 @@ def served(answer: Callable[[Handler], None], **options: Any) -> Iterator[OpenSt
             yield opened
 
 
-def pieces(opened: OpenStorage, wsid: int = 7, **key: Any) -> list[bytes]:
-    return [value.Body for _, value in opened.facade.read(opened.prefix(wsid, **{**OWNER, **key}))]
+def pieces(opened: OpenStorage, workspace: int = 7, **key: Any) -> list[bytes]:
+    return [value.Body for _, value in opened.facade.read(opened.prefix(workspace, **{**OWNER, **key}))]
 
 
 def test_fetches_what_the_field_of_the_owner_has() -> None:

@@ -28,8 +28,8 @@ def served(answer: Callable[[Handler], None], **options: Any) -> Iterator[OpenSt
             yield opened
 
 
-def execute(opened: OpenStorage, wsid: int = 7, **key: Any) -> Value:
-    value = opened.facade.get(opened.key(wsid, **{"Command": "bills.Pay", **key}))
+def execute(opened: OpenStorage, workspace: int = 7, **key: Any) -> Value:
+    value = opened.facade.get(opened.key(workspace, **{"Command": "bills.Pay", **key}))
     assert value is not None
     return value
 

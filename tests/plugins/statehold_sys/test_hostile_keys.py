@@ -51,10 +51,10 @@ def case(request: pytest.FixtureRequest, bills: str) -> Iterator[tuple[OpenStora
         yield opened, key
 
 
-def ask(opened: OpenStorage, wsid: Any, key: dict[str, Any]) -> None:
+def ask(opened: OpenStorage, workspace: Any, key: dict[str, Any]) -> None:
     """Use every way of reading; an error is one of ours."""
     try:
-        made = opened.key(wsid, **key)
+        made = opened.key(workspace, **key)
     except StateholdError:
         return
     for read in (
@@ -82,5 +82,5 @@ def test_no_field_of_a_key_breaks_a_storage(case: tuple[OpenStorage, dict[str, A
 def test_no_workspace_breaks_a_storage(case: tuple[OpenStorage, dict[str, Any]]) -> None:
     """One that is not there, that cannot be, or that is no number."""
     opened, key = case
-    for wsid in (0, 99, *HOSTILE):
-        ask(opened, wsid, key)
+    for workspace in (0, 99, *HOSTILE):
+        ask(opened, workspace, key)

@@ -73,10 +73,10 @@ def test_one_command_makes_one_event_of_all_its_records(bill: OpenStorage) -> No
 
 def test_a_batch_is_answered_in_its_order_from_all_its_workspaces(bill: OpenStorage) -> None:
     """Duplicates and what is missing included."""
-    for wsid, number in ((1, 10), (1, 11), (2, 20)):
-        bill.insert(bill.key(wsid), {"Number": number})
+    for workspace, number in ((1, 10), (1, 11), (2, 20)):
+        bill.insert(bill.key(workspace), {"Number": number})
     asked = [(2, 200_001), (1, 200_002), (1, 300_000), (1, 200_001), (2, 200_001), (99, 200_001)]
-    answers = bill.facade.get_batch([bill.key(wsid, ID=record) for wsid, record in asked])
+    answers = bill.facade.get_batch([bill.key(workspace, ID=record) for workspace, record in asked])
     assert [answer and answer.Number for answer in answers] == [20, 11, None, 10, 20, None]
 
 
@@ -94,7 +94,7 @@ def test_the_record_of_another_table_is_not_found(bill: OpenStorage) -> None:
 
 def test_a_singleton_is_found_without_an_id_once_it_is_there(settings: OpenStorage) -> None:
     """Each workspace has its own, and no second one."""
-    here, there = (settings.key(wsid, IsSingleton=True) for wsid in (1, 2))
+    here, there = (settings.key(workspace, IsSingleton=True) for workspace in (1, 2))
     assert settings.facade.get(here) is None
     settings.insert(here, {"Currency": "EUR"})
     value = stored(settings, here)
@@ -130,8 +130,8 @@ def test_a_workspace_that_does_not_have_the_table_is_an_error(bills: str, settin
     other = MemoryApp(bills, entity="test.Item")
     other.data = memory.data
     other.add_workspaces([3])
-    for wsid in (3, 99):
-        key = settings.key(wsid, IsSingleton=True)
+    for workspace in (3, 99):
+        key = settings.key(workspace, IsSingleton=True)
         with pytest.raises(WorkspaceError):
             settings.facade.get(key)
         with pytest.raises(WorkspaceError):
@@ -140,7 +140,7 @@ def test_a_workspace_that_does_not_have_the_table_is_an_error(bills: str, settin
 
 def test_a_command_changes_records_of_its_own_workspace_only(bill: OpenStorage) -> None:
     """Its event is one of that workspace."""
-    intents = [bill.facade.insert(bill.key(wsid), {"Number": 1}) for wsid in (1, 2)]
+    intents = [bill.facade.insert(bill.key(workspace), {"Number": 1}) for workspace in (1, 2)]
     for use in (bill.writer.validate, bill.writer.apply_batch):
         with pytest.raises(StorageError, match="in workspace 1 cannot change records of workspace 2"):
             use(intents)

@@ -24,8 +24,8 @@ def uniq(bills: str) -> Iterator[OpenStorage]:
         yield opened
 
 
-def found(uniq: OpenStorage, wsid: int = 1, **key: Any) -> int | None:
-    value = uniq.facade.get(uniq.key(wsid, **key))
+def found(uniq: OpenStorage, workspace: int = 1, **key: Any) -> int | None:
+    value = uniq.facade.get(uniq.key(workspace, **key))
     return None if value is None else value.ID
 
 

@@ -32,12 +32,12 @@ def view(bills: str) -> Iterator[OpenStorage]:
         yield opened
 
 
-def key(view: OpenStorage, year: int, day: int, guest: str = "a", *, wsid: int = 1) -> Key:
-    return view.key(wsid, Year=year, Kind="test.Food", Day=day, Guest=guest)
+def key(view: OpenStorage, year: int, day: int, guest: str = "a", *, workspace: int = 1) -> Key:
+    return view.key(workspace, Year=year, Kind="test.Food", Day=day, Guest=guest)
 
 
-def read(view: OpenStorage, wsid: int = 1, **given: Any) -> list[tuple[int, str]]:
-    return [(row.Day, row.Guest) for row, _ in view.facade.read(view.prefix(wsid, **given))]
+def read(view: OpenStorage, workspace: int = 1, **given: Any) -> list[tuple[int, str]]:
+    return [(row.Day, row.Guest) for row, _ in view.facade.read(view.prefix(workspace, **given))]
 
 
 def test_read_takes_a_partition_key_and_clustering_columns_from_the_left(view: OpenStorage) -> None:
@@ -59,8 +59,13 @@ def test_read_without_the_whole_partition_key_is_an_error(view: OpenStorage, giv
 
 def test_a_batch_is_answered_in_its_order_from_all_its_workspaces(view: OpenStorage) -> None:
     """Duplicates and what is missing included."""
-    view.insert(key(view, 2026, 1, wsid=2), {"Total": 7})
-    keys = [key(view, 2026, 1, wsid=2), key(view, 2026, 1), key(view, 1999, 1), key(view, 2026, 1, wsid=2)]
+    view.insert(key(view, 2026, 1, workspace=2), {"Total": 7})
+    keys = [
+        key(view, 2026, 1, workspace=2),
+        key(view, 2026, 1),
+        key(view, 1999, 1),
+        key(view, 2026, 1, workspace=2),
+    ]
     answers = view.facade.get_batch(keys)
     assert [answer and answer.Total for answer in answers] == [7, 10, None, 7]
 
@@ -95,8 +100,8 @@ def test_what_a_call_writes_it_reads_again_and_nobody_else_before_the_commit(bil
         assert calls.get(at) == opened.value(Total=1)
 
 
-@pytest.mark.parametrize("wsid", [3, 99])
-def test_a_workspace_that_does_not_have_the_view_is_an_error(bills: str, wsid: int) -> None:
+@pytest.mark.parametrize("workspace", [3, 99])
+def test_a_workspace_that_does_not_have_the_view_is_an_error(bills: str, workspace: int) -> None:
     """One of another kind, and one that is not there: for every operation."""
     with open_storage(provider, declarations=bills, entity="test.Turnover") as opened:
         other = MemoryApp(bills, entity="test.Item")
@@ -104,7 +109,7 @@ def test_a_workspace_that_does_not_have_the_view_is_an_error(bills: str, wsid: i
         assert memory is not None
         other.data = memory.data
         other.add_workspaces([3])
-        at = key(opened, 2026, 1, wsid=wsid)
+        at = key(opened, 2026, 1, workspace=workspace)
         intents = [opened.facade.insert(at, {})]
         for use in (
             lambda: opened.facade.get(at),
@@ -115,7 +120,7 @@ def test_a_workspace_that_does_not_have_the_view_is_an_error(bills: str, wsid: i
         ):
             with pytest.raises(WorkspaceError) as caught:
                 use()
-            assert caught.value.workspace == wsid
+            assert caught.value.workspace == workspace
 
 
 def _call(unit: Any) -> Any:

@@ -45,8 +45,8 @@ def test_an_event_is_found_by_its_offset_in_the_workspace(log: OpenStorage) -> N
 
 def test_what_the_log_does_not_have_is_none(log: OpenStorage) -> None:
     """Before its beginning, behind its end, and in another workspace."""
-    for wsid, offset in ((1, 0), (1, 7), (1, 2**63 - 1), (2, 3), (99, 1)):
-        assert log.facade.get(log.key(wsid, Offset=offset)) is None
+    for workspace, offset in ((1, 0), (1, 7), (1, 2**63 - 1), (2, 3), (99, 1)):
+        assert log.facade.get(log.key(workspace, Offset=offset)) is None
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def command(
         scope=Scope(scope),
         keys=given,
         value=from_json(value, option="--value") if value else {},
-        wsid=wsid,
+        workspace=wsid,
     )
     rows: list[dict[str, Any]] = []
     failure: StateholdError | None = None
