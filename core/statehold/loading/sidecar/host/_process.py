@@ -24,6 +24,7 @@ from statehold.loading.sidecar.host._zygote import Forked, Zygote
 from statehold.sdk import PluginError, StateholdError
 
 _SPOKEN: Final = f"the host speaks {', '.join(map(str, k.VERSIONS))}"
+_TOO_MANY: Final = "Each sidecar takes 6 descriptors of the host: raise RLIMIT_NOFILE"
 #: How long a failed call waits for what the process said at its end, seconds.
 _LAST_WORDS: Final = 0.05
 
@@ -86,9 +87,12 @@ class Process:
             PluginError: its plugin cannot be loaded.
 
         """
-        ours, theirs = socket.socketpair()
-        log, their_log = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        (out, their_out), (err, their_err) = os.pipe(), os.pipe()
+        try:
+            (ours, theirs), (log, their_log), (out, their_out), (err, their_err) = _channels()
+        except OSError as error:
+            self.dead = True
+            text = f"{self.who} cannot be started: {error.strerror}"
+            raise SidecarError(text, reason=Reason.START, hint=_TOO_MANY) from None
         self._control = Lane(ours, self._limits.start, self.idle, self)
         try:
             fds = [theirs.fileno(), their_log.fileno(), their_out, their_err]
@@ -243,6 +247,29 @@ class Process:
             unknown=unknown,
             hint="Whether the change was made is not known" if unknown else "",
         )
+
+
+def _channels() -> tuple[
+    tuple[socket.socket, socket.socket], tuple[socket.socket, socket.socket], tuple[int, int], tuple[int, int]
+]:
+    """Return the pairs for the control lane, the log lane, stdout and stderr, or leave nothing open."""
+    with ExitStack() as stack:
+
+        def pair(kind: int) -> tuple[socket.socket, socket.socket]:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+            stack.callback(ours.close)
+            stack.callback(theirs.close)
+            return ours, theirs
+
+        def pipe() -> tuple[int, int]:
+            ours, theirs = os.pipe()
+            stack.callback(os.close, ours)
+            stack.callback(os.close, theirs)
+            return ours, theirs
+
+        made = pair(socket.SOCK_STREAM), pair(socket.SOCK_SEQPACKET), pipe(), pipe()
+        stack.pop_all()
+    return made
 
 
 def _how(status: int | None) -> str:
