@@ -17,11 +17,13 @@ from statehold.images import AppImage, Isolation, PluginFile, PluginKind, Storag
 from statehold.loading import (
     AppPlugins,
     Catalog,
+    FreeReport,
     LoadedPlugin,
     PluginFiles,
     Resolved,
     Source,
     resolve,
+    settle,
     why_inprocess,
 )
 from statehold.sdk import DeployError, PluginError, StateholdError
@@ -50,10 +52,6 @@ class Reported(Protocol):
     @property
     def problems(self) -> Sequence[str]:
         """What went wrong."""
-
-    @property
-    def survivors(self) -> Sequence[object]:
-        """What does not die, and what holds it."""
 
 
 class VersionPlugins:
@@ -245,14 +243,16 @@ class VersionPlugins:
             return [f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"]
         return []
 
-    def survivors(self) -> tuple[tuple[str, ...], tuple[FreedPlugin, ...]]:
-        """Return what of the freed code lives on, and what holds it; and the same by plugin file run here.
+    def settle(self) -> bool:
+        """Collect garbage where that is needed, and return whether all of the freed code is gone."""
+        return settle([report for report, _ in self._freed if isinstance(report, FreeReport)])
 
-        Collects garbage.
-        """
+    def survivors(self) -> tuple[tuple[str, ...], tuple[FreedPlugin, ...]]:
+        """Return what of the freed code lives on, and what holds it; and the same by plugin file run here."""
         found, files = [], []
         for report, file in self._freed:
-            alive = tuple(map(str, report.survivors))
+            # Of code that ran elsewhere nothing is here.
+            alive = tuple(map(str, report.named())) if isinstance(report, FreeReport) else ()
             found += [f"{report.plugin}: {one}" for one in alive]
             if file is not None:
                 files.append(attrs.evolve(file, survivors=alive))

@@ -138,10 +138,11 @@ def _give_back(version: AppVersion) -> tuple[str, ...]:
 def _survivors(plugins: VersionPlugins) -> tuple[tuple[str, ...], tuple[FreedPlugin, ...]]:
     # The last borrower may still have a storage in a variable, and while another thread collects
     # garbage, a collection that is asked for here does nothing.
-    found = plugins.survivors()
     for pause in _PAUSES:
-        if not found[0]:
+        if plugins.settle():
             break
         time.sleep(pause)
-        found = plugins.survivors()
-    return found
+    else:
+        plugins.settle()
+    # Only once: to find the holders walks through the whole heap.
+    return plugins.survivors()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from statehold.loading._check import Problem, check_provider, check_storage
     from statehold.loading._code import LoadedCode
     from statehold.loading._files import PluginFiles
-    from statehold.loading._free import FreeReport
+    from statehold.loading._free import FreeReport, settle
     from statehold.loading._plugin import LoadedPlugin, distribution_of, load_plugin
     from statehold.loading._resolve import Resolved, Source, resolve
     from statehold.loading._survivors import Survivor
@@ -44,6 +44,7 @@ __all__ = [
     "load_plugin",
     "resolve",
     "runs_in",
+    "settle",
     "why_inprocess",
 ]
 
@@ -62,6 +63,7 @@ _HOMES = {
     "distribution_of": "_plugin",
     "load_plugin": "_plugin",
     "resolve": "_resolve",
+    "settle": "_free",
     "runs_in": "_boundaries",
     "why_inprocess": "_boundaries",
 }

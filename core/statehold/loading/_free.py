@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Sequence
 from types import FunctionType, ModuleType
 
 import attrs
@@ -43,22 +44,40 @@ class FreeReport:
         Collects garbage if needed, and takes the plugin's classes out of caches and registries of the
         standard library. In a large process that takes milliseconds: not on the path of a call.
         """
-        if self.alive:
-            gc.collect()
-        if self.alive:
-            sweep(self._marker)
-            gc.collect()
-        if not self.alive:
-            return ()
+        return () if settle([self]) else self.named()
+
+    def named(self) -> tuple[Survivor, ...]:
+        """Return what is alive at this moment, each with what holds it; garbage, too, if it is there yet."""
         alive = [(name, thing) for name, watched in self._watched if (thing := watched()) is not None]
         things = [thing for _, thing in alive]
+        if not things:
+            return ()
         held = holders(things, self._marker, ignored={id(alive), *map(id, alive)})
         return tuple(Survivor(name, text) for (name, _), text in zip(alive, held, strict=True))
+
+    def sweep(self) -> None:
+        """Take the plugin's classes out of caches and registries of the standard library."""
+        sweep(self._marker)
 
     @property
     def threads(self) -> tuple[str, ...]:
         """The names of threads that still run the plugin's code."""
         return own_threads(self._marker)
+
+
+def settle(reports: Sequence[FreeReport]) -> bool:
+    """Return whether all that was freed is gone, after a garbage collection or two where it is not yet.
+
+    All of them together cost what one does.
+    """
+    if any(report.alive for report in reports):
+        gc.collect()
+    left = [report for report in reports if report.alive]
+    if left:
+        for report in left:
+            report.sweep()
+        gc.collect()
+    return not any(report.alive for report in left)
 
 
 def free_space(space: Space, *, who: str, made: tuple[object, ...]) -> FreeReport:
