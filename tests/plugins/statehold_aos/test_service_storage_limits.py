@@ -105,6 +105,43 @@ def test_quotas_that_somebody_switched_are_noticed_and_limits_set_again(disk, tm
         assert (refused, written <= 3 * MIB) == ("EDQUOT", True)
 
 
+def test_counts_that_became_inconsistent_are_counted_anew(btrfs, tmp_path, caplog):
+    _ioctl.quota(btrfs, QGROUP)
+    _ioctl.rescan(btrfs)
+    with open_on(btrfs, tmp_path) as storage:
+        ann, bob = claims(storage, ANN, BOB)
+        fill(ann, 5 * MIB, uid=USER)
+        run("sync", "-f", btrfs)
+        run("btrfs", "subvolume", "snapshot", ann, btrfs / "copy")
+        run("sync", "-f", btrfs)
+        run("btrfs", "qgroup", "create", "2/1", btrfs)
+        copy = f"0/{_ioctl.subvolume_of(btrfs / 'copy')}"
+        run("btrfs", "qgroup", "assign", "--no-rescan", copy, "2/1", btrfs, check=False)
+        storage.storage.look_after()
+        assert "the counts are inconsistent, no limit is kept" in caplog.text
+        assert row(storage).Status == "ready"
+        assert fill(bob, LIMIT, uid=USER)[1] == "EDQUOT"
+
+
+def test_where_quotas_cannot_be_had_back_it_is_said_and_the_folders_stay_usable(disk, tmp_path, monkeypatch):
+    with open_on(disk, tmp_path) as storage:
+        (ann,) = claims(storage, ANN)
+        _ioctl.quota(disk, OFF)
+        with monkeypatch.context() as patch:
+
+            def refuse(*_):
+                raise OSError(1, "Operation not permitted")
+
+            patch.setattr(_ioctl, "quota", refuse)
+            storage.storage.look_after()
+            assert row(storage, ANN).Status == "unlimited"
+            assert "Operation not permitted" in row(storage, ANN).Message
+            assert storage.storage.folder(storage.key(1, Service="radio", Users=ANN)) == ann
+        storage.storage.look_after()
+        assert row(storage, ANN).Status == "ready"
+        assert fill(ann, 2 * LIMIT)[1] == "EDQUOT"
+
+
 def test_the_watch_notices_by_itself(disk, tmp_path, caplog):
     from statehold.testing._patience import within
 

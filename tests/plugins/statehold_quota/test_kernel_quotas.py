@@ -9,6 +9,7 @@ import pytest
 from file_systems import fill, mounted, need, root_and_loops, run
 
 from statehold_quota import Group, ProjectQuota, UserQuota, probe
+from statehold_quota._kernel._project_ids import project_of, set_project
 
 MIB = 2**20
 USER = 1_900_000_009
@@ -48,6 +49,18 @@ def test_the_probe_is_refused_and_a_group_stays_within_its_limit(backend):
     assert 3 * MIB <= backend.used(group) <= LIMIT
     backend.remove_group(group)
     assert not group.path.exists()
+
+
+def test_what_is_made_in_a_group_counts_for_its_project(tmp_path):
+    root_and_loops()
+    need("mkfs.xfs", "xfsprogs")
+    with mounted(tmp_path, "xfs", size=320 * MIB) as point:  # which has projects, also without quotas
+        (point / "service").mkdir()
+        assert project_of(point / "service") == 0
+        set_project(point / "service", 4242)
+        (point / "service" / "a").mkdir()
+        (point / "other").mkdir()
+        assert [project_of(point / name) for name in ("service", "service/a", "other")] == [4242, 4242, 0]
 
 
 @pytest.mark.parametrize("kind", [ProjectQuota, UserQuota])
