@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 DEADLINE = 0.5
-WINDOW = 0.5
+WINDOW = 2.0
 CALLERS = 3
 GARBAGE = "try import os\nfor at in range(3, 64):\n  try: os.write(at, b'\\xff' * 99)\n  except OSError: pass"
 FULL = """try import os
@@ -47,7 +47,7 @@ class Storm:
 
     victim: OpenStorage
     rng: random.Random
-    slowest: float = 0.0
+    slowest: tuple[float, str] = (0.0, "")
     seen: Counter[str] = attrs.field(factory=Counter)
     wrong: list[str] = attrs.field(factory=list)
     faults: Counter[str] = attrs.field(factory=Counter)
@@ -72,7 +72,7 @@ class Storm:
             verdict = f"wrong: {error!r} to {what!r}"
         took = monotonic() - begun
         with self._lock:
-            self.slowest = max(self.slowest, took)
+            self.slowest = max(self.slowest, (took, f"{verdict} to {what.splitlines()[0]!r}"))
             self.seen[verdict.partition(":")[0]] += 1
             if verdict.startswith("wrong"):
                 self.wrong.append(verdict)
@@ -169,7 +169,7 @@ def test_a_few_random_faults_harm_nobody_else(storm: Storm, others: Callable[[],
             storm.fault()
             others()
     assert storm.wrong == []
-    assert storm.slowest < 30
+    assert storm.slowest[0] < 30
     assert storm.seen["answered"] > 20
 
 
@@ -178,17 +178,26 @@ def test_500_random_faults_end_every_call_in_time_and_slow_nobody_else(
     storm: Storm, others: Callable[[], object]
 ) -> None:
     ratios = []
+    pause = threading.Event()
+
+    def ten() -> None:
+        for _ in range(10):
+            storm.fault()
+            pause.wait(0.25)
+
+    begun = monotonic()
     with callers(storm):
         for _ in range(50):
             quiet = rate(others, lambda: True)
-            faults = threading.Thread(target=lambda: [storm.fault() for _ in range(10)])
+            faults = threading.Thread(target=ten)
             faults.start()
             ratios.append(rate(others, lambda: not faults.is_alive()) / quiet)  # noqa: B023 - used at once
             faults.join()
-    print(f"\nfaults: {dict(storm.faults)}")
-    print(f"calls: {dict(storm.seen)}; the slowest took {storm.slowest:.3f} s, deadline {DEADLINE} s")
+    took = monotonic() - begun - 50 * WINDOW
+    print(f"\nfaults: {dict(storm.faults)} in {took:.0f} s; load of the machine: {os.getloadavg()[1]:.1f}")
+    print(f"calls: {dict(storm.seen)}; the slowest: {storm.slowest}, deadline {DEADLINE} s")
     print(f"other storages: {statistics.median(ratios):.3f} of their speed, {min(ratios):.3f} at worst")
     assert storm.wrong == []
     assert sum(storm.faults.values()) == 500
-    assert storm.slowest <= DEADLINE + 0.1
+    assert storm.slowest[0] <= DEADLINE + 0.1
     assert statistics.median(ratios) >= 0.9

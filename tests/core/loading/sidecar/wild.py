@@ -68,6 +68,10 @@ class Wild:
                 Path(rest).touch()
                 os._exit(9)
             return "again"
+        elif verb == "die-always":
+            with Path(rest).open("a") as file:
+                file.write("x")
+            os._exit(9)
         elif verb == "raise":
             kinds = {
                 "StorageError": StorageError("no", hint="Do it"),
@@ -135,6 +139,8 @@ class Wild:
 
     def validate(self, items):
         for one in items:
+            if one.key.What.startswith("validate "):
+                self.do(one.key.What.removeprefix("validate "))
             if one.key.What == "refused":
                 raise StorageError("refused")
 
