@@ -189,8 +189,14 @@ def test_another_process_that_writes_for_too_long_is_told(store, tmp_path):
     assert store.write([Put(P, C, b"x")])
 
 
-def test_two_drivers_write_to_one_store(store, tmp_path):
-    with SqliteDriver(tmp_path) as second, second.open("a.b") as other:
+def test_two_drivers_write_to_one_store(tmp_path):
+    """Each with the patience that it has by default: one waits for what the other writes to the disk."""
+    with (
+        SqliteDriver(tmp_path) as first,
+        first.create("a.b") as store,
+        SqliteDriver(tmp_path) as second,
+        second.open("a.b") as other,
+    ):
 
         def claim(which):
             return sum(bool(which.write([PutIfAbsent(P, (n,), b"")])) for n in range(100))
