@@ -17,6 +17,8 @@ from statehold.serving import Counting, Federation, Limits, Server, Tokens
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from types import SimpleNamespace
+
 from cafe import APP, cafe
 
 KEY = b"k" * 32
@@ -112,6 +114,7 @@ class NoHost:
     """A host without apps."""
 
     running = ()
+    quarantine = SimpleNamespace(listed=tuple)
 
     def listen(self, listener):
         return lambda: None
