@@ -181,6 +181,11 @@ def _open(path: Path, inode: int, size: int, changed: int) -> Archive:  # noqa: 
     return Archive(path, data, what=what)
 
 
+def forget_archives() -> None:
+    """Open the next archive anew, whatever was opened before."""
+    _open.cache_clear()
+
+
 def pack(path: Path, files: Mapping[str, bytes], *, what: str, packages: Mapping[str, str]) -> Archive:
     """Return *files* as an archive: each of *packages* is a top-level package in its folder."""
     buffer = io.BytesIO()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
-import tempfile
 import threading
 import zipfile
-from pathlib import Path
 from typing import Final, NoReturn
 
 import msgspec
 
+from statehold.loading._archive import forget_archives
 from statehold.loading.sidecar._failures import told
 from statehold.loading.sidecar._fields import fields_told
 from statehold.loading.sidecar._objects import Objects
 from statehold.loading.sidecar.child._opened import open_storage
-from statehold.loading.sidecar.child._plugin import load
+from statehold.loading.sidecar.child._plugin import Plugin, load
 
 _CODE: Final = """
 from statehold.sdk import Field, Operation, Provider
@@ -39,15 +39,26 @@ provider = Provider(
 _INFO: Final = "warm-1.dist-info"
 
 
-def warm_up(*, threads: bool = True) -> None:
-    """Load a plugin, open its storage, use it, and forget all of it; without *threads*, start none."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "warm.whl"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+class Warming:
+    """A plugin in memory, to be loaded and used for nothing but that."""
+
+    def __init__(self) -> None:
+        self._file = os.memfd_create("warm.whl", os.MFD_CLOEXEC)
+        with zipfile.ZipFile(os.fdopen(os.dup(self._file), "wb"), "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("warm.py", _CODE)
             archive.writestr(f"{_INFO}/METADATA", "Metadata-Version: 2.1\nName: warm\nVersion: 1\n")
             archive.writestr(f"{_INFO}/entry_points.txt", "[statehold.storages]\nWarm = warm:provider\n")
-        plugin = load({"kind": "file", "path": str(path), "owner": "statehold", "sha256": None})
+
+    def run(self, *, threads: bool) -> None:
+        """Load the plugin, open its storage, use it, and forget all of it; without *threads*, start none."""
+        path = f"/proc/self/fd/{self._file}"
+        try:
+            _use(load({"kind": "file", "path": path, "owner": "statehold", "sha256": None}), threads=threads)
+        finally:
+            forget_archives()
+
+
+def _use(plugin: Plugin, *, threads: bool) -> None:
     provider = plugin.providers["Warm"]
     given = {
         "storage": "warm.Warm",
@@ -58,7 +69,7 @@ def warm_up(*, threads: bool = True) -> None:
         "secrets": {},
         "key": fields_told(provider.key),
         "value": fields_told(provider.value),
-        "data_folder": folder,
+        "data_folder": "/",
         "storages": {},
         "allowances": {},
         "entities": [],

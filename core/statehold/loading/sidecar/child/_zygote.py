@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
@@ -56,10 +55,9 @@ def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
         die_with_parent(0)
     for name in _PRELOADED:
         import_module(name)
-    warm_up = import_module("statehold.loading.sidecar.child._warming").warm_up
-    with suppress(OSError):  # no folder for temporary files: a start takes longer
-        warm_up()
-    _Zygote(control, prepared, warm_up).run()
+    warming = import_module("statehold.loading.sidecar.child._warming").Warming()
+    warming.run(threads=True)
+    _Zygote(control, prepared, warming).run()
 
 
 def die_with_parent(parent: int | None = None) -> None:
@@ -89,10 +87,10 @@ def _become_first(control: socket.socket) -> None:
 class _Zygote:
     """Forks; one child is always there in advance, which has touched already what its start will touch."""
 
-    def __init__(self, control: socket.socket, prepared: Prepared, warm_up: Callable[..., None]) -> None:
+    def __init__(self, control: socket.socket, prepared: Prepared, warming: Any) -> None:
         self._control = control
         self._prepared = prepared
-        self._warm_up = warm_up
+        self._warming = warming
         self._spare: tuple[int, socket.socket] | None = None
         self._numbers: dict[int, int] = {}
 
@@ -179,8 +177,7 @@ class _Zygote:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             die_with_parent()
             start = import_module("statehold.loading.sidecar.child._start").start
-            with suppress(OSError):
-                self._warm_up(threads=False)
+            self._warming.run(threads=False)
             message, fds, *_ = socket.recv_fds(channel, _MESSAGE, 8, socket.MSG_CMSG_CLOEXEC)
             if message:
                 _, job = msgspec.msgpack.decode(message)
