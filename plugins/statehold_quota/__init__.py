@@ -12,7 +12,7 @@ from statehold_quota._btrfs import Btrfs, Mode
 from statehold_quota._choose import NAMES, Choice, backends, choose, examine
 from statehold_quota._kernel import ProjectQuota, UserQuota
 from statehold_quota._loop import LoopImage
-from statehold_quota._mounts import Mount, mount_of
+from statehold_quota._mounts import Mount, mount_of, mounts_under
 from statehold_quota._probe import Finding, probe
 from statehold_quota._walk import change_owner, remove_tree, size_of
 
@@ -38,6 +38,7 @@ __all__ = [
     "examine",
     "fit",
     "mount_of",
+    "mounts_under",
     "probe",
     "remove_tree",
     "size_of",

@@ -38,6 +38,12 @@ def mount_of(path: Path) -> Mount:
     return max(enumerate(found), key=lambda item: (len(item[1].point.parts), item[0]))[1]
 
 
+def mounts_under(path: Path) -> list[Mount]:
+    """Return what is mounted somewhere below *path*, not at *path* itself."""
+    resolved = path.resolve()
+    return [mount for mount in _mounts() if resolved in mount.point.parents]
+
+
 def is_mount_point(path: Path) -> bool:
     """Whether something is mounted at *path* itself."""
     resolved = path.resolve()

@@ -64,14 +64,19 @@ class Care:
             self._sweep()
             self._refuse_what_still_goes(changes)
             outcome = self._outcome(changes)
+            self._look_at_backend()
+            if self.fault and outcome.touched:
+                raise StorageError(f"{self.name}: {self.fault}", hint="Only removals are possible until then")
+            for service in outcome.touched:
+                self.folders.find(service)
             self.book.plan(self._pending(outcome))
             try:
                 for service, entries in outcome.touched.items():
                     self.folders.bring(service, entries)
+                self.book.settle(outcome.entries, outcome.gone)
             except BaseException:
                 self._undo()
                 raise
-            self.book.settle(outcome.entries, outcome.gone)
             for claim in (*outcome.entries, *outcome.touched):
                 self.damage.pop(claim, None)
                 self._unlimited.pop(claim, None)
@@ -112,7 +117,8 @@ class Care:
         fault = self.folders.backend.fault()
         if not fault and not self.fault:
             return
-        self.logger.error("%s: %s", self.name, fault or self.fault)
+        if not self.fault:  # else it is known, and told
+            self.logger.error("%s: %s", self.name, fault)
         try:
             self.folders = attrs.evolve(self.folders, backend=self.repair())
         except StorageError as error:

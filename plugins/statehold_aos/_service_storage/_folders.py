@@ -11,7 +11,17 @@ import attrs
 from statehold_aos._service_storage._config import ServiceStorageConfig
 from statehold_aos._service_storage._entry import SERVICE, Claim, Entry, Owner, owner_of
 from statehold_aos._service_storage._names import folder_name
-from statehold_quota import Backend, Fitted, Group, QuotaError, QuotaFullError, UserQuota, change_owner, fit
+from statehold_quota import (
+    Backend,
+    Fitted,
+    Group,
+    QuotaError,
+    QuotaFullError,
+    UserQuota,
+    change_owner,
+    fit,
+    mounts_under,
+)
 
 _LOST: Final = "lost+found"  # Every ext4 has it.
 
@@ -86,6 +96,12 @@ class Folders:
             )
         _give(self.backend.make_folder(group, folder.name), owner)
 
+    def find(self, of_service: Claim) -> None:
+        """Make visible what there is of a service, which after a restart may not be mounted."""
+        group = self.group(of_service, None)
+        if group.path.exists():
+            self.backend.make_group(group)
+
     def limit(self, group: Group, service: Entry | None) -> None:
         """Set the limit of a service, unless that is what is kept."""
         limit = self.fitted(service).limit
@@ -115,6 +131,8 @@ class Folders:
         group = self.group(claim, service)
         if not group.path.exists():
             return
+        if mounts := mounts_under(self.path(claim)):
+            raise QuotaError(f"{mounts[0].point} is mounted in it")
         if claim.users == SERVICE:
             self.backend.remove_group(group)
         else:

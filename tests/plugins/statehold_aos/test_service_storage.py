@@ -268,32 +268,7 @@ def test_removing_and_making_a_claim_in_one_batch_is_refused(opened):
         assert row(storage).Status == "ready"
 
 
-CRASH = """
-import os, signal, sys
-from pathlib import Path
-from statehold.testing import open_storage
-from statehold_aos._service_storage import _book, _folders
-from statehold_aos.service_storage import provider
-from statehold_quota import Accounting
-
-target, name = {
-    "recorded": (_folders.Folders, "bring"),
-    "made": (Accounting, "keeps"),
-    "limited": (_folders, "_give"),
-    "usable": (_book.Book, "settle"),
-    "in force": (_folders.Folders, "remove"),
-}[sys.argv[2]]
-
-with open_storage(provider, data_folder=Path(sys.argv[1]), config={"Backend": "accounting"}) as storage:
-    def die(*_, **__):
-        os.kill(os.getpid(), signal.SIGKILL)
-    setattr(target, name, die)
-    intents = [storage.facade.insert(storage.key(1, Service="radio", Users='["bob"]'), {})]
-    intents += [storage.facade.insert(storage.key(1, Service="map", Users='["bob"]'), {"Mode": 0o750})]
-    ann = storage.key(1, Service="radio", Users='["ann"]')
-    intents += [storage.facade.update(ann, storage.facade.get(ann), {"Removed": True})]
-    storage.apply(intents)
-"""
+CRASH = Path(__file__).with_name("crash.py")
 
 
 @pytest.mark.parametrize("moment", ["recorded", "made", "limited", "usable", "in force"])
@@ -301,7 +276,7 @@ def test_a_kill_at_any_moment_leaves_a_batch_done_or_not_begun(opened, tmp_path,
     with opened() as storage:
         (claim(storage) / "note").write_text("kept")
         top = storage.storage.folder(storage.key(1, Service="radio", Users=ANN)).parent.parent
-    done = subprocess.run([sys.executable, "-c", CRASH, tmp_path / "data", moment], check=False)
+    done = subprocess.run([sys.executable, CRASH, tmp_path / "data", moment], check=False)
     assert done.returncode == -signal.SIGKILL
     with opened() as storage:
         found = sorted(str(path.relative_to(top)) for path in top.glob("*/*"))
@@ -336,6 +311,44 @@ def test_what_cannot_be_removed_yet_is_told_and_tried_again(opened, monkeypatch,
         storage.storage.look_after()
         assert not folder.exists()
         assert claim(storage).exists()
+
+
+@root_only
+def test_what_is_mounted_in_a_folder_is_not_removed_with_it(opened, tmp_path):
+    from file_systems import run, unmount_all
+
+    with opened() as storage:
+        folder = claim(storage)
+        (tmp_path / "precious").mkdir()
+        (tmp_path / "precious" / "note").write_text("kept")
+        (folder / "in").mkdir()
+        if run("mount", "--bind", tmp_path / "precious", folder / "in", check=False).returncode:
+            pytest.skip("nothing can be mounted here")
+        try:
+            change(storage, Removed=True)
+            assert (tmp_path / "precious" / "note").read_text() == "kept"
+            assert row(storage) is None
+        finally:
+            unmount_all(folder)
+        storage.storage.look_after()
+        assert not folder.exists()
+        assert (tmp_path / "precious" / "note").read_text() == "kept"
+
+
+def test_a_batch_that_cannot_be_recorded_is_undone(opened, monkeypatch):
+    from statehold_aos._service_storage._book import Book
+
+    with opened() as storage:
+        folder = claim(storage)
+        with monkeypatch.context() as patch:
+
+            def full(*_):
+                raise StorageError("disk I/O error")
+
+            patch.setattr(Book, "settle", full)
+            with pytest.raises(StorageError, match="disk I/O error"):
+                claim(storage, BOB)
+        assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 WORK = """

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from file_systems import fill, mount, run, unmount_all
 
@@ -137,6 +142,8 @@ def test_where_quotas_cannot_be_had_back_it_is_said_and_the_folders_stay_usable(
             assert row(storage, ANN).Status == "unlimited"
             assert "Operation not permitted" in row(storage, ANN).Message
             assert storage.storage.folder(storage.key(1, Service="radio", Users=ANN)) == ann
+            with pytest.raises(StorageError, match="Operation not permitted"):
+                claims(storage, BOB)
         storage.storage.look_after()
         assert row(storage, ANN).Status == "ready"
         assert fill(ann, 2 * LIMIT)[1] == "EDQUOT"
@@ -239,3 +246,23 @@ def test_a_damaged_image_harms_no_other_service(loop_root, tmp_path):
         assert row(storage, ANN, service="map").Status == "ready"
         assert (good / "note").read_text() == "kept"
         assert not bad.exists()
+
+
+@pytest.mark.parametrize("moment", ["recorded", "made", "limited", "usable", "in force"])
+def test_a_kill_at_any_moment_leaves_no_folder_without_its_limit(disk, tmp_path, moment):
+    with open_on(disk, tmp_path) as storage:
+        (ann,) = claims(storage, ANN)
+        (ann / "note").write_text("kept")
+    crash = Path(__file__).with_name("crash.py")
+    done = subprocess.run([sys.executable, crash, tmp_path, moment, disk], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with open_on(disk, tmp_path) as storage:
+        found = [path.name for path in ann.parent.iterdir()]
+        if moment == "in force":
+            assert found == [storage.storage.folder(storage.key(1, Service="radio", Users=BOB)).name]
+        else:
+            assert found == [ann.name]
+            assert (ann / "note").read_text() == "kept"
+            assert [path.name for path in ann.parent.parent.iterdir()] == [ann.parent.name]
+        (bob,) = claims(storage, BOB)
+        assert fill(bob, 2 * LIMIT, uid=USER)[1] == "EDQUOT"
