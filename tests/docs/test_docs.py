@@ -16,7 +16,7 @@ from statehold.loading import installed
 from statehold_vsql import compile_app
 
 # Pages of others have tests of their own beside what they describe.
-OTHERS = {"plugin-isolation.md", "conformance.md", "storages.md"}
+OTHERS = {"inprocess.md", "conformance.md", "storages.md"}
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 OURS = [page for page in PAGES if page.name not in OTHERS]
 READMES = sorted((ROOT / "app_images").glob("*/README.md"))

@@ -1,4 +1,4 @@
-"""The examples of docs/plugin-isolation.md run."""
+"""The examples of docs/inprocess.md run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-PAGE = Path(__file__).parents[3] / "docs" / "plugin-isolation.md"
+PAGE = Path(__file__).parents[3] / "docs" / "inprocess.md"
 
 
 def test_the_examples_of_the_page_run(tmp_path, monkeypatch):
