@@ -20,7 +20,7 @@ class _Aos(StorageConformance):
     config = {"Database": "aos.db"}
     durable = True
     ordered = True
-    examples = 15
+    examples = 10
 
 
 class TestConfig(_Aos):
@@ -41,6 +41,11 @@ class TestTrafficMonitor(_Aos):
 class TestLayers(_Aos):
     provider = layers
     rows = [({"digest": "sha256:1"}, {"layerId": "base", "path": "/l/1"})]
+
+
+@pytest.mark.soak  # each sidecar brings SQLAlchemy up anew
+class TestLayersInASidecar(TestLayers):
+    isolations = ("sidecar",)
 
 
 @attrs.frozen

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from statehold.hosting import Host
-from statehold.sdk import Scope
+from statehold.sdk import DeployError, Scope
 from statehold_aos.database import Database
 
+NAMES = ("Config", "Services", "Users", "TrafficMonitor", "Layers")
 VSQL = """APPLICATION fleet();
 PARAMETER Aos_Database text DEFAULT '';
 STATESTORAGE ENGINE BUILTIN (
@@ -24,7 +25,7 @@ STATESTORAGE ENGINE BUILTIN (
 """
 
 
-def image(folder: Path, version: str, database: str) -> Path:
+def image(folder: Path, version: str, database: str, isolation: str = "inprocess") -> Path:
     package = folder / version / "acme.fleet" / "image" / "pkg" / "acme" / "fleet"
     package.mkdir(parents=True)
     (package / "fleet.vsql").write_text(VSQL)
@@ -35,6 +36,7 @@ def image(folder: Path, version: str, database: str) -> Path:
                 "Version": version,
                 "NumParts": 2,
                 "NumAppWorkspaces": 2,
+                "Storages": {f"fleet.{name}": {"isolation": isolation} for name in NAMES},
                 "PackageParams": {"fleet": {"Aos_Database": database}},
             }
         )
@@ -66,3 +68,11 @@ def test_partitions_and_versions_that_name_one_file_share_one_pool(tmp_path: Pat
     home = Path(file) if shared else tmp_path / "data/apps/acme.fleet/0/fleet.Config/aos.db"
     with Database.open(home) as database:
         assert database.of(1).traffic.get("in").value == 1
+
+
+def test_in_sidecars_of_their_own_they_cannot_share_and_the_deploy_says_so(tmp_path: Path) -> None:
+    with (
+        Host(tmp_path / "data", environ={}) as host,
+        pytest.raises(DeployError, match="requires fleet.Config, which does not run in the same one"),
+    ):
+        host.deploy(image(tmp_path, "1", "", "sidecar"))
