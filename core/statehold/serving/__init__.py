@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statehold.serving._errors import HttpError, TokenError
 from statehold.serving._federation import Federation
+from statehold.serving._heap import own_process
 from statehold.serving._limits import Limits
 from statehold.serving._meter import Counting
 from statehold.serving._serving import Server
@@ -20,4 +21,5 @@ __all__ = [
     "TokenError",
     "Tokens",
     "TracedMeter",
+    "own_process",
 ]

@@ -104,13 +104,18 @@ def command(
         Server,
         Tokens,
         TracedMeter,
+        own_process,
     )
 
     known = _others(others)
     tokens = Tokens.open(options.data)
     federation = Federation(tokens, others=known)
     counting = Counting()
-    with options.open(out, apps=None, time_calls=timing, keep=keep) as host, _tracer(on=tracing) as tracer:
+    with (
+        own_process(),
+        options.open(out, apps=None, time_calls=timing, keep=keep) as host,
+        _tracer(on=tracing) as tracer,
+    ):
         host.federate(federation)
         meter = counting if tracer is None else TracedMeter(counting, tracer)
         settings = Settings(command_timeout=command_timeout, query_timeout=query_timeout, drain=drain)
