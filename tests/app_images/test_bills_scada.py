@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import importlib
+import json
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
+from people import Person
 
 from statehold.hosting import Host
+from statehold.processing import SYSTEM, ProcessingError, Request
 from statehold.sdk import DeployError, Field, Scope, Secret, StorageError
 from statehold.state import apply_intents
 from statehold.testing import StorageConformance
@@ -50,6 +53,26 @@ def test_readings_outlive_an_upgrade(host, bills):
     host.deploy(bills)
     with host.app("acme.bills").borrow() as partition:
         assert _oven(partition)["Reading"] == 200.0
+
+
+def test_its_plugin_does_the_same_in_a_sidecar(host, bills, runtime):
+    """Commands and queries, and the next version, which is in the host again, has what was set."""
+    descriptor = json.loads((bills / "descriptor.json").read_text("utf-8"))
+    descriptor["Storages"]["bills.Scada"] = {"isolation": "sidecar", "limits": {"memory_mib": 128}}
+    (bills / "descriptor.json").write_text(json.dumps(descriptor))
+    host.deploy(bills)
+    owner = Request(app="acme.bills", workspace=1, principal=SYSTEM)
+    made = runtime.create_workspace(owner, "bills.RestaurantWS", name="Da Ada")
+    cook = Person.of(runtime, "acme.bills", made.workspace, name="cem", role="Cook")
+    cook.command("SetPoint", Device="oven", Point="heat", Reading=185.0)
+    assert cook.query("Kitchen", Device="oven", Point="heat")[0]["Reading"] == 185.0
+    with pytest.raises(ProcessingError, match="9000"):
+        cook.command("SetPoint", Device="oven", Point="heat", Reading=9000.0)
+    with host.app("acme.bills").borrow(made.workspace % 2) as partition:
+        assert type(partition.storage("bills.Scada")).__mro__[-2].__name__ == "SidecarStorage"
+    shutil.copytree(bills / "version-2", bills, dirs_exist_ok=True)
+    host.deploy(bills, accept_breaking=True)
+    assert cook.query("Kitchen", Device="oven", Point="heat")[0]["Reading"] == 185.0
 
 
 def test_without_the_secret_it_is_not_deployed(bills, tmp_path):
