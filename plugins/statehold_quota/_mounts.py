@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-_TABLE: Final = Path("/proc/self/mountinfo")
+_TABLE: Final = Path("/proc/thread-self/mountinfo")
 _ESCAPE: Final = re.compile(r"\\([0-7]{3})")
 
 

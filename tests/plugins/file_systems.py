@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+_NEW_MOUNTS, _RECURSIVE, _PRIVATE = 0x20000, 0x4000, 0x40000
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -42,6 +45,15 @@ def root_and_loops() -> None:
         pytest.skip("only root may mount file systems")
     if not Path("/dev/loop-control").exists():
         pytest.skip("there are no loop devices here")
+    _own_mounts()
+
+
+@functools.cache
+def _own_mounts() -> None:
+    """Give this process mounts of its own, once, so that the kernel undoes them also if it is killed."""
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.unshare(_NEW_MOUNTS) or library.mount(b"none", b"/", None, _RECURSIVE | _PRIVATE, None):
+        pytest.skip(f"nothing may be mounted here: {os.strerror(ctypes.get_errno())}")
 
 
 @contextlib.contextmanager
@@ -77,7 +89,7 @@ def mount(image: Path, point: Path, kind: str, options: str = "") -> None:
 
 def unmount_all(point: Path) -> None:
     """Unmount what is mounted at and under *point*."""
-    table = Path("/proc/self/mountinfo").read_text().splitlines()
+    table = Path("/proc/thread-self/mountinfo").read_text().splitlines()
     points = [Path(line.split(" ")[4]) for line in table]
     for each in reversed([one for one in points if one.is_relative_to(point)]):
         run("umount", each)

@@ -315,8 +315,9 @@ def test_what_cannot_be_removed_yet_is_told_and_tried_again(opened, monkeypatch,
 
 @root_only
 def test_what_is_mounted_in_a_folder_is_not_removed_with_it(opened, tmp_path):
-    from file_systems import run, unmount_all
+    from file_systems import root_and_loops, run, unmount_all
 
+    root_and_loops()
     with opened() as storage:
         folder = claim(storage)
         (tmp_path / "precious").mkdir()
