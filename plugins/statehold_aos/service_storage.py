@@ -41,5 +41,6 @@ provider: Final = Provider(
         Field("Message", "text"),
     ],
     config=ServiceStorageConfig,
+    inprocess_only="it mounts, limits and gives away folders, for which a sidecar has no rights",
     description="A folder for each user claim of an AOS service, within the service's limit",
 )

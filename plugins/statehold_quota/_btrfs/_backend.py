@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -14,12 +13,19 @@ import attrs
 from statehold_quota._backend import Group, QuotaError
 from statehold_quota._btrfs import _ioctl
 from statehold_quota._btrfs._state import Mode, QuotaState
+from statehold_quota._btrfs._subvolumes import (
+    folders_of,
+    inner_subvolumes,
+    make,
+    set_uncounted,
+    subvolume_in,
+    uncounted,
+)
 from statehold_quota._mounts import mount_of
 from statehold_quota._walk import remove_tree, size_of
 
 _COMMANDS: Final = {Mode.SIMPLE: 4, Mode.QGROUP: 1}
 _LEVEL: Final = 1 << 48
-_UNCOUNTED: Final = "trusted.statehold.uncounted"
 _CLEANED: Final = 30.0
 _ROOM: Final = 16 * 2**20
 
@@ -98,7 +104,7 @@ class Btrfs:
     def make_group(self, group: Group) -> None:
         """Make the subvolume of the group, and the qgroup that is to have its limit."""
         with self._told(f"make {group.path.name}"):
-            _make(group.path)
+            make(group.path)
             group.path.chmod(0o711)
             self._tie(group)
 
@@ -106,7 +112,7 @@ class Btrfs:
         """Make a subvolume that counts for the group."""
         folder = group.path / name
         with self._told(f"make {group.path.name}/{name}"):
-            _make(folder)
+            make(folder)
             _ioctl.assign(group.path, _ioctl.subvolume_of(folder), _qgroup(group))
         return folder
 
@@ -123,11 +129,11 @@ class Btrfs:
         """
         with self._told(f"limit {group.path.name}"):
             qgroup = _qgroup(group)
-            reset = self._state().limit(qgroup) is None or _uncounted(group.path)
+            reset = self._state().limit(qgroup) is None or uncounted(group.path)
             self._tie(group)
             if reset and self.mode is Mode.SIMPLE:
                 self._count_what_was_there(group)
-            kept = max(0, limit - _uncounted(group.path))
+            kept = max(0, limit - uncounted(group.path))
             _ioctl.set_limit(group.path, qgroup, kept)
         if not self.keeps(group, limit):
             raise QuotaError(
@@ -139,23 +145,23 @@ class Btrfs:
         """Return the limit that the kernel keeps, with what was there before quotas were."""
         with self._told(f"read the limit of {group.path.name}"):
             kept = self._state().limit(_qgroup(group))
-            return None if kept is None else kept + _uncounted(group.path)
+            return None if kept is None else kept + uncounted(group.path)
 
     def keeps(self, group: Group, limit: int) -> bool:
         """Whether the kernel keeps just that limit."""
-        return self.limit(group) == max(limit, _uncounted(group.path))
+        return self.limit(group) == max(limit, uncounted(group.path))
 
     def used(self, group: Group) -> int:
         """Return what the folders of the group hold, as the file system counts it, metadata included."""
         with self._told(f"read the size of {group.path.name}"):
             counted = self._state().used(_qgroup(group))
-            return (counted or 0) + _uncounted(group.path)
+            return (counted or 0) + uncounted(group.path)
 
     def folder_used(self, group: Group, name: str) -> int:
         """Return what one folder holds, as the file system counts it."""
         folder = group.path / name
         with self._told(f"read the size of {group.path.name}/{name}"):
-            if _uncounted(group.path):
+            if uncounted(group.path):
                 return size_of(folder)
             return self._state().used(_ioctl.subvolume_of(folder)) or 0
 
@@ -176,7 +182,7 @@ class Btrfs:
     def _remove_inner(self, group: Group, folder: Path) -> None:
         """Remove the subvolumes inside of a folder, which takes some room itself, where there may be none."""
         kept = self._state().limit(_qgroup(group))
-        for above, name in _inner(folder):
+        for above, name in inner_subvolumes(folder):
             if kept is not None:
                 _ioctl.set_limit(group.path, _qgroup(group), kept + _ROOM)
             _ioctl.remove_subvolume(above, name)
@@ -189,7 +195,7 @@ class Btrfs:
             return
         with self._told(f"remove {group.path.name}"):
             qgroup = _qgroup(group)
-            for folder in _folders(group):
+            for folder in folders_of(group):
                 self.remove_folder(group, folder.name)
             _ioctl.remove_subvolume(group.path.parent, group.path.name)
             self._wait_until_cleaned(qgroup - _LEVEL)
@@ -203,21 +209,21 @@ class Btrfs:
         """Let all folders of the group count for its qgroup, which is made if it is not there."""
         qgroup = _qgroup(group)
         _ioctl.make_qgroup(group.path, qgroup)
-        for folder in _folders(group):
+        for folder in folders_of(group):
             _ioctl.assign(group.path, _ioctl.subvolume_of(folder), qgroup)
         self._tie_inner(group, qgroup)
 
     def _tie_inner(self, group: Group, qgroup: int) -> None:
         if self.mode is Mode.QGROUP:  # Simple quotas pass it on to what is made inside.
-            for folder in _folders(group):
-                for above, name in _inner(folder):
-                    _ioctl.assign(group.path, _subvolume_in(above, name), qgroup)
+            for folder in folders_of(group):
+                for above, name in inner_subvolumes(folder):
+                    _ioctl.assign(group.path, subvolume_in(above, name), qgroup)
 
     def _count_what_was_there(self, group: Group) -> None:
         _ioctl.sync(group.path)
         counted = self._state().used(_qgroup(group)) or 0
-        there = sum(size_of(folder) for folder in _folders(group))
-        os.setxattr(group.path, _UNCOUNTED, str(max(0, there - counted)).encode())
+        there = sum(size_of(folder) for folder in folders_of(group))
+        set_uncounted(group.path, max(0, there - counted))
 
     def _wait_until_cleaned(self, subvolume: int) -> None:
         """Wait until the kernel has taken apart what was removed, which it does in the background."""
@@ -245,45 +251,6 @@ class Btrfs:
 
 def _qgroup(group: Group) -> int:
     return _LEVEL | _ioctl.subvolume_of(group.path)
-
-
-def _make(folder: Path) -> None:
-    if not _ioctl.is_subvolume(folder):
-        _ioctl.make_subvolume(folder)
-
-
-def _folders(group: Group) -> list[Path]:
-    return [folder for folder in group.path.iterdir() if _ioctl.is_subvolume(folder)]
-
-
-def _inner(folder: Path) -> Iterator[tuple[int, str]]:
-    """Yield the subvolumes that somebody made inside of *folder*, the deepest first.
-
-    Each as the open folder that it is in, and its name: paths may be swapped for links meanwhile.
-    """
-    for _, folders, _, above in os.fwalk(folder, topdown=False, follow_symlinks=False):
-        for name in folders:
-            with suppress(FileNotFoundError):
-                found = os.stat(name, dir_fd=above, follow_symlinks=False)
-                if stat.S_ISDIR(found.st_mode) and found.st_ino == _ioctl.FIRST_OBJECT:
-                    yield above, name
-
-
-def _subvolume_in(above: int, name: str) -> int:
-    held = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
-    try:
-        return _ioctl.subvolume_of(held)
-    finally:
-        os.close(held)
-
-
-def _uncounted(folder: Path) -> int:
-    try:
-        return int(os.getxattr(folder, _UNCOUNTED))
-    except OSError as error:
-        if error.errno == errno.ENODATA:
-            return 0
-        raise
 
 
 def _existing(path: Path) -> Path:
