@@ -192,7 +192,8 @@ class _Opener:
             work=work,
             logger=logger,
             where=self._where,
-            takes_over=context.takes_over,
+            # A proxy looks on behalf of another, which knows better.
+            takes_over=getattr(impl, "takes_over", context.takes_over),
         )
         faults = check_storage(impl, planned.provider)
         if faults:

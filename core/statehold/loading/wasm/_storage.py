@@ -19,7 +19,12 @@ Row = tuple[tuple[Any, ...], Any]
 
 
 class WasmStorage(Caller):
-    """A storage that is an instance of a module; what it can do beyond this is added to it."""
+    """A storage that is an instance of a module; what it can do beyond this is added to it.
+
+    Attributes:
+        takes_over: whether it takes rows of the version before.
+
+    """
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class WasmStorage(Caller):
         self._codec = codec
         self._value = ctx.value
         self._key_class = ctx.key_class
+        self.takes_over = ADOPT in runtime.module.exports
         #: READs that were left, and of which the instance has not heard.
         self._left: deque[tuple[Instance, int]] = deque()
         super().__init__(runtime, limits, ctx, index=index, opening=opening)

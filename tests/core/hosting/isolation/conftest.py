@@ -91,7 +91,7 @@ class Box:
         self.kept = {{}}
         if ctx.config.Deed == "leak":
             raise StorageError("refused: " + ctx.secrets["Token"].reveal())
-        if isinstance(ctx.existing, IWithRows):
+        if ctx.config.Deed != "alone" and isinstance(ctx.existing, IWithRows):
             for key, value in ctx.existing.rows():
                 assert ctx.existing.get(ctx.key_class(key.WSID, key.Name)).Text == value.Text
                 self.kept[key.WSID, key.Name] = value.Text

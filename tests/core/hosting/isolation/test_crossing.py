@@ -42,6 +42,20 @@ def test_a_version_that_is_brought_back_takes_over_in_its_turn(host, den, put, e
     assert everything() == [("c", "3")]
 
 
+def test_a_version_that_takes_nothing_over_is_kept_open_in_its_sidecar(open_host, environ, den):
+    host = open_host(environ=environ, keep=1)
+    first = host.deploy(den("1", box=APART, deed="alone"))
+    host.deploy(den("2", box=APART, deed="alone"))
+    assert host.rollback("acme.den") is first
+
+
+def test_a_version_that_takes_over_is_opened_anew_in_its_sidecar(open_host, environ, den):
+    host = open_host(environ=environ, keep=1)
+    first = host.deploy(den("1", box=APART))
+    host.deploy(den("2", box=APART))
+    assert host.rollback("acme.den") is not first
+
+
 def test_a_host_that_is_opened_again_has_its_sidecars_again(open_host, environ, den):
     host = open_host(environ=environ)
     host.deploy(den("1", box=APART))

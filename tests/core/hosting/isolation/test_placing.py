@@ -6,6 +6,7 @@ import pytest
 
 from statehold.hosting import Rehearsal, Sandbox
 from statehold.loading.sidecar import Sidecars
+from statehold.loading.sidecar.host import _zygote
 from statehold.sdk import DeployError
 
 LOADED = "raise RuntimeError('the plugin was loaded')"
@@ -182,7 +183,12 @@ def test_what_the_sandbox_lacks_is_a_warning_of_the_deploy(host, den, monkeypatc
     assert version.warnings.count(told + lacking[0]) == 1
 
 
-def test_where_the_sandbox_is_required_what_it_lacks_is_a_refusal(open_host, environ, den, tmp_path):
+def test_where_the_sandbox_is_required_what_it_lacks_is_a_refusal(open_host, environ, den, monkeypatch):
+    """Before the code of the plugin is loaded."""
+    unknown = "import os; real = os.uname(); os.uname = lambda: type(real)((*real[:4], 'riscv64'))"
+    monkeypatch.setattr(_zygote, "_START", f"{unknown}\n{_zygote._START}")
     host = open_host(environ=environ, sandbox=Sandbox.REQUIRED)
-    host.deploy(den("1", box={"isolation": "sidecar"}))
-    assert host.app("acme.den").current.name == "1"
+    (found,) = problems(host, den("1", box={"isolation": "sidecar"}, code=LOADED))
+    assert "was not loaded: the sandbox is not complete" in found
+    assert "riscv64" in found
+    assert host.apps() == ()

@@ -45,6 +45,26 @@ _METHODS: Final = (
 )
 
 
+class _Context(StorageContext):
+    """Knows whether the storage has looked for the one before it."""
+
+    __slots__ = ("_before", "looked")
+
+    _before: Any
+    looked: bool
+
+    @property
+    def existing(self) -> Any:
+        """The storage of the version being replaced."""
+        object.__setattr__(self, "looked", True)
+        return self._before
+
+    @existing.setter
+    def existing(self, before: Any) -> None:
+        object.__setattr__(self, "_before", before)
+        object.__setattr__(self, "looked", False)
+
+
 class _Clock:
     def now(self) -> float:
         return time.time()
@@ -113,7 +133,7 @@ def open_storage(
     existing = None
     if given["existing"] is not None:
         existing = existing_of(given["storage"], given["existing"], codecs[0], ask)
-    context = StorageContext(
+    context = _Context(
         logger=logger,
         storage=given["storage"],
         app=given["app"],
@@ -137,6 +157,7 @@ def open_storage(
     )
     try:
         impl = provider.open(context)
+        looked = context.looked
         if existing is not None:
             existing.close()
             object.__setattr__(context, "existing", None)
@@ -146,7 +167,7 @@ def open_storage(
     except BaseException:
         work.finish(given["pending_timeout"])
         raise
-    return Opened(impl, codecs, work, objects, _answer(impl))
+    return Opened(impl, codecs, work, objects, {**_answer(impl), "looked": looked})
 
 
 def config_of(provider: Provider, given: object) -> Any:

@@ -40,6 +40,7 @@ class _Answer(msgspec.Struct):
     usual: list[str] = []
     probe: bool = False
     calls: bool = False
+    looked: bool = True
 
 
 def open_storage(provider: Provider, group: Group, ctx: StorageContext) -> SidecarStorage:
@@ -82,7 +83,9 @@ def open_storage(provider: Provider, group: Group, ctx: StorageContext) -> Sidec
             group.drop(lane)
         raise
     group.keep(handle, argument)
-    return _proxy(provider, ctx.storage, group, handle, codecs, answer)
+    storage = _proxy(provider, ctx.storage, group, handle, codecs, answer)
+    storage.takes_over = answer.looked
+    return storage
 
 
 def _proxy(  # noqa: PLR0917 - on the way of every call

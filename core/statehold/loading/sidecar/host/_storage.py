@@ -15,7 +15,12 @@ _calls: Final = itertools.count(1)
 
 
 class SidecarStorage:
-    """A storage that lives in a sidecar, as its host holds it; what it can do is what the real one can."""
+    """A storage that lives in a sidecar, as its host holds it; what it can do is what the real one can.
+
+    Attributes:
+        takes_over: whether it has looked for the storage of the version before.
+
+    """
 
     def __init__(self, name: str, group: Group, handle: int, codecs: Sequence[Codec], bound: Any) -> None:
         self._name = name
@@ -32,6 +37,7 @@ class SidecarStorage:
         self._call: CallContext | None = None
         self._told: tuple[int, bytes] | None = None
         self._freed = False
+        self.takes_over = True
 
     @property
     def group(self) -> Group:
