@@ -243,6 +243,11 @@ class VersionPlugins:
             return [f"{self._owner}: statehold_version_freed raised {type(error).__name__}: {error}"]
         return []
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing of the freed code is alive at this moment."""
+        return not any(report.alive for report, _ in self._freed if isinstance(report, FreeReport))
+
     def settle(self) -> bool:
         """Collect garbage where that is needed, and return whether all of the freed code is gone."""
         return settle([report for report, _ in self._freed if isinstance(report, FreeReport)])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 import time
 import weakref
@@ -138,11 +139,12 @@ def _give_back(version: AppVersion) -> tuple[str, ...]:
 def _survivors(plugins: VersionPlugins) -> tuple[tuple[str, ...], tuple[FreedPlugin, ...]]:
     # The last borrower may still have a storage in a variable, and while another thread collects
     # garbage, a collection that is asked for here does nothing.
+    gone = plugins.settle()
     for pause in _PAUSES:
-        if plugins.settle():
+        if gone:
             break
         time.sleep(pause)
-    else:
-        plugins.settle()
+        gc.collect()
+        gone = plugins.gone
     # Only once: to find the holders walks through the whole heap.
     return plugins.survivors()
