@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import attrs
 
 from statehold.sdk import StorageError, StorageLogger
-from statehold_aos._service_storage._book import Book, Pending
+from statehold_aos._service_storage._book import Book
 from statehold_aos._service_storage._changes import Changes
 from statehold_aos._service_storage._entry import SERVICE, Claim, Entry, owner_of
 from statehold_aos._service_storage._folders import Folders, services
 from statehold_aos._service_storage._lock import FolderLock
+from statehold_aos._service_storage._outcome import Outcome
 from statehold_quota import Backend, QuotaError
 
 _UNKEPT: Final = "its limit is not kept"
@@ -63,13 +64,13 @@ class Care:
                 self._undo()
             self._sweep()
             self._refuse_what_still_goes(changes)
-            outcome = self._outcome(changes)
+            outcome = Outcome.of(changes, self.book, self.folders, damaged=self.damage)
             self._look_at_backend()
             if self.fault and outcome.touched:
                 raise StorageError(f"{self.name}: {self.fault}", hint="Only removals are possible until then")
             for service in outcome.touched:
                 self.folders.find(service)
-            self.book.plan(self._pending(outcome))
+            self.book.plan(outcome.pending(self.book, self.folders))
             try:
                 for service, entries in outcome.touched.items():
                     self.folders.bring(service, entries)
@@ -202,55 +203,3 @@ class Care:
                     f"{self.name}: the old folder of {claim.service!r} for {claim.users!r} is still there",
                     hint="The log says why it cannot be removed; it is tried again from time to time",
                 )
-
-    def _outcome(self, changes: Changes) -> _Outcome:
-        entries: dict[Claim, Entry | None] = dict(changes.entries)
-        touched: dict[Claim, dict[Claim, Entry]] = {}
-        gone: list[Claim] = []
-        for service in services(changes.entries):
-            before = self.book.entries(service.wsid, service.service)
-            if service in entries and entries[service] is None:
-                entries.update(dict.fromkeys(before))  # Without the service, there are no claims of it.
-            after = {**before, **{c: e for c, e in entries.items() if c.of_service == service}}
-            left = {claim: entry for claim, entry in after.items() if entry is not None}
-            stored = self.folders.stored(left.get(service))
-            if left:
-                gone += [c for c in before if c.users != SERVICE and (c not in left or not stored)]
-                touched[service] = {
-                    claim: entry
-                    for claim, entry in left.items()
-                    if claim in entries
-                    or (service in entries and claim not in self.damage)
-                    or claim == service
-                }
-            elif before:
-                gone.append(service)
-        return _Outcome(entries, touched, gone)
-
-    def _pending(self, outcome: _Outcome) -> list[Pending]:
-        """Return what to take back if this comes to no end: nothing that is there without being known."""
-        found = []
-        for service, entries in outcome.touched.items():
-            for claim, entry in entries.items():
-                if self.book.entry(claim) is not None or not self.folders.path(claim).exists():
-                    owner = owner_of(entry, entries.get(service))
-                    found.append(Pending(claim=claim, uid=owner.uid, gid=owner.gid))
-            if service not in entries and not self.folders.path(service).exists():
-                found.append(Pending(claim=service))
-        return sorted(found, key=lambda pending: pending.claim, reverse=True)
-
-
-@attrs.frozen
-class _Outcome:
-    """What a batch comes to.
-
-    Attributes:
-        entries: the new entries, None where there is to be none any more.
-        touched: by service, the entries whose folders, owners and limits are to be made as they say.
-        gone: whose folders are to be removed once it is in force.
-
-    """
-
-    entries: Mapping[Claim, Entry | None]
-    touched: Mapping[Claim, Mapping[Claim, Entry]]
-    gone: Sequence[Claim]

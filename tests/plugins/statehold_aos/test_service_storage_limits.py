@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -126,6 +127,19 @@ def test_counts_that_became_inconsistent_are_counted_anew(btrfs, tmp_path, caplo
         assert "the counts are inconsistent, no limit is kept" in caplog.text
         assert row(storage).Status == "ready"
         assert fill(bob, LIMIT, uid=USER)[1] == "EDQUOT"
+
+
+def test_subvolumes_that_a_service_makes_count_from_the_next_look_on(disk, tmp_path):
+    with open_on(disk, tmp_path) as storage:
+        (ann,) = claims(storage, ANN)
+        command = [shutil.which("btrfs"), "subvolume", "create", "inner"]
+        subprocess.run(
+            command, cwd=ann, user=USER, group=USER, extra_groups=[], check=True, capture_output=True
+        )
+        storage.storage.look_after()
+        assert fill(ann / "inner", 2 * LIMIT, uid=USER)[1] == "EDQUOT"
+        storage.update(storage.key(1, Service="radio", Users=ANN), row(storage, ANN), {"Removed": True})
+        assert not ann.exists()
 
 
 def test_where_quotas_cannot_be_had_back_it_is_said_and_the_folders_stay_usable(disk, tmp_path, monkeypatch):
