@@ -80,6 +80,7 @@ def _provider(
         default_value=value,
         config=AosConfig,
         requires=() if name == "Config" else ("Config",),
+        inprocess_only="it shares a database with the others of AOS, and in a sidecar it would be alone",
         description=what,
     )
 

@@ -45,6 +45,7 @@ DOCUMENTS = {
     "demo": ("seconds", "steps"),
     "completion": ("shell", "script"),
     "aos doctor": ("path", "file_system", "mounted_at", "chosen", "enforced", "backends"),
+    "aos migrate": ("schema", "steps"),
 }
 
 _HEAD = (

@@ -113,6 +113,7 @@ def test_the_documents_for_machines_have_what_the_page_says(tmp_path, monkeypatc
         ("storages", []),
         ("demo", []),
         ("completion", ["fish"]),
+        ("aos migrate", ["aos.db"]),
     )
     found = {}
     for name, arguments in runs:

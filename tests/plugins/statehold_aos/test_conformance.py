@@ -43,11 +43,6 @@ class TestLayers(_Aos):
     rows = [({"digest": "sha256:1"}, {"layerId": "base", "path": "/l/1"})]
 
 
-@pytest.mark.soak  # each sidecar brings SQLAlchemy up anew
-class TestLayersInASidecar(TestLayers):
-    isolations = ("sidecar",)
-
-
 @attrs.frozen
 class _WithServices:
     """Adds the services that users are given before they are: each must be there."""
