@@ -7,6 +7,7 @@ from statehold.hosting._canary import Canary
 from statehold.hosting._data import AppData
 from statehold.hosting._errors import FolderHeldError, NotProvidedError
 from statehold.hosting._host import Host
+from statehold.hosting._isolation import placing_problems
 from statehold.hosting._matrix import Matrix, Permission, StorageAccess
 from statehold.hosting._outcomes import Outcomes
 from statehold.hosting._partition import Partition
@@ -43,4 +44,5 @@ __all__ = [
     "StorageAccess",
     "VersionState",
     "VersionStatus",
+    "placing_problems",
 ]

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 import attrs
 
-from statehold.images import Isolation, StorageSettings
+from statehold.hosting._nearest import nearest
+from statehold.images import Descriptor, Isolation, StorageSettings
 from statehold.loading.wasm import WasmLimits, read_limits
 from statehold.sdk import DescriptorError, Provider
 from statehold_vsql import StorageEngine
-from statehold_vsql.appdef import StorageDef
+from statehold_vsql.appdef import AppDef, StorageDef
 
 _NETWORK = "network"
 
@@ -52,6 +53,27 @@ def placement_of(definition: StorageDef, settings: StorageSettings) -> Placement
         limits=() if isolation is Isolation.INPROCESS else tuple(sorted(settings.limits.items())),
         network=tuple(granted) if apart and isinstance(granted, tuple) else (),
     )
+
+
+def placing_problems(descriptor: Descriptor, appdef: AppDef) -> Mapping[str, Sequence[str]]:
+    """Return what of a descriptor's wishes cannot be had of the storages of an app, by their names.
+
+    No code is loaded for that: what a provider itself has against it is told by a deploy.
+    """
+    known = {str(name): definition for name, definition in appdef.storages.items()}
+    found: dict[str, Sequence[str]] = {}
+    for name, settings in descriptor.storages.items():
+        where = place(name)
+        if name not in known:
+            found[name] = [f"{where}: the app has no such storage. {nearest(name, list(known))}"]
+        else:
+            found[name] = list(isolation_problems(where, known[name], settings))
+    return found
+
+
+def place(storage: str) -> str:
+    """Return where a descriptor speaks of a storage."""
+    return f"descriptor.json: Storages.{storage}"
 
 
 def isolation_problems(where: str, definition: StorageDef, settings: StorageSettings) -> Iterator[str]:

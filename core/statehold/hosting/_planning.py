@@ -7,7 +7,7 @@ import attrs
 
 from statehold.events import Schemas, entities_of, entity_rows
 from statehold.hosting._access import Access, check_use
-from statehold.hosting._isolation import isolation_problems, placement_of, unsuited
+from statehold.hosting._isolation import place, placement_of, placing_problems, unsuited
 from statehold.hosting._narrowing import Scopes, narrow
 from statehold.hosting._nearest import nearest
 from statehold.hosting._ordering import opening_order
@@ -92,7 +92,7 @@ class Planning:
         )
         self.problems += problems
         self.problems += [
-            f"{_place(name)}.isolation: storage {name} runs in a sidecar and requires {other}, which does "
+            f"{place(name)}.isolation: storage {name} runs in a sidecar and requires {other}, which does "
             "not run in the same one. Give both the same isolation, limits and allow, in one plugin file"
             for name, requires in order.items()
             for other in requires
@@ -123,14 +123,7 @@ class Planning:
         )
 
     def _check_names(self) -> None:
-        definitions = {str(name): definition for name, definition in self.appdef.storages.items()}
-        known = list(definitions)
-        for name, settings in self.image.descriptor.storages.items():
-            where = _place(name)
-            if name not in known:
-                self.problems.append(f"{where}: the app has no such storage. {nearest(name, known)}")
-                continue
-            problems = list(isolation_problems(where, definitions[name], settings))
+        for name, problems in placing_problems(self.image.descriptor, self.appdef).items():
             self.problems += problems
             if problems:
                 self.misplaced.add(name)
@@ -194,7 +187,7 @@ class Planning:
             return None
         why = why_inprocess(found.provider)
         if why and placement_of(definition, settings).isolation is Isolation.SIDECAR:
-            self.problems.append(unsuited(_place(name), definition, found.provider, why))
+            self.problems.append(unsuited(place(name), definition, found.provider, why))
         self.problems += map(str, check_provider(definition, found.provider))
         return found.provider
 
@@ -262,10 +255,6 @@ class Planning:
         except StateholdError as error:
             self.problems.append(str(error))
         return None
-
-
-def _place(storage: str) -> str:
-    return f"descriptor.json: Storages.{storage}"
 
 
 def _entities_of(named: Iterable[Iterable[NamedUse]]) -> Mapping[QName, Collection[QName]]:

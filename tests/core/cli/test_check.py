@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 
@@ -132,3 +134,15 @@ def test_a_check_takes_nothing_heavy_with_it(shop, module):
     program += "; sys.exit(code or sys.argv[2] in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program, shop, module], check=False, capture_output=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_where_storages_cannot_run_is_told_without_running_them(statehold, samples, tmp_path):
+    folder = tmp_path / "acme.bills"
+    shutil.copytree(samples / "acme.bills", folder)
+    descriptor = json.loads((folder / "descriptor.json").read_text())
+    descriptor["Storages"] |= {"bills.Scada": {"isolation": "wasm"}, "bills.Guest": {"isolation": "sidecar"}}
+    (folder / "descriptor.json").write_text(json.dumps(descriptor))
+    told = statehold("check", folder, code=1)
+    assert "storage bills.Scada is PYPLUGIN, and Python does not run as wasm" in told
+    assert "Storages.bills.Guest: the app has no such storage. Did you mean 'bills.Guests'?" in told
+    assert "2 errors" in told

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ def command(out: Output, *, paths: tuple[Path, ...]) -> None:
         results = [(checked, compile_checked(checked)) for checked in read_targets(paths)]
     found = [(checked, _wanted(checked, compiled)) for checked, compiled in results]
     problems = [problem for checked, _ in found for problem in checked.problems]
+    problems += [problem for checked, compiled in results for problem in _misplaced(checked, compiled)]
     diagnostics = [(checked, item) for checked, items in found for item in items]
     errors = sum(item.severity is Severity.ERROR for _, item in diagnostics) + len(problems)
     warnings = len(diagnostics) + len(problems) - errors
@@ -61,6 +63,16 @@ def command(out: Output, *, paths: tuple[Path, ...]) -> None:
         _summary(out, results, errors=errors, warnings=warnings, files=files)
     if errors:
         click.get_current_context().exit(1)
+
+
+def _misplaced(checked: Checked, compiled: Compilation) -> Iterator[str]:
+    """Yield what of the descriptor cannot be had of the storages."""
+    if checked.descriptor is None or compiled.appdef is None or not checked.descriptor.storages:
+        return
+    from statehold.hosting import placing_problems  # noqa: PLC0415 - it takes a while
+
+    for problems in placing_problems(checked.descriptor, compiled.appdef).values():
+        yield from problems
 
 
 def _wanted(checked: Checked, compiled: Compilation) -> list[Diagnostic]:
