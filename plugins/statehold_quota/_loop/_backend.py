@@ -55,8 +55,7 @@ class LoopImage:
         image = _image(group)
         with self._told(f"mount {image.file.name}"):
             group.path.mkdir(mode=0o700, exist_ok=True)
-            if image.file.exists() and not image.mounted:
-                image.check()
+            if image.file.exists():
                 image.mount()
 
     def make_folder(self, group: Group, name: str) -> Path:

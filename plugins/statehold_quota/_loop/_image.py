@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ _GET_FLAGS, _SET_FLAGS, _NO_COPIES = 0x80086601, 0x40086602, 0x00800000
 _UNIT: Final = 64 * 1024
 _SMALL_BLOCKS: Final = 256 * 2**20
 _TRIES: Final = 12
+_RELEASED: Final = 3.0
 
 
 @attrs.frozen
@@ -73,16 +75,32 @@ class Image:
             new.unlink(missing_ok=True)
 
     def mount(self) -> None:
-        """Mount the image; that it is mounted is no error."""
-        if not self.mounted:
-            self.point.mkdir(exist_ok=True)
+        """Mount the image, checked before; that it is mounted is no error."""
+        if self.mounted:
+            return
+        self.point.mkdir(exist_ok=True)
+        if device := self._device():
+            # Mounted elsewhere, as for a service that runs: two devices of one image would destroy it.
+            run("mount", "-t", "ext4", "-o", "nodev,nosuid", device, self.point)
+        else:
+            self._check()
             run("mount", "-t", "ext4", "-o", "loop,nodev,nosuid", self.file, self.point)
-            self.point.chmod(0o711)
+        self.point.chmod(0o711)
 
     def unmount(self) -> None:
-        """Unmount the image, which gives its loop device back; that it is not mounted is no error."""
+        """Unmount the image; that it is not mounted is no error.
+
+        Raises:
+            QuotaError: it is in use, or mounted elsewhere as well.
+
+        """
         if self.mounted:
             run("umount", self.point)
+        end = time.monotonic() + _RELEASED
+        while device := self._device():  # which the kernel gives back soon after the last mount has gone
+            if time.monotonic() > end:
+                raise QuotaError(f"{self.file.name} is in use elsewhere, by {device}")
+            time.sleep(0.01)
 
     def grow(self, room: int) -> None:
         """Make a mounted image larger, while it is in use where this process may do that."""
@@ -117,9 +135,9 @@ class Image:
 
     def _resize_unmounted(self, kibibytes: int | None = None) -> None:
         """Give the file system that size, or without one, that of the file."""
-        self.unmount()
         try:
-            self.check()
+            self.unmount()
+            self._check()
             if kibibytes is None:
                 run("resize2fs", self.file)
             else:
@@ -128,7 +146,12 @@ class Image:
         finally:
             self.mount()
 
-    def check(self) -> None:
+    def _device(self) -> str:
+        """Return the loop device that has the image, "" for none."""
+        found = run("losetup", "--associated", self.file, "--noheadings", "--output", "NAME").split()
+        return found[0] if found else ""
+
+    def _check(self) -> None:
         """Mend what a crash left behind in an image that is not mounted."""
         run("e2fsck", "-f", "-p", self.file, permitted=(0, 1))
 

@@ -103,6 +103,29 @@ def test_an_image_is_mounted_again_after_a_restart(backend, group):
     assert backend.keeps(group, LIMIT)
 
 
+def test_an_image_that_a_service_still_uses_is_mounted_again_by_the_same_device(backend, group, tmp_path):
+    (group.path / "a" / "note").write_text("kept")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    run("mount", "--bind", group.path, elsewhere)
+    try:
+        run("umount", group.path)
+        backend.make_group(group)
+        (elsewhere / "a" / "more").write_text("seen")
+        assert (group.path / "a" / "more").read_text() == "seen"
+        assert len(run("losetup", "--associated", backend.root / "service.img").stdout.splitlines()) == 1
+        with pytest.raises(QuotaError, match="in use elsewhere"):
+            backend.set_limit(group, MIB)
+        assert backend.keeps(group, LIMIT)
+        with pytest.raises(QuotaError, match="in use elsewhere"):
+            backend.remove_group(group)
+        assert (elsewhere / "a" / "note").read_text() == "kept"
+    finally:
+        unmount_all(elsewhere)
+    backend.remove_group(group)
+    assert list(backend.root.iterdir()) == []
+
+
 def test_a_damaged_image_is_an_error_that_names_it(backend, group):
     unmount_all(backend.root)
     (backend.root / "service.img").write_bytes(b"no file system" * 100_000)
