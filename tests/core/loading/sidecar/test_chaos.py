@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 DEADLINE = 0.5
-WINDOW = 2.0
+WINDOW = 1.0
 CALLERS = 3
 GARBAGE = "try import os\nfor at in range(3, 64):\n  try: os.write(at, b'\\xff' * 99)\n  except OSError: pass"
 FULL = """try import os
@@ -48,6 +48,7 @@ class Storm:
     victim: OpenStorage
     rng: random.Random
     slowest: tuple[float, str] = (0.0, "")
+    late: float = 0.0
     seen: Counter[str] = attrs.field(factory=Counter)
     wrong: list[str] = attrs.field(factory=list)
     faults: Counter[str] = attrs.field(factory=Counter)
@@ -109,7 +110,14 @@ def callers(storm: Storm) -> Iterator[None]:
             number += 1
             storm.call(f"eval {number}", str(number), change=number % 7 == 0)
 
-    threads = [threading.Thread(target=run) for _ in range(CALLERS)]
+    def wait() -> None:
+        # How late a thread comes that does nothing: what the machine itself takes from every caller.
+        begun = monotonic()
+        while not done.wait(0.05):
+            storm.late = max(storm.late, monotonic() - begun - 0.05)
+            begun = monotonic()
+
+    threads = [threading.Thread(target=run) for _ in range(CALLERS)] + [threading.Thread(target=wait)]
     for thread in threads:
         thread.start()
     try:
@@ -183,7 +191,7 @@ def test_500_random_faults_end_every_call_in_time_and_slow_nobody_else(
     def ten() -> None:
         for _ in range(10):
             storm.fault()
-            pause.wait(0.25)
+            pause.wait(0.15)
 
     begun = monotonic()
     with callers(storm):
@@ -196,8 +204,9 @@ def test_500_random_faults_end_every_call_in_time_and_slow_nobody_else(
     took = monotonic() - begun - 50 * WINDOW
     print(f"\nfaults: {dict(storm.faults)} in {took:.0f} s; load of the machine: {os.getloadavg()[1]:.1f}")
     print(f"calls: {dict(storm.seen)}; the slowest: {storm.slowest}, deadline {DEADLINE} s")
+    print(f"a thread that only waits came {storm.late:.3f} s late")
     print(f"other storages: {statistics.median(ratios):.3f} of their speed, {min(ratios):.3f} at worst")
     assert storm.wrong == []
     assert sum(storm.faults.values()) == 500
-    assert storm.slowest[0] <= DEADLINE + 0.1
+    assert storm.slowest[0] - storm.late <= DEADLINE + 0.1
     assert statistics.median(ratios) >= 0.9

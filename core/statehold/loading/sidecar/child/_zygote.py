@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import socket
+import traceback
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final, NoReturn
@@ -164,6 +165,7 @@ class _Zygote:
                 ours.close()
                 raise
             if not pid:
+                ours.close()
                 self._become(theirs)
         self._spare = pid, ours
         return self._spare
@@ -182,6 +184,8 @@ class _Zygote:
             if message:
                 _, job = msgspec.msgpack.decode(message)
                 start(job, fds, self._prepared)
+        except BaseException:  # noqa: BLE001 - the host reads it
+            traceback.print_exc()
         finally:
             os._exit(1)
 
