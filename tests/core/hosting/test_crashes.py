@@ -13,14 +13,16 @@ import pytest
 from statehold.sdk import Scope
 
 APP = "acme.kitchen"
+PARTITIONS = 3
 
 # Imports everything once, then forks a host for each line that it reads. The host dies before the n-th call
-# that reaches the disk, by a signal nobody can catch, or by the kernel's alarm after some time.
+# that reaches the disk, by a signal nobody can catch, before the n-th partition changes over, while a canary
+# is tried, or by the kernel's alarm after some time.
 HOSTS = """
 import itertools, json, os, signal, sys, threading, traceback
 from pathlib import Path
 import dataset
-from statehold.hosting import Host
+from statehold.hosting import Canary, Host
 from statehold.loading import installed
 from statehold_vsql import compile_app
 
@@ -31,7 +33,23 @@ compile_app(installed().packages())
 WRITES = {"execute", "executemany", "commit", "rollback", "close"}
 DISK = {"open", "write", "pwrite", "fsync", "rename", "replace", "unlink", "remove", "mkdir", "fchmod"}
 
-def main(data, image, point=None, delay=None):
+def end():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Partitions(dict):
+    def __init__(self, known, last):
+        super().__init__(known)
+        self.last = last
+    def __setitem__(self, number, version):
+        if number == self.last:
+            end()
+        super().__setitem__(number, version)
+
+def on_canary(step):
+    if step.stage == "canary":
+        end()
+
+def main(data, image, point=None, delay=None, partition=None, canary=None):
     reached = itertools.count(1)
     def profile(frame, event, function):
         if event != "c_call":
@@ -41,13 +59,17 @@ def main(data, image, point=None, delay=None):
             type(owner).__module__ == "sqlite3" and name in WRITES
         ):
             if next(reached) == point:
-                os.kill(os.getpid(), signal.SIGKILL)
+                end()
     if delay is not None:
         signal.setitimer(signal.ITIMER_REAL, delay)
     threading.setprofile(profile)
     sys.setprofile(profile)
     with Host(Path(data), environ={}) as host:
-        host.deploy(Path(image))
+        if partition is not None:
+            app = host.running[0]
+            app._in_partition = Partitions(app._in_partition, partition)
+        tried = Canary(share=canary) if canary else None
+        host.deploy(Path(image), canary=tried, progress=on_canary if canary else None)
         sys.setprofile(None)
         count = next(reached)
         os.write(1, json.dumps({"done": True, "calls": count}).encode() + b"\\n")
@@ -93,10 +115,10 @@ class Killer:
         assert current in ({version} if done else {self.before, version})
         assert host.warnings == ()
         if current is not None:
-            with host.app(APP).borrow() as partition:
-                assert partition.scoped("kitchen.Scada", Scope.QUERIES).find(1, Device="oven").Reading == (
-                    int(current) * 1000
-                )
+            for number in range(PARTITIONS):
+                with host.app(APP).borrow(number) as partition:
+                    found = partition.scoped("kitchen.Scada", Scope.QUERIES).find(1, Device="oven")
+                    assert found.Reading == int(current) * 1000 + number
         host.close()
         kept = {entry.version for entry in running[APP].versions} if running else set()
         for folder in ("images", "storages"):
@@ -109,7 +131,7 @@ class Killer:
 
 @pytest.fixture
 def killer(tmp_path, open_host, kitchen):
-    images = {version: kitchen(version) for version in "123"}
+    images = {version: kitchen(version, parts=PARTITIONS) for version in "123"}
     with subprocess.Popen(
         [sys.executable, "-c", HOSTS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as hosts:
@@ -139,6 +161,23 @@ def test_a_host_killed_during_its_first_deploy_comes_back_empty_or_deployed(kill
 
 def test_a_host_killed_during_a_deploy_comes_back_with_one_current_version(killer):
     assert kill_at_points(killer, [number / 12 for number in range(12)]) >= 8
+
+
+def test_a_host_killed_between_two_partitions_comes_back_with_the_new_version_in_all(killer):
+    killer.deploy("1")
+    killer.check("1", done=True)
+    for version, partition in (("2", 0), ("3", 1), ("1", 2)):
+        assert killer.deploy(version, partition=partition)["signal"] == 9
+        # It was registered before the first of them changed over.
+        killer.check(version, done=True)
+
+
+def test_a_host_killed_while_it_tries_a_canary_comes_back_with_the_version_before_in_all(killer):
+    killer.deploy("1")
+    killer.check("1", done=True)
+    for share in (0.1, 0.7):
+        assert killer.deploy("2", canary=share)["signal"] == 9
+        killer.check("1", done=True)
 
 
 @pytest.mark.soak

@@ -82,6 +82,9 @@ def rounds(host, images, number):
     gone = []
     for _ in range(number):
         versions = [host.deploy(image) for image in images]
+        if host.app("acme.kitchen").kept:
+            # There and back, as swaps.
+            assert [host.rollback("acme.kitchen"), host.rollback("acme.kitchen")] == versions
         with host.app("acme.kitchen").borrow() as partition:
             storage = partition.storage("kitchen.Scada")
             facade = partition.scoped("kitchen.Scada", Scope.QUERIES)
@@ -98,7 +101,9 @@ def rounds(host, images, number):
     return [reference for reference in gone if reference() is not None]
 
 
-def test_nothing_of_a_replaced_version_stays_behind(host, kitchen):
+@pytest.mark.parametrize("keep", [0, 1])
+def test_nothing_of_a_replaced_version_stays_behind(open_host, kitchen, keep):
+    host = open_host(keep=keep)
     images = [kitchen("1"), kitchen("2")]
     assert rounds(host, images, 20) == []
     threads, before = threading.active_count(), resident()
@@ -109,7 +114,9 @@ def test_nothing_of_a_replaced_version_stays_behind(host, kitchen):
 
 
 @pytest.mark.soak
-def test_memory_stays_flat_over_thousands_of_rounds(host, kitchen):
+@pytest.mark.parametrize("keep", [0, 1])
+def test_memory_stays_flat_over_thousands_of_rounds(open_host, kitchen, keep):
+    host = open_host(keep=keep)
     images = [kitchen("1"), kitchen("2")]
     assert rounds(host, images, 500) == []
     before = resident()

@@ -59,7 +59,9 @@ def _state(app: AppStatus, version: str, state: str) -> str:
     # A listing opens no app, so it says what the registry says, not what runs in this process.
     if state == "failed":
         return state
-    return "current" if version == app.current else "previous" if version == app.previous else "beside"
+    if version in (app.current, app.previous):
+        return "current" if version == app.current else "previous"
+    return "kept" if state == "previous" else "beside"
 
 
 def _document(app: AppStatus, quarantine: list[str]) -> dict[str, object]:
