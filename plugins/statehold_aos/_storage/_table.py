@@ -144,7 +144,9 @@ class AosTable:
         try:
             yield
         except StorageError as error:
-            error.add_note(f"{operation} of {self.name}")
+            # Those whose changes failed together have the same error.
+            if (note := f"{operation} of {self.name}") not in getattr(error, "__notes__", ()):
+                error.add_note(note)
             raise
         except (UnicodeError, OverflowError, ValueError) as error:
             raise StorageError(f"{self.name}: {operation} failed: {error}") from error

@@ -183,7 +183,7 @@ class Database:
         # Before all else, so that nothing newer is overwritten with what was counted earlier.
         self._buffer.write(connection)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: BaseException) -> None:
         if len(self._buffer):
             self._logger.warning("%s; %d traffic counters wait to be written", error, len(self._buffer))
             with suppress(AosDatabaseError):  # closed: nobody comes again

@@ -39,7 +39,7 @@ class Writer:
     _make: Callable[[], dataset.Database]
     _before: Work
     _committed: Callable[[], None]
-    _failed: Callable[[Exception], None]
+    _failed: Callable[[BaseException], None]
     _ready: threading.Condition = attrs.field(factory=threading.Condition, init=False)
     _waiting: list[tuple[Work, Future[Any]]] = attrs.field(factory=list, init=False)
     _due: float | None = attrs.field(default=None, init=False)
@@ -115,7 +115,7 @@ class Writer:
                 results.append((done, *self._one(connection, work)))
             committing = True
             connection.commit()
-        except Exception as error:  # noqa: BLE001 - given to those who wait
+        except BaseException as error:  # noqa: BLE001 - given to those who wait, or they wait for ever
             self._undo(error)
             told = explained(error, self._shown, committing=committing)
             self._failed(told)
@@ -150,7 +150,7 @@ class Writer:
             self._database = self._make()
         return self._database.executable
 
-    def _undo(self, error: Exception) -> None:
+    def _undo(self, error: BaseException) -> None:
         if self._database is not None:
             try:
                 self._database.executable.rollback()

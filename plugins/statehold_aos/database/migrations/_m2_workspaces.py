@@ -117,7 +117,7 @@ def _taken(name: str, column: str, value: Any, options: Options) -> Any:
         return from_old(value) if (name, column) in TIMES else _READ[kind](value)
     except (ValueError, TypeError, OverflowError):
         options.logger.warning(
-            "AOS database: %s.%s was %r, expected %s; it is empty now, the backup has it",
+            "AOS database: %s.%s was %.100r, expected %s; it is empty now, the backup has it",
             name,
             column,
             value,

@@ -108,6 +108,36 @@ def test_processes_lose_no_change_of_each_other(location: str) -> None:
         assert database.of(1).services.get("nav").version == 150
 
 
+SAYING = textwrap.dedent(
+    """
+    import itertools, sys
+    from statehold_aos.database import Database, Service
+
+    with Database.open(sys.argv[1]) as database:
+        for n in itertools.count():
+            def install(tables):
+                tables.services.add(Service(id=str(n)))
+                tables.users.add_service(["ann"], str(n))
+            database.transact(1, install)
+            print(n, flush=True)
+    """
+)
+
+
+def test_kill_9_loses_nothing_that_has_returned_and_leaves_no_half_transaction(location: str) -> None:
+    asked = [sys.executable, "-c", SAYING, location]
+    with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(40):
+            process.stdout.readline()
+        process.kill()
+        said = 40 + len(process.stdout.read().splitlines())
+    with Database.open(location) as database:
+        services = {one.id for one in database.of(1).services.all()}
+        assert {str(n) for n in range(said)} <= services
+        assert {one.service_id for one in database.of(1).users.all()} == services
+
+
 def test_those_who_open_a_new_database_at_the_same_time_all_find_it_made(location: str) -> None:
     opened: list[Database] = []
     together(60, [lambda: opened.append(Database.open(location))] * 6)
