@@ -40,6 +40,7 @@ class Care:
     fault: str = ""
     damage: dict[Claim, str] = attrs.field(factory=dict)
     _unlimited: dict[Claim, str] = attrs.field(factory=dict)
+    _told: dict[Claim, str] = attrs.field(factory=dict)
 
     def unlimited(self, claim: Claim) -> str:
         """Return why the limit of a claim's service is not kept; "" where it is, or where none can be."""
@@ -108,10 +109,9 @@ class Care:
                 except (QuotaError, OSError):
                     well = False
                 broken = any(claim in self.damage for claim in (service, *entries))
+                if not well:
+                    self._tell(service, f"service {service.service!r} is not as it was")
                 if not well or broken:
-                    self.logger.warning(
-                        "%s: the folders of %r are not as they were", self.name, service.service
-                    )
                     self._bring(service, entries)
 
     def _look_at_backend(self) -> None:
@@ -138,10 +138,16 @@ class Care:
             self.damage.pop(claim, None)
         self._unlimited.pop(service, None)
         try:
-            self.folders.bring(service, entries)
+            made = self.folders.bring(service, entries)
         except (QuotaError, OSError) as error:
-            self.logger.error("%s: service %r: %s", self.name, service.service, error)  # noqa: TRY400  no defect
+            self._tell(service, f"service {service.service!r}: {error}")
             self._blame(service, entries, str(error))
+        else:
+            self._told.pop(service, None)
+            for claim in made:
+                self.logger.warning(
+                    "%s: the folder of %s was gone, there is an empty one", self.name, claim
+                )
 
     def _blame(self, service: Claim, entries: Mapping[Claim, Entry], reason: str) -> None:
         """Find out which claims of a service are usable all the same."""
@@ -160,6 +166,12 @@ class Care:
                     self.folders.bring_claim(group, claim, entry, entries.get(service))
                 except (QuotaError, OSError) as error:
                     self.damage[claim] = str(error)
+
+    def _tell(self, claim: Claim, what: str) -> None:
+        """Log what is wrong with a claim, once for as long as it is the same."""
+        if self._told.get(claim) != what:
+            self._told[claim] = what
+            self.logger.error("%s: %s", self.name, what)
 
     def _by_service(self) -> dict[Claim, dict[Claim, Entry]]:
         found: dict[Claim, dict[Claim, Entry]] = {}
@@ -191,8 +203,9 @@ class Care:
             try:
                 self.folders.remove(claim, self.book.entry(claim.of_service))
             except (QuotaError, OSError) as error:
-                self.logger.warning("%s: %s cannot be removed yet: %s", self.name, claim, error)
+                self._tell(claim, f"{claim} cannot be removed yet: {error}")
             else:
+                self._told.pop(claim, None)
                 self.book.is_gone(claim)
 
     def _refuse_what_still_goes(self, changes: Changes) -> None:

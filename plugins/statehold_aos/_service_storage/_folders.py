@@ -65,8 +65,8 @@ class Folders:
         """Whether the service is to have folders at all: a limit of 0 may mean that it is not."""
         return self.asked(service) > 0 or self.config.ZeroLimit == "keep"
 
-    def bring(self, of_service: Claim, entries: Mapping[Claim, Entry]) -> None:
-        """Make the folders, owners and the limit of one service as its entries say.
+    def bring(self, of_service: Claim, entries: Mapping[Claim, Entry]) -> list[Claim]:
+        """Make the folders, owners and the limit of a service as its entries say; return what was not there.
 
         Raises:
             QuotaError: something of that cannot be done; the others of the service may be as they were.
@@ -78,10 +78,13 @@ class Folders:
         group.path.parent.mkdir(mode=0o711, exist_ok=True)
         self.backend.make_group(group)
         self.limit(group, service)
-        if self.stored(service):
-            for claim, entry in entries.items():
-                if claim.users != SERVICE:
-                    self.bring_claim(group, claim, entry, service)
+        if not self.stored(service):
+            return []
+        claims = [claim for claim in entries if claim.users != SERVICE]
+        made = [claim for claim in claims if not os.path.lexists(self.path(claim))]
+        for claim in claims:
+            self.bring_claim(group, claim, entries[claim], service)
+        return made
 
     def bring_claim(self, group: Group, claim: Claim, entry: Entry, service: Entry | None) -> None:
         """Make the folder of one claim, in a group that is there."""
@@ -129,7 +132,7 @@ class Folders:
     def remove(self, claim: Claim, service: Entry | None) -> None:
         """Remove the folder of a claim, or that of a service with all its claims."""
         group = self.group(claim, service)
-        if not group.path.exists():
+        if claim.users != SERVICE and not group.path.exists():
             return
         if mounts := mounts_under(self.path(claim)):
             raise QuotaError(f"{mounts[0].point} is mounted in it")

@@ -111,9 +111,7 @@ class Image:
             size = self.file.stat().st_size
             self._reserve(self.file, size, missing + missing // 128 + _UNIT)
             try:
-                device = run(
-                    "losetup", "--associated", self.file, "--noheadings", "--output", "NAME"
-                ).split()[0]
+                device = self._device()
                 run("losetup", "--set-capacity", device)
                 run("resize2fs", device)
             except QuotaError:  # Without CAP_SYS_RESOURCE, only what is not mounted can be resized.

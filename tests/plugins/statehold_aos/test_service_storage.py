@@ -182,7 +182,7 @@ def test_a_root_that_is_none_fails_the_start(opened, root):
 
 
 @pytest.mark.parametrize("damage", ["file", "link", "gone", "no-group"])
-def test_a_damaged_folder_harms_no_other_claim(opened, tmp_path, damage):
+def test_a_damaged_folder_harms_no_other_claim(opened, tmp_path, caplog, damage):
     with opened() as storage:
         bad, good, other = claim(storage), claim(storage, BOB), claim(storage, service="map")
         (good / "note").write_text("kept")
@@ -200,7 +200,8 @@ def test_a_damaged_folder_harms_no_other_claim(opened, tmp_path, damage):
     with opened() as storage:
         users, service = (ANN, "map") if damage == "no-group" else (ANN, "radio")
         if damage == "gone":
-            assert row(storage).Status == "ready"  # empty, and the log tells
+            assert row(storage).Status == "ready"
+            assert "was gone, there is an empty one" in caplog.text
         else:
             assert row(storage, users, service=service).Status == "damaged"
             assert row(storage, users, service=service).Folder is None
@@ -306,6 +307,8 @@ def test_what_cannot_be_removed_yet_is_told_and_tried_again(opened, monkeypatch,
             change(storage, Removed=True)
             assert row(storage) is None
             assert "cannot be removed yet" in caplog.text
+            storage.storage.look_after()
+            assert caplog.text.count("cannot be removed yet") == 1
             with pytest.raises(StorageError, match="is still there"):
                 claim(storage)
         storage.storage.look_after()

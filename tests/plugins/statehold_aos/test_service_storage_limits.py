@@ -105,7 +105,7 @@ def test_quotas_that_somebody_switched_are_noticed_and_limits_set_again(disk, tm
         if other is not None:
             _ioctl.quota(disk, other)
         storage.storage.look_after()
-        assert "all limits are set again" in caplog.text or "are not as they were" in caplog.text
+        assert "all limits are set again" in caplog.text or "is not as it was" in caplog.text
         assert row(storage).Status == "ready"
         written, refused = fill(bob, LIMIT, uid=USER)
         assert (refused, written <= 3 * MIB) == ("EDQUOT", True)
@@ -187,7 +187,7 @@ def test_a_limit_that_somebody_took_away_is_set_again(disk, tmp_path, caplog):
         (ann,) = claims(storage, ANN)
         run("btrfs", "qgroup", "limit", "none", f"1/{_ioctl.subvolume_of(ann.parent)}", disk)
         storage.storage.look_after()
-        assert "are not as they were" in caplog.text
+        assert "is not as it was" in caplog.text
         assert fill(ann, 2 * LIMIT)[1] == "EDQUOT"
 
 
