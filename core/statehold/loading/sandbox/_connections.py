@@ -72,7 +72,13 @@ class Connections:
         if notice is None:
             return
         try:
-            with socket.socket(fileno=notice.socket) as theirs:
+            theirs = socket.socket(fileno=notice.socket)
+        except OSError as failure:
+            os.close(notice.socket)  # no socket, and so nobody's who would close it
+            notice.reply(failure.errno or errno.EIO)
+            return
+        try:
+            with theirs:
                 ours, result = self._connect(notice, theirs)
                 blocks = os.get_blocking(theirs.fileno())
         except OSError as failure:

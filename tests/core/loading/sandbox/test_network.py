@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -214,6 +215,25 @@ def test_what_is_no_address_is_refused(everywhere, server):
     verdict = everywhere(use, policy={"network": [f"127.0.0.1:{server}"]})
     assert verdict.done()[:4] == [1, 1, 1, 1]
     assert set(verdict.done()[4:]) <= {9, 14}
+
+
+def test_what_is_no_socket_is_refused_and_stays_open_in_no_host(everywhere, server):
+    def use():
+        import ctypes
+        import os
+
+        connect = ctypes.CDLL(None, use_errno=True).connect
+        numbers = set()
+        for descriptor in (0, *os.pipe()):
+            for _ in range(20):
+                numbers.add((connect(descriptor, bytes(16), 16), ctypes.get_errno()))
+        return sorted(numbers)
+
+    of_host = Path(f"/proc/{everywhere.process.pid}/fd")
+    before = len([*of_host.iterdir()])
+    verdict = everywhere(use, policy={"network": [f"127.0.0.1:{server}"]})
+    assert verdict.done() == [[-1, 88]]
+    assert len([*of_host.iterdir()]) == before
 
 
 def test_a_closed_port_is_a_refused_connection(everywhere, listening):

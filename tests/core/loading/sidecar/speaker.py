@@ -85,10 +85,17 @@ while True:
     elif kind == GET and DEED == "log":
         os.write(4, b"\xc1")
         take(1)
+    elif kind == GET and DEED == "deep log":
+        for _ in range(100):
+            os.write(4, b"\x95\x24\x00\x14\xa1a" + b"\x91" * 60_000)
+        take(1)
     elif kind == GET:
         say([OK, number, rows.get(tuple(argument))])
     elif kind == GETBATCH:
         say([OK, number, [rows.get(tuple(key)) for key in argument]])
+    elif kind == READ and DEED == "rowless":
+        while True:
+            say([ROWS, number, []])
     elif kind == READ:
         found = sorted((key, value) for key, value in rows.items() if list(key)[: len(argument)] == argument)
         if found:

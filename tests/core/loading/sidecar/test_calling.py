@@ -42,6 +42,18 @@ def test_who_finds_every_lane_taken_is_told_so(wild: Wild) -> None:
     assert len(list(opened.facade.read(opened.key(1, What="rows 3 1")))) == 3
 
 
+def test_slow_readers_take_no_lane_from_calls(wild: Wild) -> None:
+    opened = wild(limits=Limits(deadline=2.0))
+    do(opened, "pid")
+    readings = [opened.facade.read(opened.key(1, What="rows 5000 100")) for _ in range(40)]
+    for reading in readings:
+        next(reading)
+    test_more_callers_than_lanes_are_all_answered(lambda: opened)
+    for reading in readings:
+        reading.close()
+    assert do(opened, "pid")
+
+
 def test_a_slow_reader_keeps_the_storage_from_going_on(wild: Wild) -> None:
     opened = wild()
     reading = opened.facade.read(opened.key(1, What="rows 100000 1000"))

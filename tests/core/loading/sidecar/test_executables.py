@@ -88,10 +88,18 @@ def test_an_answer_that_is_never_finished_is_past_its_deadline(opened) -> None:
     assert caught.value.reason is Reason.DEADLINE
 
 
-def test_a_log_record_that_is_none_ends_the_sidecar(opened) -> None:
-    storage = opened("log")
+@pytest.mark.parametrize("deed", ["log", "deep log"])
+def test_a_log_record_that_is_none_ends_the_sidecar(opened, deed: str) -> None:
+    storage = opened(deed)
     with pytest.raises(SidecarError, match="log record that is none"):
         storage.facade.get(storage.key(1, Name="a"))
+
+
+def test_chunks_of_no_rows_do_not_keep_a_read_for_ever(opened) -> None:
+    storage = opened("rowless")
+    with pytest.raises(SidecarError, match="a chunk of no rows") as caught:
+        list(storage.facade.read(storage.key(1, Name="a")))
+    assert caught.value.reason is Reason.PROTOCOL
 
 
 def test_a_sidecar_that_answers_in_another_version_of_the_protocol_is_told_so(load: Load) -> None:

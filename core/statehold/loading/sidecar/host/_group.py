@@ -172,8 +172,8 @@ class Group:
             self.logger.debug("%s raised:\n%s", self.who, failure.trace)
         return failure.revive(self.who)
 
-    def take(self, started: float, *, most: int = _LANES) -> Lane:
-        """Return a lane of a process that runs; wait for one until the deadline.
+    def take(self, started: float, *, long: bool = False) -> Lane:
+        """Return a lane of a process that runs, which may be kept *long*; wait for one until the deadline.
 
         Raises:
             SidecarError: there is none until then, or the sidecar has failed too often.
@@ -191,6 +191,8 @@ class Group:
                     process.watched = True
                     with suppress(IndexError):
                         return process.idle.pop()
+                    # What READs keep is none of the lanes for calls: slow readers stop nobody else.
+                    most = _LANES + (_READS if long else process.reading)
                     if process.many and process.lanes < most:
                         process.lanes += 1
                         break
@@ -220,18 +222,23 @@ class Group:
     def take_for_read(self, started: float) -> Lane:
         """Return a lane that may be kept for long."""
         try:
-            return self.idle.pop()
+            lane = self.idle.pop()
         except IndexError:
-            return self.take(started, most=_LANES + _READS)
+            lane = self.take(started, long=True)
+        with self._lock:
+            lane.reads = True
+            lane.process.reading += 1
+        return lane
 
     def take_to_open(self) -> Lane:
         """Return a lane for an OPEN, which may take longer than a call."""
-        return self.take(monotonic(), most=_LANES + _READS)
+        return self.take(monotonic(), long=True)
 
     def give_back(self, lane: Lane) -> None:
         """Let others use a lane: first who has waited longest."""
         process = lane.process
         with self._lock:
+            self._read_no_more(lane)
             if process.dead:
                 lane.close()
             elif self._waiters:
@@ -260,8 +267,15 @@ class Group:
         if not lane.process.many:
             lane.process.condemn(LaneFault(Reason.CRASHED, "was ended in the middle of a READ"))
         with self._lock:
+            self._read_no_more(lane)
             lane.process.lanes -= 1
             self._wake()
+
+    @staticmethod
+    def _read_no_more(lane: Lane) -> None:
+        if lane.reads:
+            lane.reads = False
+            lane.process.reading -= 1
 
     def released(self, process: Process) -> None:
         """Look after a lane that was given back just when somebody began to wait, or the process ended."""

@@ -40,10 +40,11 @@ class Lane:
         home: what idle lanes of the same process wait in.
         process: whose it is.
         heard: the length of the last answer to `hear`.
+        reads: whether a READ keeps it.
 
     """
 
-    __slots__ = ("_deadline", "_id", "_recv", "_send", "heard", "home", "process", "sock")
+    __slots__ = ("_deadline", "_id", "_recv", "_send", "heard", "home", "process", "reads", "sock")
 
     def __init__(self, sock: socket.socket, deadline: float, home: Any = None, process: Any = None) -> None:
         self.sock = sock
@@ -51,6 +52,7 @@ class Lane:
         self.process = process
         self._deadline = deadline
         self._id = self.heard = 0
+        self.reads = False
         self._send = sock.send
         self._recv = sock.recv
         # The kernel watches the time: a Python timeout would cost two more system calls each.

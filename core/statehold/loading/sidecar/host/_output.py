@@ -121,7 +121,7 @@ class Output:
             return False
         try:
             record = _log(data)
-        except msgspec.DecodeError:
+        except Exception:  # noqa: BLE001 - whatever a hostile record makes of the decoder
             self._wrong()
             return True
         self._pass(record.handle, max(0, min(record.level, logging.CRITICAL)), record.message)

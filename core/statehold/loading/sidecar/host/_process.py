@@ -35,6 +35,7 @@ class Process:
     Attributes:
         idle: the lanes that nobody uses.
         lanes: how many lanes there are.
+        reading: how many of them READs keep.
         dead: whether it has ended or is being ended.
         watched: whether somebody waits for a lane, or the process is dead.
         many: whether it takes more than one lane.
@@ -53,7 +54,7 @@ class Process:
     ) -> None:
         self.who = who
         self.idle: deque[Lane] = deque()
-        self.lanes = 0
+        self.lanes = self.reading = 0
         self.dead = False
         self.watched = False
         self.many = True

@@ -31,6 +31,7 @@ def read(  # noqa: PLR0917 - on the way of every call
     try:
         make_key, make_value = codec.key_class, codec.value_class
         while answer.kind == k.ROWS:
+            _check(answer)
             # Before the rows are used, so that the next ones are on their way meanwhile.
             lane.say((k.MORE, number))
             for one, other in answer.result or ():
@@ -56,6 +57,7 @@ def _all(
     size = 0
     try:
         while answer.kind == k.ROWS:
+            _check(answer)
             size += lane.heard
             if size > k.MAX_FRAME:
                 text = f"sent more than {k.MAX_FRAME} bytes for one READ, and takes one question at a time"
@@ -70,6 +72,12 @@ def _all(
         yield codec.key_class(*key), codec.value_class(*value)
     if isinstance(answer.result, Failure):
         raise group.revived(answer.result)
+
+
+def _check(answer: Any) -> None:
+    """Refuse a chunk without rows: with those, a READ could go on for ever, and its caller see nothing."""
+    if not answer.result:
+        raise LaneFault(Reason.PROTOCOL, "sent a chunk of no rows")
 
 
 def _first(group: Group, codec: Codec, question: tuple[int, int, int, Any, Any]) -> tuple[Lane, int, Any]:
