@@ -3,12 +3,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
 from statehold.hosting._isolation import Placement
 from statehold.hosting._logger import HostedLogger
+from statehold.hosting._sandbox import Sandbox
 from statehold.hosting._settings import HostSettings
 from statehold.images import AppImage, Isolation, PluginFile, PluginKind
 from statehold.loading import Entry, LoadedPlugin, PluginFiles, load_plugin
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from statehold.loading.wasm import WasmPlugin
 
     Loaded: TypeAlias = LoadedPlugin | WasmPlugin | SidecarPlugin
+
+
+#: The limits that the sandbox keeps.
+_BY_SANDBOX: Final = ("memory_mib", "cpu_seconds", "open_files", "processes")
 
 
 @attrs.frozen(eq=False)
@@ -125,6 +130,14 @@ class PluginLoader:
                     f"{plugin}: its hooks {', '.join(unheard)} are not called, because it does not run in "
                     "the host's process"
                 )
+        if self._settings.sidecars.sandbox is Sandbox.OFF:
+            for (_, placement), kept in self._kept.items():
+                loose = [name for name, _ in placement.limits if name in _BY_SANDBOX]
+                if loose and placement.isolation is Isolation.SIDECAR:
+                    yield (
+                        f"{kept.plugin}: nothing keeps it within {', '.join(loose)}, because this host does "
+                        f"not shut sidecars in (sandbox: {Sandbox.OFF})"
+                    )
         for lack in lacking:
             yield f"this machine lacks a part of the sandbox that sidecars are shut in with: {lack}"
 
@@ -141,6 +154,9 @@ class PluginLoader:
         if kept is None:
             storages: list[str] = []
             kept = self._kept[key] = _Kept(load(storages), sha256, storages)
+            for lack in getattr(kept.plugin, "lacking", ()):
+                # Also when the host comes back, and nobody reads what a deploy warns of.
+                self.logger.warning("%s: a part of its sandbox is lacking: %s", kept.plugin, lack)
         kept.storages.append(storage)
         return kept.plugin
 

@@ -175,6 +175,7 @@ def test_hooks_of_a_plugin_in_a_sidecar_are_not_called_and_that_is_told(host, de
 
 def test_without_a_sandbox_the_process_is_like_any_other(open_host, environ, den):
     host = open_host(environ=environ, sandbox=Sandbox.OFF)
-    host.deploy(den("1", box=APART))
+    version = host.deploy(den("1", box={**APART, "limits": {"memory_mib": 64, "deadline": 2}}))
+    assert any("nothing keeps it within memory_mib, because" in warning for warning in version.warnings)
     assert int(ask(host, "uid")) == os.getuid()
     assert int(ask(host, "pid")) != os.getpid()
