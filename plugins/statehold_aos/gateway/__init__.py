@@ -1,0 +1,40 @@
+"""The way between a unit and its cloud: what is sent, and what a transport has to do."""
+
+from __future__ import annotations
+
+from statehold_aos.gateway._checksum import checksum_of
+from statehold_aos.gateway._cloud import Cloud
+from statehold_aos.gateway._errors import GatewayError
+from statehold_aos.gateway._gateway import Gateway, Unit
+from statehold_aos.gateway._in_process import InProcess
+from statehold_aos.gateway._messages import (
+    ClaimId,
+    NewState,
+    StateAcceptance,
+    StateRequest,
+    StateStatus,
+    ToCloud,
+    ToUnit,
+    UpdateState,
+)
+from statehold_aos.gateway._text import BASE64, state_of, text_of
+
+__all__ = [
+    "BASE64",
+    "ClaimId",
+    "Cloud",
+    "Gateway",
+    "GatewayError",
+    "InProcess",
+    "NewState",
+    "StateAcceptance",
+    "StateRequest",
+    "StateStatus",
+    "ToCloud",
+    "ToUnit",
+    "Unit",
+    "UpdateState",
+    "checksum_of",
+    "state_of",
+    "text_of",
+]

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from statehold.sdk import StorageError
+
+
+class GatewayError(StorageError):
+    """The way to the cloud is not there, or a message cannot go it."""
