@@ -145,9 +145,7 @@ class Care:
         else:
             self._told.pop(service, None)
             for claim in made:
-                self.logger.warning(
-                    "%s: the folder of %s was gone, there is an empty one", self.name, claim
-                )
+                self.logger.warning("%s: the folder of %s was gone, there is an empty one", self.name, claim)
 
     def _blame(self, service: Claim, entries: Mapping[Claim, Entry], reason: str) -> None:
         """Find out which claims of a service are usable all the same."""

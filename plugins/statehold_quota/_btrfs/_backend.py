@@ -112,8 +112,9 @@ class Btrfs:
         """Make a subvolume that counts for the group."""
         folder = group.path / name
         with self._told(f"make {group.path.name}/{name}"):
-            make(folder)
-            _ioctl.assign(group.path, _ioctl.subvolume_of(folder), _qgroup(group))
+            if not _ioctl.is_subvolume(folder):
+                make(folder)
+                _ioctl.assign(group.path, _ioctl.subvolume_of(folder), _qgroup(group))
         return folder
 
     def hold(self, group: Group) -> None:

@@ -158,7 +158,17 @@ def test_where_quotas_cannot_be_had_back_it_is_said_and_the_folders_stay_usable(
             assert storage.storage.folder(storage.key(1, Service="radio", Users=ANN)) == ann
             with pytest.raises(StorageError, match="Operation not permitted"):
                 claims(storage, BOB)
-        storage.storage.look_after()
+    with monkeypatch.context() as patch:
+        patch.setattr(_ioctl, "quota", refuse)
+        with open_on(disk, tmp_path) as storage:
+            assert row(storage, ANN).Status == "unlimited"
+            assert storage.storage.folder(storage.key(1, Service="radio", Users=ANN)) == ann
+        with (
+            pytest.raises(StorageError, match="Operation not permitted"),
+            open_on(disk, tmp_path, Require=True),
+        ):
+            pass
+    with open_on(disk, tmp_path) as storage:
         assert row(storage, ANN).Status == "ready"
         assert fill(ann, 2 * LIMIT)[1] == "EDQUOT"
 
