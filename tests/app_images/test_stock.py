@@ -48,8 +48,8 @@ def test_what_is_delivered_and_taken_is_kept_by_the_program(host, runtime, built
 
 def test_what_the_program_refuses_is_told(host, runtime, built):
     host.deploy(built)
-    with pytest.raises(ProcessingError, match="1000 bytes at most"):
-        runtime.command(HERE, "stock.Deliver", {"Item": "x" * 1001, "Amount": 1})
+    with pytest.raises(ProcessingError, match="4096 bytes at most"):
+        runtime.command(HERE, "stock.Deliver", {"Item": "x" * 5000, "Amount": 1})
 
 
 def test_an_image_whose_program_was_not_compiled_is_not_deployed(host, tmp_path):
@@ -82,7 +82,7 @@ class TestStock(StorageConformance):
 
     durable = True
     ordered = True
-    refused = [({"Item": "x" * 1001}, {"Amount": 1})]
+    refused = [({"Item": "x" * 5000}, {"Amount": 1})]
     examples = 20
 
     @pytest.fixture

@@ -20,7 +20,7 @@ enum {
     GET = 16, GETBATCH = 17, READ = 18, VALIDATE = 19, APPLY = 20, MORE = 24, CANCEL = 25,
     OK = 32, ERROR = 33, ROWS = 34, LOG = 36,
 };
-enum { VERSION = 1, INFO = 20, CREDIT = 2, CHUNK = 128 * 1024, LONGEST_ITEM = 1000 };
+enum { VERSION = 1, INFO = 20, CREDIT = 2, CHUNK = 128 * 1024, LONGEST_ITEM = 4096 };
 #define MAX_FRAME (64u * 1024 * 1024)
 
 void fail(const char *why)
@@ -123,7 +123,7 @@ static void say_log(int64_t handle, int level, const char *text)
 typedef struct {
     int64_t wsid;
     Bytes item;
-    bool whole; /* whether there is an Item: READ may leave it out */
+    size_t given; /* READ may leave out the Item, or both: then all rows are meant */
 } Key;
 
 typedef struct {
@@ -146,12 +146,11 @@ static Stock *stocks;
 static Key in_key(In *in)
 {
     Key key = {0};
-    size_t count = in_array(in);
-    if (count < 1 || count > 2)
+    key.given = in_array(in);
+    if (key.given > 2)
         fail("a key has WSID and Item");
-    key.wsid = in_int(in);
-    key.whole = count == 2;
-    if (key.whole)
+    key.wsid = key.given > 0 ? in_int(in) : INT64_MIN;
+    if (key.given > 1)
         key.item = in_text(in);
     return key;
 }
@@ -165,6 +164,11 @@ static int compare(const Row *row, const Key *key)
     if (order)
         return order;
     return row->item_length == key->item.length ? 0 : row->item_length < key->item.length ? -1 : 1;
+}
+
+static bool begins(const Row *row, const Key *key)
+{
+    return key->given == 0 || (key->given == 1 ? row->wsid == key->wsid : !compare(row, key));
 }
 
 /* The place of the first row that is not before the key. */
@@ -357,10 +361,12 @@ static void open_stock(int64_t id, int64_t handle, In in)
     snprintf(text, sizeof text, "opened with %zu items", stock->count);
     say_log(handle, INFO, text);
     begin(OK, id);
-    out_map(&answer, 3);
+    out_map(&answer, 4);
     out_text(&answer, "type"), out_text(&answer, "Stock");
-    out_text(&answer, "methods"), out_array(&answer, 7);
+    out_text(&answer, "looked"), out_bool(&answer, false); /* not at the version before: both have the file */
+    out_text(&answer, "methods"), out_array(&answer, 8);
     out_text(&answer, "get"), out_text(&answer, "get_batch"), out_text(&answer, "read");
+    out_text(&answer, "rows");
     out_text(&answer, "value_to_insert"), out_text(&answer, "value_to_update");
     out_text(&answer, "validate"), out_text(&answer, "apply_batch");
     /* The host makes these itself: it stores what it is given, and what is there with the changes. */
@@ -409,15 +415,9 @@ static void read_rows(int64_t id, const Stock *stock, In in)
     Key key = in_key(&in);
     int credit = CREDIT;
     size_t at = place(stock, &key), end = at, size;
-    for (; at < stock->count && stock->rows[at].wsid == key.wsid; at = end) {
-        if (key.whole && compare(&stock->rows[at], &key))
-            break;
-        for (size = 0; end < stock->count && size < CHUNK; end++) {
-            const Row *row = &stock->rows[end];
-            if (row->wsid != key.wsid || (key.whole && compare(row, &key)))
-                break;
-            size += row->item_length + row->value_length;
-        }
+    for (; at < stock->count && begins(&stock->rows[at], &key); at = end) {
+        for (size = 0; end < stock->count && size < CHUNK && begins(&stock->rows[end], &key); end++)
+            size += stock->rows[end].item_length + stock->rows[end].value_length;
         while (!credit) {
             In said = take();
             in_array(&said);
@@ -448,7 +448,7 @@ static const char *refusal(In in)
     for (size_t count = in_array(&in); count; count--) {
         in_array(&in);
         if (in_key(&in).item.length > LONGEST_ITEM)
-            return "the name of an item has 1000 bytes at most";
+            return "the name of an item has 4096 bytes at most";
         in_any(&in);
         in_any(&in);
     }
