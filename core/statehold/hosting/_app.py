@@ -31,6 +31,8 @@ class App:
         self._in_partition: dict[int, AppVersion] = {}
         #: Those, the last one first.
         self._kept: tuple[AppVersion, ...] = ()
+        #: What ends the trial of a version, while there is one.
+        self._end_trial: Callable[[], None] | None = None
         self._versions: dict[str, AppVersion] = {}
         self._swapped = swapped
 
@@ -139,14 +141,23 @@ class App:
         self.add(version)
         self._kept = (*self._kept, version)
 
-    def lend(self, version: AppVersion, partitions: Iterable[int]) -> None:
-        """Let an open version answer the calls of some partitions, on trial."""
+    def end_trial(self) -> bool:
+        """Let the version that is on trial answer no more calls soon; False where there is none."""
+        end = self._end_trial
+        if end is not None:
+            end()
+        return end is not None
+
+    def lend(self, version: AppVersion, partitions: Iterable[int], *, end: Callable[[], None]) -> None:
+        """Let an open version answer the calls of some partitions, on trial, which *end* ends."""
         self._put(version, partitions)
+        self._end_trial = end
         version.state = VersionState.CANARY
         self._swapped(self)
 
     def take_back(self, version: AppVersion) -> None:
         """Let the current version answer again where *version* does on trial."""
+        self._end_trial = None
         lent = [number for number, one in self._in_partition.items() if one is version]
         if lent and self._current is not None:
             self._put(self._current, lent)
@@ -163,6 +174,7 @@ class App:
         if version is None:
             self._current, self._in_partition = None, {}
         else:
+            self._end_trial = None
             self._put(version, range(len(version.partitions)))
             self._current = version
             version.state = VersionState.CURRENT

@@ -72,13 +72,18 @@ class Trial:
         self._clock = clock
         self._began = clock.monotonic()
         self._start = _counted(old, range(len(old.partitions))), _counted(new, self._numbers)
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """End it, with the version before."""
+        self._ended.set()
 
     def watch(self, progress: Callable[[Step], None], *, closing: threading.Event) -> None:
         """Return when its time is over; an error that *progress* raises ends it.
 
         Raises:
             DeployError: too many of its calls failed.
-            HostError: the host is being closed.
+            HostError: it was ended, or the host is being closed.
 
         """
         told = -_TELL
@@ -92,9 +97,10 @@ class Trial:
             self._judge(over=over)
             if over:
                 return
-            if closing.wait(_LOOK):
+            if self._ended.wait(_LOOK) or closing.is_set():
+                why = "it was rolled back" if self._ended.is_set() else "the host is being closed"
                 raise HostError(
-                    f"the canary of {self._new.app} {self._new.name} was ended: the host is being closed",
+                    f"the canary of {self._new.app} {self._new.name} was ended: {why}",
                     hint="The version before it answers all calls again",
                 )
 

@@ -170,7 +170,7 @@ class Deployer:
             version.keep()
             app.add(version)
             trial = Trial(canary, before, version, numbers, clock=self._settings.clock)
-            app.lend(version, numbers)
+            app.lend(version, numbers, end=trial.end)
         trial.watch(progress, closing=self._closing)
 
 

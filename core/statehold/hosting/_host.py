@@ -213,7 +213,7 @@ class Host:
             return self._bringer.activate(known, self._deployed.entry(app, version), _teller(progress))
 
     def rollback(self, app: str, *, progress: Progress | None = None) -> AppVersion:
-        """Make the version current that was current before.
+        """Make the version current that was current before; where one is on trial, end that instead.
 
         *progress* is as for `deploy`.
 
@@ -222,7 +222,11 @@ class Host:
             StateholdError: the version cannot be opened again, as for `deploy`.
 
         """
+        running = self._apps.get(app)
+        ended = running is not None and running.end_trial()
         with self._changing(app) as known:
+            if ended:
+                return known.current
             return self._bringer.activate(known, self._deployed.previous(app), _teller(progress))
 
     def following(

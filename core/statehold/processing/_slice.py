@@ -55,10 +55,10 @@ class Bound:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._version.release()
         self._outcomes.calls += 1
         if error is not None and is_failure(error):
             self._outcomes.failures += 1
-        self._version.release()
 
 
 class Slice:

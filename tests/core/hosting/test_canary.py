@@ -210,6 +210,18 @@ def test_a_host_that_is_closed_ends_a_canary(open_host, clock, kitchen):
     assert errors == ["the canary of acme.kitchen 2 was ended: the host is being closed"]
 
 
+def test_a_roll_back_ends_a_canary(host, kitchen):
+    first, ended = host.app(APP).current, []
+    thread = threading.Thread(target=lambda: ended.append(host.rollback(APP)))
+    with pytest.raises(HostError, match=r"the canary of acme\.kitchen 2 was ended: it was rolled back"):
+        host.deploy(kitchen("2", parts=PARTS), canary=Canary(), progress=During(thread.start))
+    thread.join(30)
+    assert ended == [first]
+    assert names(host) == "1111111111"
+    with pytest.raises(HostError, match="no version before"):
+        host.rollback(APP)
+
+
 def test_a_version_that_was_open_beside_stays_so_when_it_fails_as_a_canary(host, kitchen):
     image = kitchen("2", parts=PARTS)
     second = host.deploy(image, activate=False)
