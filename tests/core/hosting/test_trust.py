@@ -601,6 +601,17 @@ def test_an_unsigned_image_may_not_ask_for_this_process(isolated, open_host, kit
     assert not mark.exists()
 
 
+@pytest.mark.parametrize("storage", ["kitchen.Scada", "sys.Http"])
+def test_an_unsigned_image_may_not_allow_itself_hosts(isolated, open_host, kitchen, mark, storage):
+    storages = {"kitchen.Scada": {"isolation": "sidecar"}}
+    storages[storage] = {**storages.get(storage, {}), "allow": {"network": ["127.0.0.1"]}}
+    image = kitchen(app="lab.kitchen", code=MARKED.format(str(mark)), Storages=storages)
+    with pytest.raises(DeployError) as caught:
+        open_host().deploy(image)
+    assert f"Storages.{storage}.allow: nobody has signed the image" in " ".join(caught.value.problems)
+    assert not mark.exists()
+
+
 def test_an_unsigned_image_without_python_runs(isolated, open_host, tmp_path):
     root = tmp_path / "lab.plain"
     package = root / "image/pkg/example.com/plain"
