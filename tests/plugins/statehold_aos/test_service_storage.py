@@ -355,20 +355,7 @@ def test_a_batch_that_cannot_be_recorded_is_undone(opened, monkeypatch):
         assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
-WORK = """
-import sys
-from pathlib import Path
-from statehold.testing import open_storage
-from statehold_aos.service_storage import provider
-
-with open_storage(provider, data_folder=Path(sys.argv[1]), config={"Backend": "accounting"}) as storage:
-    for number in range(20):
-        key = storage.key(1, Service=f"service-{number % 3}", Users=f"{sys.argv[2]}-{number}")
-        storage.insert(key, {})
-        assert storage.storage.folder(key).is_dir()
-        if number % 2:
-            storage.update(key, storage.facade.get(key), {"Removed": True})
-"""
+WORK = Path(__file__).with_name("working.py")
 
 
 def test_processes_and_threads_share_the_folders(opened, tmp_path):
@@ -385,8 +372,7 @@ def test_processes_and_threads_share_the_folders(opened, tmp_path):
 
         threads = [threading.Thread(target=work, args=(who,)) for who in range(4)]
         processes = [
-            subprocess.Popen([sys.executable, "-c", WORK, tmp_path / "data", f"process-{who}"])
-            for who in range(3)
+            subprocess.Popen([sys.executable, WORK, tmp_path / "data", f"process-{who}"]) for who in range(3)
         ]
         for thread in threads:
             thread.start()

@@ -290,3 +290,23 @@ def test_a_kill_at_any_moment_leaves_no_folder_without_its_limit(disk, tmp_path,
             assert [path.name for path in ann.parent.parent.iterdir()] == [ann.parent.name]
         (bob,) = claims(storage, BOB)
         assert fill(bob, 2 * LIMIT, uid=USER)[1] == "EDQUOT"
+
+
+def test_claims_made_by_several_processes_share_the_limit(disk, tmp_path):
+    with open_on(disk, tmp_path) as storage:
+        for number in range(3):
+            claims(storage, service=f"service-{number}")
+        work = Path(__file__).with_name("working.py")
+        processes = [
+            subprocess.Popen([sys.executable, work, tmp_path, f"process-{who}", disk]) for who in range(3)
+        ]
+        assert [process.wait(120) for process in processes] == [0, 0, 0]
+        rows = {
+            key: value
+            for key, value in storage.facade.read(storage.prefix(1, Service="service-0"))
+            if key.Users
+        }
+        assert all(value.Status == "ready" for value in rows.values())
+        written = [fill(storage.storage.folder(key), 2 * MIB, uid=USER) for key in rows]
+        assert sum(size for size, _ in written) <= LIMIT
+        assert written[-1][1] == "EDQUOT"
