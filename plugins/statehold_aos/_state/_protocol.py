@@ -136,12 +136,11 @@ class Protocol:
     # -- From the cloud ----------------------------------------------------------------------------------
 
     def answered(self, facts: Facts, answer: StateAcceptance, now: Now) -> Step | None:
-        """Take an answer; one to anything but what is waiting is stale and changes nothing."""
+        """Take an answer; one to anything but what waits is stale and changes no state."""
         pending = facts.pending
-        if pending is None or answer.correlation != pending.correlation:
-            return None
-        if answer.checksum != pending.checksum:
-            return None
+        mine = None if pending is None else (pending.correlation, pending.checksum)
+        if (answer.correlation, answer.checksum) != mine or pending is None:
+            return self._outdated(facts, answer, now)
         if answer.accepted:
             return Step(
                 facts=_settled(facts, pending.checksum, answer.stamp),
@@ -167,6 +166,8 @@ class Protocol:
         if len(update.state) > facts.limit:
             done = attrs.evolve(facts, asked=None, due=None) if solicited and pending is None else facts
             return self._tell(done, _too_big("cloud's state", len(update.state), facts.limit, "taken"))
+        if update.correlation and not solicited and pending is not None:
+            return None  # The answer to a request that the newer change has replaced.
         if update.stamp and not solicited and update.stamp <= facts.stamp:
             return self._stale(facts, update, now)
         if pending is not None and update.checksum == pending.checksum:
@@ -196,6 +197,15 @@ class Protocol:
         return None if facts.due is None or now.steady < facts.due else self._again(facts, now)
 
     # -- Parts -------------------------------------------------------------------------------------------
+
+    def _outdated(self, facts: Facts, answer: StateAcceptance, now: Now) -> Step | None:
+        """Drop an answer to what does not wait any more; if the cloud took that lately, ask to be sure."""
+        newer = answer.stamp > facts.stamp or not answer.stamp
+        if not (answer.accepted and newer) or answer.checksum == facts.accepted:
+            return None
+        if facts.pending is not None or facts.asked is not None:
+            return None
+        return self._ask(facts, Why.STALE, now)
 
     def _stale(self, facts: Facts, update: UpdateState, now: Now) -> Step | None:
         """Drop an update that is older than what is known; if it differs from that, ask to be sure.
