@@ -103,7 +103,7 @@ def test_a_failed_upgrade_leaves_only_what_was_there(host, kitchen, tmp_path):
 def test_a_version_that_cannot_be_registered_leaves_nothing_new_behind(host, kitchen, tmp_path, monkeypatch):
     before = tree(tmp_path / "data")
 
-    def full(*_):
+    def full(*_, **__):
         raise HostError("the registry cannot be used: database or disk is full")
 
     with monkeypatch.context() as patched:
@@ -118,7 +118,7 @@ def test_workspaces_that_an_upgrade_made_before_it_failed_wait_for_the_next_one(
     """What a log says is not taken back."""
     first = host.deploy(shop())
 
-    def full(*_):
+    def full(*_, **__):
         raise HostError("the registry cannot be used: database or disk is full")
 
     with monkeypatch.context() as patched:
