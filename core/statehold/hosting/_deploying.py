@@ -130,8 +130,9 @@ class Deployer:
             with _unique(version, self._settings) if is_current else nullcontext():
                 progress(f"make {version.name} {entry.role}")
                 known = self._registry.entries(app.name)
-                self._registry.add(entry, keep=app.keep)
                 try:
+                    # Inside: interrupted, it goes on to write on its own thread.
+                    self._registry.add(entry, keep=app.keep)
                     app.keeper.keep()
                     version.keep()
                     app.add(version)

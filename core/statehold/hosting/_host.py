@@ -38,7 +38,7 @@ from statehold.hosting._version import AppVersion
 from statehold.images import open_image
 from statehold.loading import PluginFiles, installed
 from statehold.rows import RowDriver, SqliteDriver
-from statehold.sdk import Clock, FederationHost, HostError
+from statehold.sdk import Clock, DeployError, FederationHost, HostError
 
 
 class Host:
@@ -219,14 +219,24 @@ class Host:
 
         Raises:
             HostError: there is no such app, or no version before the current one.
+            DeployError: another version became current before it was this one's turn.
             StateholdError: the version cannot be opened again, as for `deploy`.
 
         """
         running = self._apps.get(app)
+        before = None if running is None else running.current_or_none
         ended = running is not None and running.end_trial()
         with self._changing(app) as known:
-            if ended:
+            now = known.current_or_none
+            if ended and now is before:
                 return known.current
+            if not ended and now is not before:
+                # Whoever asked meant another one: two who roll back at once would be back where they began.
+                is_now = now.name if now else "no version"
+                raise DeployError(
+                    f"{app} was not rolled back: {is_now} became current meanwhile",
+                    hint="Look at what is current, and roll back again if that is still meant",
+                )
             return self._bringer.activate(known, self._deployed.previous(app), _teller(progress))
 
     def following(

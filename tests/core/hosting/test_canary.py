@@ -222,6 +222,29 @@ def test_a_roll_back_ends_a_canary(host, kitchen):
         host.rollback(APP)
 
 
+def test_a_roll_back_of_a_canary_that_is_becoming_current_rolls_it_back_after_that(host, clock, kitchen):
+    entries, asked, ended = host._deployed.entries, threading.Event(), []
+
+    def ask(app):
+        asked.set()
+        return entries(app)
+
+    thread = threading.Thread(target=lambda: ended.append(host.rollback(APP).name))
+
+    def progress(step):
+        if step.stage == "canary":
+            clock.seconds += 31
+        elif step.stage == "make" and not asked.is_set():
+            host._deployed.entries = ask
+            thread.start()
+            assert asked.wait(30)
+
+    host.deploy(kitchen("2", parts=PARTS), canary=Canary(), progress=progress)
+    thread.join(30)
+    assert ended == ["1"]
+    assert names(host) == "1111111111"
+
+
 def test_a_version_that_was_open_beside_stays_so_when_it_fails_as_a_canary(host, kitchen):
     image = kitchen("2", parts=PARTS)
     second = host.deploy(image, activate=False)

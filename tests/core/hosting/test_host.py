@@ -83,6 +83,41 @@ def test_a_roll_back_makes_the_version_before_current_again_and_back(host, kitch
     assert reading(host) == 2000
 
 
+def test_of_two_who_roll_back_at_once_the_second_is_told_what_is_current_now(host, kitchen):
+    host.deploy(kitchen("1"))
+    host.deploy(kitchen("2"))
+    deployed = host._deployed
+    entries = deployed.entries
+
+    def another_is_faster(app):
+        deployed.entries = entries
+        host.rollback(app)
+        return entries(app)
+
+    deployed.entries = another_is_faster
+    with pytest.raises(DeployError, match="was not rolled back: 1 became current meanwhile"):
+        host.rollback("acme.kitchen")
+    assert reading(host) == 1000
+
+
+def test_a_deploy_that_is_interrupted_while_it_is_registered_has_not_happened(host, kitchen):
+    host.deploy(kitchen("1"))
+    registry = host._registry
+    add = registry.add
+
+    def interrupted(entry, **how):
+        add(entry, **how)
+        raise KeyboardInterrupt
+
+    registry.add = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        host.deploy(kitchen("2"))
+    registry.add = add
+    assert states(host) == {"1": "current"}
+    assert reading(host) == 1000
+    assert host.deploy(kitchen("2")).state is VersionState.CURRENT
+
+
 def test_without_a_version_before_there_is_nothing_to_roll_back_to(host, kitchen):
     host.deploy(kitchen("1"))
     with pytest.raises(HostError, match="no version before the current one"):
