@@ -13,6 +13,8 @@ from statehold.loading.sidecar._kinds import RECORD, TUPLE
 from statehold.sdk import Secret, Value
 
 _MOST_CLASSES: Final = 4096
+#: Characters in the names of records and of their fields, of all classes together.
+_MOST_NAMES: Final = 1 << 20
 
 
 def packed(value: object) -> Any:
@@ -37,6 +39,7 @@ class Objects:
 
     def __init__(self) -> None:
         self._classes: dict[tuple[str, ...], type[Value]] = {}
+        self._names = 0
         self.decode: Callable[[Any], Any] = msgspec.msgpack.Decoder(ext_hook=self.unpack).decode
 
     def unpack(self, code: int, data: memoryview) -> object:
@@ -52,6 +55,9 @@ class Objects:
     def _class(self, name: str, fields: list[str]) -> type[Value]:
         if len(self._classes) >= _MOST_CLASSES:
             raise ValueError(f"more than {_MOST_CLASSES} kinds of records")
+        self._names += len(name) + sum(len(field) + 1 for field in fields)
+        if self._names > _MOST_NAMES:
+            raise ValueError(f"kinds of records with names of more than {_MOST_NAMES} characters")
         attributes = [_attribute(field) for field in fields]
         if not all(attribute.isidentifier() for attribute in attributes):
             raise ValueError(f"{fields!r} are no names of fields")

@@ -80,6 +80,13 @@ while True:
         say([99, number, [1]])
     elif kind == GET and DEED == "typeless":
         say([OK, number, ["text"]])
+    elif kind == GET and DEED == "bomb":
+        head = encode([OK, number, None]).replace(b"\x93", b"\x94") + b"\x91\x92\xa6result\xdd"
+        body = head + struct.pack(">I", 8 << 20) + b"\x90" * (8 << 20)
+        raw(struct.pack("<I", len(body)) + body)
+    elif kind == GET and DEED == "names":
+        record = msgspec.msgpack.Ext(1, encode(["r", [f"f{each}" for each in range(250_000)], []]))
+        say([OK, number, None, [["result", record]]])
     elif kind == GET and DEED == "error":
         say([ERROR, number, "no map"])
     elif kind == GET and DEED == "log":

@@ -63,7 +63,7 @@ class TestForeign(StorageConformance):
         return load().providers["Foreign"]
 
 
-WRONG = ["garbage", "oversized", "late", "twice", "unknown", "typeless", "error"]
+WRONG = ["garbage", "oversized", "late", "twice", "unknown", "typeless", "error", "bomb", "names"]
 
 
 @pytest.mark.parametrize("deed", WRONG)

@@ -125,6 +125,14 @@ def test_an_answer_that_is_too_long_is_an_error_of_that_call_alone(wild: Wild) -
     assert do(opened, "pid") == before
 
 
+def test_an_answer_of_too_many_values_is_an_error_of_that_call_alone(wild: Wild) -> None:
+    opened = wild(limits=Limits(deadline=30.0))
+    before = do(opened, "pid")
+    with pytest.raises(StorageError, match="of more than 1048576 values"):
+        opened.storage.get_batch([opened.key(1, What="nothing there, or close to it")] * 1_100_000)
+    assert do(opened, "pid") == before
+
+
 def test_a_question_that_is_too_long_is_an_error_of_that_call_alone(wild: Wild) -> None:
     opened = wild()
     before = do(opened, "pid")

@@ -17,6 +17,7 @@ import msgspec
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._failures import told
 from statehold.loading.sidecar._objects import Objects
+from statehold.loading.sidecar._size import MOST_VALUES, has_too_many
 from statehold.loading.sidecar.child._logs import LogLane
 from statehold.loading.sidecar.child._opened import Opened, config_of, open_storage
 from statehold.loading.sidecar.child._plugin import Plugin, load
@@ -95,10 +96,7 @@ class Server:
                         frame = _encode((k.OK, number, None))
                     else:
                         frame = self._answer(lane, kind, number, handle, schema, call, argument)
-                    if len(frame) > k.MAX_FRAME:
-                        raise StorageError(  # noqa: TRY301 - it is told like any other
-                            f"an answer of {len(frame)} bytes, {k.MAX_FRAME} can be sent at most"
-                        )
+                    _check_size("an answer", frame)
                 except BaseException as error:  # noqa: BLE001 - the plugin's, told to whom asked
                     frame = _encode((k.ERROR, number, told(error, trace=traceback.format_exc())))
                 frame = _header(len(frame)) + frame
@@ -287,8 +285,14 @@ def _rest(lane: socket.socket, data: bytes) -> bytes:
         size += len(more)
 
 
+def _check_size(what: str, body: bytes) -> None:
+    if len(body) > k.MAX_FRAME:
+        raise StorageError(f"{what} of {len(body)} bytes, {k.MAX_FRAME} can be sent at most")
+    if has_too_many(body):
+        raise StorageError(f"{what} of more than {MOST_VALUES} values, which cannot be sent")
+
+
 def _say(lane: socket.socket, message: object) -> None:
     body = _encode(message)
-    if len(body) > k.MAX_FRAME:
-        raise StorageError(f"a row of {len(body)} bytes, {k.MAX_FRAME} can be sent at most")
+    _check_size("a row", body)
     lane.sendall(_HEADER.pack(len(body)) + body)

@@ -11,6 +11,7 @@ from statehold.loading.sidecar._codec import Decode
 from statehold.loading.sidecar._errors import Reason
 from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar._kinds import ERROR, HEADER, MAX_FRAME, OK
+from statehold.loading.sidecar._size import MOST_VALUES, has_too_many
 from statehold.sdk import StorageError
 
 _HEADER: Final = struct.Struct(HEADER)
@@ -226,7 +227,10 @@ class Lane:
         finally:
             if self.sock.fileno() >= 0:
                 self._limit(self._deadline)
-        return b"".join(parts)
+        whole = b"".join(parts)
+        if length > MOST_VALUES and has_too_many(whole[4:]):
+            raise LaneFault(Reason.PROTOCOL, f"sent a frame of more than {MOST_VALUES} values")
+        return whole
 
     def _more(self, size: int) -> bytes:
         data = self._recv(size)
