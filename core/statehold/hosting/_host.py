@@ -186,8 +186,7 @@ class Host:
         try:
             with self._store.arriving(), open_image(Path(image)) as opened:
                 app = self._app(opened.app)
-                with app.changing:
-                    self._refuse_when_closed()
+                with self._turn(app, tell):
                     return self._bringer.deploy(
                         app,
                         opened,
@@ -209,8 +208,9 @@ class Host:
             StateholdError: the version cannot be opened again, as for `deploy`.
 
         """
-        with self._changing(app) as known:
-            return self._bringer.activate(known, self._deployed.entry(app, version), _teller(progress))
+        tell = _teller(progress)
+        with self._changing(app, tell) as known:
+            return self._bringer.activate(known, self._deployed.entry(app, version), tell)
 
     def rollback(self, app: str, *, progress: Progress | None = None) -> AppVersion:
         """Make the version current that was current before; where one is on trial, end that instead.
@@ -223,10 +223,10 @@ class Host:
             StateholdError: the version cannot be opened again, as for `deploy`.
 
         """
-        running = self._apps.get(app)
+        tell, running = _teller(progress), self._apps.get(app)
         before = None if running is None else running.current_or_none
         ended = running is not None and running.end_trial()
-        with self._changing(app) as known:
+        with self._changing(app, tell) as known:
             now = known.current_or_none
             if ended and now is before:
                 return known.current
@@ -237,7 +237,7 @@ class Host:
                     f"{app} was not rolled back: {is_now} became current meanwhile",
                     hint="Look at what is current, and roll back again if that is still meant",
                 )
-            return self._bringer.activate(known, self._deployed.previous(app), _teller(progress))
+            return self._bringer.activate(known, self._deployed.previous(app), tell)
 
     def following(
         self, app: str, progress: Progress, *, patience: float = 30.0
@@ -360,13 +360,20 @@ class Host:
         self.close()
 
     @contextmanager
-    def _changing(self, name: str) -> Iterator[App]:
+    def _changing(self, name: str, tell: Callable[[str], None] = ignore) -> Iterator[App]:
         self._refuse_when_closed()
         self._deployed.entries(name)
         app = self._app(name)
+        with self._turn(app, tell):
+            yield app
+
+    @contextmanager
+    def _turn(self, app: App, tell: Callable[[str], None]) -> Iterator[None]:
+        if app.changing.locked():
+            tell(f"wait for another change of {app.name} to end")
         with app.changing:
             self._refuse_when_closed()
-            yield app
+            yield
 
     def _app(self, name: str) -> App:
         with self._making:

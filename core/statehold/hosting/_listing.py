@@ -22,6 +22,13 @@ def _app(
     app: str, entries: list[Entry], live: tuple[AppVersion, ...], failures: Mapping[tuple[str, str], str]
 ) -> AppStatus:
     roles = {entry.role: entry.version for entry in entries}
+    known = {entry.version for entry in entries}
+    # Registered only when it has done well.
+    tried = [
+        version
+        for version in live
+        if version.app == app and version.state is VersionState.CANARY and version.name not in known
+    ]
     return AppStatus(
         app=app,
         current=roles.get(Role.CURRENT),
@@ -36,6 +43,16 @@ def _app(
                 problem=failures.get((app, entry.version), ""),
             )
             for entry in entries
+        )
+        + tuple(
+            VersionStatus(
+                version=version.name,
+                digest=version.digest,
+                partitions=len(version.partitions),
+                state=version.state,
+                deployed_at=version.opened_at,
+            )
+            for version in tried
         ),
     )
 

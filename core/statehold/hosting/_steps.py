@@ -7,7 +7,7 @@ from typing import Any, Self
 class Step(str):
     """A line about how far a deploy has got; its first word is the stage.
 
-    The stages are verify, compile, load, compare, open, probe, index, resume, canary, make,
+    The stages are verify, wait, compile, load, compare, open, probe, index, resume, canary, make,
     keep, drain and free.
 
     Attributes:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
 
@@ -35,6 +36,7 @@ class AppVersion:
         partitions: its partitions, by number.
         warnings: what the deploy found that did not stop it.
         files: the digests of the plugin files in use.
+        opened_at: when it was opened, in seconds since 1970.
         state: where it stands.
 
     """
@@ -61,6 +63,7 @@ class AppVersion:
         self.accesses: Mapping[str, Access] = plan.accesses
         self.warnings = plan.warnings
         self.files = plan.plugins.files
+        self.opened_at = time.time()
         self.state = VersionState.READY
         self.partitions = tuple(
             Partition(number, plan, opened, lease.data, count_calls=count_calls, time_calls=time_calls)

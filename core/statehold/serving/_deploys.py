@@ -170,12 +170,18 @@ class Deploys:
                         f"the image is of {image.app}, and was sent to {app}",
                         hint="Send it to the path of its app",
                     )
+                what = Step(f"verify the image of {image.app} {image.version}")
+
+            def tell(step: Step) -> None:
+                # Where it lies until then is the server's alone.
+                progress(what if step.stage == what.stage else step)
+
             return self._desk.host.deploy(
                 path,
                 activate=activate,
                 accept_breaking=accept_breaking,
                 canary=canary,
-                progress=progress,
+                progress=tell,
             )
         except (ImageError, CompileError) as error:
             raise RequestError(error.message, hint=error.hint) from error

@@ -210,6 +210,20 @@ def test_a_host_that_is_closed_ends_a_canary(open_host, clock, kitchen):
     assert errors == ["the canary of acme.kitchen 2 was ended: the host is being closed"]
 
 
+def test_a_canary_is_listed_as_one(host, clock, kitchen):
+    seen = []
+
+    def act():
+        seen.extend(host.apps()[0].versions)
+        clock.seconds += 31
+
+    host.deploy(kitchen("2", parts=PARTS), canary=Canary(), progress=During(act))
+    assert [(one.version, one.state.value, one.partitions) for one in seen] == [
+        ("1", "current", PARTS),
+        ("2", "canary", PARTS),
+    ]
+
+
 def test_a_roll_back_ends_a_canary(host, kitchen):
     first, ended = host.app(APP).current, []
     thread = threading.Thread(target=lambda: ended.append(host.rollback(APP)))

@@ -4,6 +4,7 @@ import logging
 import stat
 import subprocess
 import sys
+import threading
 import traceback
 
 import pytest
@@ -98,6 +99,23 @@ def test_of_two_who_roll_back_at_once_the_second_is_told_what_is_current_now(hos
     with pytest.raises(DeployError, match="was not rolled back: 1 became current meanwhile"):
         host.rollback("acme.kitchen")
     assert reading(host) == 1000
+
+
+def test_who_waits_for_another_change_is_told_so(host, kitchen):
+    host.deploy(kitchen("1"))
+    waits = threading.Event()
+
+    def progress(step):
+        if step == "wait for another change of acme.kitchen to end":
+            waits.set()
+
+    image = kitchen("2")
+    thread = threading.Thread(target=lambda: host.deploy(image, progress=progress))
+    with host.app("acme.kitchen").changing:
+        thread.start()
+        assert waits.wait(30)
+    thread.join(30)
+    assert reading(host) == 2000
 
 
 def test_a_deploy_that_is_interrupted_while_it_is_registered_has_not_happened(host, kitchen):

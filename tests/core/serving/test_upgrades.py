@@ -53,6 +53,7 @@ def test_a_deploy_tells_each_step_and_how_the_version_before_ends(served, image)
     *steps, end = lines(served, f"{VERSIONS}?progress=true", image("2"))
     stages = list(dict.fromkeys(step["step"] for step in steps))
     assert stages == ["verify", "compile", "load", "compare", "open", "probe", "index", "make", "free"]
+    assert steps[0]["text"] == f"verify the image of {APP} 2"
     assert {"step": "make", "text": "make 2 current"} in steps
     assert (end["ok"], end["version"], end["state"]) == (True, "2", "current")
 
