@@ -13,7 +13,7 @@ from statehold.loading.sandbox._numbers import NEWEST, Machine
 _FREE = """
 read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 close close_range stat fstat
 lstat newfstatat statx access faccessat faccessat2 readlink readlinkat lseek getdents getdents64 getcwd
-chdir fchdir rename renameat renameat2 rmdir unlink unlinkat link linkat symlink symlinkat umask utimensat
+chdir fchdir rename renameat renameat2 rmdir unlink unlinkat link linkat umask utimensat
 utime utimes futimesat truncate ftruncate fallocate fsync fdatasync sync_file_range flock statfs fstatfs
 fadvise64 readahead sendfile copy_file_range getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
 inotify_init inotify_init1 inotify_add_watch inotify_rm_watch dup dup2 dup3 pipe pipe2 poll ppoll select

@@ -101,12 +101,39 @@ def test_it_cannot_read_etc_shadow(everywhere, folder):
     )
 
 
+def test_it_leaves_nothing_that_the_host_would_follow_or_wait_for(everywhere, folder):
+    def use(path):
+        import os
+        import stat
+
+        tried = []
+        for attempt in (
+            lambda: os.symlink("/etc/shadow", path + "/link"),
+            lambda: os.symlink("shadow", "link", dir_fd=os.open(path, os.O_PATH)),
+            lambda: os.mkfifo(path + "/pipe"),
+            lambda: os.mknod(path + "/pipe", stat.S_IFIFO | 0o600),
+            lambda: os.mknod(path + "/device", stat.S_IFCHR | 0o600, os.makedev(1, 3)),
+            lambda: os.mknod(path + "/socket", stat.S_IFSOCK | 0o600),
+        ):
+            try:
+                attempt()
+                tried.append("done")
+            except OSError as error:
+                tried.append(type(error).__name__)
+        return tried
+
+    verdict = everywhere(use, path=str(folder), policy={"data_folders": [folder]})
+    assert set(verdict.done()) == {"PermissionError"}
+    assert [*folder.iterdir()] == []
+
+
 def test_links_and_dots_lead_nowhere_else(everywhere, folder, others):
+    (folder / "link").symlink_to(others / "secret")
+    (folder / "shadow").symlink_to("/etc/shadow")
+
     def use(path, other):
         import os
 
-        os.symlink(other + "/secret", path + "/link")
-        os.symlink("/etc/shadow", path + "/shadow")
         tried = {}
         steps = "../" * 12
         for way in (
