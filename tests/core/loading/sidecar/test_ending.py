@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 from wild_use import do
 
-from statehold.loading.sidecar import SidecarError, Sidecars
+from statehold.loading.sidecar import Limits, SidecarError, Sidecars
+from statehold.loading.sidecar.host._zygote import Forked, Zygote
 from statehold.testing import OpenStorage, open_storage
 
 Wild = Callable[..., OpenStorage]
@@ -124,6 +126,28 @@ def test_sidecars_come_back_when_the_process_that_forks_them_has_ended(wild_file
             assert do(opened, "pid")
             opened.insert(opened.key(1, What="a"), opened.value(Text="after"))
             assert do(opened, "a") == "after"
+
+
+def test_a_process_that_comes_too_late_is_ended(shared: Sidecars, wild_file: Path, monkeypatch) -> None:
+    asked: list[Future[Forked]] = []
+    fork = Zygote.fork
+
+    def late(zygote: Zygote, job: object, fds: list[int]) -> Future[Forked]:
+        asked.extend((Future(), fork(zygote, job, fds)))
+        return asked[0]
+
+    monkeypatch.setattr(Zygote, "fork", late)
+    with pytest.raises(SidecarError, match="was not forked in time"):
+        shared.load_file(wild_file, owner="acme.bills 1", limits=Limits(start=0.01))
+    forked = asked[1].result(PATIENCE / 1000)
+    kept = os.dup(forked.pidfd)
+    asked[0].set_result(forked)
+    try:
+        assert ended(kept)
+    finally:
+        os.close(kept)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(forked.pidfd)
 
 
 def test_a_process_that_is_killed_is_told_apart_from_one_that_ends(wild: Wild, records) -> None:

@@ -20,7 +20,7 @@ from statehold.loading.sidecar._objects import Objects
 from statehold.loading.sidecar.host._lane import Lane, LaneFault
 from statehold.loading.sidecar.host._output import Heard, Output
 from statehold.loading.sidecar.host._supervisor import Supervisor
-from statehold.loading.sidecar.host._zygote import Forked, Zygote
+from statehold.loading.sidecar.host._zygote import Forked, Zygote, let_go
 from statehold.sdk import PluginError, StateholdError
 
 _SPOKEN: Final = f"the host speaks {', '.join(map(str, k.VERSIONS))}"
@@ -102,7 +102,12 @@ class Process:
                     channel, their_channel = socket.socketpair()
                     fds.append(stack.enter_context(their_channel).fileno())
                     broker(channel)
-                forked = self._forked = zygote.fork(job, fds).result(self._limits.start)
+                asked = zygote.fork(job, fds)
+                try:
+                    forked = self._forked = asked.result(self._limits.start)
+                except BaseException:
+                    asked.add_done_callback(let_go)
+                    raise
         except BaseException as error:
             self.dead = True
             ours.close()

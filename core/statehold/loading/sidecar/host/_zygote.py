@@ -157,5 +157,13 @@ class Zygote:
         self._lost(self)
 
 
+def let_go(asked: Future[Forked]) -> None:
+    """End a process that was asked for, and that nobody waits for any more."""
+    if asked.exception() is None:
+        forked = asked.result()
+        kill(forked.pidfd)
+        os.close(forked.pidfd)
+
+
 def _gone(text: str) -> SidecarError:
     return SidecarError(text, reason=Reason.START)
