@@ -144,7 +144,7 @@ class Deployer:
                     raise
         except BaseException:
             if app.current_or_none is not version:
-                app.take_back(version)
+                self._take_back(app, version)
                 if not was_open:
                     app.discard(version)
                     # What it leaves in the data folder must be gone before the next version looks there. Of a
@@ -173,6 +173,22 @@ class Deployer:
             trial = Trial(canary, before, version, numbers, clock=self._settings.clock)
             app.lend(version, numbers, end=trial.end)
         trial.watch(progress, closing=self._closing)
+        # In the others, that version has gone on to write meanwhile.
+        version.resume(before, set(range(len(version.partitions))).difference(numbers))
+
+    def _take_back(self, app: App, version: AppVersion) -> None:
+        """Let the version before answer again where one was on trial, with what that has written."""
+        before = app.current_or_none
+        lent = [number for number, one in enumerate(app.currents) if one is version]
+        if before is not None and lent:
+            try:
+                before.resume(version, lent)
+            except Exception:
+                self._settings.logger.exception(
+                    "%s %s goes on without what %s has written as a canary: it could not resume",
+                    *(app.name, before.name, version.name),
+                )
+        app.take_back(version)
 
 
 @contextmanager

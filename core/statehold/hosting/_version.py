@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 
 from statehold.events import Schemas
@@ -105,10 +105,14 @@ class AppVersion:
             for one in storages.values()
         )
 
-    def resume(self, before: AppVersion) -> None:
-        """Let storages take over from those of *before*, the version that it is going to replace."""
-        for own, others in zip(self._storages, before.storages, strict=True):
-            for name, one in own.items():
+    def resume(self, before: AppVersion, partitions: Iterable[int] | None = None) -> None:
+        """Let storages take over from those of *before*, the version that it is going to replace.
+
+        That is in some *partitions*, or in all.
+        """
+        for number in range(len(self._storages)) if partitions is None else partitions:
+            others = before.storages[number]
+            for name, one in self._storages[number].items():
                 other = others.get(name)
                 if (
                     one.takes_over

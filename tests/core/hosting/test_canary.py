@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import pytest
 
@@ -208,6 +208,37 @@ def test_a_host_that_is_closed_ends_a_canary(open_host, clock, kitchen):
     host.close()
     thread.join(30)
     assert errors == ["the canary of acme.kitchen 2 was ended: the host is being closed"]
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+def test_what_was_written_during_a_canary_is_taken_over_by_the_version_that_goes_on(
+    host, clock, kitchen, caplog, is_good
+):
+    caplog.set_level("INFO", "statehold")
+
+    def act():
+        count(host, 0, 100, 0 if is_good else 100)
+        clock.seconds += 31
+
+    with nullcontext() if is_good else pytest.raises(DeployError):
+        host.deploy(kitchen("2", parts=PARTS), canary=Canary(share=0.2), progress=During(act))
+    resumed = {tuple(one.name.split(".")[3:5]) for one in caplog.records if one.message == "resume"}
+    untried, tried = {("2", str(number)) for number in range(2, PARTS)}, {("1", "0"), ("1", "1")}
+    assert resumed == (untried if is_good else tried)
+
+
+def test_a_version_that_cannot_resume_after_a_canary_goes_on_and_that_is_told(host, kitchen, caplog):
+    def act():
+        host.app(APP).current.partitions[0].storage("kitchen.Scada").resume = fail
+        raise KeyboardInterrupt
+
+    def fail(_):
+        raise ValueError("told to fail")
+
+    with pytest.raises(KeyboardInterrupt):
+        host.deploy(kitchen("2", parts=PARTS), canary=Canary(), progress=During(act))
+    assert names(host) == "1111111111"
+    assert "acme.kitchen 1 goes on without what 2 has written as a canary" in caplog.text
 
 
 def test_a_canary_is_listed_as_one(host, clock, kitchen):
