@@ -308,8 +308,8 @@ class Protocol:
 
     @staticmethod
     def _keep_unknown(facts: Facts, disk: Disk) -> tuple[Keep, ...]:
-        """Return what is on the disk, if nobody else has it."""
-        known = {facts.accepted, facts.pending.checksum if facts.pending else None}
+        """Return what is on the disk, if nobody has it and it was not kept before."""
+        known = {facts.accepted, facts.suspect, facts.pending.checksum if facts.pending else None}
         if disk.state is None or disk.checksum in known:
             return ()
         return (Keep(Kind.LOCAL, disk.state),)

@@ -9,12 +9,17 @@ from sqlalchemy import Connection, delete, insert
 from statehold_aos.database._backend import Backend, Place
 from statehold_aos.database._errors import AosSchemaError, UnavailableError
 from statehold_aos.database._explained import explained
-from statehold_aos.database.migrations import _m1_seed, _m2_workspaces, _m3_lookups
+from statehold_aos.database.migrations import _m1_seed, _m2_workspaces, _m3_lookups, _m4_states
 from statehold_aos.database.migrations._state import SCHEMA, State, look
 from statehold_aos.database.migrations._step import Done, Options, Step
 
 #: Each brings the schema from the version before it to its own, and back.
-_STEPS: Final[tuple[Step, ...]] = (_m1_seed.STEP, _m2_workspaces.STEP, _m3_lookups.STEP)
+_STEPS: Final[tuple[Step, ...]] = (
+    _m1_seed.STEP,
+    _m2_workspaces.STEP,
+    _m3_lookups.STEP,
+    _m4_states.STEP,
+)
 CURRENT: Final = len(_STEPS)
 
 

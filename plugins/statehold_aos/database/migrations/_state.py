@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, UnicodeT
 
 from statehold_aos.database._errors import AosSchemaError
 from statehold_aos.database._schema import KEYS, SEED, TABLES
+from statehold_aos.database._state_tables import STATE_METADATA
 
 #: The schema's version, how many migrations there have been, and what version 1 looked like.
 SCHEMA: Final = Table(
@@ -19,6 +20,7 @@ SCHEMA: Final = Table(
 #: Where later Service Managers note the version of their schema, and the last one that is known.
 _GOLANG: Final = "schema_migrations"
 _GOLANG_NEWEST: Final = 7
+_WITH_STATES: Final = 4
 
 
 @attrs.frozen
@@ -101,7 +103,8 @@ def _look_at_seed(connection: Connection, shown: str, names: set[str]) -> State:
 
 
 def _check_columns(connection: Connection, shown: str, names: set[str], version: int) -> None:
-    for name, table in TABLES.items():
+    tables = {**TABLES, **(STATE_METADATA.tables if version >= _WITH_STATES else {})}
+    for name, table in tables.items():
         found = (
             {column["name"] for column in inspect(connection).get_columns(name)} if name in names else set()
         )

@@ -130,7 +130,7 @@ def test_back_to_the_service_manager_s_schema_and_forward_again_nothing_has_chan
     migrate(file)
     forward = {table: rows(file, table) for table in TABLES}
     done = migrate(file, to=1)
-    assert [(one.before, one.after) for one in done] == [(3, 2), (2, 1)]
+    assert [(one.before, one.after) for one in done] == [(4, 3), (3, 2), (2, 1)]
     for table, old in at_first.items():
         back = rows(file, table)
         assert all([*row] == columns[table] for row in back)
@@ -149,7 +149,7 @@ def test_every_step_can_be_gone_forward_and_back_on_both_databases(location: str
         aos.services.add(Service(id="a\0b\1c", user="me", uid=5, start_at=123))
         aos.users.add_service(["é"], "a\0b\1c")
         aos.traffic.set("in", -1, 1)
-    for version in (2, 3, 2, 1, 2, 1, 3, 1, 3):
+    for version in (3, 2, 3, 4, 2, 1, 2, 1, 4, 1, 4):
         migrate(location, to=version, options=Options(workspace=7))
     with Database.open(location) as database:
         aos = database.of(7)
@@ -172,7 +172,7 @@ def test_schema_1_has_room_for_one_workspace(location: str) -> None:
             database.of(workspace).services.add(Service(id="nav"))
     with pytest.raises(AosSchemaError, match="rows of the workspaces 1, 2"):
         migrate(location, to=1)
-    with pytest.raises(AosSchemaError, match="expected a schema from 1 to 3, got 0"):
+    with pytest.raises(AosSchemaError, match="expected a schema from 1 to 4, got 0"):
         migrate(location, to=0)
     with Database.open(location) as database:
         assert len(database.of(2).services.all()) == 1
@@ -200,7 +200,7 @@ def test_each_step_leaves_a_backup_that_can_be_taken_back(file: Path) -> None:
     file.chmod(0o640)
     before = dump(file)
     done = migrate(file)
-    assert [Path(one.backup).name for one in done] == ["aos.db.v1_0", "aos.db.v2_1"]
+    assert [Path(one.backup).name for one in done] == ["aos.db.v1_0", "aos.db.v2_1", "aos.db.v3_2"]
     assert dump(Path(done[0].backup)) == before
     assert Path(done[0].backup).stat().st_mode & 0o777 == 0o640
     shutil.copy(done[0].backup, file)
@@ -214,7 +214,7 @@ def test_in_postgresql_a_backup_is_a_schema(url: str) -> None:
     with Database.open(url) as database:
         database.of(1).services.add(Service(id="nav"))
     backups = [one.backup.removeprefix("schema ") for one in migrate(url, to=1)]
-    assert [name.rpartition("_v")[2] for name in backups] == ["3_0", "2_1"]
+    assert [name.rpartition("_v")[2] for name in backups] == ["4_0", "3_1", "2_2"]
     import psycopg
 
     with psycopg.connect(url) as connection:
@@ -254,8 +254,8 @@ def refused(file: Path, match: str) -> None:
 
 def test_a_newer_database_is_refused(file: Path) -> None:
     migrate(file)
-    write(file, "PRAGMA journal_mode = DELETE; UPDATE aos_schema SET version = 4")
-    refused(file, "has schema 4, this version of Statehold knows 1 to 3. Use the version")
+    write(file, "PRAGMA journal_mode = DELETE; UPDATE aos_schema SET version = 5")
+    refused(file, "has schema 5, this version of Statehold knows 1 to 4. Use the version")
 
 
 def test_a_dirty_database_of_a_service_manager_is_refused(file: Path) -> None:
@@ -281,7 +281,7 @@ def test_another_program_s_database_is_refused(file: Path) -> None:
 def test_a_damaged_database_is_refused(file: Path) -> None:
     migrate(file)
     write(file, "PRAGMA journal_mode = DELETE; ALTER TABLE layers DROP COLUMN path")
-    refused(file, "is damaged: schema 3 has layers.path, it has not. Bring back a backup")
+    refused(file, "is damaged: schema 4 has layers.path, it has not. Bring back a backup")
 
 
 def test_what_is_no_database_is_refused(file: Path) -> None:
@@ -367,13 +367,16 @@ def test_a_backup_that_was_interrupted_is_made_anew_and_no_other_one_is_overwrit
     before = dump(file)
     (file.parent / ".aos.db.v1_0.part").write_bytes(b"half")
     (file.parent / "aos.db.v1_0").write_bytes(b"of another database that was here")
-    (first, second) = migrate(file)
+    (first, *others) = migrate(file)
     assert Path(first.backup).name == "aos.db.v1_0_2"
     assert dump(Path(first.backup)) == before
     assert (file.parent / "aos.db.v1_0").read_bytes() == b"of another database that was here"
     assert not (file.parent / ".aos.db.v1_0.part").exists()
     shutil.copy(first.backup, file)
-    assert [one.backup for one in migrate(file)] == [first.backup, second.backup]
+    assert [one.backup for one in migrate(file)] == [
+        first.backup,
+        *(one.backup for one in others),
+    ]
 
 
 def test_migrations_are_told_in_the_log(file: Path, caplog) -> None:

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from contextlib import suppress
+from enum import Enum
+from typing import Final
+
+from statehold_aos.gateway import ToUnit
+
+
+class Link(Enum):
+    """What became of the connection."""
+
+    UP = 1
+    DOWN = 2
+
+
+class Inbox:
+    """What a gateway has told and nobody has looked at; its descriptor can be read when there is something.
+
+    A connection that has ended tells nothing any more.
+    """
+
+    def __init__(self) -> None:
+        self._items: Final[deque[ToUnit | Link]] = deque()
+        self._lock: Final = threading.Lock()
+        self.descriptor: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._open = True
+
+    def connected(self) -> None:
+        """Take note of a connection."""
+        self._put(Link.UP)
+
+    def disconnected(self) -> None:
+        """Take note of its end."""
+        self._put(Link.DOWN)
+
+    def received(self, message: ToUnit) -> None:
+        """Take a message of the cloud."""
+        self._put(message)
+
+    def take(self) -> list[ToUnit | Link]:
+        """Return what there is."""
+        with self._lock:
+            items = list(self._items)
+            self._items.clear()
+            if self._open:
+                with suppress(BlockingIOError):
+                    os.eventfd_read(self.descriptor)
+            return items
+
+    def wake(self) -> None:
+        """Let who waits for the descriptor look."""
+        with self._lock:
+            if self._open:
+                os.eventfd_write(self.descriptor, 1)
+
+    def close(self) -> None:
+        """Take nothing any more."""
+        with self._lock:
+            self._open = False
+            os.close(self.descriptor)
+
+    def _put(self, item: ToUnit | Link) -> None:
+        with self._lock:
+            if self._open:
+                self._items.append(item)
+                os.eventfd_write(self.descriptor, 1)

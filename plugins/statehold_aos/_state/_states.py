@@ -1,0 +1,406 @@
+from __future__ import annotations
+
+import heapq
+import select
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from statehold.sdk import Clock, StorageError, StorageLogger
+from statehold_aos._state._batch import Batch, Change
+from statehold_aos._state._facts import Disk, Facts, Keep, Kind, Step
+from statehold_aos._state._file import StateFile
+from statehold_aos._state._inbox import Inbox, Link
+from statehold_aos._state._protocol import Now, Protocol
+from statehold_aos._state._round import Claim, Rounds, Work
+from statehold_aos._state._store import Store, Version
+from statehold_aos._state._watch import Quiet, Watch
+from statehold_aos.gateway import (
+    ClaimId,
+    Gateway,
+    GatewayError,
+    StateAcceptance,
+    StateStatus,
+    ToCloud,
+    ToUnit,
+    UpdateState,
+)
+
+#: Claims of one message about all of them.
+_STATUS: Final = 1000
+#: Seconds after which what failed is tried again, and the longest wait at all.
+_RETRY: Final = 10.0
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """How states are looked after.
+
+    Attributes:
+        protocol: what is done about them.
+        quiet: when changes are looked at.
+        folder_of: where the folder of a claim is; raises StorageError or OSError.
+        default_limit: bytes of a state, for claims that say nothing.
+        hold: whether a service whose state is not right is held.
+
+    """
+
+    protocol: Protocol
+    quiet: Quiet
+    folder_of: Callable[[ClaimId], Path]
+    default_limit: int
+    hold: bool = False
+
+
+class States:
+    """Looks after the states of claims: their files, what goes to the cloud, and what comes from it.
+
+    Any number of threads may use it. `turn` does what is due; `run` does so until it is told to end.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        logger: StorageLogger,
+    ) -> None:
+        self._name: Final = name
+        self._store: Final = store
+        self._settings = settings
+        self._clock: Final = clock
+        self._logger: Final = logger
+        self._lock: Final = threading.RLock()
+        self._inbox: Final = Inbox()
+        self._watch: Final = Watch()
+        self._rounds: Final = Rounds(store, self._send, logger, name)
+        self._claims: Final[dict[ClaimId, Claim]] = {}
+        self._watched: Final[dict[int, Claim]] = {}
+        self._looks: Final[dict[ClaimId, float]] = {}
+        self._unwatched: Final[set[ClaimId]] = set()
+        self._timers: Final[list[tuple[float, ClaimId]]] = []
+        self._gateway: Gateway | None = None
+        self._is_connected = False
+        self._is_closed = False
+        self._begin()
+
+    def adopt(self, settings: Settings) -> None:
+        """Look after states with other settings from now on."""
+        with self._lock:
+            self._settings = settings
+
+    # -- For the storage ---------------------------------------------------------------------------------
+
+    def claims(self) -> list[ClaimId]:
+        """Return all claims, in order."""
+        with self._lock:
+            return sorted(self._claims)
+
+    def look(self, claim: ClaimId) -> tuple[Facts, Disk] | None:
+        """Return what is known of a claim, and what its file has; None for one that is not here."""
+        with self._lock:
+            found = self._claims.get(claim)
+            if found is None:
+                return None
+            try:
+                return found.facts, found.disk()
+            except OSError as error:
+                return attrs.evolve(found.facts, message=str(error)), Disk()
+
+    def path(self, claim: ClaimId) -> Path:
+        """Return where the state file of a claim is.
+
+        Raises:
+            StorageError: there is no such claim, or no folder.
+
+        """
+        with self._lock:
+            return self._file(self._claim(claim)).path
+
+    def kept(self, claim: ClaimId) -> list[Version]:
+        """Return the versions of a claim that are kept, the newest first."""
+        return self._store.kept(claim)
+
+    def change(self, changes: Mapping[ClaimId, Change]) -> None:
+        """Make, change and remove claims: all of it, or nothing; durable when it returns.
+
+        Raises:
+            StorageError: a state is too large, a folder is not there, or a disk is full.
+
+        """
+        with self._lock:
+            batch = Batch(
+                name=self._name,
+                store=self._store,
+                protocol=self._settings.protocol,
+                now=self._now(),
+                default_limit=self._settings.default_limit,
+                folder_of=self._settings.folder_of,
+            )
+            for one, change in changes.items():
+                batch.add(one, self._claims.get(one), change)
+            batch.apply()
+            for claim, step in batch.steps:
+                self._claims[claim.facts.id] = claim
+                self._watch_over(claim)
+                self._schedule(claim)
+                for message in step.send:
+                    self._send(message)
+            for one in batch.gone:
+                self._forget(one)
+
+    def starting(self, claim: ClaimId, ready: Callable[[], None] | None = None) -> bool:
+        """Say whether the service of a claim may start, before it does.
+
+        Where its state is not the one it is to have, the cloud is asked; then it may start all the same, or
+        it is held and *ready* is called once the state is right, as the storage is configured.
+        """
+        with self._lock:
+            found = self._claim(claim)
+            right: list[bool] = []
+
+            def work(facts: Facts, disk: Callable[[], Disk]) -> Step | None:
+                step, is_right = self._settings.protocol.starting(facts, disk(), self._now())
+                right.append(is_right)
+                return step
+
+            self._take([(found, work)])
+            if right == [True] or not self._settings.hold:
+                return True
+            found.ready = ready
+            return False
+
+    def stopped(self, claim: ClaimId) -> None:
+        """Look at the state of a service that has stopped, without waiting for a quiet time."""
+        with self._lock:
+            self._claim(claim)
+            self._looks[claim] = self._clock.monotonic()
+            self._look_at([claim])
+
+    # -- The cloud ---------------------------------------------------------------------------------------
+
+    def connect(self, gateway: Gateway) -> None:
+        """Use a gateway from now on, instead of the one before."""
+        with self._lock:
+            before, self._gateway = self._gateway, gateway
+            self._is_connected = False
+        if before is not None:
+            before.close()
+        gateway.connect(self._inbox)
+
+    def _send(self, message: ToCloud) -> None:
+        if self._gateway is None or not self._is_connected:
+            return
+        try:
+            self._gateway.send(message)
+        except GatewayError as error:
+            self._logger.warning("%s: a message to the cloud was not sent: %s", self._name, error)
+
+    def _receive(self, messages: Iterable[ToUnit | Link]) -> None:
+        """Take messages in their order, those of different claims together."""
+        works: dict[ClaimId, tuple[Claim, Work]] = {}
+        for message in messages:
+            if isinstance(message, Link) or message.claim in works:
+                self._take(list(works.values()))
+                works.clear()
+            if isinstance(message, Link):
+                self._link(message)
+                continue
+            claim = self._claims.get(message.claim)
+            if claim is None:
+                self._logger.warning("%s: the cloud means nobody here: %s", self._name, message.claim)
+            else:
+                works[message.claim] = claim, self._work_of(message)
+        self._take(list(works.values()))
+
+    def _link(self, link: Link) -> None:
+        self._is_connected = link is Link.UP
+        if not self._is_connected:
+            return
+        claims = [claim for claim in self._claims.values() if claim.facts.limit]
+        self._take([(claim, self._again) for claim in claims])
+        known = [(claim.facts.id, claim.facts.accepted) for claim in claims]
+        for at in range(0, len(known), _STATUS):
+            self._send(StateStatus(states=tuple(known[at : at + _STATUS])))
+
+    def _work_of(self, message: ToUnit) -> Work:
+        protocol = self._settings.protocol
+        match message:
+            case StateAcceptance():
+                return lambda facts, _: protocol.answered(facts, message, self._now())
+            case UpdateState():
+                return lambda facts, disk: protocol.updated(facts, message, disk(), self._now())
+
+    def _again(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:  # noqa: ARG002 - a work's form
+        return self._settings.protocol.connected(facts, self._now())
+
+    # -- Time --------------------------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event) -> None:
+        """Do what is due until *stop* is set; `wake` lets it look."""
+        poll = select.poll()
+        for descriptor in (self._watch.descriptor, self._inbox.descriptor):
+            poll.register(descriptor, select.POLLIN)
+        while not stop.is_set():
+            try:
+                wait = self.turn()
+            except StorageError as error:
+                self._logger.error("%s: %s", self._name, error)  # noqa: TRY400 - no defect of ours
+                wait = _RETRY
+            if wait > 0 and not stop.is_set():
+                poll.poll(min(wait, _RETRY) * 1000)
+
+    def wake(self) -> None:
+        """Let `run` look whether it is to end."""
+        self._inbox.wake()
+
+    def turn(self) -> float:
+        """Do what is due, and return after how many seconds there will be more, if nothing else happens."""
+        with self._lock:
+            if self._is_closed:
+                return _RETRY
+            self._notice()
+            self._receive(self._inbox.take())
+            self._due(self._clock.monotonic())
+            return self._timers[0][0] - self._clock.monotonic() if self._timers else _RETRY
+
+    def _due(self, now: float) -> None:
+        due: dict[ClaimId, None] = {}
+        while self._timers and self._timers[0][0] <= now:
+            _, one = heapq.heappop(self._timers)
+            if one in self._claims:
+                due[one] = None
+        try:
+            self._look_at([one for one in due if self._looks.get(one, now + 1) <= now])
+            if self._is_connected:
+                self._take([(self._claims[one], self._resend) for one in due])
+        finally:
+            for one in due:
+                self._schedule(self._claims[one])
+
+    def _notice(self) -> None:
+        now = self._clock.monotonic()
+        numbers, lost = self._watch.read()
+        touched = (
+            list(self._claims.values())
+            if lost
+            else [self._watched[number] for number in numbers if number in self._watched]
+        )
+        for claim in touched:
+            self._looks[claim.facts.id] = self._settings.quiet.touched(claim.facts.id, now)
+            self._schedule(claim)
+        for one in list(self._unwatched):
+            self._watch_over(self._claims[one])
+
+    def _look_at(self, claims: Iterable[ClaimId]) -> None:
+        looked = list(claims)
+        for one in looked:
+            self._looks[one] = self._clock.monotonic() + _RETRY  # should the database fail
+        self._take([(self._claims[one], self._changes) for one in looked])
+        for one in looked:
+            self._looks.pop(one, None)
+            self._settings.quiet.done(one)
+
+    def _changes(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:
+        return self._settings.protocol.changed(facts, disk(), self._now())
+
+    def _resend(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:  # noqa: ARG002 - a work's form
+        return self._settings.protocol.due(facts, self._now())
+
+    def _schedule(self, claim: Claim) -> None:
+        facts = claim.facts
+        at = [self._looks[facts.id]] if facts.id in self._looks else []
+        if facts.due is not None and self._is_connected:
+            at.append(facts.due / 1000)
+        if at:
+            heapq.heappush(self._timers, (min(at), facts.id))
+
+    def _now(self) -> Now:
+        return Now(int(self._clock.now() * 1000), int(self._clock.monotonic() * 1000))
+
+    # -- Parts -------------------------------------------------------------------------------------------
+
+    def _take(self, works: Sequence[tuple[Claim, Work]]) -> None:
+        for claim in self._rounds.take(works):
+            self._schedule(claim)
+            if claim.ready is not None and claim.facts.asked is None and claim.facts.suspect is None:
+                ready, claim.ready = claim.ready, None
+                ready()
+
+    def _begin(self) -> None:
+        for facts in self._store.load():
+            claim = self._claims[facts.id] = Claim(facts)
+            self._watch_over(claim)
+        works = [(claim, self._open) for claim in self._claims.values() if claim.file is not None]
+        self._take(works)
+
+    def _open(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:
+        return self._settings.protocol.opened(facts, disk(), self._now())
+
+    def _claim(self, claim: ClaimId) -> Claim:
+        found = self._claims.get(claim)
+        if found is None:
+            raise StorageError(f"{self._name}: there is no state of {claim.service!r} for {claim.users!r}")
+        return found
+
+    def _file(self, claim: Claim) -> StateFile:
+        if claim.file is None:
+            claim.file = StateFile(self._settings.folder_of(claim.facts.id))
+        return claim.file
+
+    def _watch_over(self, claim: Claim) -> None:
+        """Watch the folder of a claim; one that cannot be watched is tried again, and harms no other."""
+        one = claim.facts.id
+        if claim.watch is not None:
+            return
+        try:
+            file = self._file(claim)
+            number = self._watch.add(file.folder)
+            left = file.recover(claim.facts.limit)
+            if left is not None:
+                self._store.save((), [(one, Keep(Kind.LOCAL, left))])
+            file.clear()
+        except (OSError, StorageError) as error:
+            claim.file = None
+            if one not in self._unwatched:
+                self._unwatched.add(one)
+                self._logger.error("%s: %s", self._name, error)  # noqa: TRY400 - no defect of ours
+            return
+        claim.watch = number
+        self._watched[number] = claim
+        if one in self._unwatched:
+            self._unwatched.remove(one)
+            self._looks[one] = self._clock.monotonic()
+            self._schedule(claim)
+
+    def _forget(self, one: ClaimId) -> None:
+        claim = self._claims.pop(one, None)
+        if claim is None:
+            return
+        if claim.watch is not None:
+            self._watch.drop(claim.watch)
+            self._watched.pop(claim.watch, None)
+        self._looks.pop(one, None)
+        self._settings.quiet.done(one)
+        self._unwatched.discard(one)
+        with suppress(OSError):  # Gone with its folder, or it will be.
+            if claim.file is not None:
+                claim.file.remove()
+
+    def close(self) -> None:
+        """End the connection and the watch; a second time does nothing."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            gateway, self._gateway = self._gateway, None
+        if gateway is not None:
+            gateway.close()
+        self._inbox.close()
+        self._watch.close()

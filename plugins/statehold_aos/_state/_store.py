@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, update
+
+from statehold_aos._state._facts import Asked, Facts, Keep, Kind, Pending, Why
+from statehold_aos.database import Database
+from statehold_aos.database._schema import TABLES, WORKSPACE
+from statehold_aos.database._state_tables import STATES, STATES_KEPT
+from statehold_aos.database._statements import upsert
+from statehold_aos.gateway import ClaimId, checksum_of
+
+_KEY: Final = (WORKSPACE, "service", "users")
+_SIZE: Final = 28  # of a checksum
+_OTHERS: Final = tuple(column.name for column in STATES.c if column.name not in _KEY)
+
+
+@attrs.frozen(kw_only=True)
+class Version:
+    """A version of a state that is kept.
+
+    Attributes:
+        kind: why: `accepted`, `rejected`, or the one that gave way: `local` or `cloud`.
+        checksum: SHA3-224 of the state.
+        at: when it was kept, in milliseconds since 1970.
+        state: the version itself.
+
+    """
+
+    kind: str
+    checksum: bytes
+    at: int
+    state: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Store:
+    """The facts of one storage's claims, what waits to be sent, and versions, in the AOS database.
+
+    Attributes:
+        database: where they are.
+        home: whose they are: those of another home are left alone.
+        versions: how many accepted versions of a claim are kept, and how many others.
+        now: milliseconds since 1970.
+
+    """
+
+    database: Database
+    home: str
+    versions: int
+    now: Callable[[], int]
+
+    def load(self) -> list[Facts]:
+        """Return what is known of all claims."""
+        statement = select(STATES).where(STATES.c.home == self.home)
+        rows = self.database.read(lambda connection: connection.execute(statement).mappings().all())
+        return [_facts(row) for row in rows]
+
+    def known(self, claim: ClaimId) -> bytes | None:
+        """Return the checksum that a Service Manager has noted for a claim."""
+        users = TABLES["users"]
+        own = and_(*(users.c[name] == value for name, value in _user(claim).items()))
+        statement = select(users.c.stateCheckSum).where(own)
+        found: bytes | None = self.database.read(lambda one: one.execute(statement).scalar())
+        return found if found and len(found) == _SIZE else None
+
+    def save(
+        self,
+        facts: Sequence[Facts],
+        kept: Iterable[tuple[ClaimId, Keep]] = (),
+        gone: Iterable[ClaimId] = (),
+    ) -> None:
+        """Write facts and versions, and forget claims with theirs, durable together when it returns."""
+        rows = [_row(one, self.home) for one in facts]
+        noted = [{"c": one.accepted, **_bound(_user(one.id))} for one in facts if one.accepted is not None]
+        versions = list(kept)
+        forgotten = [_bound(_claim(claim)) for claim in gone]
+
+        def work(connection: Connection) -> None:
+            if rows:
+                connection.execute(upsert(connection, STATES, _KEY, _OTHERS), rows)
+            if noted:
+                connection.execute(_NOTE, noted)
+            for claim, keep in versions:
+                self._keep(connection, claim, keep)
+            for table in (STATES, STATES_KEPT):
+                for bound in forgotten:
+                    connection.execute(delete(table).where(_own(table)), bound)
+
+        if rows or versions or forgotten:
+            self.database.write(work)
+
+    def kept(self, claim: ClaimId) -> list[Version]:
+        """Return the versions of a claim that are kept, the newest first."""
+        statement = select(STATES_KEPT).where(_own(STATES_KEPT)).order_by(STATES_KEPT.c.number.desc())
+        rows = self.database.read(lambda one: one.execute(statement, _bound(_claim(claim))).all())
+        return [Version(kind=row.kind, checksum=row.checksum, at=row.at, state=row.state) for row in rows]
+
+    def _keep(self, connection: Connection, claim: ClaimId, keep: Keep) -> None:
+        own, bound, table = _own(STATES_KEPT), _bound(_claim(claim)), STATES_KEPT
+        checksum = checksum_of(keep.state)
+        accepted = keep.kind is Kind.ACCEPTED
+        alike = table.c.kind == Kind.ACCEPTED if accepted else table.c.kind != Kind.ACCEPTED
+        same = and_(own, alike, table.c.checksum == checksum)
+        connection.execute(delete(table).where(same), bound)
+        newest = connection.execute(select(func.max(table.c.number)).where(own), bound).scalar() or 0
+        row = {"number": newest + 1, "kind": keep.kind.value, "checksum": checksum, "at": self.now()}
+        connection.execute(insert(table).values({**_claim(claim), **row, "state": keep.state}))
+        older = select(table.c.number).where(own, alike).order_by(table.c.number.desc()).offset(self.versions)
+        for number in connection.execute(older.limit(100), bound).scalars().all():
+            connection.execute(delete(table).where(own, table.c.number == number), bound)
+
+
+def _claim(claim: ClaimId) -> dict[str, Any]:
+    return dict(zip(_KEY, claim, strict=True))
+
+
+def _user(claim: ClaimId) -> dict[str, Any]:
+    return {WORKSPACE: claim.workspace, "users": claim.users, "serviceid": claim.service}
+
+
+def _bound(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"k_{name}": value for name, value in values.items()}
+
+
+def _own(table: Table) -> Any:
+    return and_(*(table.c[name] == bindparam(f"k_{name}") for name in _KEY))
+
+
+_USERS: Final = TABLES["users"]
+_NOTE: Final = (
+    update(_USERS)
+    .where(*(_USERS.c[name] == bindparam(f"k_{name}") for name in (WORKSPACE, "users", "serviceid")))
+    .values(stateCheckSum=bindparam("c"))
+)
+
+
+def _row(facts: Facts, home: str) -> dict[str, Any]:
+    pending, asked = facts.pending, facts.asked
+    return {
+        **_claim(facts.id),
+        "home": home,
+        "stateLimit": facts.limit,
+        "accepted": facts.accepted,
+        "stamp": facts.stamp,
+        "sequence": facts.sequence,
+        "suspect": facts.suspect,
+        "sent": b"".join(facts.sent) or None,
+        "message": facts.message or None,
+        "asked": None if asked is None else asked.correlation,
+        "why": None if asked is None else asked.why.value,
+        "pending": None if pending is None else pending.checksum,
+        "pendingState": None if pending is None else pending.state,
+        "correlation": None if pending is None else pending.correlation,
+        "base": None if pending is None else pending.base,
+        "changed": None if pending is None else pending.changed,
+        "unwritten": pending is not None and pending.unwritten,
+    }
+
+
+def _facts(row: Mapping[Any, Any]) -> Facts:
+    sent: bytes = row["sent"] or b""
+    pending = None
+    if row["pending"] is not None:
+        pending = Pending(
+            state=row["pendingState"],
+            checksum=row["pending"],
+            correlation=row["correlation"],
+            sequence=row["sequence"],
+            base=row["base"],
+            changed=row["changed"],
+            unwritten=row["unwritten"],
+        )
+    return Facts(
+        id=ClaimId(*(row[name] for name in _KEY)),
+        limit=row["stateLimit"],
+        accepted=row["accepted"],
+        stamp=row["stamp"],
+        sequence=row["sequence"],
+        pending=pending,
+        asked=None if row["asked"] is None else Asked(row["asked"], Why(row["why"])),
+        suspect=row["suspect"],
+        sent=tuple(sent[at : at + _SIZE] for at in range(0, len(sent), _SIZE)),
+        message=row["message"] or "",
+    )
