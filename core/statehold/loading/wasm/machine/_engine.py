@@ -7,6 +7,8 @@ from weakref import WeakValueDictionary
 import attrs
 import wasmtime
 
+from statehold.loading.wasm.machine._bodies import check_bodies
+
 MIB: Final = 1024 * 1024
 
 
@@ -56,6 +58,7 @@ def compiled(data: bytes) -> Machine:
     digest = sha256(data).digest()
     found = _machines.get(digest)
     if found is None:
+        check_bodies(data)
         try:
             code = bytes(wasmtime.Module(new_engine(), data).serialize())
         except wasmtime.WasmtimeError as error:
