@@ -56,6 +56,17 @@ class Server:
             with packed.open("rb") as file:
                 return self._change("versions", tell, params=params, content=file)
 
+    def activate(self, version: str, *, tell: Tell) -> dict[str, Any]:
+        """Let it make a deployed version current, and return what it answers.
+
+        Raises:
+            HostError: it cannot be reached, or has refused.
+
+        """
+        from urllib.parse import quote  # noqa: PLC0415 - no other command needs it
+
+        return self._change(f"versions/{quote(version, safe='')}/activate", tell, params={}, content=None)
+
     def rollback(self, *, tell: Tell) -> dict[str, Any]:
         """Let it make the version current that was current before, and return what it answers.
 

@@ -116,6 +116,14 @@ def test_a_server_is_upgraded_and_rolled_back_the_same_way(images, data, stateho
             shown = statehold("rollback", APP, *to)
             assert "resume 1: it was kept open" in shown
             assert machine("rollback", APP, *to)["current"] == "2"
+            assert machine("activate", APP, "1", *to)["current"] == "1"
+            assert host.app(APP).current.name == "1"
+            assert "activate acme.hello 2 --to URL" in statehold("activate", APP, "2", "--data", data, code=1)
+            assert "has no version '9'" in statehold("activate", APP, "9", *to, code=1)
+            assert machine("activate", APP, "2", *to)["current"] == "2"
+            asked = (("rollback", APP, "--to URL"), ("apps", "/versions"), ("quarantine", "/metrics"))
+            for *command, how in asked:
+                assert how in statehold(*command, "--data", data, code=1)
             *steps, end = documents(capsys, "upgrade", images("3", 2), *to)
             assert (steps[-1]["step"], end["version"]) == ("keep", "3")
             end = documents(capsys, "upgrade", images("4"), *to, code=1)[-1]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from statehold.cli._hosts import HostOptions, app_argument, host_command
@@ -9,10 +11,22 @@ from statehold.cli._output import Output
 @click.command("activate")
 @app_argument
 @click.argument("version")
+@click.option("--to", "url", metavar="URL", help="Ask the server that runs there on this data folder.")
 @host_command
-def command(out: Output, options: HostOptions, app: str, version: str) -> None:
+def command(out: Output, options: HostOptions, app: str, version: str, *, url: str | None) -> None:
     """Make a deployed VERSION of APP the current one."""
-    with options.open(out, apps=[app]) as host, out.progress(f"activating {app} {version}"):
-        name = host.activate(app, version).name
+    from statehold.cli._sending import Server  # noqa: PLC0415
+
+    by_http = f"statehold activate {app} {version} --to URL"
+    with out.progress(f"activating {app} {version}") as show:
+        if url is not None:
+
+            def tell(_stage: str, text: str, _figures: Any) -> None:
+                show(text)
+
+            name = Server(url=url, data=options.data, app=app).activate(version, tell=tell)["version"]
+        else:
+            with options.open(out, apps=[app], by_http=by_http) as host:
+                name = host.activate(app, version).name
     out.document({"app": app, "current": name})
     out.done(f"{app} {name} is current")

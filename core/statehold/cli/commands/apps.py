@@ -19,7 +19,10 @@ _COLORS = {"current": "green", "ready": "cyan", "failed": "red"}
 @host_command
 def command(out: Output, options: HostOptions) -> None:
     """List the deployed apps and their versions."""
-    with options.open(out, apps=()) as host:
+    by_http = (
+        "GET /api/v2/apps/OWNER/APP/versions, with the token of `statehold token APP --role sys.ClusterAdmin`"
+    )
+    with options.open(out, apps=(), by_http=by_http) as host:
         apps = host.apps()
         held: dict[str, list[str]] = {}
         for leaking in host.quarantine.listed():

@@ -23,7 +23,8 @@ def command(out: Output, options: HostOptions, *, lift: str | None, app: str | N
     These did not die when they were freed, three times in a row. One that is lifted is loaded into the host's
     process again when its app is opened the next time. If it leaks again, it comes back.
     """
-    with options.open(out, apps=()) as host:
+    by_http = "GET /metrics has statehold_quarantined; to lift one it is stopped"
+    with options.open(out, apps=(), by_http=by_http) as host:
         lifted = () if lift is None else host.quarantine.lift(lift, app)
         found = host.quarantine.listed(app)
     documents = {"quarantine": list(map(_document, found)), "lifted": list(map(_document, lifted))}

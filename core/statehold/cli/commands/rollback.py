@@ -28,7 +28,8 @@ def command(out: Output, options: HostOptions, app: str, *, url: str | None) -> 
             def progress(step: Any) -> None:
                 tell(step.stage, str(step), step.figures)
 
-            with options.open(out, apps=[app]) as host, host.following(app, progress):
+            by_http = f"statehold rollback {app} --to URL"
+            with options.open(out, apps=[app], by_http=by_http) as host, host.following(app, progress):
                 name = host.rollback(app, progress=progress).name
     out.document({"app": app, "current": name})
     out.done(f"{app} {name} is current again")
