@@ -305,7 +305,7 @@ def test_a_database_that_was_migrated_meanwhile_is_written_no_more(location: str
     with Database.open(location) as database:
         database.of(1).services.add(Service(id="nav"))
         migrate(location, to=2)
-        with pytest.raises(AosSchemaError, match="was brought to schema 2 while it was open with 3"):
+        with pytest.raises(AosSchemaError, match="was brought to schema 2 while it was open with 4"):
             database.of(1).services.remove("nav")
         migrate(location)
         database.of(1).services.remove("nav")
