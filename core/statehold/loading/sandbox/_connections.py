@@ -15,6 +15,8 @@ from statehold.loading.sandbox._target import Targets, parse
 
 _SECONDS = 60.0
 _MOST_TOLD = 32
+#: So many connections in a second; who wants more waits, and takes no more time of the host's.
+_MOST_ASKED = 500
 _ON_ITS_WAY, _NOT_CONNECTED = 2, 7
 _WHEN_SET = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
@@ -36,6 +38,8 @@ class Connections:
         self._logger = logger
         self._told: set[str] = set()
         self._turn = 0
+        self._since = time.monotonic()
+        self._asked = 0
         self._waiting: dict[int, tuple[Notice, socket.socket, float]] = {}
 
     def run(self, stop: int) -> None:
@@ -53,6 +57,7 @@ class Connections:
                         self._connected(*self._waiting.pop(descriptor)[:2])
                     elif event & select.POLLIN:
                         self._ask(poll)
+                        self._slow_down(stop)
                     else:
                         return
                 self._give_up(poll)
@@ -60,6 +65,18 @@ class Connections:
             for notice, connecting, _ in self._waiting.values():
                 connecting.close()
                 notice.reply(errno.ECONNABORTED)
+
+    def _slow_down(self, stop: int) -> None:
+        """Wait for the end of the second once too many were asked for in it."""
+        self._asked += 1
+        left = self._since + 1.0 - time.monotonic()
+        if left > 0 and self._asked >= _MOST_ASKED:
+            poll = select.poll()
+            poll.register(stop, select.POLLIN)
+            poll.poll(left * 1000)
+            left = 0.0
+        if left <= 0:
+            self._since, self._asked = time.monotonic(), 0
 
     def _ask(self, poll: select.poll) -> None:
         try:

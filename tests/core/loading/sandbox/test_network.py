@@ -236,6 +236,24 @@ def test_what_is_no_socket_is_refused_and_stays_open_in_no_host(everywhere, serv
     assert len([*of_host.iterdir()]) == before
 
 
+def test_a_flood_of_connections_waits(everywhere, server):
+    def use(port):
+        import socket
+        import time
+
+        begun = time.monotonic()
+        refused = 0
+        for _ in range(1100):
+            with socket.socket() as connection:
+                try:
+                    connection.connect(("192.0.2.1", port))
+                except PermissionError:
+                    refused += 1
+        return refused, time.monotonic() - begun >= 1.0
+
+    assert everywhere(use, port=server, policy={"network": [f"127.0.0.1:{server}"]}).done() == [1100, True]
+
+
 def test_a_closed_port_is_a_refused_connection(everywhere, listening):
     port = listening.getsockname()[1]
     listening.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Callable
 
 import pytest
@@ -50,6 +51,21 @@ def test_a_flood_of_lines_is_cut_off_and_counted(wild: Wild, records) -> None:
     assert dropped.levelno == logging.WARNING
     lines = [text for _, text in records.seen if text.startswith("line ")]
     assert len(lines) < 5000
+
+
+def test_a_flood_of_records_waits_in_the_sidecar(wild: Wild) -> None:
+    opened = wild()
+    code = """
+        import socket, time
+        log = socket.socket(fileno=4)
+        log.settimeout(2)
+        begun = time.monotonic()
+        for sent in range(10_000):
+            log.send(bytes([0x94, 36, 0, 10, 0xA1, 0x61]))
+        result = time.monotonic() - begun > 1
+        log.detach()
+    """
+    assert do(opened, f"try {textwrap.dedent(code)}") == "done: True"
 
 
 def test_a_crash_is_told_in_the_log_with_the_last_lines(wild: Wild, records) -> None:

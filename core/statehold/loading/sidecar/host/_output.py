@@ -15,6 +15,9 @@ from statehold.loading.sidecar.host._supervisor import Supervisor
 #: What one sidecar may say in a second: more lines are counted, more bytes wait in the sidecar.
 _LINES: Final = 200
 _BYTES: Final = 1 << 20
+#: What a line and a record count for beside their own bytes: how short they are, each takes the host time.
+_PER_LINE: Final = 64
+_PER_RECORD: Final = 256
 _LONGEST: Final = 4000
 _KEPT: Final = 20
 _PACKET: Final = 64 * 1024
@@ -104,7 +107,7 @@ class Output:
         if not data:
             self._shut(descriptor)
         else:
-            self._slow_down(descriptor, len(data))
+            self._slow_down(descriptor, len(data) + _PER_LINE * len(lines))
         return bool(data)
 
     def _record(self, log: socket.socket) -> bool:
@@ -125,7 +128,7 @@ class Output:
             self._wrong()
             return True
         self._pass(record.handle, max(0, min(record.level, logging.CRITICAL)), record.message)
-        self._slow_down(log, len(data))
+        self._slow_down(log, len(data) + _PER_RECORD)
         return True
 
     def _pass(self, handle: int, level: int, text: str) -> None:
