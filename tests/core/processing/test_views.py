@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from statehold.processing import ForbiddenError, RequestError, UnknownError
@@ -65,10 +67,8 @@ def test_what_does_not_fit_the_view_is_explained(filled, constraints, message):
 @pytest.mark.parametrize("operator", ["$eq", "$gt", "$gte", "$lt", "$in"])
 def test_no_text_is_more_than_a_refusal_or_no_rows(filled, operator, odd):
     given = [odd, odd] if operator == "$in" else odd
-    try:
-        filled(where={"Zone": 1, "Article": {operator: given}})
-    except RequestError as error:
-        assert error.status == 400
+    with suppress(RequestError):
+        assert isinstance(filled(where={"Zone": 1, "Article": {operator: given}}), list)
 
 
 def test_so_many_partitions_are_too_many(shop):
