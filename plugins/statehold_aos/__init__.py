@@ -11,12 +11,15 @@ from statehold.sdk import Provider
 from statehold_aos._databases import Databases, Lease
 from statehold_aos._providers import make_providers
 from statehold_aos._storage._config import AosConfig
+from statehold_aos.service_state import make_provider
 
 __all__ = ["AosConfig", "Databases", "Lease", "make_providers"]
 
-_PROVIDERS: Final = make_providers()
+_DATABASES: Final = Databases()
+_PROVIDERS: Final = make_providers(_DATABASES)
 config: Final[Provider] = _PROVIDERS["Config"]
 services: Final[Provider] = _PROVIDERS["Services"]
 users: Final[Provider] = _PROVIDERS["Users"]
 traffic_monitor: Final[Provider] = _PROVIDERS["TrafficMonitor"]
 layers: Final[Provider] = _PROVIDERS["Layers"]
+service_state: Final[Provider] = make_provider(_DATABASES)

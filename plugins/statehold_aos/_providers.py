@@ -85,9 +85,9 @@ def _provider(
     )
 
 
-def make_providers() -> Mapping[str, Provider]:
+def make_providers(databases: Databases | None = None) -> Mapping[str, Provider]:
     """Return the providers of the five tables; what they open of one file shares one connection pool."""
-    databases = Databases()
+    databases = databases or Databases()
     opener = partial(_Opener, databases)
     made = (
         _provider(opener("config"), "Config", (), _CONFIG, "State of the AOS system: version, journal"),

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from statehold.sdk import Clock, StorageError, StorageLogger
-from statehold_aos._state._batch import Batch, Change
+from statehold_aos._state._batch import Batch, Change, check
 from statehold_aos._state._facts import Disk, Facts, Keep, Kind, Step
 from statehold_aos._state._file import StateFile
 from statehold_aos._state._inbox import Inbox, Link
@@ -154,6 +154,14 @@ class States:
                     self._send(message)
             for one in batch.gone:
                 self._forget(one)
+
+    def check(self, changes: Mapping[ClaimId, Change]) -> None:
+        """Raise StorageError for states that are larger than their limit."""
+        with self._lock:
+            for one, change in changes.items():
+                known = self._claims.get(one)
+                limit = known.facts.limit if known is not None else self._settings.default_limit
+                check(self._name, one, change.state, limit if change.limit is None else change.limit)
 
     def starting(self, claim: ClaimId, ready: Callable[[], None] | None = None) -> bool:
         """Say whether the service of a claim may start, before it does.

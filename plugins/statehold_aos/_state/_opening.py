@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from statehold.sdk import IStateStorage, StorageContext
+from statehold_aos._databases import Databases
+from statehold_aos._service_storage._names import folder_name
+from statehold_aos._state._config import ServiceStateConfig
+from statehold_aos._state._facts import Rule
+from statehold_aos._state._protocol import Protocol
+from statehold_aos._state._sharing import Pool, Shared
+from statehold_aos._state._states import Settings, States
+from statehold_aos._state._storage import ServiceState
+from statehold_aos._state._store import Store
+from statehold_aos._state._watch import Quiet
+from statehold_aos._storage._opening import HOME, lease, place_of
+from statehold_aos.database import Place
+from statehold_aos.gateway import ClaimId, Cloud, InProcess
+
+_FILE: Final = "aos.db"
+
+
+def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStateStorage:
+    """Open the states of one partition, and look after them from now on.
+
+    Raises:
+        StorageError: the database cannot be opened.
+
+    """
+    config: ServiceStateConfig = ctx.config or ServiceStateConfig()
+    alone = not config.Database and HOME not in ctx.storages
+    place = Place.of(_FILE, folder=ctx.data_folder) if alone else place_of(ctx)
+    settings = Settings(
+        protocol=Protocol(
+            rule=Rule(config.Conflict),
+            first=config.ResendMilliseconds,
+            longest=config.ResendLimitMilliseconds,
+        ),
+        quiet=Quiet(seconds=config.QuietMilliseconds / 1000, most=config.LongestMilliseconds / 1000),
+        folder_of=_folder_of(ctx),
+        default_limit=config.DefaultLimit,
+        hold=config.WrongState == "hold",
+    )
+    home = f"{ctx.app}/{ctx.storage}/{ctx.partition}"
+    taken = lease(ctx, place, databases)
+
+    def make() -> Shared:
+        store = Store(
+            database=taken.database,
+            home=home,
+            versions=config.KeepVersions,
+            now=lambda: int(ctx.clock.now() * 1000),
+        )
+        states = States(name=ctx.storage, store=store, settings=settings, clock=ctx.clock, logger=ctx.logger)
+        if config.Gateway:
+            states.connect(InProcess(Cloud()))
+        return Shared(states, taken)
+
+    try:
+        shared = pool.lease((place.backend().key, home), settings, make, taken)
+    except BaseException:
+        taken.release()
+        raise
+    return ServiceState(ctx, shared)
+
+
+def _folder_of(ctx: StorageContext) -> Callable[[ClaimId], Path]:
+    """Return what says where the folder of a claim is: in `ServiceStorage`, or in the data folder."""
+    storage: Any = ctx.storages.get("ServiceStorage")
+    if storage is not None:
+        make: Callable[..., Any] = ctx.key_class
+        return lambda claim: storage.folder(make(*claim))
+    root = ctx.data_folder / "states"
+
+    def own(claim: ClaimId) -> Path:
+        folder = root / str(claim.workspace) / folder_name(claim.service) / folder_name(claim.users)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
+    return own

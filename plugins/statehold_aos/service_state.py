@@ -1,0 +1,59 @@
+"""Storage `ServiceState`: the state of each (user claim, service), the same here and in the cloud."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold_aos._databases import Databases
+from statehold_aos._state._config import ServiceStateConfig
+from statehold_aos._state._sharing import Pool
+
+__all__ = ["ServiceStateConfig", "make_provider"]
+
+_WRITE: Final = frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS})
+
+
+@attrs.frozen(eq=False)
+class _Opener:
+    """Opens states, those of all versions of an app as one."""
+
+    _databases: Databases
+    _pool: Pool = attrs.field(factory=Pool, init=False)
+
+    def __call__(self, ctx: StorageContext) -> IStateStorage:
+        from statehold_aos._state._opening import open_storage  # noqa: PLC0415 - brings SQLAlchemy
+
+        return open_storage(ctx, self._databases, self._pool)
+
+
+def make_provider(databases: Databases) -> Provider:
+    """Return the provider of states in *databases*."""
+    return Provider(
+        name="ServiceState",
+        open=_Opener(databases),
+        operations={
+            Operation.GET: frozenset(Scope),
+            Operation.GETBATCH: frozenset(Scope),
+            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.INSERT: _WRITE,
+            Operation.UPDATE: _WRITE,
+        },
+        key=[Field("Service", "text", required=True), Field("Users", "text", required=True)],
+        value=[
+            Field("StateLimit", "int64"),
+            Field("State", "bytes"),
+            Field("Removed", "bool"),
+            Field("Checksum", "text"),
+            Field("Accepted", "text"),
+            Field("Pending", "text"),
+            Field("Status", "text"),
+            Field("Message", "text"),
+        ],
+        config=ServiceStateConfig,
+        requires=("Config", "ServiceStorage"),
+        inprocess_only="all versions of an app share the way to the cloud",
+        description="The state of each user claim of an AOS service, the same here and in the cloud",
+    )
