@@ -56,8 +56,8 @@ _HEAD = (
 
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
-For machines, every command takes `--json` and writes one document, and nothing else on stdout; `upgrade` writes
-one in a line for each step before it:
+For machines, every command takes `--json` and writes one document, and nothing else on stdout; `upgrade`
+writes one in a line for each step before it:
 
 - `{"ok": true, ...}` with what it found; for `check`, `verify`, `diff`, `storages` and `aos doctor` with
   `"ok": false` too;
