@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,14 +108,18 @@ class Server:
         raise self._refused({"status": answer.status_code, **document})
 
     def _follow(self, answer: Any, tell: Tell) -> dict[str, Any]:
-        for line in answer.iter_lines():
-            found: dict[str, Any] = json.loads(line)
-            if found.get("ok"):
-                del found["ok"]
-                return found
-            if "error" in found:
-                raise self._refused(found["error"])
-            tell(found.pop("step"), found.pop("text"), found)
+        import httpx  # noqa: PLC0415 - as above
+
+        # It may be killed at any moment.
+        with suppress(httpx.TransportError):
+            for line in answer.iter_lines():
+                found: dict[str, Any] = json.loads(line)
+                if found.get("ok"):
+                    del found["ok"]
+                    return found
+                if "error" in found:
+                    raise self._refused(found["error"])
+                tell(found.pop("step"), found.pop("text"), found)
         raise HostError(
             f"the server at {self.url} ended before {self.app} was changed, or has not said so any more",
             hint="See what is current: statehold apps",

@@ -45,9 +45,10 @@ Change = Callable[[Callable[[Step], None]], AppVersion]
 class Deploys:
     """Deploys images to the host that serves, and makes versions current, for operators."""
 
-    def __init__(self, desk: Desk, folder: Path) -> None:
+    def __init__(self, desk: Desk, folder: Path, *, stopping: Callable[[], bool]) -> None:
         self._desk = desk
         self._folder = folder
+        self._stopping = stopping
 
     def routes(self) -> list[Route]:
         """Return the routes of versions."""
@@ -173,6 +174,12 @@ class Deploys:
                 what = Step(f"verify the image of {image.app} {image.version}")
 
             def tell(step: Step) -> None:
+                if step.stage == "canary" and self._stopping():
+                    raise HttpError(
+                        503,
+                        f"the canary of {what.partition(' of ')[2]} was ended: the server stops",
+                        hint="The version before it answers all calls again",
+                    )
                 # Where it lies until then is the server's alone.
                 progress(what if step.stage == what.stage else step)
 

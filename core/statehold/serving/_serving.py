@@ -87,7 +87,7 @@ class Server:
             blobs,
             Workspaces(desk),
             Schemas(desk),
-            Deploys(desk, data_folder),
+            Deploys(desk, data_folder, stopping=self._stopping.is_set),
             Health(desk, metrics, stopping=self._stopping.is_set),
         )
         app: ASGIApp = Api(desk, Rest(route for part in parts for route in part.routes()))

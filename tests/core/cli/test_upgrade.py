@@ -7,8 +7,11 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +131,33 @@ def test_a_server_is_upgraded_and_rolled_back_the_same_way(images, data, stateho
             assert (steps[-1]["step"], end["version"]) == ("keep", "3")
             end = documents(capsys, "upgrade", images("4"), *to, code=1)[-1]
             assert "NumParts" in end["error"]["message"]
+
+
+def test_a_server_that_is_killed_in_the_middle_is_told_as_that(images, data, statehold):
+    Tokens.open(data)
+    image = images("1")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                received = b""
+                # All of it: what is closed unread is reset.
+                while len(received.partition(b"\r\n\r\n")[2]) < Path(image).stat().st_size:
+                    received += connection.recv(65536)
+                step = b'{"step":"verify","text":"verify it"}\n'
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n" % (len(step), step)
+                )
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        shown = statehold(
+            "upgrade", image, "--to", f"http://127.0.0.1:{listener.getsockname()[1]}", "--data", data, code=1
+        )
+        thread.join(30)
+    assert "verify it" in shown
+    assert "ended before acme.hello was changed" in shown
 
 
 def test_ctrl_c_during_a_canary_leaves_the_version_before(images, data, statehold, machine):

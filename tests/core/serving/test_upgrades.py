@@ -130,6 +130,20 @@ def test_a_client_that_goes_away_rolls_its_canary_back(served, image):
     assert currents(served) == "11"
 
 
+def test_a_server_that_stops_ends_its_canary_at_once(served, start, system, image):
+    client = start(host=served.host, of=served.runtime, drain_seconds=3600.0)
+    stop = threading.Thread(target=start.stop)
+    with client.stream("POST", f"{VERSIONS}?{LONG}", content=image("10"), headers=system) as answer:
+        found = map(json.loads, answer.iter_lines())
+        next(step for step in found if step["step"] == "canary")
+        stop.start()
+        *_, end = found
+    stop.join(30)
+    assert (end["ok"], end["error"]["status"]) == (False, 503)
+    assert "the canary of acme.cafe 10 was ended: the server stops" in end["error"]["message"]
+    assert currents(served) == "11"
+
+
 def test_a_roll_back_tells_its_steps_too(served, image):
     assert served.system.post(VERSIONS, content=image("9")).status_code == 201
     *steps, end = lines(served, f"{VERSIONS}/rollback?progress=true")
