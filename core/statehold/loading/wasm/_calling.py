@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
+from statehold.loading._size import MOST_VALUES, has_too_many
 from statehold.loading.wasm._abi import CLOSE, OPEN
 from statehold.loading.wasm._codec import words
 from statehold.loading.wasm._errors import GuestError, Reason, WasmError
@@ -123,6 +124,8 @@ class Caller:
 
     def _decoded(self, export: str, decode: Callable[[bytes], Any], answer: bytes) -> Any:
         """Return what an answer holds; raise StorageError if that is a refusal."""
+        if len(answer) > MOST_VALUES and has_too_many(answer):
+            raise self._garbled(export, f"it has more than {MOST_VALUES} values")
         try:
             found = decode(answer)
         except Exception as error:  # noqa: BLE001 - whatever garbage brings about

@@ -3,12 +3,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from wild_use import do
 
 from statehold.loading.sidecar import Limits, Reason, SidecarError
-from statehold.sdk import FreedError, PluginError, SchemaError, StorageError
+from statehold.loading.sidecar.host._storage import SidecarStorage
+from statehold.sdk import FreedError, Key, PluginError, SchemaError, StorageError, Value
 from statehold.testing import OpenStorage
 
 Wild = Callable[..., OpenStorage]
@@ -131,6 +134,18 @@ def test_an_answer_of_too_many_values_is_an_error_of_that_call_alone(wild: Wild)
     with pytest.raises(StorageError, match="of more than 1048576 values"):
         opened.storage.get_batch([opened.key(1, What="nothing there, or close to it")] * 1_100_000)
     assert do(opened, "pid") == before
+
+
+@pytest.mark.parametrize("what", [None, 5, [], [200], ["200", "text"], [200, 5], [200, "text", 1]])
+def test_a_response_that_is_none_is_an_error_of_the_storage(what: object) -> None:
+    def response(status: int, text: str) -> None:
+        raise AssertionError("it is none")
+
+    codec: Any = SimpleNamespace(key_class=Key, value_class=Value)
+    storage = SidecarStorage("test.Wild", cast("Any", None), 1, [codec], None)
+    storage._call = cast("Any", SimpleNamespace(result=None, response=response))
+    with pytest.raises(StorageError, match=r"test\.Wild: .* a response that is none"):
+        storage._take_effects([("response", what)])
 
 
 def test_a_question_that_is_too_long_is_an_error_of_that_call_alone(wild: Wild) -> None:

@@ -230,6 +230,21 @@ def test_an_answer_that_is_huge_is_an_error(load):
         assert one.facade.get_batch([key(one)])[0].Count == 7
 
 
+def test_an_answer_of_too_many_values_is_an_error_of_that_call_alone(opened):
+    many = """
+        (drop (memory.grow (i32.const 32)))
+        (memory.fill (i32.const 131072) (i32.const 0xc0) (i32.const 2097152))
+        (i32.store8 (i32.const 131072) (i32.const 0xdd))
+        (i32.store (i32.const 131073) (i32.const 0xfbff1f00))
+        (i64.const 0x0002000000200000)
+    """
+    one = opened({"statehold_get_batch": many}, deadline=5.0, memory_mib=8)
+    with pytest.raises(WasmError, match="more than 1048576 values") as caught:
+        one.facade.get_batch([key(one)])
+    assert caught.value.reason is Reason.ANSWER
+    assert one.facade.get(key(one)).Count == 7
+
+
 def test_memory_that_grows_without_end_stops_at_the_limit(opened):
     bomb = "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1)))) unreachable"
     one = opened({"statehold_get": bomb}, memory_mib=3)

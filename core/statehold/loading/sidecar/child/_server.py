@@ -14,10 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
+from statehold.loading._size import MOST_VALUES, has_too_many
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._failures import told
 from statehold.loading.sidecar._objects import Objects
-from statehold.loading.sidecar._size import MOST_VALUES, has_too_many
 from statehold.loading.sidecar.child._logs import LogLane
 from statehold.loading.sidecar.child._opened import Opened, config_of, open_storage
 from statehold.loading.sidecar.child._plugin import Plugin, load

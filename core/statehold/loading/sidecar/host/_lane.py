@@ -7,11 +7,11 @@ from typing import Any, Final
 
 import msgspec
 
+from statehold.loading._size import MOST_VALUES, has_too_many
 from statehold.loading.sidecar._codec import Decode
 from statehold.loading.sidecar._errors import Reason
 from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar._kinds import ERROR, HEADER, MAX_FRAME, OK
-from statehold.loading.sidecar._size import MOST_VALUES, has_too_many
 from statehold.sdk import StorageError
 
 _HEADER: Final = struct.Struct(HEADER)

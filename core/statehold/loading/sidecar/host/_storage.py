@@ -87,7 +87,11 @@ class SidecarStorage:
             if kind == "result" and call.result is not None:
                 call.result(what)
             elif kind == "response" and call.response is not None:
-                call.response(*what)
+                match what:
+                    case [int(status), str(text)]:
+                        call.response(status, text)
+                    case _:
+                        raise StorageError(f"{self._name}: the sidecar answered with a response that is none")
 
 
 class Gets(SidecarStorage):

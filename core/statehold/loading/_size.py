@@ -1,10 +1,10 @@
-"""How many values a frame holds: each takes more memory once it is decoded than it takes in the frame."""
+"""How many values an answer holds: each takes more memory once it is decoded than it takes in msgpack."""
 
 from __future__ import annotations
 
 from typing import Final
 
-#: So many values may be in a frame.
+#: So many values may be in an answer.
 MOST_VALUES: Final = 1 << 20
 
 #: By its first byte, how many bytes a value has beside; below 0 where its length stands there.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statehold.loading.sidecar._size import MOST_VALUES, has_too_many
+from statehold.loading._size import MOST_VALUES, has_too_many
 
 encode = msgspec.msgpack.encode
 PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.binary() | st.text()
