@@ -169,10 +169,42 @@ def test_ctrl_c_during_a_canary_leaves_the_version_before(images, data, statehol
         while json.loads(upgrade.stdout.readline())["step"] != "canary":
             pass
         upgrade.send_signal(signal.SIGINT)
-        upgrade.communicate(timeout=30)
+        left, _ = upgrade.communicate(timeout=30)
     assert upgrade.returncode == 130
+    assert json.loads(left.splitlines()[-1])["error"] == {
+        "type": "Interrupted",
+        "message": "interrupted: the version before goes on",
+        "hint": "",
+    }
     (app,) = machine("apps", "--data", data)["apps"]
     assert (app["current"], [one["version"] for one in app["versions"]]) == ("1", ["1"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "said"),
+    [
+        ("open", (), "interrupted: the version before goes on\n"),
+        ("keep", (), "interrupted: the new version may be current. `statehold apps` says what is\n"),
+        ("free", (), "interrupted: the new version may be current. `statehold apps` says what is\n"),
+        ("open", ("--to",), "interrupted: the version before goes on, once the server has noticed\n"),
+    ],
+)
+def test_ctrl_c_says_what_is_current(images, data, statehold, monkeypatch, capsys, stage, options, said):
+    def interrupt(_, got, text, figures):
+        if got == stage:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("statehold.cli._steps._Lines.__call__", interrupt)
+    keep = 1 if stage == "keep" else 0
+    with Host(data, keep=keep) as host, Runtime(host) as runtime:
+        host.deploy(images("1"))
+        if options or keep:
+            with Server(host, runtime, tokens=Tokens.open(data), data_folder=data) as server:
+                to = ("--to", server.url, "--data", data)
+                shown = statehold("upgrade", images("2"), *to, code=130)
+    if not options and not keep:
+        shown = statehold("upgrade", images("2"), "--data", data, code=130)
+    assert shown.endswith(said)
 
 
 def test_a_terminal_shows_the_steps_live(images, data):

@@ -12,6 +12,8 @@ from statehold.cli._output import Output, error_document
 from statehold.cli._steps import steps, write_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from statehold.hosting import Canary
 
 _EPILOG = """\b
@@ -47,10 +49,16 @@ def command(
     from statehold.sdk import StateholdError  # noqa: PLC0415
 
     more: dict[str, Any] = {"accept_breaking": accept_breaking, "canary": canary}
+    seen: set[str] = set()
     try:
         with open_image(image) as opened:
             app = opened.app
-        with steps(out, lines=True) as tell:
+        with steps(out, lines=True) as show:
+
+            def tell(stage: str, text: str, figures: Mapping[str, Any]) -> None:
+                seen.add(stage)
+                show(stage, text, figures)
+
             if url is None:
                 document = deploy_here(out, options, image, app, tell=tell, **more)
             else:
@@ -61,7 +69,20 @@ def command(
             raise
         write_line({"ok": False, "error": error_document(error)})
         click.get_current_context().exit(1)
+    except KeyboardInterrupt:
+        said = _interrupted(made="make" in seen, url=url)
+        if out.json:
+            write_line({"ok": False, "error": {"type": "Interrupted", "message": said, "hint": ""}})
+        else:
+            click.echo(said, err=True)
+        click.get_current_context().exit(130)
     if out.json:
         write_line({"ok": True, **document})
     else:
         report(out, document)
+
+
+def _interrupted(*, made: bool, url: str | None) -> str:
+    if made:
+        return "interrupted: the new version may be current. `statehold apps` says what is"
+    return f"interrupted: the version before goes on{', once the server has noticed' if url else ''}"
