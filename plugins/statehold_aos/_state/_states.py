@@ -300,6 +300,10 @@ class States:
             if lost
             else [self._watched[number] for number in numbers if number in self._watched]
         )
+        for number in numbers:
+            if number not in self._watch and (lonely := self._watched.pop(number, None)) is not None:
+                lonely.watch = None
+                self._unwatched.add(lonely.facts.id)
         for claim in touched:
             self._looks[claim.facts.id] = self._settings.quiet.touched(claim.facts.id, now)
             self._schedule(claim)

@@ -52,6 +52,9 @@ class Watch:
         self._numbers.add(number)
         return number
 
+    def __contains__(self, number: int) -> bool:
+        return number in self._numbers
+
     def drop(self, number: int) -> None:
         """Watch a folder no more; one that is gone is no error."""
         if number in self._numbers:
@@ -75,8 +78,9 @@ class Watch:
                 at += length
                 lost = lost or bool(mask & _OVERFLOW)
                 if mask & _IGNORED:
-                    self._numbers.discard(number)
-                    found.add(number)  # The folder is gone, and its file with it.
+                    if number in self._numbers:  # The folder is gone, and its file with it.
+                        self._numbers.remove(number)
+                        found.add(number)
                 elif name.rstrip(b"\0") == self._name:
                     found.add(number)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -329,6 +330,16 @@ def test_one_folder_that_is_not_there_harms_no_other_and_is_found_when_it_is_bac
     one.write(b"b2", BOB)
     one.agree(b"b2", BOB)
     one.end()
+
+
+def test_a_folder_that_is_removed_and_made_again_is_watched_again(tmp_path: Path) -> None:
+    with unit(tmp_path) as one:
+        one.make(state=b"a")
+        shutil.rmtree(one.path().parent)
+        one.passes(1.0)
+        one.agree(b"a")  # the cloud was asked
+        one.write(b"b")
+        one.agree(b"b")
 
 
 def test_an_update_that_cannot_be_written_leaves_the_old_state_and_is_not_confirmed(
