@@ -52,6 +52,8 @@ _FCNTLS = (*range(8), 36, 37, 38, 1030, 1031, 1032, 1034)
 # Names of threads and of memory, and questions.
 _PRCTLS = (15, 16, 3, 21, 23, 39, 0x5356_4D41)
 _SELF = 0x7E5F_5E1F  # stands where the process's own pid will be; no pid is that high
+# Of a pair of sockets; not how much of the kernel's memory it may fill, which counts for no limit.
+_OPTIONS = (2, 9, 10, 13, 16, 18, 20, 21, 42, 66, 67)
 _STREAM, _SEQUENCE = 1, 5
 _UNIX, _INET, _INET6 = 1, 2, 10
 
@@ -144,7 +146,7 @@ def _rules(allowed: Allowed) -> dict[str, Sequence[_Rule]]:
         "sendto": [_Rule(3, (0,), _FASTOPEN), _Rule(4, (0,)), _Rule(4, (0,), high=True)],
         "sendmsg": [_Rule(2, (0,), _FASTOPEN)],
         "sendmmsg": [_Rule(3, (0,), _FASTOPEN)],
-        "setsockopt": [_Rule(1, (1, 0, 6, 41))],
+        "setsockopt": [_Rule(1, (1,)), _Rule(2, _OPTIONS)],
         "prlimit64": [_Rule(0, (0, _SELF))],
         "prctl": [_Rule(0, _PRCTLS)],
         "clone": [_Rule(0, flags, _CLONE_BAD | _CLONE_THREAD)],
@@ -156,6 +158,7 @@ def _rules(allowed: Allowed) -> dict[str, Sequence[_Rule]]:
     if allowed.network:
         rules["socket"] = [_Rule(0, (_INET, _INET6)), _Rule(1, (_STREAM,), 0xF), _Rule(2, (0, 6))]
         rules["connect"] = []
+        rules["setsockopt"] = [_Rule(1, (1, 0, 6, 41))]
     return rules
 
 

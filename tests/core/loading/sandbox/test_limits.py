@@ -52,6 +52,31 @@ def test_there_is_no_memory_that_no_limit_counts(everywhere):
     assert set(everywhere(use).done()) <= {"PermissionError", "FileNotFoundError"}
 
 
+def test_what_waits_in_its_sockets_is_little(everywhere):
+    def use():
+        import socket
+
+        kept, held, refused = [], 0, 0
+        for _ in range(100):
+            one, other = socket.socketpair()
+            kept += one, other
+            one.setblocking(False)
+            other.settimeout(1)
+            for option in (socket.SO_SNDBUF, socket.SO_RCVBUF, 32, 33):
+                try:
+                    one.setsockopt(socket.SOL_SOCKET, option, 1 << 30)
+                except PermissionError:
+                    refused += 1
+            try:
+                while True:
+                    held += one.send(bytes(1 << 16))
+            except BlockingIOError:
+                pass
+        return refused, held < 100 << 20
+
+    assert everywhere(use).done() == [400, True]
+
+
 def test_limits_cannot_be_raised_again(everywhere):
     def use(pid):
         import resource
