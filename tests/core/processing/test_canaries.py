@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from statehold.hosting import Canary
@@ -158,6 +160,21 @@ def test_a_failing_query_or_job_is_a_failure(shop, probe, quiet):
     with pytest.raises(ExtensionError):
         shop.runtime.run_job(APP, "shop.Tick", 1)
     assert outcomes(shop, 1)[1] == before + 2
+
+
+def test_a_failing_projector_is_a_failure(open_shop, probe, quiet):
+    shop, tries = open_shop(), threading.Semaphore(0)
+
+    def fail(_):
+        tries.release()
+        raise ValueError("told to fail")
+
+    before = outcomes(shop, 1)[1]
+    probe.hooks["announce"] = fail
+    shop.sell()
+    # Whoever tries again has counted what failed before.
+    assert all(tries.acquire(timeout=20) for _ in range(3))
+    assert outcomes(shop, 1)[1] >= before + 2
 
 
 def test_a_client_that_leaves_is_no_failure(shop):
