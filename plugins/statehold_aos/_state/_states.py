@@ -149,7 +149,7 @@ class States:
             for claim, step in batch.steps:
                 self._claims[claim.facts.id] = claim
                 self._watch_over(claim)
-                self._schedule(claim)
+                self._touch(claim)  # Its file may be there already, or within a new limit.
                 for message in step.send:
                     self._send(message)
             for one in batch.gone:
@@ -293,7 +293,6 @@ class States:
                 self._schedule(self._claims[one])
 
     def _notice(self) -> None:
-        now = self._clock.monotonic()
         numbers, lost = self._watch.read()
         touched = (
             list(self._claims.values())
@@ -305,10 +304,14 @@ class States:
                 lonely.watch = None
                 self._unwatched.add(lonely.facts.id)
         for claim in touched:
-            self._looks[claim.facts.id] = self._settings.quiet.touched(claim.facts.id, now)
-            self._schedule(claim)
+            self._touch(claim)
         for one in list(self._unwatched):
             self._watch_over(self._claims[one])
+
+    def _touch(self, claim: Claim) -> None:
+        one = claim.facts.id
+        self._looks[one] = self._settings.quiet.touched(one, self._clock.monotonic())
+        self._schedule(claim)
 
     def _look_at(self, claims: Iterable[ClaimId]) -> None:
         looked = list(claims)
