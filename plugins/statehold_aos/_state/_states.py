@@ -4,7 +4,6 @@ import heapq
 import select
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,13 +11,13 @@ import attrs
 
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._state._batch import Batch, Change, check
-from statehold_aos._state._facts import Disk, Facts, Keep, Kind, Step
-from statehold_aos._state._file import StateFile
+from statehold_aos._state._facts import Disk, Facts, Step
 from statehold_aos._state._inbox import Inbox, Link
 from statehold_aos._state._protocol import Now, Protocol
 from statehold_aos._state._round import Claim, Rounds, Work
 from statehold_aos._state._store import Store, Version
-from statehold_aos._state._watch import Quiet, Watch
+from statehold_aos._state._watch import Quiet
+from statehold_aos._state._watched import Watched
 from statehold_aos.gateway import (
     ClaimId,
     Gateway,
@@ -32,7 +31,7 @@ from statehold_aos.gateway import (
 
 #: Claims of one message about all of them.
 _STATUS: Final = 1000
-#: Seconds after which what failed is tried again, and the longest wait at all.
+#: The longest wait in seconds, also where something failed.
 _RETRY: Final = 10.0
 
 
@@ -78,17 +77,25 @@ class States:
         self._logger: Final = logger
         self._lock: Final = threading.RLock()
         self._inbox: Final = Inbox()
-        self._watch: Final = Watch()
+        self._watched: Final = Watched(
+            name=name,
+            store=store,
+            clock=clock,
+            logger=logger,
+            folder_of=self._folder_of,
+        )
         self._rounds: Final = Rounds(store, self._send, logger, name)
         self._claims: Final[dict[ClaimId, Claim]] = {}
-        self._watched: Final[dict[int, Claim]] = {}
         self._looks: Final[dict[ClaimId, float]] = {}
-        self._unwatched: Final[set[ClaimId]] = set()
         self._timers: Final[list[tuple[float, ClaimId]]] = []
         self._gateway: Gateway | None = None
         self._is_connected = False
         self._is_closed = False
-        self._begin()
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
 
     def adopt(self, settings: Settings) -> None:
         """Look after states with other settings from now on."""
@@ -121,7 +128,7 @@ class States:
 
         """
         with self._lock:
-            return self._file(self._claim(claim)).path
+            return self._watched.file(self._claim(claim)).path
 
     def kept(self, claim: ClaimId) -> list[Version]:
         """Return the versions of a claim that are kept, the newest first."""
@@ -148,7 +155,7 @@ class States:
             batch.apply()
             for claim, step in batch.steps:
                 self._claims[claim.facts.id] = claim
-                self._watch_over(claim)
+                self._watched.add(claim)
                 self._touch(claim)  # Its file may be there already, or within a new limit.
                 for message in step.send:
                     self._send(message)
@@ -253,13 +260,16 @@ class States:
     def run(self, stop: threading.Event) -> None:
         """Do what is due until *stop* is set; `wake` lets it look."""
         poll = select.poll()
-        for descriptor in (self._watch.descriptor, self._inbox.descriptor):
+        for descriptor in (self._watched.descriptor, self._inbox.descriptor):
             poll.register(descriptor, select.POLLIN)
         while not stop.is_set():
             try:
                 wait = self.turn()
             except StorageError as error:
                 self._logger.error("%s: %s", self._name, error)  # noqa: TRY400 - no defect of ours
+                wait = _RETRY
+            except Exception:  # a gateway's, or of who waits for a service; all others are to go on
+                self._logger.exception("%s: states were not looked after", self._name)
                 wait = _RETRY
             if wait > 0 and not stop.is_set():
                 poll.poll(min(wait, _RETRY) * 1000)
@@ -273,7 +283,8 @@ class States:
         with self._lock:
             if self._is_closed:
                 return _RETRY
-            self._notice()
+            for claim in self._watched.changed(self._claims.values()):
+                self._touch(claim)
             self._receive(self._inbox.take())
             self._due(self._clock.monotonic())
             return self._timers[0][0] - self._clock.monotonic() if self._timers else _RETRY
@@ -290,23 +301,8 @@ class States:
                 self._take([(self._claims[one], self._resend) for one in due])
         finally:
             for one in due:
-                self._schedule(self._claims[one])
-
-    def _notice(self) -> None:
-        numbers, lost = self._watch.read()
-        touched = (
-            list(self._claims.values())
-            if lost
-            else [self._watched[number] for number in numbers if number in self._watched]
-        )
-        for number in numbers:
-            if number not in self._watch and (lonely := self._watched.pop(number, None)) is not None:
-                lonely.watch = None
-                self._unwatched.add(lonely.facts.id)
-        for claim in touched:
-            self._touch(claim)
-        for one in list(self._unwatched):
-            self._watch_over(self._claims[one])
+                if one in self._claims:
+                    self._schedule(self._claims[one])
 
     def _touch(self, claim: Claim) -> None:
         one = claim.facts.id
@@ -351,12 +347,15 @@ class States:
     def _begin(self) -> None:
         for facts in self._store.load():
             claim = self._claims[facts.id] = Claim(facts)
-            self._watch_over(claim)
+            self._watched.add(claim)
         works = [(claim, self._open) for claim in self._claims.values() if claim.file is not None]
         self._take(works)
 
     def _open(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:
         return self._settings.protocol.opened(facts, disk(), self._now())
+
+    def _folder_of(self, claim: ClaimId) -> Path:
+        return self._settings.folder_of(claim)  # which others may have taken the place of
 
     def _claim(self, claim: ClaimId) -> Claim:
         found = self._claims.get(claim)
@@ -364,49 +363,13 @@ class States:
             raise StorageError(f"{self._name}: there is no state of {claim.service!r} for {claim.users!r}")
         return found
 
-    def _file(self, claim: Claim) -> StateFile:
-        if claim.file is None:
-            claim.file = StateFile(self._settings.folder_of(claim.facts.id))
-        return claim.file
-
-    def _watch_over(self, claim: Claim) -> None:
-        """Watch the folder of a claim; one that cannot be watched is tried again, and harms no other."""
-        one = claim.facts.id
-        if claim.watch is not None:
-            return
-        try:
-            file = self._file(claim)
-            number = self._watch.add(file.folder)
-            left = file.recover(claim.facts.limit)
-            if left is not None:
-                self._store.save((), [(one, Keep(Kind.LOCAL, left))])
-            file.clear()
-        except (OSError, StorageError) as error:
-            claim.file = None
-            if one not in self._unwatched:
-                self._unwatched.add(one)
-                self._logger.error("%s: %s", self._name, error)  # noqa: TRY400 - no defect of ours
-            return
-        claim.watch = number
-        self._watched[number] = claim
-        if one in self._unwatched:
-            self._unwatched.remove(one)
-            self._looks[one] = self._clock.monotonic()
-            self._schedule(claim)
-
     def _forget(self, one: ClaimId) -> None:
         claim = self._claims.pop(one, None)
         if claim is None:
             return
-        if claim.watch is not None:
-            self._watch.drop(claim.watch)
-            self._watched.pop(claim.watch, None)
         self._looks.pop(one, None)
         self._settings.quiet.done(one)
-        self._unwatched.discard(one)
-        with suppress(OSError):  # Gone with its folder, or it will be.
-            if claim.file is not None:
-                claim.file.remove()
+        self._watched.forget(claim)
 
     def close(self) -> None:
         """End the connection and the watch; a second time does nothing."""
@@ -418,4 +381,4 @@ class States:
         if gateway is not None:
             gateway.close()
         self._inbox.close()
-        self._watch.close()
+        self._watched.close()

@@ -337,6 +337,8 @@ def test_a_folder_that_is_removed_and_made_again_is_watched_again(tmp_path: Path
         one.make(state=b"a")
         shutil.rmtree(one.path().parent)
         one.passes(1.0)
+        one.passes(10.0)
+        one.passes(60.0)
         one.agree(b"a")  # the cloud was asked
         one.write(b"b")
         one.agree(b"b")

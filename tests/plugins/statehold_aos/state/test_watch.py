@@ -90,8 +90,8 @@ def test_the_events_of_a_queue_that_ran_over_are_not_missed(tmp_path: Path, monk
     one = Unit(tmp_path)
     states = one.start()
     one.make(state=b"a")
-    read = states._watch.read
-    monkeypatch.setattr(states._watch, "read", lambda: (read() and set(), True))
+    read = states._watched._watch.read
+    monkeypatch.setattr(states._watched._watch, "read", lambda: (read() and set(), True))
     one.path().write_bytes(b"b")
     states.turn()
     monkeypatch.undo()
