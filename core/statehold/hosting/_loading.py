@@ -179,6 +179,7 @@ class PluginLoader:
             "network": placement.network,
             "limits": Limits.of(dict(placement.limits)),
             "logger": self.logger,
+            "required": self._settings.untrusted,
         }
 
 

@@ -56,14 +56,15 @@ class Preparer:
         """
         progress("compile the declarations")
         appdef, warnings = self._compile(image)
+        settings = attrs.evolve(self._settings, untrusted=verdict.isolated)
         # Before any of its code is imported.
         if verdict.isolated:
             found = [*isolation_problems(image, appdef), *self._unshut(image, appdef)]
             if found:
                 raise _failed(image, found)
         progress("load the plugins")
-        plugins = VersionPlugins(image, self._catalog, self._files, self._settings)
-        work = Planning(image, appdef, self._catalog, plugins, self._settings)
+        plugins = VersionPlugins(image, self._catalog, self._files, settings)
+        work = Planning(image, appdef, self._catalog, plugins, settings)
         try:
             return work.plan(warnings), work.problems
         except BaseException:

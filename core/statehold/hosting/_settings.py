@@ -29,6 +29,7 @@ class HostSettings:
     """What a host was told when it was made; see `Host`.
 
     Where it is *rehearsing*, plugins in Python run in this process, wherever they are to run.
+    Where what runs apart is *untrusted*, it does so in a complete sandbox or not at all.
     """
 
     data_folder: Path
@@ -44,6 +45,7 @@ class HostSettings:
     services: Services
     sidecars: SidecarHome
     rehearsing: bool = False
+    untrusted: bool = False
 
     def storage_folder(self, app: str, partition: int, storage: str) -> Path:
         """Return where a storage keeps its files."""

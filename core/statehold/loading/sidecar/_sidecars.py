@@ -67,6 +67,7 @@ class Sidecars:
         limits: Limits = _NO_LIMITS,
         logger: logging.Logger | None = None,
         name: str | None = None,
+        required: bool = False,
     ) -> SidecarPlugin:
         """Load the plugin file at *path*, a wheel or a zip.
 
@@ -80,6 +81,7 @@ class Sidecars:
             limits: what its processes may take.
             logger: takes what they say before a storage is open, and where errors came from.
             name: what errors call the file; by default its own name.
+            required: whether it is not to be started in an incomplete sandbox, whatever the others are.
 
         Raises:
             PluginError: it cannot be loaded, as `statehold.loading.load_plugin` says it.
@@ -88,7 +90,7 @@ class Sidecars:
         """
         job = _file("file", path, sha256, owner, name)
         boundary = _boundary(owner, data_folders, network, read_only=(path.absolute(),))
-        return self._load(job, boundary, owner, limits, logger)
+        return self._load(job, boundary, owner, limits, logger, required=required)
 
     def load_installed(
         self,
@@ -99,6 +101,7 @@ class Sidecars:
         network: Iterable[str] = (),
         limits: Limits = _NO_LIMITS,
         logger: logging.Logger | None = None,
+        required: bool = False,
     ) -> SidecarPlugin:
         """Load providers that are installed beside Statehold, by their entry points.
 
@@ -112,7 +115,8 @@ class Sidecars:
         ]
         who = ", ".join(name for name, *_ in told)
         job = {"kind": "installed", "who": who, "entries": told, "owner": owner}
-        return self._load(job, _boundary(owner, data_folders, network), owner, limits, logger)
+        boundary = _boundary(owner, data_folders, network)
+        return self._load(job, boundary, owner, limits, logger, required=required)
 
     def load_executable(
         self,
@@ -126,6 +130,7 @@ class Sidecars:
         limits: Limits = _NO_LIMITS,
         logger: logging.Logger | None = None,
         name: str | None = None,
+        required: bool = False,
     ) -> SidecarPlugin:
         """Start the executable at *path*, which speaks the protocol of `docs/sidecar-protocol.md` itself.
 
@@ -137,7 +142,8 @@ class Sidecars:
         """
         executables = (path.absolute(), *interpreters)
         boundary = _boundary(owner, data_folders, network, executables=executables)
-        return self._load(_file("executable", path, sha256, owner, name), boundary, owner, limits, logger)
+        job = _file("executable", path, sha256, owner, name)
+        return self._load(job, boundary, owner, limits, logger, required=required)
 
     def close(self) -> None:
         """End every sidecar, and what starts and watches them."""
@@ -158,6 +164,8 @@ class Sidecars:
         owner: str,
         limits: Limits,
         logger: logging.Logger | None,
+        *,
+        required: bool,
     ) -> SidecarPlugin:
         with self._lock:
             self._check_open()
@@ -173,6 +181,8 @@ class Sidecars:
             home = self._home
         if logger is not None:
             home = attrs.evolve(home, logger=logger)
+        if required:
+            home = attrs.evolve(home, required=True)
         boundary = attrs.evolve(boundary, private=self._private)
         return SidecarPlugin(job, boundary, owner=owner, limits=limits, home=home)
 

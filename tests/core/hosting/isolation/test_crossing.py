@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from statehold.hosting import Sandbox
+from statehold.loading.sidecar.host import _zygote
 from statehold.processing import SYSTEM, Request
 from statehold.sdk import DeployError
 from statehold.trust import OwnerTrust, Rule, change_store
@@ -248,6 +249,24 @@ def test_an_unsigned_plugin_runs_in_a_sidecar(untrusted, den):
 def test_an_unsigned_plugin_does_not_run_in_a_sidecar_that_nothing_shuts_in(untrusted, den):
     with pytest.raises(DeployError, match=r"den\.Box runs in a sidecar, which this host does not shut in"):
         untrusted(sandbox=Sandbox.OFF).deploy(den("1", box=APART, silent=True))
+
+
+@pytest.mark.parametrize("built", ["plugin", "executable"])
+def test_an_unsigned_plugin_is_not_loaded_where_a_part_of_the_sandbox_is_lacking(
+    untrusted, den, monkeypatch, built
+):
+    # A machine whose system calls nobody knows has neither Landlock nor seccomp nor namespaces.
+    unknown = "import os; real = os.uname(); os.uname = lambda: type(real)((*real[:4], 'riscv64'))"
+    monkeypatch.setattr(_zygote, "_START", f"{unknown}\n{_zygote._START}")
+    loaded = "raise SystemExit('it was loaded')"
+    code = {"code": loaded} if built == "plugin" else {"executable": loaded, "engine": "GOPLUGIN"}
+    host = untrusted(sandbox=Sandbox.AVAILABLE)
+    with pytest.raises(DeployError) as raised:
+        host.deploy(den("1", box=APART, silent=True, **code))
+    (found,) = raised.value.problems
+    assert "the sandbox is not complete" in found
+    assert "riscv64" in found
+    assert host.apps() == ()
 
 
 def test_an_unsigned_plugin_that_is_placed_wrong_is_not_loaded_to_be_checked(untrusted, den, tmp_path):
