@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import attrs
 
 from statehold.hosting._engines import engine_context, warn_of_missing
 from statehold.hosting._evolving import Declared, offer
-from statehold.hosting._isolation import placement_of
 from statehold.hosting._plan import Plan
 from statehold.hosting._planning import Planning
 from statehold.hosting._plugins import VersionPlugins
-from statehold.hosting._sandbox import Sandbox
 from statehold.hosting._settings import HostSettings
-from statehold.images import AppImage, Isolation, StorageSettings
+from statehold.hosting._untrusted import untrusted_problems
+from statehold.images import AppImage
 from statehold.loading import Catalog, PluginFiles
 from statehold.sdk import CompileError, DeployError, PluginError
 from statehold.trust import Verdict, isolation_problems
@@ -51,7 +50,7 @@ class Preparer:
 
         Raises:
             CompileError: the declarations have errors.
-            DeployError: it is taken isolated only, and has code that would run in this process.
+            DeployError: it is taken isolated only, and would not run so, or wants more than the default.
 
         """
         progress("compile the declarations")
@@ -59,7 +58,8 @@ class Preparer:
         settings = attrs.evolve(self._settings, untrusted=verdict.isolated)
         # Before any of its code is imported.
         if verdict.isolated:
-            found = [*isolation_problems(image, appdef), *self._unshut(image, appdef)]
+            sandbox = self._settings.sidecars.sandbox
+            found = [*isolation_problems(image, appdef), *untrusted_problems(image, appdef, sandbox)]
             if found:
                 raise _failed(image, found)
         progress("load the plugins")
@@ -70,18 +70,6 @@ class Preparer:
         except BaseException:
             plugins.free()
             raise
-
-    def _unshut(self, image: AppImage, appdef: AppDef) -> Iterator[str]:
-        """Yield which storages of an image that may only run isolated would be shut in by nothing."""
-        if self._settings.sidecars.sandbox is not Sandbox.OFF:
-            return
-        for name, definition in appdef.storages.items():
-            settings = image.descriptor.storages.get(str(name), StorageSettings())
-            if placement_of(definition, settings).isolation is Isolation.SIDECAR:
-                yield (
-                    f"storage {name} runs in a sidecar, which this host does not shut in (sandbox: "
-                    f"{Sandbox.OFF}), and nobody has signed the image"
-                )
 
     def declared(self, image: AppImage) -> Declared:
         """Return what *image* declares, without loading any of its code.

@@ -251,6 +251,51 @@ def test_an_unsigned_plugin_does_not_run_in_a_sidecar_that_nothing_shuts_in(untr
         untrusted(sandbox=Sandbox.OFF).deploy(den("1", box=APART, silent=True))
 
 
+SIDECARS_DEFAULT = {"memory_mib": 512, "deadline": 4, "start": 60, "open_files": 256}
+MODULES_DEFAULT = {"memory_mib": 64, "deadline": 4}
+
+
+@pytest.mark.parametrize(("name", "most"), [*SIDECARS_DEFAULT.items(), ("processes", 0)])
+def test_an_unsigned_plugin_gives_itself_no_limit_beyond_the_default(untrusted, den, name, most):
+    box = {**APART, "limits": {**SIDECARS_DEFAULT, name: most + 1}}
+    with pytest.raises(DeployError) as raised:
+        untrusted().deploy(den("1", box=box, silent=True, code="raise SystemExit('it was loaded')"))
+    (found,) = raised.value.problems
+    where = f"descriptor.json: Storages.den.Box.limits.{name}: expected at most {most}, got {most + 1}"
+    assert found.startswith(f"{where}: nobody has signed the image")
+
+
+@pytest.mark.parametrize(("name", "most"), MODULES_DEFAULT.items())
+def test_an_unsigned_module_gives_itself_no_limit_beyond_the_default(untrusted, den, name, most):
+    box = {"limits": {**MODULES_DEFAULT, name: most + 1}}
+    with pytest.raises(DeployError) as raised:
+        untrusted().deploy(den("1", box=box, silent=True, engine="WASM", module=b"\0asm\1\0\0\0"))
+    (found,) = raised.value.problems
+    assert f"Storages.den.Box.limits.{name}: expected at most {most}, got {most + 1}" in found
+
+
+def test_an_unsigned_image_gives_its_extensions_no_limit_beyond_the_default(untrusted, den):
+    limits = {"memory_mib": 17, "seconds": {"COMMANDS": 6, "QUERIES": 30}}
+    extensions = {"den": {"limits": limits}}
+    with pytest.raises(DeployError) as raised:
+        untrusted().deploy(den("1", box=APART, silent=True, Extensions=extensions))
+    where = "descriptor.json: Extensions.den.limits"
+    memory, seconds = raised.value.problems
+    assert memory.startswith(f"{where}.memory_mib: expected at most 16, got 17")
+    assert seconds.startswith(f"{where}.seconds.COMMANDS: expected at most 5, got 6")
+
+
+def test_an_unsigned_plugin_gives_itself_no_process_for_each_partition(untrusted, den):
+    box = {**APART, "limits": {"partitions_per_process": 1}}
+    with pytest.raises(DeployError, match="partitions_per_process: nobody has signed the image, and all 3"):
+        untrusted().deploy(den("1", box=box, silent=True, NumParts=3))
+
+
+def test_an_unsigned_plugin_may_have_what_is_the_default_and_less(untrusted, den):
+    limits = {**SIDECARS_DEFAULT, "memory_mib": 64, "cpu_seconds": 60, "partitions_per_process": 1}
+    assert untrusted().deploy(den("1", box={**APART, "limits": limits}, silent=True)).name == "1"
+
+
 @pytest.mark.parametrize("built", ["plugin", "executable"])
 def test_an_unsigned_plugin_is_not_loaded_where_a_part_of_the_sandbox_is_lacking(
     untrusted, den, monkeypatch, built
