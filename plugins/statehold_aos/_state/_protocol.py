@@ -158,7 +158,9 @@ class Protocol:
     def updated(self, facts: Facts, update: UpdateState, disk: Disk, now: Now) -> Step | None:
         """Take the cloud's state: it is written, unless this side has changed it, too."""
         asked, pending = facts.asked, facts.pending
-        solicited = asked is not None and update.correlation == asked.correlation
+        # A cloud may say neither what it answers, nor a stamp.
+        unsaid = not update.correlation and not update.stamp
+        solicited = asked is not None and (unsaid or update.correlation == asked.correlation)
         if not facts.limit:
             return None
         if checksum_of(update.state) != update.checksum:

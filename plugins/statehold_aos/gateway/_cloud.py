@@ -143,9 +143,10 @@ class Cloud:
     def _status(self, states: Iterable[tuple[ClaimId, bytes | None]]) -> Iterable[UpdateState]:
         for claim, checksum in states:
             record = self._records.get(claim)
-            if record is not None and not record.confirmed:
-                record.confirmed = checksum == record.checksum
-                if not record.confirmed:
+            if record is not None and record.state is not None:
+                if checksum == record.checksum:
+                    record.confirmed = True
+                else:
                     yield self._update(claim, record)
 
     def _put(self, record: _Record, state: bytes) -> None:

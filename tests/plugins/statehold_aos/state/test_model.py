@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -196,6 +197,52 @@ class TwoSides(RuleBasedStateMachine):
         assert state == self.file
         assert self.facts.accepted == checksum_of(self.file)
         assert self.saved == self.facts.durable()
+
+
+class PlainCloud(Cloud):
+    """As AOS has it: without numbers, and with no correlation but that of an answer."""
+
+    def received(self, message: Any) -> list[Any]:
+        if isinstance(message, NewState):
+            message = attrs.evolve(message, sequence=0, base=10**18)
+        return [self.plain(one) for one in super().received(message)]
+
+    def push(self, claim: ClaimId, state: bytes) -> Any:
+        return self.plain(super().push(claim, state))
+
+    def unconfirmed(self) -> list[Any]:
+        return [self.plain(one) for one in super().unconfirmed()]
+
+    @staticmethod
+    def plain(message: Any) -> Any:
+        if isinstance(message, StateAcceptance):
+            return attrs.evolve(message, stamp=0, conflict=False)
+        return attrs.evolve(message, stamp=0, correlation="", changed=None)
+
+
+class PlainSides(TwoSides):
+    """With such a cloud, messages may be lost, but keep their order."""
+
+    @initialize(rule=st.sampled_from(Rule))
+    def begin(self, rule: Rule) -> None:
+        super().begin(rule)
+        self.cloud = PlainCloud(judge=self.judge, default=b"default", now=lambda: 1)
+
+    @rule(data=st.data(), keep=st.booleans())
+    @precondition(lambda self: self.to_cloud)
+    def the_cloud_receives(self, data: st.DataObject, keep: bool) -> None:
+        self.to_unit += self.cloud.received(self.to_cloud.pop(0))
+
+    @rule(data=st.data(), keep=st.booleans())
+    @precondition(lambda self: self.to_unit)
+    def the_unit_receives(self, data: st.DataObject, keep: bool) -> None:
+        self.received(self.to_unit.pop(0))
+
+
+class TestPlainSides(PlainSides.TestCase):
+    settings = settings(
+        max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    )
 
 
 class TestTwoSides(TwoSides.TestCase):
