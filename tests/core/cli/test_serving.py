@@ -157,7 +157,7 @@ def test_rows_are_kept_where_the_operator_says(tmp_path, samples, statehold):
         (("exec", "acme.hello", "hello.Learn", "--wsid", "7"), "workspaces/7/commands/hello.Learn, or GET"),
         (("exec", "acme.hello", "hello.Learn"), "statehold token acme.hello --role sys.System"),
         (("workspace", "make", "acme.hello", "hello.WS", "x"), "POST /api/v2/apps/acme/hello/workspaces"),
-        (("activate", "acme.hello", "1"), "Stop that process, or name another data folder"),
+        (("activate", "acme.hello", "1"), "statehold activate acme.hello 1 --to URL"),
     ],
 )
 def test_while_a_server_holds_the_folder_the_error_names_the_way_over_http(data, machine, command, said):

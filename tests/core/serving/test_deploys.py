@@ -23,6 +23,12 @@ def _first_version_again(served):
     served.system.post(f"{VERSIONS}/1/activate")
 
 
+@pytest.fixture
+def served(make_cafe):
+    """A server for each test: versions are what they change."""
+    return make_cafe()
+
+
 def echo(served):
     return served.system.get(served.at("queries/cafe.Echo"), params=ECHO).json()["results"][0]["T"]
 
@@ -112,7 +118,6 @@ def test_an_image_that_breaks_what_there_is_is_refused_unless_that_is_accepted(s
         answer = served.system.post(f"{VERSIONS}{query}", content=content)
         assert answer.status_code == 409
         assert "table cafe.Hours: field Opens is gone (breaks data)" in answer.json()["message"]
-    assert {one["version"] for one in served.system.get(VERSIONS).json()["versions"]} >= {"1"}
     assert served.system.get(VERSIONS).json()["current"] == "1"
     answer = served.system.post(f"{VERSIONS}?accept-breaking=true", content=content)
     assert (answer.status_code, answer.json()["state"]) == (201, "current")
