@@ -17,6 +17,8 @@ _SECONDS = 60.0
 _MOST_TOLD = 32
 #: So many connections in a second; who wants more waits, and takes no more time of the host's.
 _MOST_ASKED = 500
+#: So many on their way at the same time: each takes a descriptor of the host's.
+_MOST_WAITING = 64
 _ON_ITS_WAY, _NOT_CONNECTED = 2, 7
 _WHEN_SET = (
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
@@ -96,8 +98,11 @@ class Connections:
             return
         try:
             with theirs:
-                ours, result = self._connect(notice, theirs)
                 blocks = os.get_blocking(theirs.fileno())
+                if blocks and len(self._waiting) >= _MOST_WAITING:
+                    ours, result = None, errno.EAGAIN
+                else:
+                    ours, result = self._connect(notice, theirs)
         except OSError as failure:
             notice.reply(failure.errno or errno.EIO)
             return

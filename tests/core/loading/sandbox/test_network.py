@@ -1,6 +1,8 @@
 # ruff: noqa: F821, PLW0108 - of hostile code, which runs elsewhere
 from __future__ import annotations
 
+import errno
+import socket
 import threading
 from pathlib import Path
 
@@ -252,6 +254,40 @@ def test_a_flood_of_connections_waits(everywhere, server):
         return refused, time.monotonic() - begun >= 1.0
 
     assert everywhere(use, port=server, policy={"network": [f"127.0.0.1:{server}"]}).done() == [1100, True]
+
+
+def test_connections_beyond_64_on_their_way_are_refused_for_now(everywhere):
+    def use(port):
+        import queue
+        import socket
+        import threading
+
+        ended = queue.Queue()
+
+        def connect():
+            with socket.socket() as connection:
+                try:
+                    connection.connect(("127.0.0.1", port))
+                    ended.put("connected")
+                except OSError as error:
+                    ended.put(type(error).__name__)
+
+        threading.stack_size(1 << 18)  # all of them in the memory that it has
+        for _ in range(70):
+            threading.Thread(target=connect, daemon=True).start()
+        found = [ended.get(timeout=30) for _ in range(6)]
+        # A socket that does not block waits in the process itself, and takes nothing of the host's.
+        with socket.socket() as connection:
+            connection.setblocking(False)
+            found.append(connection.connect_ex(("127.0.0.1", port)))
+        return found, ended.empty()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as first:
+        # Nobody accepts, and one waits already: whoever else connects is on its way for minutes.
+        first.connect(full.getsockname())
+        port = full.getsockname()[1]
+        verdict = everywhere(use, port=port, policy={"network": [f"127.0.0.1:{port}"]})
+    assert verdict.done() == [["BlockingIOError"] * 6 + [errno.EINPROGRESS], True]
 
 
 def test_a_closed_port_is_a_refused_connection(everywhere, listening):
