@@ -13,6 +13,7 @@ from statehold.images._layout import PACKAGES, PluginFile, PluginKind
 from statehold.images._limits import ImageLimits
 from statehold.images._manifest import FileEntry
 from statehold.images._open import open_image, verify_image
+from statehold.images._plain import plain
 from statehold.images._problem import Problem
 from statehold.images._redactor import Redactor
 from statehold.images._settings import Descriptor, ExtensionSettings, Isolation, StorageSettings
@@ -38,6 +39,7 @@ __all__ = [
     "inspect_image",
     "json_type",
     "open_image",
+    "plain",
     "read_descriptor",
     "read_json_object",
     "resolve_values",

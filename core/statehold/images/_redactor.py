@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
+from statehold.images._plain import plain
 from statehold.sdk import Secret
 
 _MASK = "***"
@@ -18,8 +19,8 @@ _FORMATTER = logging.Formatter()
 class Redactor(logging.Filter):
     """Takes known secret values out of log records: message, arguments, exception and stack.
 
-    A value is also found as `repr`, JSON, URLs, base64 and hex write it, the latter two within what else was
-    encoded, and, where it has several lines, line by line.
+    A value is also found as `plain`, `repr`, JSON, URLs, base64 and hex write it, the latter two within
+    what else was encoded, and, where it has several lines, line by line.
     Add it to a handler, so that it sees the records of every logger that writes there.
     """
 
@@ -89,6 +90,7 @@ def _forms(value: str) -> Iterable[str]:
     for part in filter(None, (value, value.strip(), *(line for line in lines if len(line) >= _LINE))):
         yield from (
             part,
+            plain(part),
             repr(part)[1:-1],
             json.dumps(part)[1:-1],
             json.dumps(part, ensure_ascii=False)[1:-1],

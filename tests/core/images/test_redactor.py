@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from statehold.images import Redactor
+from statehold.images import Redactor, plain
 from statehold.sdk import Secret
 
 SECRET = "pa55 w0rd/ü\"'\\x"
@@ -130,6 +130,11 @@ def test_each_line_of_a_key_is_redacted() -> None:
     log.logger.error("line %s", key.splitlines()[2])
     log.logger.error("all %s", key)
     assert "kqhkiG9w0BAQEF" not in log.text
+
+
+def test_a_secret_that_was_escaped_is_redacted() -> None:
+    secret = "a\\b\tc\nd\x1b\u2028"
+    assert Redactor([Secret(secret)]).redact(plain(f"it is {secret}!")) == "it is ***!"
 
 
 def test_the_longer_of_two_secrets_goes_first() -> None:

@@ -18,6 +18,7 @@ from statehold.extensions.wasm._module import Module, load_module
 from statehold.extensions.wasm._packages import Packages
 from statehold.extensions.wasm._session import Session
 from statehold.extensions.wasm._values import Fields
+from statehold.images import plain
 from statehold.loading import FreeReport
 from statehold.loading.wasm.machine import Ticker, aside, check_wasmtime, new_engine
 from statehold.sdk import CallContext, DeployError, Scope, StateholdError
@@ -155,7 +156,7 @@ class WasmEngine:
 
     def _tell(self, extension: _Extension, session: Session | None) -> None:
         if session is not None and session.printed:
-            self._logger.debug("%s printed: %s", extension.who, self._redact(session.printed))
+            self._logger.debug("%s printed: %s", extension.who, plain(self._redact(session.printed)))
 
     def _session(self, module: Module) -> Session:
         return Session(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from statehold.images import plain
 from statehold.loading.wasm._errors import GuestError, Reason
 from statehold.loading.wasm._limits import WasmLimits
 from statehold.loading.wasm._memory import Memory
@@ -56,7 +57,7 @@ class Imports:
             self._dropped += 1
             return
         text = self.memory.read(start, min(length, self._limits.log_bytes)).decode(errors="replace")
-        self.lines.append((_LEVELS[min(max(level, 1), len(_LEVELS)) - 1], text))
+        self.lines.append((_LEVELS[min(max(level, 1), len(_LEVELS)) - 1], plain(text)))
 
     def _time(self, kind: int) -> int:
         if kind == 0:

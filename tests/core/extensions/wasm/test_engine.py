@@ -153,6 +153,14 @@ def test_the_end_of_what_a_guest_prints_is_logged(stage, wat, caplog):
     assert record.getMessage() == "COMMAND t.Do printed: " + ("hello " * 500)[-1024:]
 
 
+def test_what_a_guest_prints_forges_no_line_of_the_log(stage, wat, caplog):
+    guest = wat()
+    code = _printing(guest, "as far\nERROR root: \x1b[2K")
+    with caplog.at_level(logging.DEBUG, "statehold.test"):
+        stage.does(code, guest)
+    assert caplog.records[0].getMessage() == r"COMMAND t.Do printed: as far\nERROR root: \x1b[2K"
+
+
 def test_a_panic_is_found_after_much_else_that_was_printed(stage, wat):
     guest = wat()
     code = _printing(guest, "step\n" * 500 + "panic: goodbye, world\n")

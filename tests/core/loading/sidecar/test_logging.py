@@ -44,6 +44,29 @@ def test_what_is_printed_arrives_line_by_line(wild: Wild, records) -> None:
     assert records.wait_for("to stderr").levelno == logging.WARNING
 
 
+FORGED = "a\nERROR root: b\r\x1b[2Kc\x85\u2028\u202ed\te\u00fc\U0001f600"
+SHOWN = "a\\nERROR root: b\\r\\x1b[2Kc\\x85\\u2028\\u202ed\te\u00fc\U0001f600"
+
+
+def test_a_record_is_one_line_whatever_is_in_it(wild: Wild, records) -> None:
+    do(wild(), f"log {logging.INFO} {FORGED}")
+    assert records.wait_for("a").getMessage() == SHOWN
+
+
+@pytest.mark.parametrize("verb", ["print", "warn"])
+def test_what_is_printed_forges_no_line_and_steers_no_terminal(wild: Wild, records, verb: str) -> None:
+    do(wild(), f"{verb} {FORGED.replace(chr(10), ' ')}")
+    assert records.wait_for("a").getMessage() == SHOWN.replace("\\n", " ")
+
+
+def test_the_last_lines_in_an_error_forge_none(wild: Wild) -> None:
+    opened = wild()
+    do(opened, "warn so\rlong\x1b[0m")
+    with pytest.raises(SidecarError) as raised:
+        opened.insert(opened.key(1, What="a"), opened.value(Text="exit 7"))
+    assert "so\\rlong\\x1b[0m" in str(raised.value)
+
+
 def test_a_flood_of_lines_is_cut_off_and_counted(wild: Wild, records) -> None:
     opened = wild()
     do(opened, "flood 5000")

@@ -35,6 +35,13 @@ def test_what_is_no_text_is_logged_as_well_as_it_can_be(opened, caplog):
     assert "hello\N{REPLACEMENT CHARACTER}" in caplog.text
 
 
+def test_a_module_logs_one_line_of_text_whatever_is_in_it(opened, caplog):
+    forged = r'(data (i32.const 2048) "a\nb\1b[")'
+    say = SAY.format(level=2)
+    get(opened({"statehold_get": say + packed([1, "a"])}, imports=LOG, more=forged))
+    assert [record.getMessage() for record in caplog.records] == [r"a\nb\x1b["]
+
+
 def test_a_flood_is_cut_off_and_counted(opened, caplog):
     flood = """(local $n i32) (loop $again
       (call $log (i32.const 2) (i32.const 2048) (i32.const 5))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from statehold.images import plain
 from statehold.loading.sidecar.host._supervisor import Supervisor
 
 #: What one sidecar may say in a second: more lines are counted, more bytes wait in the sidecar.
@@ -38,6 +39,8 @@ _log: Final = msgspec.msgpack.Decoder(_Log).decode
 
 class Output:
     """What a sidecar says: log records, and what it writes to stdout and stderr, line by line.
+
+    Each of them is one line of text for whoever logs it, with nothing that steers a terminal.
 
     All methods run on the supervisor's thread.
 
@@ -100,7 +103,7 @@ class Output:
             rest = b""
         self._rest[descriptor] = rest
         for line in lines:
-            text = line[:_LONGEST].decode(errors="replace").rstrip()
+            text = plain(line[:_LONGEST].decode(errors="replace").rstrip())
             if text:
                 self.last.append(text)
                 self._pass(0, level, text)
@@ -127,7 +130,7 @@ class Output:
         except Exception:  # noqa: BLE001 - whatever a hostile record makes of the decoder
             self._wrong()
             return True
-        self._pass(record.handle, max(0, min(record.level, logging.CRITICAL)), record.message)
+        self._pass(record.handle, max(0, min(record.level, logging.CRITICAL)), plain(record.message))
         self._slow_down(log, len(data) + _PER_RECORD)
         return True
 
