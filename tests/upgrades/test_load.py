@@ -1,7 +1,8 @@
 """No call fails, and none is answered by a freed version, while versions are replaced and rolled back to.
 
 The calls come over HTTP from another process. `STATEHOLD_LOAD_CALLS=200000` gives soak runs another size; p99
-is judged there alone, where there are enough calls in the time of each swap; that of whole changes is printed.
+is judged there alone, where there are enough calls in the time of each swap; that of whole changes is only
+printed.
 """
 
 from __future__ import annotations
