@@ -34,6 +34,13 @@ def sidecars():
         yield made
 
 
+@pytest.fixture(scope="module")
+def open_sidecars():
+    """Sidecars that are not shut in: the kit makes data folders when the sandbox could take in no more."""
+    with Sidecars(sandbox=False) as made:
+        yield made
+
+
 def test_what_is_delivered_and_taken_is_kept_by_the_program(host, runtime, built):
     host.deploy(built)
     runtime.command(HERE, "stock.Deliver", {"Item": "nail", "Amount": 100, "Place": "box"})
@@ -78,17 +85,12 @@ def test_the_beginning_of_a_change_that_was_never_finished_is_not_there(sidecars
 
 
 class TestStock(StorageConformance):
-    """The sample in C; the kit makes data folders when the sandbox could take in no more."""
-
     durable = True
     ordered = True
     refused = [({"Item": "x" * 5000}, {"Amount": 1})]
     examples = 20
 
     @pytest.fixture
-    def provider(self, built):
-        with (
-            Sidecars(sandbox=False) as sidecars,
-            sidecars.load_executable(built / PROGRAM, owner="acme.stock 1") as plugin,
-        ):
+    def provider(self, open_sidecars, built):
+        with open_sidecars.load_executable(built / PROGRAM, owner="acme.stock 1") as plugin:
             yield plugin.providers["Stock"]

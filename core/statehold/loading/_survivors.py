@@ -48,6 +48,8 @@ def holders(things: Sequence[object], marker: str, *, ignored: set[int]) -> list
     The text is empty for those that are held only through another one. *ignored* are the ids of the
     containers in which the caller keeps such things itself.
     """
+    # What a server has put beyond garbage collections may be the holder, and is not seen there.
+    gc.unfreeze()
     found = dict.fromkeys(range(len(things)), "")
     found[0] = signal_held(partial(_is_own, marker=marker))
     for thread, frame in _frames():
