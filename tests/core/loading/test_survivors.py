@@ -167,7 +167,7 @@ def test_a_handler_of_a_log_is_told(held_by):
             "import logging; handler = logging.NullHandler(); handler.thing = Thing\n"
             "logging.getLogger('a.library').addHandler(handler)"
         )
-        assert "logging.Logger.manager.loggerDict['a.library'].handlers[0].thing" in found
+        assert "manager.loggerDict['a.library'].handlers[0].thing" in found
         assert "(an object of logging.NullHandler)" in found
     finally:
         logger.handlers.clear()
