@@ -9,22 +9,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from unit import ANN, Unit, unit
+from unit import ANN, Deaf, Unit, unit
 
 from statehold.testing import open_storage
 from statehold_aos import service_state
 from statehold_aos._state._batch import Change
-from statehold_aos.gateway import ClaimId, InProcess, checksum_of
-
-
-class Deaf(InProcess):
-    """Loses all that is sent while it is deaf."""
-
-    deaf = True
-
-    def send(self, message) -> None:
-        if not self.deaf:
-            super().send(message)
+from statehold_aos.gateway import ClaimId, checksum_of
 
 
 def test_1_after_one_lost_answer_later_changes_are_sent(tmp_path: Path) -> None:

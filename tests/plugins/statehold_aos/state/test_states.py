@@ -9,14 +9,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from unit import ANN, Unit, unit
+from unit import ANN, Deaf, Unit, unit
 
 from statehold.sdk import StorageError
 from statehold_aos._state._batch import Change
 from statehold_aos._state._facts import Rule
 from statehold_aos._state._file import StateFile
 from statehold_aos.database import Database, Service
-from statehold_aos.gateway import ClaimId, Cloud, InProcess, NewState, checksum_of
+from statehold_aos.gateway import ClaimId, Cloud, NewState, checksum_of
 
 BOB = ClaimId(1, "nav", '["bob"]')
 
@@ -133,16 +133,6 @@ def test_of_many_changes_offline_the_last_one_counts(tmp_path: Path) -> None:
     one.connect()
     one.agree(b"3")
     one.end()
-
-
-class Deaf(InProcess):
-    """Loses what it is told to."""
-
-    deaf = True
-
-    def send(self, message) -> None:
-        if not self.deaf:
-            super().send(message)
 
 
 def test_after_a_lost_answer_the_state_is_sent_again_and_later_changes_too(tmp_path: Path) -> None:

@@ -23,6 +23,17 @@ from statehold_aos.gateway import ClaimId, Cloud, InProcess, checksum_of
 ANN = ClaimId(1, "nav", '["ann"]')
 
 
+class Deaf(InProcess):
+    """Loses all that is sent while it is deaf."""
+
+    deaf = True
+
+    def send(self, message: Any) -> None:
+        """Send a message, or lose it."""
+        if not self.deaf:
+            super().send(message)
+
+
 @attrs.define
 class Unit:
     """One host after another over the same folders."""
