@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statehold_aos.gateway._checksum import checksum_of
 from statehold_aos.gateway._cloud import Cloud
-from statehold_aos.gateway._errors import GatewayError
+from statehold_aos.gateway._errors import GatewayError, MessageError
 from statehold_aos.gateway._gateway import Gateway, Unit
 from statehold_aos.gateway._in_process import InProcess
 from statehold_aos.gateway._messages import (
@@ -17,16 +17,24 @@ from statehold_aos.gateway._messages import (
     ToUnit,
     UpdateState,
 )
+from statehold_aos.gateway._protocol2 import Protocol2
+from statehold_aos.gateway._protocol7 import Ack, Frame, Nack, Protocol7, new_number
 from statehold_aos.gateway._text import BASE64, state_of, text_of
 
 __all__ = [
     "BASE64",
+    "Ack",
     "ClaimId",
     "Cloud",
+    "Frame",
     "Gateway",
     "GatewayError",
     "InProcess",
+    "MessageError",
+    "Nack",
     "NewState",
+    "Protocol2",
+    "Protocol7",
     "StateAcceptance",
     "StateRequest",
     "StateStatus",
@@ -35,6 +43,7 @@ __all__ = [
     "Unit",
     "UpdateState",
     "checksum_of",
+    "new_number",
     "state_of",
     "text_of",
 ]

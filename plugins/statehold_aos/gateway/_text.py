@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Final
 
-from statehold_aos.gateway._errors import GatewayError
+from statehold_aos.gateway._errors import MessageError
 
 #: What stands as `stateEncoding` beside a state that is no text.
 BASE64: Final = "base64"
@@ -22,7 +22,7 @@ def state_of(text: str, encoding: str = "") -> bytes:
     """Return the state that `text_of` was given.
 
     Raises:
-        GatewayError: there is no such encoding, or the text is not of it.
+        MessageError: there is no such encoding, or the text is not of it.
 
     """
     try:
@@ -31,5 +31,5 @@ def state_of(text: str, encoding: str = "") -> bytes:
         if encoding == BASE64:
             return base64.b64decode(text, validate=True)
     except (binascii.Error, UnicodeEncodeError, ValueError) as error:
-        raise GatewayError(f"a state in a message cannot be read: {error}") from error
-    raise GatewayError(f"a state in a message has the encoding {encoding!r}, expected none or {BASE64!r}")
+        raise MessageError(f"a state in a message cannot be read: {error}") from error
+    raise MessageError(f"a state in a message has the encoding {encoding!r}, expected none or {BASE64!r}")
