@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from statehold.processing._answers import JobStatus
-from statehold.processing._errors import ConflictError
+from statehold.processing._errors import ConflictError, UnknownError
 from statehold.processing._failure import explained
 from statehold.processing._kit import Kit
 from statehold.processing._schedule import Schedule
@@ -104,6 +104,7 @@ class Job:
 
         Raises:
             ConflictError: it is running.
+            UnknownError: the version that has become current meanwhile does not have it.
             ProcessingError: it failed.
 
         """
@@ -114,11 +115,13 @@ class Job:
                 )
             self._is_running = True
         try:
-            self._run(self._kit.clock.now(), is_due=False)
+            ran = self._run(self._kit.clock.now(), is_due=False)
         finally:
             with self._lock:
                 self._is_running = False
             self._look()
+        if not ran:
+            raise UnknownError(f"{self._share.app.name} runs no job {self.name!r} any more", qname=self.name)
 
     def _look(self) -> None:
         """Begin if it is due, and look again later."""
@@ -156,8 +159,9 @@ class Job:
         return due
 
     def _work(self, due: float) -> None:
+        ran = True
         try:
-            self._run(due, is_due=True)
+            ran = self._run(due, is_due=True)
         except Exception as error:  # noqa: BLE001 - reported, and there is a next time
             self._kit.logger.error(  # noqa: TRY400 - what went wrong is in the message
                 "JOB %s of %s failed in workspace %d: %s",
@@ -169,14 +173,17 @@ class Job:
         finally:
             with self._lock:
                 self._is_running = False
-                self._last = due
+                self._last = due if ran else self._last
             self._look()
 
-    def _run(self, due: float, *, is_due: bool) -> None:
-        began, ok = time.perf_counter(), False
+    def _run(self, due: float, *, is_due: bool) -> bool:
+        """Run it; return False where the version that is current by now does not have it: it is no run."""
+        began, ok, ran = time.perf_counter(), False, True
         try:
             with self._share.slice_of(self.workspace).borrow() as bench:
-                self._invoke(bench, due, is_due=is_due)
+                ran = self.name in bench.parts.jobs
+                if ran:
+                    self._invoke(bench, due, is_due=is_due)
             ok = True
             self._problem = ""
         except Exception as error:
@@ -187,7 +194,9 @@ class Job:
             raise told from error
         finally:
             seconds = time.perf_counter() - began
-            self._kit.meter.job(self._share.app.name, self.name, self.workspace, seconds, ok=ok)
+            if ran:
+                self._kit.meter.job(self._share.app.name, self.name, self.workspace, seconds, ok=ok)
+        return ran
 
     def _invoke(self, bench: Bench, due: float, *, is_due: bool) -> None:
         data, schemas = bench.partition.data, bench.parts.schemas

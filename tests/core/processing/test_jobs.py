@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from statehold.processing import ConflictError, ExtensionError, UnknownError
+from statehold.processing import ConflictError, ExtensionError, Meter, UnknownError
+from statehold.processing._share import Share
 from statehold.testing import FakeClock
 
 
@@ -153,6 +154,43 @@ def test_a_version_with_another_schedule_goes_by_that(timed, clock, image):
     }
     turn(timed, clock, 60)
     assert timed.rows("Beats")[1]["Count"] == 2
+
+
+def test_a_job_that_the_new_version_lacks_and_that_is_due_before_it_is_known_is_no_run(
+    open_shop, clock, image, monkeypatch, caplog
+):
+    meter = Ran()
+    shop = open_shop(
+        runtime={"clock": clock, "meter": meter},
+        host={"clock": clock},
+        extensions="JOB Slow '@every 1m' INTENTS(Wire);",
+        code=SLOW,
+        workspaces=1,
+    )
+    turn(shop, clock, 60)
+    before = {one.job: one.last for one in shop.runtime.jobs()}
+    ran = list(meter.jobs)
+    with monkeypatch.context() as late:
+        late.setattr(Share, "refresh", lambda share: None)
+        shop.host.deploy(image("2", workspaces=1), accept_breaking=True)
+        turn(shop, clock, 60)
+        assert meter.jobs == [*ran, "shop.Tick"]
+        found = {one.job: one for one in shop.runtime.jobs()}
+        assert found["shop.Slow"].last == before["shop.Slow"]
+        assert found["shop.Slow"].problem == ""
+        with pytest.raises(UnknownError, match=r"runs no job 'shop\.Slow' any more"):
+            shop.runtime.run_job("acme.shop", "shop.Slow")
+    assert "Slow" not in caplog.text
+
+
+class Ran(Meter):
+    """Hears of the jobs that have run."""
+
+    def __init__(self):
+        self.jobs = []
+
+    def job(self, app, name, workspace, seconds, *, ok):
+        self.jobs.append(name)
 
 
 SLOW = "\n\n@extension\ndef slow(call):\n    pass\n"
