@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from statehold.hosting._data import AppData, DataKeeper
@@ -35,6 +36,27 @@ class App:
         self._end_trial: Callable[[], None] | None = None
         self._versions: dict[str, AppVersion] = {}
         self._swapped = swapped
+        #: By thread, what a change finds open when it begins.
+        self._noted: dict[int, list[AppVersion]] = {}
+
+    @contextmanager
+    def noting(self) -> Iterator[Sequence[AppVersion]]:
+        """Return what will have the versions that are open when a change of this thread begins."""
+        found: list[AppVersion] = []
+        self._noted[threading.get_ident()] = found
+        try:
+            yield found
+        finally:
+            del self._noted[threading.get_ident()]
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold `changing` while the block changes the app."""
+        with self.changing:
+            noted = self._noted.get(threading.get_ident())
+            if noted is not None:
+                noted[:] = self.versions
+            yield
 
     @property
     def current(self) -> AppVersion:

@@ -14,11 +14,15 @@ _TELL = 1.0
 
 @contextmanager
 def following(app: App | None, progress: Progress, *, patience: float) -> Iterator[None]:
-    """Tell how the versions of an app end that the block replaces, for up to *patience* seconds."""
-    before = () if app is None else app.versions
-    yield
+    """Tell how the versions of an app end that the block replaces, for up to *patience* seconds.
+
+    What others replace while the block waits for its turn is theirs to tell.
+    """
     if app is None:
+        yield
         return
+    with app.noting() as before:
+        yield
     end = time.monotonic() + patience
     for version in before:
         if version in app.kept:

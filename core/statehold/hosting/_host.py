@@ -138,7 +138,7 @@ class Host:
         )
         self._apps: dict[str, App] = {}
         self._keep = keep
-        self._listeners = Listeners()
+        self._listeners = Listeners(logger)
         self._making = threading.Lock()
         self._closed = False
         try:
@@ -303,7 +303,7 @@ class Host:
     def listen(self, listener: Callable[[App], None]) -> Callable[[], None]:
         """Call *listener* each time an app got another current version, or none; return what ends that.
 
-        It is called on the thread that deploys, and must return at once.
+        It is called on the thread that deploys, and must return at once; what it raises is logged.
         """
         return self._listeners.add(listener)
 
@@ -371,7 +371,7 @@ class Host:
     def _turn(self, app: App, tell: Callable[[str], None]) -> Iterator[None]:
         if app.changing.locked():
             tell(f"wait for another change of {app.name} to end")
-        with app.changing:
+        with app.turn():
             self._refuse_when_closed()
             yield
 
