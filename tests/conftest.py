@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,11 @@ pytest_plugins = ["pytester"]
 settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", database=None, deadline=None, max_examples=1000)
 settings.load_profile("fixed")
+
+
+# A shell that starts pytest in the background lets it ignore Ctrl-C, and so all processes that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

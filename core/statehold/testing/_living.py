@@ -4,15 +4,17 @@ import gc
 import logging
 import os
 import threading
+import time
 import warnings
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
-from statehold.sdk import Key, Operation, Secret, StorageLogger, Value
+from statehold.sdk import IStateStorage, Key, Operation, Secret, StorageLogger, Value
 from statehold.testing._case import Case
 from statehold.testing._level import Level
 from statehold.testing._open import OpenStorage
@@ -21,6 +23,11 @@ from statehold.testing._scenario import Facts, scenario
 
 GET, GETBATCH, READ = Operation.GET, Operation.GETBATCH, Operation.READ
 INSERT, UPDATE = Operation.INSERT, Operation.UPDATE
+
+# What a storage leaves behind it leaves each time; what other threads do meanwhile comes once or twice.
+TIMES = 3
+
+Thing = TypeVar("Thing")
 
 
 def _reopens(facts: Facts) -> bool:
@@ -63,35 +70,19 @@ class Living(Case):
     def test_l2_nothing_keeps_a_freed_storage(self) -> None:
         """A storage that was freed is gone from memory once nobody holds it."""
         self.warm_up()
-        opened = self.open()
-        self.use(opened)
-        try:
-            watch = weakref.ref(opened.storage)
-        except TypeError:
-            pytest.fail(
-                f"{type(opened.storage).__name__} cannot be weakly referenced, so a host cannot prove that "
-                "it is gone: add '__weakref__' to its __slots__"
-            )
-        self.free(opened)
-        del opened
-        gc.collect()
-        storage = watch()
-        kept_by = [] if storage is None else [f"{type(one).__name__}" for one in gc.get_referrers(storage)]
-        assert storage is None, f"the freed storage is still held, by: {', '.join(kept_by) or 'C code'}"
+        for _ in range(TIMES):
+            storage = self.watch_one()()
+            if storage is None:
+                return
+        kept_by = [f"{type(one).__name__}" for one in gc.get_referrers(storage)]
+        pytest.fail(f"the freed storage is still held, by: {', '.join(kept_by) or 'C code'}")
 
     @scenario("L3", level=Level.STABLE)
     def test_l3_no_thread_is_left(self) -> None:
         """After `free()` no thread of the storage runs; background work ends when it is told to."""
-        self.warm_up()
-        before = set(threading.enumerate())
-        opened = self.open()
-        self.use(opened)
-        unended = self.free(opened)
+        unended = self.warm_up()
         assert not unended, f"did not end when told to: {', '.join(unended)}"
-        left = set(threading.enumerate()) - before
-        for thread in left:
-            thread.join(1)
-        running = sorted(thread.name for thread in left if thread.is_alive())
+        running = sorted(thread.name for thread in self.left_behind(threads))
         assert not running, f"threads left after free(): {', '.join(running)}"
 
     @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs /proc")
@@ -99,29 +90,21 @@ class Living(Case):
     def test_l4_no_file_and_no_socket_is_left(self) -> None:
         """After `free()` no file, socket or pipe is open that was not open before."""
         self.warm_up()
-        gc.collect()
-        before = descriptors()
-        opened = self.open()
-        self.use(opened)
-        self.free(opened)
-        del opened
-        gc.collect()
-        left = descriptors() - before
+        left = self.left_behind(descriptors)
         assert not left, f"left open after free(): {', '.join(left.elements())}"
 
     @scenario("L5", level=Level.STABLE)
     def test_l5_nothing_is_closed_by_the_garbage_collector(self) -> None:
         """Nothing the storage opened is left to the garbage collector: no ResourceWarning."""
         gc.collect()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", ResourceWarning)
-            opened = self.open()
-            self.use(opened)
-            self.free(opened)
-            del opened
-            gc.collect()
-        left = [str(one.message) for one in caught if issubclass(one.category, ResourceWarning)]
-        assert not left, f"left to the garbage collector: {'; '.join(left)}"
+        for _ in range(TIMES):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always", ResourceWarning)
+                self.warm_up()
+            left = [str(one.message) for one in caught if issubclass(one.category, ResourceWarning)]
+            if not left:
+                return
+        pytest.fail(f"left to the garbage collector: {'; '.join(left)}")
 
     @scenario("L6")
     def test_l6_prints_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
@@ -249,12 +232,51 @@ class Living(Case):
         if close is not None:
             close()
 
-    def warm_up(self) -> None:
-        """Let first-time work, such as imports, be done before anything is counted."""
+    def watch_one(self) -> weakref.ref[IStateStorage]:
+        """Return a reference, which does not keep it, to a storage that was used and freed."""
         opened = self.open()
         self.use(opened)
+        try:
+            watch = weakref.ref(opened.storage)
+        except TypeError:
+            pytest.fail(
+                f"{type(opened.storage).__name__} cannot be weakly referenced, so a host cannot prove that "
+                "it is gone: add '__weakref__' to its __slots__"
+            )
         self.free(opened)
+        del opened
         gc.collect()
+        return watch
+
+    def left_behind(self, look: Callable[[], Counter[Thing]]) -> Counter[Thing]:
+        """Return what *look* finds anew after a storage was used and freed, if it is more with each time.
+
+        Other threads of the process, such as that of a server which the storage asks, begin things meanwhile
+        and end them a little later: those are not the storage's.
+        """
+        before = look()
+        for _ in range(TIMES):
+            self.warm_up()
+            if not look() - before:
+                return Counter()
+        end = time.monotonic() + self.patience
+        while (left := look() - before).total() >= TIMES and time.monotonic() < end:
+            time.sleep(0.02)
+        return left if left.total() >= TIMES else Counter()
+
+    def warm_up(self) -> tuple[str, ...]:
+        """Let first-time work, such as imports, be done; return what did not end when it was told to."""
+        opened = self.open()
+        self.use(opened)
+        unended = self.free(opened)
+        del opened
+        gc.collect()
+        return unended
+
+
+def threads() -> Counter[threading.Thread]:
+    """Return the threads of this process that run."""
+    return Counter(threading.enumerate())
 
 
 def descriptors() -> Counter[str]:

@@ -148,14 +148,14 @@ class Holding(Memory):
             return super().get(key)
 
 
-@defect("R5", "R6", said={"patience": 3.0, "limit": 10.0})
+@defect("R5", "R6", said={"patience": 6.0, "limit": 60.0}, chosen="test_r or test_g")
 class HoldsItsLockWhileReading(Holding):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         with self.lock:
             yield from super().read(key)
 
 
-@defect("R4", said={"patience": 3.0, "limit": 10.0}, chosen="test_r4_ or test_g")
+@defect("R4", said={"patience": 6.0, "limit": 60.0}, chosen="test_r4_ or test_g")
 class HoldsItsLockWhenLeft(Holding):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         return LockedRows(self, super().read(key))
@@ -415,7 +415,7 @@ class CannotBeWatched:
     vars().update({name: one for name, one in vars(Memory).items() if callable(one)})
 
 
-@defect("L3")
+@defect("L3", said={"patience": 4.0})
 class LeaksAThread(Memory):
     def __init__(self, ctx: StorageContext) -> None:
         super().__init__(ctx)
@@ -429,7 +429,7 @@ class BackgroundDoesNotStop(Memory):
         ctx.background(lambda _: threading.Event().wait(20))
 
 
-@defect("L4")
+@defect("L4", said={"patience": 4.0})
 class LeaksADescriptor(Memory):
     def __init__(self, ctx: StorageContext) -> None:
         super().__init__(ctx)
