@@ -73,25 +73,37 @@ class Bringer:
             activate=activate,
             canary=canary,
             progress=progress,
-            unbroken=self._unbroken(app, image),
+            unbroken=self._unbroken(app, image.digest),
             accept_breaking=accept_breaking,
         )
 
-    def activate(self, app: App, entry: Entry, progress: Callable[[str], None]) -> AppVersion:
+    def activate(
+        self,
+        app: App,
+        entry: Entry,
+        progress: Callable[[str], None],
+        *,
+        accept_breaking: bool = False,
+    ) -> AppVersion:
         """Make a version that is kept the current one, opening it first if it is closed.
+
+        One that was never current, and was not compared with what is current now, is so before.
 
         Raises:
             TrustError: it is not let in any more.
+            DeployError: it breaks what there is by the current version, and that was not accepted.
             StateholdError: it cannot be opened again.
 
         """
         since, anew = entry.deployed_at, False
+        unbroken = self._unbroken(app, entry.digest) if entry.role is Role.READY else None
         with self._store.arriving():
             if app.is_open(entry.version):
                 version = app.version(entry.version)
                 if version is app.current_or_none:
                     return version
                 self._admission.confirm(entry.app, entry.version, since=since)
+                self._deployer.compare(version, unbroken, progress, accept_breaking=accept_breaking)
                 if self._is_ready(app, version, progress):
                     self._deployer.commit(app, version, attrs.evolve(entry, role=Role.CURRENT), progress)
                     return version
@@ -99,7 +111,15 @@ class Bringer:
             with self._store.open(entry.digest) as image:
                 verdict = self._admission.admit(image, since=since)
                 return self._bring(
-                    app, image, verdict, since=since, activate=True, progress=progress, anew=anew
+                    app,
+                    image,
+                    verdict,
+                    since=since,
+                    activate=True,
+                    progress=progress,
+                    unbroken=unbroken,
+                    accept_breaking=accept_breaking,
+                    anew=anew,
                 )
 
     def restore(self, app: App, entry: Entry) -> None:
@@ -137,15 +157,15 @@ class Bringer:
             return False
         return True
 
-    def _unbroken(self, app: App, image: AppImage) -> Declared | None:
-        """Return what must go on with *image*: what the current version declares; None where there is none.
+    def _unbroken(self, app: App, digest: str) -> Declared | None:
+        """Return what must go on with an image: what the current version declares; None where there is none.
 
         Where that could not be brought back, its image says it. Where that is damaged, nobody can.
         """
         if app.current_or_none is not None:
             return app.current_or_none.declared
         entry = self._deployed.current(app.name)
-        if entry is not None and entry.digest != image.digest:
+        if entry is not None and entry.digest != digest:
             with suppress(StateholdError), self._store.open(entry.digest) as kept:
                 return self._deployer.declared(kept)
         return None
@@ -167,6 +187,8 @@ class Bringer:
         stale = app.version(image.version) if app.is_open(image.version) else None
         if stale is not None and (not activate or stale is app.current_or_none):
             return stale
+        if stale is not None and not anew and stale not in app.kept:
+            self._deployer.compare(stale, unbroken, progress, accept_breaking=accept_breaking)
         if stale is not None and not anew and self._is_ready(app, stale, progress):
             version, stale = stale, None
         else:

@@ -96,8 +96,23 @@ class Deployer:
                 _index_uniques(version, version.data.partitions)
                 _make_workspaces(version, self._settings)
             undo.pop_all()
+        version.compared_with = None if unbroken is None else unbroken.version
         self._retirer.add(version)
         return version
+
+    @staticmethod
+    def compare(
+        version: AppVersion, unbroken: Declared | None, progress: Progress, *, accept_breaking: bool
+    ) -> None:
+        """Compare an open version with what must go on with it, unless it has been.
+
+        Raises:
+            DeployError: it breaks what there is, and that is not accepted.
+
+        """
+        if unbroken is not None and version.compared_with != unbroken.version:
+            progress(compared(version.app, unbroken, version.declared, accept_breaking=accept_breaking))
+            version.compared_with = unbroken.version
 
     def declared(self, image: AppImage) -> Declared:
         """Return what *image* declares, as `Preparer.declared` does."""

@@ -198,10 +198,13 @@ class Host:
         finally:
             self._clean()
 
-    def activate(self, app: str, version: str, *, progress: Progress | None = None) -> AppVersion:
+    def activate(
+        self, app: str, version: str, *, accept_breaking: bool = False, progress: Progress | None = None
+    ) -> AppVersion:
         """Make a deployed version the current one, opening it first if it is closed.
 
-        *progress* is as for `deploy`.
+        One that was only beside is compared with the current one, unless its deploy has done so.
+        *accept_breaking* and *progress* are as for `deploy`.
 
         Raises:
             HostError: there is no such app or version.
@@ -210,7 +213,8 @@ class Host:
         """
         tell = _teller(progress)
         with self._changing(app, tell) as known:
-            return self._bringer.activate(known, self._deployed.entry(app, version), tell)
+            entry = self._deployed.entry(app, version)
+            return self._bringer.activate(known, entry, tell, accept_breaking=accept_breaking)
 
     def rollback(self, app: str, *, progress: Progress | None = None) -> AppVersion:
         """Make the version current that was current before; where one is on trial, end that instead.

@@ -38,6 +38,7 @@ class AppVersion:
         files: the digests of the plugin files in use.
         opened_at: when it was opened, in seconds since 1970.
         state: where it stands.
+        compared_with: the version that its declarations were compared with last, and fit, or were accepted.
 
     """
 
@@ -65,6 +66,7 @@ class AppVersion:
         self.files = plan.plugins.files
         self.opened_at = time.time()
         self.state = VersionState.READY
+        self.compared_with: str | None = None
         self.partitions = tuple(
             Partition(number, plan, opened, lease.data, count_calls=count_calls, time_calls=time_calls)
             for number, opened in enumerate(storages)

@@ -86,3 +86,33 @@ def test_a_descriptor_that_widens_what_code_may_do_is_refused_unless_that_is_acc
     )
     assert host.deploy(wide, accept_breaking=True).name == "2"
     assert host.deploy(kitchen("3", Storages=narrow)).name == "3"
+
+
+def test_a_version_beside_is_compared_with_what_is_current_when_it_is_activated(host, shop, broken):
+    host.deploy(broken, activate=False)
+    host.deploy(shop("1"))
+    with pytest.raises(DeployError, match="field Total is gone") as caught:
+        host.activate("acme.shop", "2")
+    assert "--accept-breaking" in caught.value.hint
+    with pytest.raises(DeployError, match="field Total is gone"):
+        host.deploy(broken)
+    assert current(host) == "1"
+    assert host.activate("acme.shop", "2", accept_breaking=True).name == "2"
+    host.rollback("acme.shop")
+    assert current(host) == "1"
+
+
+def test_a_version_beside_that_was_closed_meanwhile_is_compared_too(open_host, shop, broken):
+    with open_host() as host:
+        host.deploy(broken, activate=False)
+        host.deploy(shop("1"))
+    host = open_host()
+    with pytest.raises(DeployError, match="field Total is gone"):
+        host.activate("acme.shop", "2")
+    assert host.activate("acme.shop", "2", accept_breaking=True).name == "2"
+
+
+def test_what_its_deploy_has_accepted_of_a_version_beside_needs_no_second_acceptance(host, shop, broken):
+    host.deploy(shop("1"))
+    host.deploy(broken, activate=False, accept_breaking=True)
+    assert host.activate("acme.shop", "2").name == "2"
