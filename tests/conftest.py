@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,16 +57,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish() -> None:
     """Leave the tests themselves out of garbage collections: each version that is freed asks for some."""
+    gc.unfreeze = _thaw
     _freeze()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logfinish() -> None:
-    """Do so again where a search for what holds a leak has taken all in."""
-    if not gc.get_freeze_count():
+    """Do so again where a search for what holds a leak, or a server that ended, has taken all in."""
+    if _thawed.is_set():
         _freeze()
+
+
+# `gc.get_freeze_count()` would count, one by one, what takes longer than most tests.
+_thawed = threading.Event()
+_unfreeze = gc.unfreeze
+
+
+def _thaw() -> None:
+    _unfreeze()
+    _thawed.set()
 
 
 def _freeze() -> None:
     gc.collect()
     gc.freeze()
+    _thawed.clear()
