@@ -22,7 +22,8 @@ class Deployed:
         found = self._registry.entries(app)
         if not found:
             known = {entry.app for entry in self._registry.entries()}
-            raise HostError(f"no app {app!r} is deployed here", hint=nearest(app, known))
+            hint = nearest(app, known) if known else "Nothing is: statehold deploy IMAGE"
+            raise NotFoundError(f"no app {app!r} is deployed here", hint=hint)
         return found
 
     def entry(self, app: str, version: str) -> Entry:
@@ -50,9 +51,9 @@ class Deployed:
         for entry in entries:
             if entry.role is Role.PREVIOUS:
                 return entry
-        raise HostError(
+        raise NotFoundError(
             f"{app} has no version before the current one to roll back to",
-            hint=f"Activate one by name: {', '.join(entry.version for entry in entries)}",
+            hint=_others(app, [entry.version for entry in entries if entry.role is not Role.CURRENT]),
         )
 
     def removable(self, app: str, version: str | None) -> tuple[Entry, ...]:
@@ -109,3 +110,9 @@ class Deployed:
                     "in other partitions than their data",
                     hint=f"Set NumParts to {entry.partitions} in descriptor.json, or undeploy the app first",
                 )
+
+
+def _others(app: str, versions: list[str]) -> str:
+    if not versions:
+        return "It is the only one that is deployed: deploy the older image again, if that is what is meant"
+    return f"What is deployed beside it can be activated by name: statehold activate {app} {versions[0]}"

@@ -10,4 +10,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, known, 1)
     if near:
         return f"Did you mean {near[0]!r}?"
-    return f"There is {', '.join(known)}" if known else "There is none"
+    if not known:
+        return "There is none"
+    return f"There {'is' if len(known) == 1 else 'are'} {', '.join(known)}"

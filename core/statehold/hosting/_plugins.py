@@ -26,7 +26,7 @@ from statehold.loading import (
     settle,
     why_inprocess,
 )
-from statehold.sdk import DeployError, PluginError, StateholdError
+from statehold.sdk import DeployError, PluginError, Provider, StateholdError
 from statehold_vsql import StorageEngine
 from statehold_vsql.appdef import StorageDef
 
@@ -154,12 +154,33 @@ class VersionPlugins:
         wanted = placement_of(storage, settings)
         if file is None or wanted.isolation is not Isolation.INPROCESS:
             return wanted
-        apart = placement_of(storage, attrs.evolve(settings, isolation=Isolation.SIDECAR))
         if file.path not in self._leaks:
-            self._leaks[file.path] = self._goes_apart(file, apart, str(storage.name))
-        return apart if self._leaks[file.path] else wanted
+            self._leaks[file.path] = self._goes_apart(file, storage, settings)
+        return self._apart_with(file, storage, settings) if self._leaks[file.path] else wanted
 
-    def _goes_apart(self, file: PluginFile, placement: Placement, storage: str) -> bool:
+    def _apart_with(self, file: PluginFile, storage: StorageDef, settings: StorageSettings) -> Placement:
+        """Return the sidecar of a storage that leaks: where others of its file are in one, with those.
+
+        Of several it is the one with what it requires, or what requires it: they need the same process.
+        """
+        package, _, name = str(storage.name).rpartition(".")
+        others: dict[str, Placement] = {}
+        for other, its in self._image.descriptor.storages.items():
+            of, _, short = other.rpartition(".")
+            if of == package and its.isolation is Isolation.SIDECAR and its.version == settings.version:
+                others[short] = placement_of(storage, its)
+        found = list(dict.fromkeys(others.values()))
+        if not found:
+            return placement_of(storage, attrs.evolve(settings, isolation=Isolation.SIDECAR))
+        if len(found) > 1:
+            providers = self._loader.load(file, found[0], str(storage.name)).providers
+            requires = {one: _required(provider) for one, provider in providers.items()}
+            for other, placement in others.items():
+                if other in requires.get(storage.provider, ()) or name in requires.get(other, ()):
+                    return placement
+        return found[0]
+
+    def _goes_apart(self, file: PluginFile, storage: StorageDef, settings: StorageSettings) -> bool:
         """Return whether a file runs in a sidecar, because its plugin leaks: as a whole, and where it can."""
         quarantine = self._settings.services.quarantine
         if quarantine is None or not quarantine.listed(self._image.app):
@@ -168,7 +189,8 @@ class VersionPlugins:
         if not held:
             return False
         try:
-            why = _tied(self._loader.load(file, placement, storage))
+            placement = self._apart_with(file, storage, settings)
+            why = _tied(self._loader.load(file, placement, str(storage.name)))
         except StateholdError as error:
             raise PluginError(
                 f"{error.message}. It was to run in a sidecar, because {held}",
@@ -289,10 +311,14 @@ def _tied(plugin: Loaded) -> str:
         why = why_inprocess(provider)
         if why:
             return f"provider {name!r} says: {why}"
-        outside = [one for one in provider.requires if one.rpartition(".")[2] not in plugin.providers]
+        outside = [one for one in _required(provider) if one not in plugin.providers]
         if outside:
             return f"provider {name!r} requires {', '.join(outside)}, which is not in the same file"
     return ""
+
+
+def _required(provider: Provider) -> list[str]:
+    return [one.rpartition(".")[2] for one in provider.requires]
 
 
 def _named(plugin: Loaded) -> FreedPlugin | None:

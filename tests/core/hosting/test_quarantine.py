@@ -230,6 +230,19 @@ def test_quarantine_wins_over_a_descriptor_that_wants_it_in_the_host(host, kitch
     assert reading(host) == 9000
 
 
+@pytest.mark.parametrize("apart", ["Scada", "Historian"])
+def test_a_plugin_of_which_a_part_is_in_a_sidecar_already_joins_that(host, kitchen, leaks, apart):
+    leak_until_held(host, kitchen)
+    storages = {f"kitchen.{apart}": {"isolation": "sidecar", "limits": {"memory_mib": 300}}}
+    told = version(host, kitchen("9", code=LEAK, Storages=storages))
+    assert "It runs in a sidecar" in told
+    assert reading(host) == 9000
+    with host.app(APP).borrow() as partition:
+        first, second = (partition.storage(f"kitchen.{name}") for name in ("Scada", "Historian"))
+        assert first.group is second.group
+        assert first.group.limits.memory_mib == 300
+
+
 def test_a_plugin_that_was_lifted_runs_in_the_host_again(host, kitchen, leaks):
     count = leak_until_held(host, kitchen)
     host.quarantine.lift("kitchen-devices")
