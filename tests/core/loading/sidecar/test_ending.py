@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -164,3 +165,19 @@ def test_a_process_that_is_killed_is_told_apart_from_one_that_ends(wild: Wild, r
         opened.insert(opened.key(1, What="a"), opened.value(Text="linger at it"))
     thread.join()
     os.close(pidfd)
+
+
+def test_a_storage_whose_process_hangs_is_freed_in_hardly_more_than_the_time_of_a_call(
+    shared: Sidecars, wild_file: Path
+) -> None:
+    with shared.load_file(wild_file, owner="acme.bills 1", limits=Limits(deadline=0.3)) as plugin:
+        opened = contextlib.ExitStack()
+        storage = opened.enter_context(open_storage(plugin.providers["Wild"])).storage
+        pidfd = os.dup(storage.group._process._forked.pidfd)
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
+            with pytest.raises(SidecarError, match=r"gave no answer within (0\.[4-8]\d*) s"):
+                opened.close()
+            assert ended(pidfd)
+        finally:
+            os.close(pidfd)

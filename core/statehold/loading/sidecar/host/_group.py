@@ -28,8 +28,8 @@ from statehold.sdk import FreedError, StateholdError, StorageLogger
 _LANES: Final = 8
 _READS: Final = 32
 _MOMENT: Final = 0.05
-#: How long a storage that is freed waits for its background work and pending hooks, seconds.
-PENDING: Final = 10.0
+#: How much longer than a call a storage that is freed may take, seconds: its work has the time of a call to end.
+_MORE: Final = 0.5
 _handles: Final = itertools.count(1)
 
 
@@ -434,10 +434,11 @@ class Group:
         process = self._process
         if self._closed or process is None or process.dead:
             return
-        lane = self.take(monotonic())
-        seconds = PENDING + self.limits.deadline
+        started, deadline = monotonic(), self.limits.deadline
+        lane = self.take(started)
+        left = started + deadline + _MORE - monotonic()
         try:
-            answer = lane.exchange_within(seconds, k.FREE, handle, 0, None, PENDING, self.anything)
+            answer = lane.exchange_within(left, k.FREE, handle, 0, None, deadline, self.anything)
         except LaneFault as fault:
             raise self.give_up(lane, fault) from None
         except BaseException:

@@ -14,7 +14,7 @@ from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar._fields import fields_told
 from statehold.loading.sidecar._models import config_told
 from statehold.loading.sidecar._objects import packed
-from statehold.loading.sidecar.host._group import PENDING, Group
+from statehold.loading.sidecar.host._group import Group
 from statehold.loading.sidecar.host._lane import Lane, LaneFault
 from statehold.loading.sidecar.host._storage import ForCalls, Probes, SidecarStorage, proxy_class
 from statehold.sdk import (
@@ -124,7 +124,7 @@ def _argument(provider: Provider, group: Group, ctx: StorageContext) -> dict[str
         "existing": None
         if ctx.existing is None
         else [name for name in _STATE if callable(getattr(ctx.existing, name, None))],
-        "pending_timeout": PENDING,
+        "pending_timeout": group.limits.deadline,
     }
 
 
