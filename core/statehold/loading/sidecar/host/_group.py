@@ -28,7 +28,7 @@ from statehold.sdk import FreedError, StateholdError, StorageLogger
 _LANES: Final = 8
 _READS: Final = 32
 _MOMENT: Final = 0.05
-#: How much longer than a call a storage that is freed may take, seconds: its work has the time of a call to end.
+#: How much longer than a call it may take to free a storage, seconds: its work has the time of one to end.
 _MORE: Final = 0.5
 _handles: Final = itertools.count(1)
 
