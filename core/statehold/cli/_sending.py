@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import attrs
 
@@ -13,6 +15,8 @@ from statehold.cli._steps import Tell
 from statehold.sdk import HostError, Principal
 
 if TYPE_CHECKING:
+    import httpx
+
     from statehold.hosting import Canary
 
 _LIFETIME = 600.0
@@ -20,14 +24,14 @@ _LIFETIME = 600.0
 
 @attrs.frozen(kw_only=True)
 class Server:
-    """The server that runs at *url* on a data folder, asked as the owner of that folder.
+    """The server that runs at *url* on a data folder, asked as the owner of that folder about an app, or `*`.
 
     A change that is told step by step is not made where whoever asks goes away in the middle.
     """
 
     url: str
     data: Path
-    app: str
+    app: str = "*"
 
     def deploy(
         self,
@@ -57,16 +61,15 @@ class Server:
             with packed.open("rb") as file:
                 return self._change("versions", tell, params=params, content=file)
 
-    def activate(self, version: str, *, tell: Tell) -> dict[str, Any]:
+    def activate(self, version: str, *, accept_breaking: bool = False, tell: Tell) -> dict[str, Any]:
         """Let it make a deployed version current, and return what it answers.
 
         Raises:
             HostError: it cannot be reached, or has refused.
 
         """
-        from urllib.parse import quote  # noqa: PLC0415 - no other command needs it
-
-        return self._change(f"versions/{quote(version, safe='')}/activate", tell, params={}, content=None)
+        params = {"accept-breaking": "true"} if accept_breaking else {}
+        return self._change(f"versions/{quote(version, safe='')}/activate", tell, params=params, content=None)
 
     def rollback(self, *, tell: Tell) -> dict[str, Any]:
         """Let it make the version current that was current before, and return what it answers.
@@ -77,16 +80,80 @@ class Server:
         """
         return self._change("versions/rollback", tell, params={}, content=None)
 
-    def _change(self, path: str, tell: Tell, *, params: Mapping[str, str], content: Any) -> dict[str, Any]:
+    def undeploy(self, version: str | None, *, tell: Tell) -> dict[str, Any]:
+        """Let it forget the app, or one version of it, and return what it answers.
+
+        Raises:
+            HostError: it cannot be reached, or has refused.
+
+        """
+        path = "" if version is None else f"versions/{quote(version, safe='')}"
+        return self._change(path, tell, params={}, content=None, method="DELETE")
+
+    def apps(self) -> dict[str, Any]:
+        """Return every app of it, and what its sandbox lacks.
+
+        Raises:
+            HostError: it cannot be reached, or has refused.
+
+        """
+        return self._asked("GET", "apps")
+
+    def quarantine(self) -> dict[str, Any]:
+        """Return the plugins of the app that are in quarantine there.
+
+        Raises:
+            HostError: it cannot be reached, or has refused.
+
+        """
+        return self._asked("GET", "quarantine", self._of_app())
+
+    def lift(self, name: str) -> dict[str, Any]:
+        """Let it run the plugins of a distribution in its own process again, and return which these are.
+
+        Raises:
+            HostError: it cannot be reached, or has refused.
+
+        """
+        return self._asked("DELETE", f"quarantine/{quote(name, safe='')}", self._of_app())
+
+    def _of_app(self) -> dict[str, str]:
+        return {} if self.app == "*" else {"app": self.app}
+
+    def _asked(
+        self, method: str, path: str, params: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, Any]:
+        with self._stream(method, path, params=params, content=None) as answer:
+            answer.read()
+            document: dict[str, Any] = answer.json()
+            return document
+
+    def _change(
+        self, path: str, tell: Tell, *, params: Mapping[str, str], content: Any, method: str = "POST"
+    ) -> dict[str, Any]:
+        owner, _, name = self.app.partition(".")
+        path = f"apps/{owner}/{name}/{path}".rstrip("/")
+        with self._stream(method, path, params={"progress": "true", **params}, content=content) as answer:
+            return self._follow(answer, tell)
+
+    @contextmanager
+    def _stream(
+        self, method: str, path: str, *, params: Mapping[str, str], content: Any
+    ) -> Iterator[httpx.Response]:
+        """Give the answer to a request that was not refused.
+
+        Raises:
+            HostError: it cannot be reached, or has refused.
+
+        """
         import httpx  # noqa: PLC0415 - no other command needs it
 
-        owner, _, name = self.app.partition(".")
         try:
             with httpx.stream(
-                "POST",
-                f"{self.url.rstrip('/')}/api/v2/apps/{owner}/{name}/{path}",
+                method,
+                f"{self.url.rstrip('/')}/api/v2/{path}",
                 content=content,
-                params={"progress": "true", **params},
+                params=params,
                 # A token is for that server alone, not for a proxy that the environment names.
                 trust_env=False,
                 headers={"Authorization": f"Bearer {self._token()}"},
@@ -94,7 +161,8 @@ class Server:
                 timeout=httpx.Timeout(10.0, read=None, write=60.0),
             ) as answer:
                 if answer.status_code == httpx.codes.OK:
-                    return self._follow(answer, tell)
+                    yield answer
+                    return
                 answer.read()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise HostError(
@@ -127,8 +195,9 @@ class Server:
 
     def _refused(self, document: Mapping[str, Any]) -> HostError:
         status = document.get("status")
+        what = "that" if self.app == "*" else self.app
         return HostError(
-            f"the server refuses {self.app} with status {status}: {document.get('message')}",
+            f"the server refuses {what} with status {status}: {document.get('message')}",
             hint="It takes tokens of its own data folder alone: --data" if status == 401 else "",
         )
 

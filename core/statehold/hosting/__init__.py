@@ -5,7 +5,7 @@ from __future__ import annotations
 from statehold.hosting._app import App
 from statehold.hosting._canary import Canary
 from statehold.hosting._data import AppData
-from statehold.hosting._errors import FolderHeldError, NotProvidedError
+from statehold.hosting._errors import FolderHeldError, NotFoundError, NotProvidedError
 from statehold.hosting._host import Host
 from statehold.hosting._isolation import placing_problems
 from statehold.hosting._matrix import Matrix, Permission, StorageAccess
@@ -32,6 +32,7 @@ __all__ = [
     "Host",
     "Leaking",
     "Matrix",
+    "NotFoundError",
     "NotProvidedError",
     "Outcomes",
     "Partition",

@@ -209,6 +209,7 @@ class Bringer:
             partitions=len(version.partitions),
             role=Role.CURRENT if activate else Role.READY,
             plugins=version.files,
+            places=tuple(version.isolation.items()),
             deployed_at=since,
         )
         self._deployer.commit(app, version, entry, progress, canary=canary)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from statehold.hosting._errors import NotFoundError
 from statehold.hosting._nearest import nearest
 from statehold.hosting._registry import Entry, Registry, Role
 from statehold.images import AppImage
-from statehold.sdk import DeployError, HostError
+from statehold.sdk import DeployError
 
 
 class Deployed:
@@ -16,7 +17,7 @@ class Deployed:
         """Return the versions of an app, in the order of deployment.
 
         Raises:
-            HostError: there is no such app.
+            NotFoundError: there is no such app.
 
         """
         found = self._registry.entries(app)
@@ -30,7 +31,7 @@ class Deployed:
         """Return one version of an app.
 
         Raises:
-            HostError: there is no such app or version.
+            NotFoundError: there is no such app or version.
 
         """
         entries = self.entries(app)
@@ -38,13 +39,13 @@ class Deployed:
             if entry.version == version:
                 return entry
         known = [entry.version for entry in entries]
-        raise HostError(f"{app} has no version {version!r}", hint=nearest(version, known))
+        raise NotFoundError(f"{app} has no version {version!r}", hint=nearest(version, known))
 
     def previous(self, app: str) -> Entry:
         """Return the version that was current before.
 
         Raises:
-            HostError: there is no such app, or no version before the current one.
+            NotFoundError: there is no such app, or no version before the current one.
 
         """
         entries = self.entries(app)
@@ -60,7 +61,8 @@ class Deployed:
         """Return what goes with *version*, or with the whole app for None.
 
         Raises:
-            HostError: there is no such app or version, or the version is the current one of several.
+            NotFoundError: there is no such app or version.
+            DeployError: the version is the current one of several.
 
         """
         entries = self.entries(app)
@@ -69,7 +71,7 @@ class Deployed:
         entry = self.entry(app, version)
         if entry.role is Role.CURRENT and len(entries) > 1:
             others = ", ".join(other.version for other in entries if other.version != version)
-            raise HostError(
+            raise DeployError(
                 f"{app} {version} is the current version and cannot be taken away alone",
                 hint=f"Activate another one first ({others}), or undeploy the whole app",
             )

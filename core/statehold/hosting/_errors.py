@@ -18,3 +18,7 @@ class NotProvidedError(HostError):
     def __init__(self, message: str, *, extension: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.extension = extension
+
+
+class NotFoundError(HostError):
+    """There is nothing of that name here: no such app, no such version, no such plugin in quarantine."""

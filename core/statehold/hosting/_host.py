@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
@@ -19,7 +19,7 @@ from statehold.hosting._deploying import Deployer
 from statehold.hosting._folders import Folders
 from statehold.hosting._following import following
 from statehold.hosting._listeners import Listeners
-from statehold.hosting._listing import list_apps
+from statehold.hosting._listing import Listing
 from statehold.hosting._lock import FolderLock
 from statehold.hosting._matrix import Matrix
 from statehold.hosting._preparing import Preparer
@@ -35,7 +35,7 @@ from statehold.hosting._steps import Progress, telling
 from statehold.hosting._store import FileStore
 from statehold.hosting._sweeping import Sweeper
 from statehold.hosting._version import AppVersion
-from statehold.images import open_image
+from statehold.images import Isolation, open_image
 from statehold.loading import PluginFiles, installed
 from statehold.rows import RowDriver, SqliteDriver
 from statehold.sdk import Clock, DeployError, FederationHost, HostError
@@ -208,6 +208,7 @@ class Host:
 
         Raises:
             HostError: there is no such app or version.
+            DeployError: its declarations break what there is by the current version.
             StateholdError: the version cannot be opened again, as for `deploy`.
 
         """
@@ -260,7 +261,8 @@ class Host:
         Deployed again, the app finds them.
 
         Raises:
-            HostError: there is no such app or version, or the version is the current one of several.
+            HostError: there is no such app or version.
+            DeployError: the version is the current one of several.
 
         """
         with self._changing(app) as known:
@@ -274,7 +276,23 @@ class Host:
     def apps(self) -> tuple[AppStatus, ...]:
         """Return every app that is deployed here, by name."""
         self._refuse_when_closed()
-        return list_apps(self._registry.entries(), self._retirer.live, self._problems.failures)
+        listing = Listing(
+            live=self._retirer.live,
+            currents=[version for app in list(self._apps.values()) for version in app.currents],
+            failures=self._problems.failures,
+            leaking=self._quarantine.leaking(),
+        )
+        return listing.apps(self._registry.entries())
+
+    def listing(self) -> dict[str, Any]:
+        """Return what a machine is told of the apps, and what of the sandbox this machine lacks, in words.
+
+        Where something is to run in a sidecar, that is tried, once; it takes some 200 ms.
+        """
+        apps = self.apps()
+        places = {place for app in apps for version in app.versions for place in version.isolation.values()}
+        lacking = self._settings.sidecars.lacking if Isolation.SIDECAR in places else ()
+        return {"apps": [app.to_json() for app in apps], "lacking": list(lacking)}
 
     def app(self, name: str) -> App:
         """Return a running app.

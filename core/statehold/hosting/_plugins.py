@@ -111,6 +111,11 @@ class VersionPlugins:
         provider = within_limits(found[package], storage.provider, placement)
         return attrs.evolve(resolved, provider=provider)
 
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where each storage runs that was resolved, by name."""
+        return {name: place.isolation.value for name, (_, place) in sorted(self._places.items())}
+
     def isolation(self, storage: str) -> Isolation:
         """Return where a storage runs that was resolved."""
         return self._places[storage][1].isolation
@@ -194,7 +199,7 @@ class VersionPlugins:
         except StateholdError as error:
             raise PluginError(
                 f"{error.message}. It was to run in a sidecar, because {held}",
-                hint="Mend it, or let it run in the host's process again: statehold quarantine --lift",
+                hint="Mend it, or let it run in the host's process again: statehold quarantine lift NAME",
             ) from error
         where = f"It runs in the host's process all the same: {why}" if why else "It runs in a sidecar"
         self._warnings[f"{held}. {where}"] = None

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from statehold.hosting._errors import NotFoundError
 from statehold.hosting._nearest import nearest
 from statehold.hosting._registry import Registry
 from statehold.loading import distribution_of
-from statehold.sdk import HostError, PluginError
+from statehold.sdk import PluginError
 
 if TYPE_CHECKING:
     from dataset.database import Database
@@ -24,9 +25,7 @@ if TYPE_CHECKING:
 LEAKS: Final = 3
 
 #: What comes of it, for the operator.
-WHAT_NOW: Final = (
-    "From its next load on it runs in a sidecar; `statehold quarantine` lists what does, and --lift ends it"
-)
+WHAT_NOW: Final = "From its next load on it runs in a sidecar; `statehold quarantine lift` ends that"
 
 _TABLE: Final = "leaks"
 _CREATE: Final = f"""CREATE TABLE IF NOT EXISTS {_TABLE} (
@@ -75,6 +74,10 @@ class Leaking:
         """Whether it may not be loaded into this process any more."""
         return self.since > 0
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what a machine is told."""
+        return {**attrs.asdict(self), "quarantined": self.quarantined}
+
     @property
     def reason(self) -> str:
         """Say in one line why it is in quarantine."""
@@ -112,13 +115,13 @@ class Quarantine:
         except PluginError:
             return ""
 
+    def leaking(self, app: str | None = None) -> tuple[Leaking, ...]:
+        """Return what leaked when it was freed the last time, in quarantine or not, of one app or of all."""
+        return tuple(one for (of, _), one in sorted(self._known.items()) if app is None or of == app)
+
     def listed(self, app: str | None = None) -> tuple[Leaking, ...]:
         """Return what is in quarantine, of one app or of all."""
-        return tuple(
-            one
-            for (of, _), one in sorted(self._known.items())
-            if one.quarantined and (app is None or of == app)
-        )
+        return tuple(one for one in self.leaking(app) if one.quarantined)
 
     def freed(self, app: str, plugins: Iterable[FreedPlugin]) -> tuple[Leaking, ...]:
         """Count the plugin files of a version that was freed, and return what is in quarantine by that.
@@ -149,14 +152,14 @@ class Quarantine:
         """Let a distribution run in the host's process again, for one app or for all; return what was lifted.
 
         Raises:
-            HostError: it is not in quarantine.
+            NotFoundError: it is not in quarantine.
 
         """
         with self._lock:
             found = tuple(one for one in self.listed(app) if one.distribution == distribution)
             if not found:
                 where = f" for {app}" if app else ""
-                raise HostError(
+                raise NotFoundError(
                     f"{distribution!r} is not in quarantine here{where}",
                     hint=nearest(distribution, [one.distribution for one in self.listed(app)]),
                 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SCHEMA = 1
-_CREATE = (
-    """CREATE TABLE versions (
-        id INTEGER PRIMARY KEY, app TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
-        partitions INTEGER NOT NULL, role TEXT NOT NULL, plugins TEXT NOT NULL, deployed_at REAL NOT NULL
-    )""",
-    "CREATE UNIQUE INDEX version_of_app ON versions (app, version)",
-    # At most one of each per app, whatever the code above believes.
-    "CREATE UNIQUE INDEX current_of_app ON versions (app) WHERE role = 'current'",
-    "CREATE UNIQUE INDEX previous_of_app ON versions (app) WHERE role = 'previous'",
-    f"PRAGMA user_version = {_SCHEMA}",
+#: What leads from each format of the file to the next one.
+_STEPS = (
+    (
+        """CREATE TABLE versions (
+            id INTEGER PRIMARY KEY, app TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
+            partitions INTEGER NOT NULL, role TEXT NOT NULL, plugins TEXT NOT NULL, deployed_at REAL NOT NULL
+        )""",
+        "CREATE UNIQUE INDEX version_of_app ON versions (app, version)",
+        # At most one of each per app, whatever the code above believes.
+        "CREATE UNIQUE INDEX current_of_app ON versions (app) WHERE role = 'current'",
+        "CREATE UNIQUE INDEX previous_of_app ON versions (app) WHERE role = 'previous'",
+    ),
+    ("ALTER TABLE versions ADD COLUMN places TEXT NOT NULL DEFAULT '{}'",),
 )
+_SCHEMA = len(_STEPS)
 _NO_ROOM = "Nothing was changed. See that its disk has space and its folder can be written"
 _DAMAGED = (
     "Put a copy of the file back, or move it away and deploy the apps again: the rows of their storages "
@@ -48,7 +52,10 @@ class Role(StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """A version as the registry knows it; `plugins` are the digests of its plugin files."""
+    """A version as the registry knows it.
+
+    `plugins` are the digests of its plugin files; `places` says where each of its storages runs, by name.
+    """
 
     app: str
     version: str
@@ -56,6 +63,7 @@ class Entry:
     partitions: int
     role: Role = attrs.field(converter=Role)
     plugins: tuple[str, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
     deployed_at: float = attrs.field(factory=time.time)
 
 
@@ -149,9 +157,11 @@ class Registry:
         try:
             with self._explained(), db:
                 (found,) = next(iter(db.query("PRAGMA user_version"))).values()
-                if found == 0:
-                    for statement in _CREATE:
+                for statements in _STEPS[found:]:
+                    for statement in statements:
                         db.query(statement)
+                if found < _SCHEMA:
+                    db.query(f"PRAGMA user_version = {_SCHEMA}")
         except BaseException:
             db.close()
             raise
@@ -196,10 +206,16 @@ class Registry:
 
 
 def _row(entry: Entry) -> dict[str, Any]:
-    return {**attrs.asdict(entry), "role": entry.role.value, "plugins": " ".join(entry.plugins)}
+    return {
+        **attrs.asdict(entry),
+        "role": entry.role.value,
+        "plugins": " ".join(entry.plugins),
+        "places": json.dumps(dict(entry.places)),
+    }
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    found = {**row, "plugins": tuple(row["plugins"].split())}
+    places = json.loads(row["places"])
+    found = {**row, "plugins": tuple(row["plugins"].split()), "places": tuple(places.items())}
     del found["id"]
     return Entry(**found)

@@ -31,6 +31,7 @@ class SidecarHome:
         self._logger = logger
         self._lock = threading.Lock()
         self._sidecars: Sidecars | None = None
+        self._lacking: tuple[str, ...] | None = None
 
     def get(self) -> Sidecars:
         """Return what loads plugins into sidecars."""
@@ -45,6 +46,18 @@ class SidecarHome:
                     private=self._private,
                 )
             return self._sidecars
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What of the sandbox this machine lacks, in words."""
+        if self.sandbox is Sandbox.OFF:
+            return ("all: this host does not shut sidecars in (sandbox: off)",)
+        from statehold.loading.sandbox import capabilities  # noqa: PLC0415 - for hosts that have some
+
+        with self._lock:
+            if self._lacking is None:
+                self._lacking = tuple(map(str, capabilities().lacking))
+            return self._lacking
 
     def close(self) -> None:
         """End all of them."""

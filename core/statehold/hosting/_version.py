@@ -33,6 +33,7 @@ class AppVersion:
         app_workspaces: how many workspaces the app itself has, numbered from 1.
         not_run: the projectors and jobs that nobody runs, because this host does not have their code.
         accesses: who may do what with each storage, by its name.
+        isolation: where the code of each storage runs, by its name.
         partitions: its partitions, by number.
         warnings: what the deploy found that did not stop it.
         files: the digests of the plugin files in use.
@@ -62,6 +63,7 @@ class AppVersion:
         self.app_workspaces = plan.num_app_workspaces
         self.not_run = not_run(plan.appdef, plan.plugins.engines.missing)
         self.accesses: Mapping[str, Access] = plan.accesses
+        self.isolation: Mapping[str, str] = plan.plugins.places
         self.warnings = plan.warnings
         self.files = plan.plugins.files
         self.opened_at = time.time()

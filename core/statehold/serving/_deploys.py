@@ -8,26 +8,26 @@ from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.routing import Route
 
-from statehold.hosting import AppVersion, Canary, Step
+from statehold.hosting import AppVersion, Canary, NotFoundError, Step
 from statehold.images import open_image
 from statehold.processing import ConflictError, RequestError
-from statehold.sdk import CompileError, DeployError, HostError, ImageError
+from statehold.sdk import CompileError, DeployError, ImageError
 from statehold.serving._answers import encode, error_member, json_response
 from statehold.serving._bodies import ClientGoneError, pieces
 from statehold.serving._desk import Desk
 from statehold.serving._errors import HttpError
 from statehold.serving._parameters import parameters
-from statehold.serving._paths import BASE
+from statehold.serving._paths import APP
 from statehold.serving._routes import route
 from statehold.serving._stream import Stream, StreamResponse
 
-_VERSIONS: Final = BASE + "/{owner}/{app}/versions"
+_VERSIONS: Final = APP + "/versions"
 _PROGRESS: Final = "progress"
 _CANARY: Final = {
     "canary": "share",
@@ -38,12 +38,14 @@ _CANARY: Final = {
 _KNOWN: Final = frozenset({"beside", "accept-breaking", _PROGRESS, *_CANARY})
 _LINES: Final = ((b"content-type", b"application/x-ndjson"),)
 
-#: Changes which version is current, telling how far it has got.
-Change = Callable[[Callable[[Step], None]], AppVersion]
+T = TypeVar("T")
+
+#: Changes which versions there are, telling how far it has got; returns what is to be answered.
+Change = Callable[[Callable[[Step], None]], Mapping[str, object]]
 
 
 class Deploys:
-    """Deploys images to the host that serves, and makes versions current, for operators."""
+    """Deploys images to the host that serves, makes versions current and takes them away, for operators."""
 
     def __init__(self, desk: Desk, folder: Path, *, stopping: Callable[[], bool]) -> None:
         self._desk = desk
@@ -56,6 +58,8 @@ class Deploys:
             route(_VERSIONS, GET=self.versions, POST=self.deploy),
             route(f"{_VERSIONS}/rollback", POST=self.rollback),
             route(f"{_VERSIONS}/{{version}}/activate", POST=self.activate),
+            route(f"{_VERSIONS}/{{version}}", DELETE=self.undeploy),
+            route(APP, DELETE=self.undeploy),
         ]
 
     async def versions(self, http: HttpRequest) -> Response:
@@ -63,16 +67,7 @@ class Deploys:
         app = self._app(http)
         for status in await asyncio.to_thread(self._desk.host.apps):
             if status.app == app:
-                listed = [
-                    {
-                        "version": one.version,
-                        "state": one.state.value,
-                        "digest": one.digest,
-                        "partitions": one.partitions,
-                        "problem": one.problem,
-                    }
-                    for one in status.versions
-                ]
+                listed = [{**one.to_json(), "state": one.state.value} for one in status.versions]
                 return json_response({"app": app, "current": status.current, "versions": listed})
         return json_response({"app": app, "current": None, "versions": []})
 
@@ -102,16 +97,38 @@ class Deploys:
     async def activate(self, http: HttpRequest) -> Response:
         """Make a deployed version current."""
         app = self._app(http)
-        given = parameters(http.scope["query_string"], frozenset({_PROGRESS}))
-        activate = partial(self._desk.host.activate, app, http.path_params["version"])
-        return await self._change(app, lambda progress: _told(partial(activate, progress=progress)), given)
+        given = parameters(http.scope["query_string"], frozenset({"accept-breaking", _PROGRESS}))
+        activate = partial(
+            self._desk.host.activate,
+            app,
+            http.path_params["version"],
+            accept_breaking=_flag(given, "accept-breaking"),
+        )
+        return await self._change(
+            app, lambda progress: _document(_told(partial(activate, progress=progress))), given
+        )
 
     async def rollback(self, http: HttpRequest) -> Response:
         """Make the version current that was current before."""
         app = self._app(http)
         given = parameters(http.scope["query_string"], frozenset({_PROGRESS}))
         rollback = partial(self._desk.host.rollback, app)
-        return await self._change(app, lambda progress: _told(partial(rollback, progress=progress)), given)
+        return await self._change(
+            app, lambda progress: _document(_told(partial(rollback, progress=progress))), given
+        )
+
+    async def undeploy(self, http: HttpRequest) -> Response:
+        """Forget an app, or one version of it; calls in flight end on it."""
+        app = self._app(http)
+        given = parameters(http.scope["query_string"], frozenset({_PROGRESS}))
+        version = http.path_params.get("version")
+        undeploy = partial(self._desk.host.undeploy, app, version)
+
+        def change(_: Callable[[Step], None]) -> Mapping[str, object]:
+            _told(undeploy)
+            return {"app": app, "version": version}
+
+        return await self._change(app, change, given)
 
     async def _change(
         self,
@@ -127,8 +144,8 @@ class Deploys:
         Where that client goes before the new version is current, what ran before goes on.
         """
         if not _flag(given, _PROGRESS):
-            version = await _in_thread(lambda: change(lambda _: None), after)
-            return json_response(_document(version), status=status)
+            document = await _in_thread(lambda: change(lambda _: None), after)
+            return json_response(document, status=status)
         stream = Stream(asyncio.get_running_loop())
         _in_thread(lambda: self._stream(app, change, stream), after)
         return StreamResponse(stream, _LINES)
@@ -139,8 +156,8 @@ class Deploys:
 
         try:
             with self._desk.host.following(app, tell):
-                version = change(tell)
-            end = encode({"ok": True, **_document(version)})
+                document = change(tell)
+            end = encode({"ok": True, **document})
         except ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001 - it is the answer
@@ -163,7 +180,7 @@ class Deploys:
         activate: bool,
         accept_breaking: bool,
         canary: Canary | None,
-    ) -> AppVersion:
+    ) -> Mapping[str, object]:
         try:
             with open_image(path) as image:
                 if image.app != app:
@@ -183,7 +200,7 @@ class Deploys:
                 # Where it lies until then is the server's alone.
                 progress(what if step.stage == what.stage else step)
 
-            return self._desk.host.deploy(
+            version = self._desk.host.deploy(
                 path,
                 activate=activate,
                 accept_breaking=accept_breaking,
@@ -194,6 +211,7 @@ class Deploys:
             raise RequestError(error.message, hint=error.hint) from error
         except DeployError as error:
             raise _conflict(error) from error
+        return _document(version)
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool:
@@ -223,12 +241,12 @@ def _canary(given: Mapping[str, str]) -> Canary | None:
         raise RequestError(str(error)) from error
 
 
-def _told(change: Callable[[], AppVersion]) -> AppVersion:
+def _told(change: Callable[[], T]) -> T:
     try:
         return change()
     except DeployError as error:
         raise _conflict(error) from error
-    except HostError as error:
+    except NotFoundError as error:
         raise HttpError(404, error.message, hint=error.hint) from error
 
 
@@ -257,7 +275,7 @@ def _set(end: Callable[[], None]) -> None:
 
 
 def _conflict(error: DeployError) -> ConflictError:
-    return ConflictError(error.message, data={"problems": list(error.problems)})
+    return ConflictError(error.message, data={"problems": list(error.problems)}, hint=error.hint)
 
 
 def _document(version: AppVersion) -> dict[str, object]:

@@ -7,6 +7,7 @@ import msgspec
 from statehold.serving._errors import HttpError
 
 BASE: Final = "/api/v2/apps"
+APP: Final = BASE + "/{owner}/{app}"
 WORKSPACE: Final = BASE + "/{owner}/{app}/workspaces/{wsid}"
 _REMEMBERED = 10_000
 #: One more than the largest workspace or record: both are 64 bits with a sign.

@@ -20,6 +20,7 @@ from statehold.serving._http import HttpServer
 from statehold.serving._limits import Limits
 from statehold.serving._meter import Counting
 from statehold.serving._metrics import Metrics
+from statehold.serving._operating import Operating
 from statehold.serving._pool import Pool
 from statehold.serving._routes import Rest
 from statehold.serving._schemas import Schemas
@@ -88,6 +89,7 @@ class Server:
             Workspaces(desk),
             Schemas(desk),
             Deploys(desk, data_folder, stopping=self._stopping.is_set),
+            Operating(desk),
             Health(desk, metrics, stopping=self._stopping.is_set),
         )
         app: ASGIApp = Api(desk, Rest(route for part in parts for route in part.routes()))

@@ -18,6 +18,7 @@ from statehold.cli._group import cli
 from statehold.hosting import FreedPlugin, Host
 from statehold.loading import Catalog, installed
 
+LISTING = {"lacking": ["landlock: too old"]}
 _KEY = '{"Language": "en"}'
 
 
@@ -387,20 +388,39 @@ def test_what_is_in_quarantine_is_listed_shown_with_its_app_and_lifted(statehold
         sha256="0" * 64,
         survivors=("class devices.Device, held by KEEP in module 'json'", "module devices"),
     )
-    assert "0 plugins in quarantine" in statehold("quarantine")
+    assert "0 plugins in quarantine" in statehold("quarantine", "list")
     with Host(data, apps=()) as host:
-        for _ in range(3):
+        host.quarantine.freed("acme.hello", [leak])
+    assert "hello-devices 1 did not die when it was freed, 1 time in a row" in statehold("apps")
+    with Host(data, apps=()) as host:
+        for _ in range(2):
             host.quarantine.freed("acme.hello", [leak])
-    shown = statehold("quarantine")
+    shown = statehold("quarantine", "list")
     assert "acme.hello  hello-devices 1  since 20" in shown
     assert "    class devices.Device, held by KEEP in module 'json'\n    module devices\n" in shown
-    (found,) = machine("quarantine")["quarantine"]
+    (found,) = machine("quarantine", "list")["quarantine"]
     assert (found["app"], found["distribution"], found["frees"]) == ("acme.hello", "hello-devices", 3)
-    assert machine("apps")["apps"][0]["quarantine"] == ["hello-devices"]
+    (app,) = machine("apps")["apps"]
+    assert app["quarantine"] == [one["distribution"] for one in app["survivors"]] == ["hello-devices"]
     assert "acme.hello: in quarantine" in statehold("apps")
     assert "is not in quarantine here for acme.other" in statehold(
-        "quarantine", "--lift", "hello-devices", "--app", "acme.other", code=1
+        "quarantine", "lift", "hello-devices", "--app", "acme.other", code=1
     )
-    assert "may run in the host's process again" in statehold("quarantine", "--lift", "hello-devices")
-    assert machine("quarantine")["quarantine"] == []
+    assert "may run in the host's process again" in statehold("quarantine", "lift", "hello-devices")
+    assert machine("quarantine", "list")["quarantine"] == []
     assert machine("apps")["apps"][0]["quarantine"] == []
+
+
+@pytest.mark.usefixtures("data")
+def test_apps_say_what_runs_apart_and_what_the_sandbox_lacks(statehold, machine, samples, monkeypatch):
+    statehold("deploy", samples / "acme.meter")
+    (app,) = machine("apps")["apps"]
+    (version,) = app["versions"]
+    assert version["isolation"]["meter.Meter"] == "wasm"
+    assert (version["state"], version["open"], version["answers"]) == ("current", False, 0)
+    assert "wasm: meter.Meter" in statehold("apps")
+    assert machine("apps")["lacking"] == []
+    monkeypatch.setattr(Host, "listing", lambda host: {**LISTING, "apps": [app]})
+    assert "lacks a part of the sandbox that sidecars are shut in with: landlock: too old" in statehold(
+        "apps"
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from statehold.cli import run
-from statehold.hosting import Host
+from statehold.hosting import FreedPlugin, Host
 from statehold.processing import Runtime
 from statehold.serving import Server, Tokens
 
@@ -124,13 +124,47 @@ def test_a_server_is_upgraded_and_rolled_back_the_same_way(images, data, stateho
             assert "activate acme.hello 2 --to URL" in statehold("activate", APP, "2", "--data", data, code=1)
             assert "has no version '9'" in statehold("activate", APP, "9", *to, code=1)
             assert machine("activate", APP, "2", *to)["current"] == "2"
-            asked = (("rollback", APP, "--to URL"), ("apps", "/versions"), ("quarantine", "/metrics"))
+            asked = (
+                ("rollback", APP, f"rollback {APP} --to URL"),
+                ("apps", "apps --to URL"),
+                ("quarantine", "list", "quarantine list --to URL"),
+                ("undeploy", APP, "--version", "1", f"undeploy {APP} --version 1 --to URL"),
+            )
             for *command, how in asked:
                 assert how in statehold(*command, "--data", data, code=1)
             *steps, end = documents(capsys, "upgrade", images("3", 2), *to)
             assert (steps[-1]["step"], end["version"]) == ("keep", "3")
             end = documents(capsys, "upgrade", images("4"), *to, code=1)[-1]
             assert "NumParts" in end["error"]["message"]
+
+
+def test_a_server_lists_its_apps_lifts_a_quarantine_and_undeploys(images, data, statehold, machine):
+    tokens = Tokens.open(data)
+    leak = FreedPlugin(distribution="hello-devices", version="1", sha256="0" * 64, survivors=("module x",))
+    with Host(data, keep=1) as host, Runtime(host) as runtime:
+        for version in "12":
+            host.deploy(images(version, 2))
+        for _ in range(3):
+            host.quarantine.freed(APP, [leak])
+        with Server(host, runtime, tokens=tokens, data_folder=data) as server:
+            to = ("--to", server.url, "--data", data)
+            (app,) = machine("apps", *to)["apps"]
+            found = {one["version"]: (one["state"], one["open"], one["answers"]) for one in app["versions"]}
+            assert found == {"1": ("previous", True, 0), "2": ("current", True, 2)}
+            shown = statehold("apps", *to)
+            assert "previous, open" in shown
+            assert "in quarantine, since it leaks when it is freed: hello-devices 1" in shown
+            assert "hello-devices 1  since 20" in statehold("quarantine", "list", *to)
+            assert machine("quarantine", "list", "--app", "acme.bank", *to)["quarantine"] == []
+            assert "is not in quarantine" in statehold("quarantine", "lift", "x", *to, code=1)
+            (lifted,) = machine("quarantine", "lift", "hello-devices", "--app", APP, *to)["lifted"]
+            assert lifted["app"] == APP
+            assert "Activate another one first" in statehold("undeploy", APP, "--version", "2", *to, code=1)
+            shown = statehold("undeploy", APP, "--version", "1", *to).splitlines()
+            assert (shown[0][:6], shown[-1]) == ("free 1", "✓ acme.hello 1 is gone")
+            assert machine("undeploy", APP, *to) == {"ok": True, "app": APP, "version": None}
+            assert "No apps at http" in statehold("apps", *to)
+            assert "status 404" in statehold("undeploy", APP, *to, code=1)
 
 
 def test_a_server_that_is_killed_in_the_middle_is_told_as_that(images, data, statehold):

@@ -459,7 +459,7 @@ def test_undeploying_forgets_the_app_and_its_files_but_not_its_data(host, kitche
 def test_one_version_can_be_taken_away_but_not_the_current_one_of_several(host, kitchen):
     host.deploy(kitchen("1"))
     host.deploy(kitchen("2"), activate=False)
-    with pytest.raises(HostError, match="current version and cannot be taken away alone"):
+    with pytest.raises(DeployError, match="current version and cannot be taken away alone"):
         host.undeploy("acme.kitchen", "1")
     host.undeploy("acme.kitchen", "2")
     assert states(host) == {"1": "current"}

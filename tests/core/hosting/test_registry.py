@@ -10,6 +10,15 @@ from hypothesis import strategies as st
 from statehold.hosting._registry import Entry, Registry, Role
 from statehold.sdk import HostError
 
+FIRST_FORMAT = (
+    """CREATE TABLE versions (
+        id INTEGER PRIMARY KEY, app TEXT NOT NULL, version TEXT NOT NULL, digest TEXT NOT NULL,
+        partitions INTEGER NOT NULL, role TEXT NOT NULL, plugins TEXT NOT NULL, deployed_at REAL NOT NULL
+    )""",
+    "INSERT INTO versions VALUES (1, 'acme.bills', '1', 'd', 1, 'current', 'aa', 0)",
+    "PRAGMA user_version = 1",
+)
+
 
 @pytest.fixture
 def registry(tmp_path):
@@ -31,13 +40,26 @@ def test_a_new_registry_is_empty(registry):
 
 
 def test_an_entry_comes_back_as_it_was_written(tmp_path):
-    written = entry("1", plugins=("aa", "bb"))
+    written = entry("1", plugins=("aa", "bb"), places=(("bills.Scada", "sidecar"), ("sys.Http", "inprocess")))
     registry = Registry(tmp_path / "odd ?%20#name.db")
     registry.add(written)
     registry.close()
     registry = Registry(tmp_path / "odd ?%20#name.db")
     assert registry.entries() == (written,)
     registry.close()
+
+
+def test_a_file_of_the_first_format_is_read_and_then_of_this_one(tmp_path):
+    path = tmp_path / "registry.db"
+    with sqlite3.connect(path) as db:
+        for statement in FIRST_FORMAT:
+            db.execute(statement)
+    db.close()
+    for _ in range(2):
+        registry = Registry(path)
+        (found,) = registry.entries()
+        assert (found.version, found.role, found.plugins, found.places) == ("1", Role.CURRENT, ("aa",), ())
+        registry.close()
 
 
 def test_a_new_current_version_makes_the_one_before_it_the_previous_one(registry):

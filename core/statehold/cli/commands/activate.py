@@ -11,9 +11,12 @@ from statehold.cli._output import Output
 @click.command("activate")
 @app_argument
 @click.argument("version")
+@click.option("--accept-breaking", is_flag=True, help="Do it though its declarations break what there is.")
 @click.option("--to", "url", metavar="URL", help="Ask the server that runs there on this data folder.")
 @host_command
-def command(out: Output, options: HostOptions, app: str, version: str, *, url: str | None) -> None:
+def command(
+    out: Output, options: HostOptions, app: str, version: str, *, accept_breaking: bool, url: str | None
+) -> None:
     """Make a deployed VERSION of APP the current one."""
     from statehold.cli._sending import Server  # noqa: PLC0415
 
@@ -24,9 +27,10 @@ def command(out: Output, options: HostOptions, app: str, version: str, *, url: s
             def tell(_stage: str, text: str, _figures: Any) -> None:
                 show(text)
 
-            name = Server(url=url, data=options.data, app=app).activate(version, tell=tell)["version"]
+            server = Server(url=url, data=options.data, app=app)
+            name = server.activate(version, accept_breaking=accept_breaking, tell=tell)["version"]
         else:
             with options.open(out, apps=[app], by_http=by_http) as host:
-                name = host.activate(app, version).name
+                name = host.activate(app, version, accept_breaking=accept_breaking).name
     out.document({"app": app, "current": name})
     out.done(f"{app} {name} is current")
