@@ -15,3 +15,10 @@ sys.path.insert(0, HERE)
 @pytest.fixture(autouse=True)
 def _found_by_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", HERE)
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Leave out plugins that are of no use in the runs inside a test: each of these would import them anew."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:anyio -p no:schemathesis")
+    return pytester

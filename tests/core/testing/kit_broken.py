@@ -148,14 +148,14 @@ class Holding(Memory):
             return super().get(key)
 
 
-@defect("R5", "R6", said={"patience": 6.0, "limit": 60.0}, chosen="test_r or test_g")
+@defect("R5", "R6", said={"patience": 3.0}, chosen="test_g or (test_r and not test_r4_)")
 class HoldsItsLockWhileReading(Holding):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         with self.lock:
             yield from super().read(key)
 
 
-@defect("R4", said={"patience": 6.0, "limit": 60.0}, chosen="test_r4_ or test_g")
+@defect("R4", said={"patience": 3.0}, chosen="test_r4_ or test_g")
 class HoldsItsLockWhenLeft(Holding):
     def read(self, key: Key) -> Iterator[tuple[Key, Value]]:
         return LockedRows(self, super().read(key))
