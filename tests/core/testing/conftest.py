@@ -19,6 +19,6 @@ def _found_by_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Leave out plugins that are of no use in the runs inside a test: each of these would import them anew."""
+    """Leave out plugins that are of no use in runs inside a test: each would import them anew."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:anyio -p no:schemathesis")
     return pytester
