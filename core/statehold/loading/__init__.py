@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from statehold.loading._catalog import Catalog, Found, Listed, installed
 from statehold.loading._entries import Entry
+from statehold.loading._outage import OutageError
 
 if TYPE_CHECKING:
     from statehold.loading._app_plugins import AppPlugins
@@ -32,6 +33,7 @@ __all__ = [
     "Listed",
     "LoadedCode",
     "LoadedPlugin",
+    "OutageError",
     "PluginFiles",
     "Problem",
     "Resolved",

@@ -97,6 +97,29 @@ class ExtensionError(ProcessingError):
     """An extension raised; its error is the cause."""
 
 
+class StorageOutageError(ExtensionError):
+    """A storage could not answer, because of the process or the module that it lives in; that is the cause.
+
+    With `unknown` a change may have been made all the same. `public` is what a caller is told.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        public: str,
+        status: int,
+        qname: str = "",
+        unknown: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, qname=qname, data={"unknown": True} if unknown else None)
+        self.public = public
+        self.status = status
+        self.unknown = unknown
+        self.retry_after = retry_after
+
+
 class StoreError(ProcessingError):
     """The row store refused the commit; nothing of the batch has happened.
 

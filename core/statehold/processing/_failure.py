@@ -10,12 +10,14 @@ from statehold.events import ConflictError as RecordConflictError
 from statehold.events import EventsError, RecordError, RecordMissingError, WorkspaceError
 from statehold.extensions import CodeError, NoEngineError
 from statehold.hosting import NotProvidedError
+from statehold.loading import OutageError
 from statehold.processing._errors import (
     BusyError,
     ConflictError,
     ExtensionError,
     ProcessingError,
     RequestError,
+    StorageOutageError,
     StoreError,
     UnknownError,
 )
@@ -62,13 +64,16 @@ def failure(error: BaseException) -> Failure:
     if isinstance(error, ProcessingError):
         return Failure(
             status=error.status,
-            message=str(error),
+            # What is more than that is for those who run it.
+            message=getattr(error, "public", "") or str(error),
             qname=error.qname,
             data=error.data,
             retry_after=getattr(error, "retry_after", None),
         )
     if not isinstance(error, StateholdError):
         return Failure(status=500, message=_INTERNAL)
+    if isinstance(error, OutageError):
+        return failure(explained(error, ""))
     # Errors of other packages name their status themselves where they mean one.
     status = getattr(error, "status", None)
     if isinstance(status, int):
@@ -129,6 +134,15 @@ def _explained(error: Exception, what: str) -> ProcessingError:
     if isinstance(error, (HostError, FreedError)):
         status = 501 if isinstance(error, NotProvidedError) else 503
         return _with_status(ProcessingError(text, qname=what), status)
+    if isinstance(error, OutageError) and error.public:
+        return StorageOutageError(
+            text,
+            public=f"{what or 'it'} failed: {error.public}",
+            status=error.status,
+            qname=what,
+            unknown=error.unknown,
+            retry_after=error.retry_after,
+        )
     if isinstance(error, (CodeError, EventsError, StateholdError)):
         return _with_status(ExtensionError(text, qname=what), getattr(error, "status", 500))
     return ExtensionError(f"{what or 'it'} failed: {type(error).__name__}: {text}", qname=what)

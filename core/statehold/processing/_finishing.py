@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from statehold.events import Event, Unit
-from statehold.processing._errors import ExtensionError, RequestError
+from statehold.processing._errors import ExtensionError, RequestError, StorageOutageError
 from statehold.processing._failure import explained
 from statehold.processing._work import Bench, Done
 from statehold.sdk import CallContext, Scope
@@ -51,6 +51,8 @@ def _project(bench: Bench, unit: Unit, event: Event, projector: str) -> list[Sta
         state.prepare()
     except Exception as error:
         cause = explained(error, projector)
+        if isinstance(cause, StorageOutageError):
+            raise cause from error
         found = ExtensionError(
             f"SYNC PROJECTOR {projector} refused the event of {event.name}: {cause}", qname=projector
         )

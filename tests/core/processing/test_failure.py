@@ -5,7 +5,9 @@ import pytest
 from statehold.events import BrokenReferenceError, ConflictError, RecordMissingError, WorkspaceError
 from statehold.extensions import NoEngineError
 from statehold.hosting import NotProvidedError
+from statehold.loading.sidecar import Reason, SidecarError
 from statehold.processing import ForbiddenError, LimitExceededError, failure
+from statehold.processing._failure import explained, is_failure
 from statehold.rows import StoreFullError
 from statehold.sdk import FreedError, HostError, Scope, StateholdError
 
@@ -46,3 +48,27 @@ def test_an_error_is_told_with_what_programs_need():
         "qname": "shop.Sell",
         "data": {"roles": ["shop.Clerk"], "fields": ["Note"]},
     }
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "retry_after"),
+    [
+        (Reason.CRASHED, 503, 1.0),
+        (Reason.DEADLINE, 504, None),
+        (Reason.BROKEN, 503, 5.0),
+        (Reason.BUSY, 503, 1.0),
+        (Reason.START, 503, 1.0),
+    ],
+)
+@pytest.mark.parametrize("unknown", [False, True])
+def test_an_outage_of_a_storage_is_told_without_what_its_plugin_has_printed(
+    reason, status, retry_after, unknown
+):
+    error = SidecarError("it ended; last lines: hunter2", reason=reason, unknown=unknown)
+    for found in (failure(error), failure(explained(error, "bills.Show"))):
+        assert (found.status, found.retry_after) == (status, retry_after)
+        assert "hunter2" not in found.message
+        assert found.data == ({"unknown": True} if unknown else {})
+    assert found.message.startswith("bills.Show failed: a storage ")
+    assert "hunter2" in str(explained(error, "bills.Show"))
+    assert is_failure(error)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
-from statehold.sdk import StateholdError
+from statehold.loading._outage import OutageError
 
 
 class Reason(StrEnum):
@@ -22,12 +23,21 @@ class Reason(StrEnum):
     START = "start"
 
 
-class SidecarError(StateholdError):
+#: How each is said to outsiders: the HTTP status, in words, and when to try again.
+_TOLD: Final = {
+    Reason.CRASHED: (503, "a storage crashed, and is started again", 1.0),
+    Reason.DEADLINE: (504, "a storage did not answer in time", None),
+    Reason.BROKEN: (503, "a storage has failed too often, and is left alone for a while", 5.0),
+    Reason.BUSY: (503, "a storage has too much to do", 1.0),
+    Reason.START: (503, "a storage could not be started", 1.0),
+}
+
+
+class SidecarError(OutageError):
     """A storage could not answer, because of the process that it lives in.
 
     Attributes:
         reason: why.
-        unknown: whether a change may have been made all the same.
 
     """
 
@@ -35,3 +45,4 @@ class SidecarError(StateholdError):
         super().__init__(message, hint=hint)
         self.reason = reason
         self.unknown = unknown
+        self.status, self.public, self.retry_after = _TOLD.get(reason, (500, "", None))

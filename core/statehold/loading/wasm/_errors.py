@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
-from statehold.sdk import StateholdError
+from statehold.loading._outage import OutageError
 
 
 class Reason(StrEnum):
@@ -24,7 +25,16 @@ class Reason(StrEnum):
     BUSY = "busy"
 
 
-class WasmError(StateholdError):
+#: How those are said to outsiders that need be no defect: the HTTP status, in words, and when to try again.
+_TOLD: Final = {
+    Reason.START: (503, "a storage could not be started", 1.0),
+    Reason.DEADLINE: (504, "a storage did not answer in time", None),
+    Reason.MEMORY: (507, "a storage has no memory left for that", None),
+    Reason.BUSY: (503, "a storage has too much to do", 1.0),
+}
+
+
+class WasmError(OutageError):
     """A storage could not answer, because of the module that it is.
 
     What a module refuses in words of its own is a `StorageError` instead.
@@ -41,6 +51,7 @@ class WasmError(StateholdError):
         self.storage = storage
         self.export = export
         self.reason = reason
+        self.status, self.public, self.retry_after = _TOLD.get(reason, (500, "", None))
 
 
 class GuestError(Exception):
