@@ -11,6 +11,7 @@ from statehold.sdk import Provider
 from statehold_aos._databases import Databases, Lease
 from statehold_aos._providers import make_providers
 from statehold_aos._storage._config import AosConfig
+from statehold_aos.launcher import make_provider as make_launcher
 from statehold_aos.service_state import make_provider
 
 __all__ = ["AosConfig", "Databases", "Lease", "make_providers"]
@@ -23,3 +24,4 @@ users: Final[Provider] = _PROVIDERS["Users"]
 traffic_monitor: Final[Provider] = _PROVIDERS["TrafficMonitor"]
 layers: Final[Provider] = _PROVIDERS["Layers"]
 service_state: Final[Provider] = make_provider(_DATABASES)
+launcher_provider: Final[Provider] = make_launcher(_DATABASES)

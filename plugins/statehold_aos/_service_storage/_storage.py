@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import msgspec
 
 from statehold.sdk import UNSET, FreedError, Intent, Key, StorageContext, StorageError, Value, fields, merge
@@ -61,6 +62,24 @@ class ServiceStorage:
                 + (f": {found.Message}" if found is not None and found.Message else "")
             )
         return self._folders.path(claim)
+
+    def key(self, *fields: object) -> Key:
+        """Return the key of a claim, for who has no facade: workspace, service, users."""
+        return self._key(*fields)
+
+    def has(self, workspace: int, service: str, users: str) -> bool:
+        """Whether there is a row of a claim, or with empty users of a service."""
+        return self._book.entry(Claim(workspace, service, users)) is not None
+
+    def intent(self, workspace: int, service: str, users: str, **changes: object) -> Intent:
+        """Return a change of a row, a new one if there is none, for who has no facade."""
+        key = self.key(workspace, service, users)
+        entry = self._book.entry(claim_of(key))
+        given: dict[str, Any] = {}
+        if entry is not None:
+            names = ("StorageLimit", "Uid", "Gid", "Mode")
+            given = dict(zip(names, attrs.astuple(entry), strict=True))
+        return Intent(key, self._value(**{**given, **changes}), entry is None)
 
     def get(self, key: Key) -> Value | None:
         """Return what is to be of a claim or a service, and what is: its folder, sizes and limit."""

@@ -46,6 +46,22 @@ class ServiceState:
         """Use *gateway* from now on, instead of the one before; it is closed with the storage."""
         self._states.connect(gateway)
 
+    def key(self, *fields: object) -> Key:
+        """Return the key of a claim, for who has no facade: workspace, service, users."""
+        return self._key(*fields)
+
+    def limit(self, workspace: int, service: str, users: str) -> int | None:
+        """Return how large the state of a claim may be; None where it has none."""
+        found = self._states.look(ClaimId(workspace, service, users))
+        return None if found is None else found[0].limit
+
+    def intent(self, workspace: int, service: str, users: str, **changes: object) -> Intent:
+        """Return a change of a row, a new one if there is none, for who has no facade."""
+        known = self.limit(workspace, service, users)
+        given = {} if known is None else {"StateLimit": known}
+        key = self.key(workspace, service, users)
+        return Intent(key, self._value(**{**given, **changes}), known is None)
+
     def path(self, key: Key) -> Path:
         """Return where the state file of a claim is; a service is shown its folder, never the file alone.
 

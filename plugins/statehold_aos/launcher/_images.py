@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from statehold.sdk import StorageError
+from statehold_aos._service_storage._names import folder_name
+from statehold_aos.launcher._image import ServiceConfig, read_config
+
+_NEW: Final = ".new-"
+
+
+@attrs.frozen
+class Staged:
+    """A copy of an image that no service has yet.
+
+    Attributes:
+        folder: where it is, until it is put in its place.
+        config: what its `config.json` says.
+
+    """
+
+    folder: Path
+    config: ServiceConfig
+
+
+@attrs.frozen
+class Images:
+    """The images of the installed services: each version in a folder of its own, which is never changed."""
+
+    root: Path
+
+    def stage(self, image: Path) -> Staged:
+        """Copy an image, durably, so that what is installed is what was checked.
+
+        Raises:
+            StorageError: it is no image of a service, or has what no image may have.
+
+        """
+        if not image.is_dir():
+            raise StorageError(f"there is no image of a service at {image}")
+        folder: Path | None = None
+        try:
+            self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=_NEW, dir=self.root))
+            _copy(image, folder)
+            return Staged(folder, read_config(folder))
+        except OSError as error:
+            self._drop(folder)
+            raise StorageError(f"the image {image} cannot be copied: {error}") from error
+        except BaseException:
+            self._drop(folder)
+            raise
+
+    def put(self, staged: Staged, workspace: int, service: str) -> Path:
+        """Give a copy its place, and return it."""
+        above = self.root / str(workspace) / folder_name(service)
+        above.mkdir(mode=0o711, parents=True, exist_ok=True)
+        number = 0
+        while (place := above / f"{staged.config.version}-{number}").exists():
+            number += 1
+        staged.folder.rename(place)
+        _sync(above)
+        _sync(above.parent)
+        _sync(self.root)
+        return place
+
+    def drop(self, staged: Staged) -> None:
+        """Remove a copy that nobody has taken."""
+        self._drop(staged.folder)
+
+    def remove(self, place: Path) -> None:
+        """Remove the image of a version; one that is gone is no error."""
+        if place.is_relative_to(self.root):
+            self._drop(place)
+            for above in (place.parent, place.parent.parent):
+                try:
+                    above.rmdir()
+                except OSError:  # others are in it
+                    return
+
+    def clean(self, named: Collection[str]) -> list[str]:
+        """Remove what no service has, and say what that was."""
+        removed = []
+        for folder in (*self.root.glob("*/*/*"), *self.root.glob(f"{_NEW}*")):
+            if str(folder) not in named:
+                removed.append(str(folder.relative_to(self.root)))
+                self.remove(folder)
+        return removed
+
+    @staticmethod
+    def _drop(folder: Path | None) -> None:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy folders, files and links, which everybody may read then, and nobody may change."""
+    with os.scandir(source) as entries:
+        for entry in entries:
+            place = target / entry.name
+            found = entry.stat(follow_symlinks=False)
+            if entry.is_symlink():
+                place.symlink_to(Path(entry.path).readlink())
+            elif entry.is_dir():
+                place.mkdir()
+                _copy(Path(entry.path), place)
+            elif stat.S_ISREG(found.st_mode):
+                with Path(entry.path).open("rb") as read, place.open("xb") as write:
+                    shutil.copyfileobj(read, write)
+                    os.fchmod(write.fileno(), 0o755 if found.st_mode & 0o111 else 0o644)
+                    write.flush()
+                    os.fsync(write.fileno())
+            else:
+                raise OSError(22, "is no file, folder or link", entry.path)
+    target.chmod(0o755)
+    _sync(target)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

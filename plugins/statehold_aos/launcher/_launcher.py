@@ -1,0 +1,444 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from statehold.sdk import Clock, StorageError, StorageLogger
+from statehold_aos._service_storage._names import folder_name
+from statehold_aos.database import ExistsError, Service, ServiceState, ServiceStatus, users_text
+from statehold_aos.gateway import ClaimId
+from statehold_aos.launcher._images import Staged
+from statehold_aos.launcher._installed import Installed
+from statehold_aos.launcher._journal import Journal, Removal, ServiceId, Update
+from statehold_aos.launcher._keeper import Keeper
+from statehold_aos.launcher._log import ServiceLog
+from statehold_aos.launcher._processes import Runner, Spec
+from statehold_aos.launcher._recovery import recover
+from statehold_aos.launcher._stores import Stores
+from statehold_aos.launcher._unit import Phase, Status, Wanted, spec_of
+
+#: Seconds after which a removal that failed is tried again, and between looks for what was not used for long.
+_RETRY: Final = 10.0
+_EXPIRE: Final = 3600.0
+_DAY: Final = 86_400_000
+
+
+class Launcher:
+    """Installs, updates and removes services, and runs those of the users who are there.
+
+    Any number of threads may use it. What has returned is durable, and comes back after a crash; processes
+    are started and ended behind it, and `status` says how they are.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        folder: Path,
+        installed: Installed,
+        stores: Stores,
+        runner: Runner,
+        clock: Clock,
+        logger: StorageLogger,
+    ) -> None:
+        self.name: Final = name
+        self._folder: Final = folder
+        self._installed: Final = installed
+        self._stores = stores
+        self._clock: Final = clock
+        self._logger: Final = logger
+        self._changed: Final = threading.Condition(threading.RLock())
+        self._journal: Final = Journal(folder)
+        self._keeper: Final = Keeper(
+            runner,
+            self,
+            clock,
+            logger,
+            installed.settings.HealthMilliseconds / 1000,
+            self._log_of,
+        )
+        self._turns: Final[dict[ServiceId, int]] = {}
+        self._messages: Final[dict[ServiceId, str]] = {}
+        self._damaged: dict[ServiceId, str] = {}
+        self._sweep_at = self._expire_at = clock.monotonic()
+        self._closing: float | None = None
+        try:
+            recover(
+                name,
+                journal=self._journal,
+                installed=installed,
+                stores=stores,
+                runner=runner,
+                logger=logger,
+                now=self._now(),
+            )
+            self._look()
+        except BaseException:
+            self._keeper.close()
+            raise
+
+    def adopt(self, stores: Stores) -> None:
+        """Use the storages of another version of the app from now on."""
+        with self._changed:
+            self._stores = stores
+
+    # -- What is installed ---------------------------------------------------------------------------------
+
+    def install(self, workspace: int, service: str, image: Path) -> None:
+        """Install a service for the users who are there, or update it to a newer version.
+
+        The version that is installed is given to them as well. An update is tried: if the new version does
+        not stay, the one before comes back. Storage and state stay, and so does the user.
+
+        Raises:
+            StorageError: the image is damaged or older, or nobody is there.
+
+        """
+        if not service or len(service) > 1000 or "\0" in service:
+            raise StorageError(f"{self.name}: the service is called {service!r}, expected a name")
+        staged = self._installed.images.stage(image)
+        try:
+            with self._changed:
+                self._install(ServiceId(workspace, service), staged)
+        except BaseException:
+            self._installed.images.drop(staged)
+            raise
+
+    def _install(self, service: ServiceId, staged: Staged) -> None:
+        users = self.users(service.workspace)
+        text = users_text(users)
+        who = f"{self.name}: service {service.service!r}"
+        if not users:
+            raise StorageError(
+                f"{who}: nobody is there to install it for", hint="Say first who the users are"
+            )
+        if self._journal.is_removing(Removal(*service, text)):
+            raise StorageError(f"{who} is still being removed", hint="The log says what it waits for")
+        row = self._installed.find(service)
+        version = staged.config.version
+        if row is None:
+            self._add(service, staged, users)
+        elif version < row.version:
+            raise StorageError(f"{who}: version {version} is older than {row.version}, which is installed")
+        elif version > row.version or not self._is_whole(row):
+            self._give(service, users)
+            self._update(service, staged, row)
+        else:
+            self._installed.images.drop(staged)
+            self._give(service, users)
+        self._messages.pop(service, None)
+        self._look()
+
+    def _add(self, service: ServiceId, staged: Staged, users: Sequence[str]) -> None:
+        place = self._installed.images.put(staged, *service)
+        tables = self._installed.tables(service.workspace)
+        try:
+            row = self._installed.row(service, staged.config, place, None)
+            tables.services.add(row)
+            self._give(service, users)
+        except BaseException:
+            with suppress(StorageError):
+                self._stores.remove(ClaimId(*service, ""))
+                tables.services.remove_with_users(service.service)
+            self._installed.images.remove(place)
+            raise
+
+    def _give(self, service: ServiceId, users: Sequence[str]) -> None:
+        """Give a service that is installed to users, with storage and state."""
+        tables = self._installed.tables(service.workspace)
+        is_new = True
+        try:
+            tables.users.add_service(users, service.service)
+        except ExistsError:
+            is_new = False
+        try:
+            self._bring(service)
+        except BaseException:
+            if is_new:
+                tables.users.remove_service(users, service.service)
+            raise
+
+    def _update(self, service: ServiceId, staged: Staged, before: Service) -> None:
+        if self._journal.update(service) is not None:
+            raise StorageError(
+                f"{self.name}: version {before.version} of service {service.service!r} is still being tried",
+                hint="Try again when it runs",
+            )
+        place = self._installed.images.put(staged, *service)
+        row = self._installed.row(service, staged.config, place, before)
+        self._journal.try_update(Update(*service, attrs.asdict(before), str(place)))
+        try:
+            self._installed.tables(service.workspace).services.update(row)
+            self._bring(service)
+        except BaseException:
+            self._take_back(service)
+            raise
+
+    def _keep(self, service: ServiceId) -> None:
+        """Let an update stand."""
+        update = self._journal.update(service)
+        if update is not None:
+            self._journal.end_update(service)
+            self._installed.images.remove(Path(update.before["path"]))
+            self._installed.forget(update.before["path"])
+
+    def _take_back(self, service: ServiceId) -> None:
+        """Let the version before an update be the one that is installed."""
+        update = self._journal.update(service)
+        if update is None:
+            return
+        self._installed.tables(service.workspace).services.update(Service(**update.before))
+        self._journal.end_update(service)
+        self._installed.images.remove(Path(update.place))
+        self._installed.forget(update.place)
+        with suppress(StorageError):  # a start does it again, and says what is wrong
+            self._bring(service)
+
+    def _bring(self, service: ServiceId) -> None:
+        row = self._installed.find(service)
+        if row is not None:
+            self._stores.bring(service, self._installed.claims(service), self._installed.limits(row))
+
+    def _is_whole(self, row: Service) -> bool:
+        try:
+            self._installed.config(row)
+        except StorageError:
+            return False
+        return True
+
+    def remove(self, workspace: int, service: str) -> None:
+        """Take a service from the users who are there, with their storage and state of it.
+
+        It stays installed until nobody has used it for its time.
+        """
+        with self._changed:
+            users = self.users(workspace)
+            self._journal.begin_removal(Removal(workspace, service, users_text(users)))
+            self._installed.tables(workspace).users.remove_service(users, service)
+            self._journal.use(ServiceId(workspace, service), self._now())
+            self._look()
+
+    def purge(self, workspace: int, service: str) -> None:
+        """Remove a service with the storage and state of all its users."""
+        with self._changed:
+            self._journal.begin_removal(Removal(workspace, service, ""))
+            self._journal.end_update(ServiceId(workspace, service))
+            self._installed.tables(workspace).services.remove_with_users(service)
+            self._look()
+
+    # -- Who is there --------------------------------------------------------------------------------------
+
+    def users(self, workspace: int) -> list[str]:
+        """Return who is there."""
+        with self._changed:
+            return list(self._journal.notes.users.get(workspace, []))
+
+    def switch(self, workspace: int, users: Sequence[str]) -> None:
+        """Say who is there from now on; their services run then, and no others of the workspace."""
+        with self._changed:
+            before = set(self._keeper.wanted)
+            self._journal.change(users={**self._journal.notes.users, workspace: list(users)})
+            self._look()
+            for service in before - set(self._keeper.wanted):
+                self._journal.use(service, self._now())
+            self._expire_at = self._clock.monotonic()
+
+    def restart(self, workspace: int, service: str) -> None:
+        """Have a service end and start again, also one that has failed."""
+        with self._changed:
+            one = ServiceId(workspace, service)
+            self._turns[one] = self._turns.get(one, 0) + 1
+            self._look()
+
+    def status(self, workspace: int) -> list[Status]:
+        """Return how the installed services are, by name."""
+        with self._changed:
+            rows = self._installed.tables(workspace).services.all()
+            return [self._status(ServiceId(workspace, row.id), row.version) for row in rows]
+
+    def wait(self, seen: Callable[[], bool], seconds: float) -> bool:
+        """Wait until *seen* is true, which is asked whenever something has happened; say whether it is."""
+        until = time.monotonic() + seconds
+        with self._changed:
+            while not seen():
+                left = until - time.monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(min(left, 1.0))
+            return True
+
+    def _status(self, service: ServiceId, version: int) -> Status:
+        unit, message = self._keeper.units.get(service), self._messages.get(service, "")
+        if unit is None:
+            damage = self._damaged.get(service)
+            phase = Phase.FAILED if damage else Phase.INSTALLED
+            phase = Phase.WAITING if service in self._keeper.wanted else phase
+            return Status(**service._asdict(), version=version, phase=phase, message=damage or message)
+        return Status(
+            **service._asdict(),
+            version=version,
+            users=unit.wanted.claim.users,
+            phase=unit.phase,
+            since=unit.since,
+            pid=None if unit.process is None else unit.process.pid,
+            restarts=unit.restarts,
+            message="; ".join(filter(None, (unit.message, message))),
+        )
+
+    # -- At work -------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Look after the services until `stop`; on a thread of its own."""
+        wait = 0.0
+        while True:
+            self._keeper.wait(wait)
+            with self._changed:
+                try:
+                    wait = self._turn()
+                except Exception:  # of one service, while all others are to be looked after
+                    self._logger.exception("%s: services were not looked after", self.name)
+                    wait = 1.0
+                self._changed.notify_all()
+                if self._closing is not None and self._keeper.is_idle:
+                    return
+
+    def stop(self) -> None:
+        """Have all services end, the last started first, and `run` return."""
+        with self._changed:
+            self._closing = self._clock.monotonic() + self._installed.settings.StopSeconds
+            self._keeper.wanted = {}
+            self._keeper.wake()
+
+    def close(self) -> None:
+        """Give everything back, after `run` has returned."""
+        with self._changed:
+            self._keeper.close()
+
+    def _turn(self) -> float:
+        now = self._clock.monotonic()
+        wait = self._keeper.turn()
+        if self._closing is not None:
+            if now >= self._closing:
+                self._keeper.hurry()
+                self._closing = now + _RETRY
+            return min(wait, self._closing - now)
+        if now >= self._sweep_at:
+            self._sweep_at = now + _RETRY
+            self._sweep()
+        if now >= self._expire_at:
+            self._expire_at = now + _EXPIRE
+            self._expire()
+        return min(
+            wait, self._sweep_at - now if self._journal.notes.removals else wait, self._expire_at - now
+        )
+
+    def _look(self) -> None:
+        """See what is to be at work now."""
+        if self._closing is None:
+            self._keeper.wanted, self._damaged = self._installed.wanted(
+                self._journal.notes.users, self._turns
+            )
+            self._sweep_at = self._clock.monotonic()
+            self._keeper.wake()
+
+    def _sweep(self) -> None:
+        """Remove what is to be removed, as far as it is not at work any more."""
+        for removal in self._journal.notes.removals:
+            unit = self._keeper.units.get(ServiceId(*removal[:2]))
+            if unit is not None and removal.users in ("", unit.wanted.claim.users):
+                continue
+            try:
+                self._stores.remove(ClaimId(*removal))
+                self._journal.end_removal(removal)
+                if not removal.users:
+                    self._journal.use(ServiceId(*removal[:2]), None)
+                    self._installed.clean(self._tried())
+            except StorageError as error:
+                self._logger.error("%s: %s cannot be removed yet: %s", self.name, removal, error)  # noqa: TRY400
+
+    def _tried(self) -> list[str]:
+        return [path for one in self._journal.notes.updates for path in (one.place, one.before["path"])]
+
+    def _expire(self) -> None:
+        """Remove services that nobody who is there has, and nobody has used for their time."""
+        for workspace in self._journal.notes.users:
+            for row in self._installed.tables(workspace).services.all():
+                service = ServiceId(workspace, row.id)
+                used = self._journal.used(service) or row.start_at
+                if service in self._keeper.wanted or service in self._damaged:
+                    continue
+                if used is None:
+                    self._journal.use(service, self._now())
+                elif self._now() - used > (row.ttl or self._installed.settings.TtlDays) * _DAY:
+                    self._logger.info("%s: %r was not used for its time, and is removed", self.name, row.id)
+                    self.purge(workspace, row.id)
+
+    def _now(self) -> int:
+        return int(self._clock.now() * 1000)
+
+    def _log_of(self, service: ServiceId) -> ServiceLog:
+        return ServiceLog(
+            self._folder / "log" / f"{service.workspace}-{folder_name(service.service)}.log",
+            service.service,
+            logger=self._logger,
+            size=self._installed.settings.LogBytes,
+            count=self._installed.settings.LogFiles,
+        )
+
+    # -- What its keeper tells -----------------------------------------------------------------------------
+
+    def starting(self, wanted: Wanted, ready: Callable[[], None]) -> Spec | None:
+        """Prepare a start: folders and limits as they are to be, and a state that may be started with."""
+        self._bring(wanted.id)
+        if not self._stores.starting(wanted.claim, ready):
+            return None
+        folder = self._stores.folder(wanted.claim) if wanted.config.has_folder else None
+        return spec_of(wanted, folder)
+
+    def started(self, wanted: Wanted) -> None:
+        """Note that a service is at work."""
+        services = self._installed.tables(wanted.claim.workspace).services
+        services.set_state(wanted.claim.service, ServiceState.RUNNING)
+        services.set_start_time(wanted.claim.service, self._now())
+
+    def healthy(self, wanted: Wanted) -> None:
+        """Note that it is well: an update stands then."""
+        self._installed.tables(wanted.claim.workspace).services.set_status(
+            wanted.claim.service, ServiceStatus.OK
+        )
+        self._keep(wanted.id)
+
+    def stopped(self, wanted: Wanted) -> None:
+        """Have what it wrote last go to the cloud, and note that it is not at work."""
+        self._sweep_at = self._clock.monotonic()
+        try:
+            self._stores.stopped(wanted.claim)
+        finally:
+            if self._installed.find(wanted.id) is not None:
+                self._installed.tables(wanted.claim.workspace).services.set_state(
+                    wanted.claim.service, ServiceState.STOPPED
+                )
+
+    def failed(self, wanted: Wanted, why: str) -> bool:
+        """Take an update back whose service does not stay."""
+        update = self._journal.update(wanted.id)
+        if update is None or update.place != str(wanted.place):
+            return False
+        self._messages[wanted.id] = f"version {wanted.config.version} was taken back: it {why}"
+        self._logger.error("%s: %r: %s", self.name, wanted.claim.service, self._messages[wanted.id])
+        self._take_back(wanted.id)
+        self._look()
+        return True
+
+    def gave_up(self, wanted: Wanted, why: str) -> None:
+        """Note that a service has failed; nothing of it is removed."""
+        self._logger.error("%s: %r has failed, and is left alone: %s", self.name, wanted.claim.service, why)
+        self._installed.tables(wanted.claim.workspace).services.set_status(
+            wanted.claim.service, ServiceStatus.ERROR
+        )

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Rank, Scope, StorageContext
+from statehold_aos._databases import Databases
+from statehold_aos.launcher._config import LauncherConfig
+from statehold_aos.launcher._sharing import Pool
+
+_WRITE: Final = frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS})
+
+
+@attrs.frozen(eq=False)
+class _Opener:
+    """Opens launchers, that of all versions of an app as one."""
+
+    _databases: Databases
+    _pool: Pool = attrs.field(factory=Pool, init=False)
+
+    def __call__(self, ctx: StorageContext) -> IStateStorage:
+        from statehold_aos.launcher._opening import open_storage  # noqa: PLC0415 - brings SQLAlchemy
+
+        return open_storage(ctx, self._databases, self._pool)
+
+
+def make_provider(databases: Databases) -> Provider:
+    """Return the provider of launchers of what is in *databases*."""
+    return Provider(
+        name="Launcher",
+        open=_Opener(databases),
+        operations={
+            Operation.GET: frozenset(Scope),
+            Operation.GETBATCH: frozenset(Scope),
+            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.INSERT: _WRITE,
+            Operation.UPDATE: _WRITE,
+        },
+        key=[Field("Service", "text", required=True)],
+        value=[
+            Field("Image", "text"),
+            Field("Users", "text"),
+            Field("Removed", "bool"),
+            Field("Purged", "bool"),
+            Field("Restart", "bool"),
+            Field("Version", "int64"),
+            Field("Status", "text"),
+            Field("Since", "int64"),
+            Field("Pid", "int64"),
+            Field("Restarts", "int64"),
+            Field("Message", "text"),
+        ],
+        config=LauncherConfig,
+        requires=("Config", "ServiceStorage", "ServiceState"),
+        rank=Rank.EFFECT,
+        inprocess_only="it starts processes, which end with the host",
+        description="AOS services as processes: installed, updated, and run for the users who are there",
+    )
