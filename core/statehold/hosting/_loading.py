@@ -17,7 +17,7 @@ from statehold.loading.wasm import read_limits
 from statehold.sdk import Provider
 
 if TYPE_CHECKING:
-    from statehold.loading.sidecar import SidecarPlugin
+    from statehold.loading.sidecar import SidecarPlugin, SidecarStatus
     from statehold.loading.wasm import WasmPlugin
 
     Loaded: TypeAlias = LoadedPlugin | WasmPlugin | SidecarPlugin
@@ -56,6 +56,11 @@ class PluginLoader:
     def plugins(self) -> tuple[Loaded, ...]:
         """What was loaded, in the order of its loading."""
         return tuple(kept.plugin for kept in self._kept.values())
+
+    @property
+    def sidecars(self) -> tuple[SidecarStatus, ...]:
+        """How the processes fare of what runs in sidecars."""
+        return tuple(status for plugin in self.plugins if (status := getattr(plugin, "status", None)))
 
     @property
     def files(self) -> tuple[str, ...]:

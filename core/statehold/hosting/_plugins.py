@@ -32,6 +32,7 @@ from statehold_vsql.appdef import StorageDef
 
 if TYPE_CHECKING:
     from statehold.hosting._loading import Loaded
+    from statehold.loading.sidecar import SidecarStatus
 
 #: What the plugin file of a package is, by the engine that its storages ask for.
 _KINDS = {
@@ -75,6 +76,11 @@ class VersionPlugins:
     def files(self) -> tuple[str, ...]:
         """The digests of the plugin files that were loaded."""
         return self._loader.files
+
+    @property
+    def sidecars(self) -> tuple[SidecarStatus, ...]:
+        """How the processes fare of what runs in sidecars."""
+        return self._loader.sidecars
 
     @property
     def logger(self) -> logging.Logger:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from statehold.events import Schemas
 from statehold.hosting._access import Access
@@ -18,6 +19,9 @@ from statehold.hosting._plan import Plan
 from statehold.hosting._status import FreeReport, VersionState
 from statehold.sdk import HostError, IWithResume
 from statehold_vsql.appdef import AppDef
+
+if TYPE_CHECKING:
+    from statehold.loading.sidecar import SidecarStatus
 
 
 class AppVersion:
@@ -94,6 +98,12 @@ class AppVersion:
             version=self.name,
             storages=tuple(self.accesses[name].listed() for name in sorted(self.accesses)),
         )
+
+    @property
+    def sidecars(self) -> tuple[SidecarStatus, ...]:
+        """How the processes fare of those of its plugins that run in sidecars."""
+        plan = self._plan
+        return () if plan is None else plan.plugins.sidecars
 
     @property
     def storages(self) -> tuple[Storages, ...]:

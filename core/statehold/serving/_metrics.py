@@ -79,6 +79,8 @@ class Metrics:
         yield from self._threads()
         yield from self._engines()
         yield from self._storages()
+        yield from self._shares()
+        yield from self._sidecars()
         yield self._quarantine()
 
     def _histogram(self, described: _Described) -> Iterator[Metric]:
@@ -181,6 +183,59 @@ class Metrics:
                     waiting.add_metric(place, pool.waiting)
         yield from (size, busy, waiting)
 
+    def _shares(self) -> Iterator[Metric]:
+        labels = ("app", "version", "state")
+        share = GaugeMetricFamily(
+            "statehold_version_share",
+            "The part of an app's partitions whose calls an open version answers, from 0 to 1.",
+            labels=labels,
+        )
+        calls = CounterMetricFamily(
+            "statehold_version_calls",
+            "Calls that a version has answered since it was opened.",
+            labels=labels[:2],
+        )
+        failures = CounterMetricFamily(
+            "statehold_version_failures",
+            "Those that it is to blame for, because they failed.",
+            labels=labels[:2],
+        )
+        for status in self._host.apps():
+            opened = {version.name: version for version in self._open(status.app)}
+            for one in status.versions:
+                if one.is_open:
+                    labelled = (status.app, one.version, one.role)
+                    share.add_metric(labelled, one.answers / one.partitions if one.partitions else 0.0)
+                    version = opened.get(one.version)
+                    outcomes = [] if version is None else [each.outcomes for each in version.partitions]
+                    calls.add_metric(labelled[:2], sum(each.calls for each in outcomes))
+                    failures.add_metric(labelled[:2], sum(each.failures for each in outcomes))
+        yield from (share, calls, failures)
+
+    def _sidecars(self) -> Iterator[Metric]:
+        labels = ("app", "version", "plugin")
+        running = GaugeMetricFamily(
+            "statehold_sidecars", "Processes of a plugin in sidecars that run.", labels=labels
+        )
+        restarts = CounterMetricFamily(
+            "statehold_sidecar_restarts", "How often one of them was started again.", labels=labels
+        )
+        broken = GaugeMetricFamily(
+            "statehold_sidecar_broken",
+            "Those that have failed so often that they are left alone for a while.",
+            labels=labels,
+        )
+        for version in self._versions():
+            found: dict[str, tuple[int, int, int]] = {}
+            for one in version.sidecars:
+                before = found.get(one.plugin, (0, 0, 0))
+                now = one.running, one.restarts, one.broken
+                found[one.plugin] = (before[0] + now[0], before[1] + now[1], before[2] + now[2])
+            for plugin, figures in found.items():
+                for family, figure in zip((running, restarts, broken), figures, strict=True):
+                    family.add_metric((version.app, version.name, plugin), figure)
+        yield from (running, restarts, broken)
+
     def _quarantine(self) -> Metric:
         held = GaugeMetricFamily(
             "statehold_quarantined",
@@ -193,10 +248,13 @@ class Metrics:
 
     def _versions(self) -> Iterator[AppVersion]:
         for status in self._host.apps():
-            try:
-                yield from self._host.app(status.app).versions
-            except HostError:
-                continue  # Deployed, and not running: readiness says so.
+            yield from self._open(status.app)
+
+    def _open(self, app: str) -> tuple[AppVersion, ...]:
+        try:
+            return self._host.app(app).versions
+        except HostError:
+            return ()  # Deployed, and not running: readiness says so.
 
 
 @attrs.define(eq=False)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from cafe import APP, CODE, cafe
+from prometheus_client.parser import text_string_to_metric_families
 
 from statehold.hosting import FreedPlugin
 from statehold.processing import SYSTEM
@@ -49,6 +50,20 @@ def deploy(served, tmp_path, version, query=""):
     assert answer.status_code == 201, answer.text
 
 
+def figures(served):
+    """Return what the metrics say of versions, by name, and by version and state."""
+    return {
+        (
+            sample.name,
+            tuple(sample.labels[one] for one in ("version", "state") if one in sample.labels),
+        ): value
+        for family in text_string_to_metric_families(served.system.get("/metrics").text)
+        for sample in family.samples
+        if sample.name.startswith("statehold_version_")
+        for value in [sample.value]
+    }
+
+
 def listed(served, app=APP):
     document = served.system.get(APPS).json()
     return next(one for one in document["apps"] if one["app"] == app)
@@ -74,6 +89,14 @@ def test_a_version_that_is_tried_is_listed_with_its_partitions(deployed, tmp_pat
         found = {one["version"]: one for one in listed(deployed)["versions"]}
         assert (found["3"]["state"], found["3"]["answers"], found["3"]["open"]) == ("canary", 1, True)
         assert (found["1"]["state"], found["1"]["answers"]) == ("current", 1)
+        assert deployed.system.get(deployed.at("queries/cafe.Echo"), params=ECHO).status_code == 200
+        told = figures(deployed)
+        assert told["statehold_version_share", ("3", "canary")] == 0.5
+        assert told["statehold_version_share", ("1", "current")] == 0.5
+        calls = {version: told["statehold_version_calls_total", (version,)] for version in "13"}
+        assert calls["3"] >= (deployed.workspace + 1) % 2
+        assert calls["1"] >= deployed.workspace % 2
+        assert told["statehold_version_failures_total", ("3",)] == 0
         assert deployed.system.post(f"{CAFE}/versions/rollback").status_code == 200
         *_, end = steps
     assert end["ok"] is False

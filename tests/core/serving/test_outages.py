@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from statehold.hosting import Host
 from statehold.images import build_image
@@ -204,6 +205,15 @@ class Asking:
     def put(self, number):
         return self.client.post(f"{AT}/commands/things.Put", json={"args": {"Id": number}})
 
+    def figures(self, name):
+        families = text_string_to_metric_families(self.client.get("/metrics").text)
+        return {
+            sample.labels["plugin"]: sample.value
+            for family in families
+            for sample in family.samples
+            if sample.name == name
+        }
+
     def goes_on(self, number=GOOD, count=7):
         """Ask as a client does that tries again where it is told to, until there is an answer."""
         end, waiting = time.monotonic() + 60, threading.Event()
@@ -250,6 +260,9 @@ def test_a_storage_whose_sidecar_crashes_again_and_again_is_503_and_to_be_tried_
             break
     told(answer, 503, "a storage has failed too often, and is left alone for a while", retry_after="5")
     things.goes_on()
+    assert things.figures("statehold_sidecars") == {"things": 1}
+    assert things.figures("statehold_sidecar_broken") == {"things": 0}
+    assert things.figures("statehold_sidecar_restarts_total")["things"] >= 3
 
 
 def test_what_only_reads_is_asked_again_in_the_same_call_when_its_sidecar_crashes(asking):

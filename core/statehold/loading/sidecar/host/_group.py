@@ -46,6 +46,7 @@ class Group:
 
     Attributes:
         idle: the lanes of the process that runs, which nobody uses.
+        lives: how many processes there have been.
         objects: makes records of what it sends.
         anything: decodes answers without a schema.
 
@@ -66,6 +67,7 @@ class Group:
         self.limits = limits
         self.logger = logger
         self.idle: deque[Lane] = deque()
+        self.lives = 0
         self.objects = Objects()
         self.anything = decoder(Any, self.objects)
         self._job = job
@@ -79,6 +81,8 @@ class Group:
         self._closed = False
         self._trouble: StateholdError | None = None
         self._breaker = Breaker(monotonic)
+        #: How often a process of it has been started.
+        self.starts = 0
         self._specs: dict[int, Mapping[str, Any]] = {}
         self._loggers: dict[int, StorageLogger] = {}
 
@@ -330,6 +334,17 @@ class Group:
         process = self._process
         return -1 if process is None else process.pidfd
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its process runs."""
+        process = self._process
+        return process is not None and not process.dead
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it has failed so often that it is left alone for a while."""
+        return self._breaker.open
+
     def _made(self) -> Process:
         return Process(
             self.who,
@@ -346,6 +361,7 @@ class Group:
                 process.stop(self.limits.deadline)
                 raise FreedError(f"{self.who} has been freed")
             self._process = process
+            self.starts += 1
             self.idle = process.idle
             self._breaker.works()
             self._wake()

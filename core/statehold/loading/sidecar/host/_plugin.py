@@ -49,6 +49,24 @@ class SidecarReport:
 
 
 @attrs.frozen(kw_only=True)
+class SidecarStatus:
+    """How the processes of a plugin fare.
+
+    Attributes:
+        plugin: its distribution.
+        running: how many of them run.
+        restarts: how often one was started again.
+        broken: how many have failed so often that they are left alone for a while.
+
+    """
+
+    plugin: str
+    running: int
+    restarts: int
+    broken: int
+
+
+@attrs.frozen(kw_only=True)
 class Home:
     """What the plugins of one host share."""
 
@@ -119,6 +137,17 @@ class SidecarPlugin:
         if self._providers is None:
             raise FreedError(f"{self} has been freed")
         return self._providers
+
+    @property
+    def status(self) -> SidecarStatus:
+        """How its processes fare."""
+        groups = list(self._groups.values())
+        return SidecarStatus(
+            plugin=self.distribution,
+            running=sum(group.is_running for group in groups),
+            restarts=sum(max(0, group.starts - 1) for group in groups),
+            broken=sum(group.is_broken for group in groups),
+        )
 
     def free(self) -> SidecarReport:
         """End the processes; to be called when the storages have been freed. A second call does nothing."""
