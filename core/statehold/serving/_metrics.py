@@ -226,14 +226,14 @@ class Metrics:
             labels=labels,
         )
         for version in self._versions():
-            found: dict[str, tuple[int, int, int]] = {}
-            for one in version.sidecars:
-                before = found.get(one.plugin, (0, 0, 0))
-                now = one.running, one.restarts, one.broken
-                found[one.plugin] = (before[0] + now[0], before[1] + now[1], before[2] + now[2])
-            for plugin, figures in found.items():
-                for family, figure in zip((running, restarts, broken), figures, strict=True):
-                    family.add_metric((version.app, version.name, plugin), figure)
+            statuses = version.sidecars
+            for plugin in dict.fromkeys(one.plugin for one in statuses):
+                place = (version.app, version.name, plugin)
+                # More than one where storages of it have limits of their own.
+                found = [one for one in statuses if one.plugin == plugin]
+                running.add_metric(place, sum(one.running for one in found))
+                restarts.add_metric(place, sum(one.restarts for one in found))
+                broken.add_metric(place, sum(one.broken for one in found))
         yield from (running, restarts, broken)
 
     def _quarantine(self) -> Metric:
