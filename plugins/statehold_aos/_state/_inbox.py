@@ -7,7 +7,11 @@ from contextlib import suppress
 from enum import Enum
 from typing import Final
 
-from statehold_aos.gateway import ToUnit
+from statehold_aos.gateway import ToUnit, UpdateState
+
+#: Messages that may wait, and bytes of states in them.
+_MOST: Final = 16_384
+_MOST_BYTES: Final = 64 * 2**20
 
 
 class Link(Enum):
@@ -28,6 +32,7 @@ class Inbox:
         self._lock: Final = threading.Lock()
         self.descriptor: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._open = True
+        self._size = 0
 
     def connected(self) -> None:
         """Take note of a connection."""
@@ -37,15 +42,22 @@ class Inbox:
         """Take note of its end."""
         self._put(Link.DOWN)
 
-    def received(self, message: ToUnit) -> None:
-        """Take a message of the cloud."""
-        self._put(message)
+    def received(self, message: ToUnit) -> bool:
+        """Take a message of the cloud; False where too many wait already."""
+        size = len(message.state) if isinstance(message, UpdateState) else 0
+        with self._lock:
+            if self._items and (len(self._items) >= _MOST or self._size + size > _MOST_BYTES):
+                return False
+            self._size += size
+            self._add(message)
+            return True
 
     def take(self) -> list[ToUnit | Link]:
         """Return what there is."""
         with self._lock:
             items = list(self._items)
             self._items.clear()
+            self._size = 0
             if self._open:
                 with suppress(BlockingIOError):
                     os.eventfd_read(self.descriptor)
@@ -63,8 +75,12 @@ class Inbox:
             self._open = False
             os.close(self.descriptor)
 
-    def _put(self, item: ToUnit | Link) -> None:
+    def _put(self, item: Link) -> None:
         with self._lock:
-            if self._open:
-                self._items.append(item)
+            self._add(item)
+
+    def _add(self, item: ToUnit | Link) -> None:
+        if self._open:
+            self._items.append(item)
+            if len(self._items) == 1:  # else it is awake
                 os.eventfd_write(self.descriptor, 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from statehold_aos.gateway._checksum import checksum_of
 from statehold_aos.gateway._cloud import Cloud
+from statehold_aos.gateway._cloud_book import CloudBook
+from statehold_aos.gateway._cloud_hub import CloudHub, Happened
 from statehold_aos.gateway._errors import GatewayError, MessageError
 from statehold_aos.gateway._gateway import Gateway, Unit
 from statehold_aos.gateway._in_process import InProcess
@@ -17,6 +19,8 @@ from statehold_aos.gateway._messages import (
     ToUnit,
     UpdateState,
 )
+from statehold_aos.gateway._opening import open_gateway
+from statehold_aos.gateway._options import Options
 from statehold_aos.gateway._protocol2 import Protocol2
 from statehold_aos.gateway._protocol7 import Ack, Frame, Nack, Protocol7, new_number
 from statehold_aos.gateway._text import BASE64, state_of, text_of
@@ -26,13 +30,17 @@ __all__ = [
     "Ack",
     "ClaimId",
     "Cloud",
+    "CloudBook",
+    "CloudHub",
     "Frame",
     "Gateway",
     "GatewayError",
+    "Happened",
     "InProcess",
     "MessageError",
     "Nack",
     "NewState",
+    "Options",
     "Protocol2",
     "Protocol7",
     "StateAcceptance",
@@ -44,6 +52,7 @@ __all__ = [
     "UpdateState",
     "checksum_of",
     "new_number",
+    "open_gateway",
     "state_of",
     "text_of",
 ]

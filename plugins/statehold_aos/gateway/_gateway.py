@@ -14,8 +14,12 @@ class Unit(Protocol):
     def disconnected(self) -> None:
         """Hear that nothing arrives any more, and what was sent may have been lost."""
 
-    def received(self, message: ToUnit) -> None:
-        """Take a message of the cloud; it may come twice, late, or in another order."""
+    def received(self, message: ToUnit) -> bool:
+        """Take a message of the cloud; it may come twice, late, or in another order.
+
+        False: there are too many, and it was not taken. The way that it came lets the cloud wait and brings
+        it again, or drops it: what counts is asked for again.
+        """
 
 
 @runtime_checkable
