@@ -25,7 +25,8 @@ def need(program: str, package: str) -> None:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip(f"no {program} found, and only root on Debian can install {package} here")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # No server of the system's own is to start: the run level says so.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     # One at a time: several processes share a test run.
     with (Path(tempfile.gettempdir()) / f"statehold-apt-{os.geteuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
