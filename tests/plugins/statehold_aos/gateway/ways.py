@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from typing import Any
 import attrs
 import pytest
 import trustme
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from amqp_way import amqp
 
 from statehold_aos.gateway import ClaimId, CloudHub, Gateway, InProcess, Options
 from statehold_aos.gateway._cloud_server import CloudServer
@@ -141,6 +146,7 @@ def web_socket(request: pytest.FixtureRequest) -> Iterator[Way]:
 WAYS: dict[str, Callable[[pytest.FixtureRequest], contextlib.AbstractContextManager[Way]]] = {
     "in-process": in_process,
     "websocket": web_socket,
+    "amqp": amqp,
 }
 
 

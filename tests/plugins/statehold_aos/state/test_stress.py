@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,9 +30,25 @@ def wait_until(happened, limit: float, between) -> bool:
     return True
 
 
+def over_socket(tmp_path: Path) -> tuple[LossyCloud, Host]:
+    """Return a cloud behind a socket, and a host that connects to it."""
+    address = str(tmp_path / "cloud")
+    cloud = LossyCloud(address, seed=8, loss=0.05)
+    return cloud, Host(tmp_path / "aos.db", tmp_path / "folders", address)
+
+
 def stress(
-    tmp_path: Path, *, claims: int, changes: int, disconnects: int, kills: int, patience: float
+    tmp_path: Path,
+    *,
+    claims: int,
+    changes: int,
+    disconnects: int,
+    kills: int,
+    patience: float,
+    sides: Callable[[Path], tuple[Any, Host]] = over_socket,
+    others: Sequence[Callable[[], None]] = (),
 ) -> None:
+    """Let claims change while everything breaks; *others* are events besides disconnects and kills."""
     dice = random.Random(7)
     ids = [ClaimId(1, f"s{n % 10}", f"u{n}") for n in range(claims)]
     files = {one: tmp_path / "folders" / one.service / one.users / "state.dat" for one in ids}
@@ -39,13 +57,12 @@ def stress(
         states = open_states(database, tmp_path / "folders")
         states.change({one: Change(state=b"first") for one in ids})
         states.close()
-    cloud = LossyCloud(str(tmp_path / "cloud"), seed=8, loss=0.05)
-    host = Host(tmp_path / "aos.db", tmp_path / "folders", str(tmp_path / "cloud"))
+    cloud, host = sides(tmp_path)
     host.start()
     try:
         work = [(one, n) for n in range(changes) for one in dice.sample(ids, len(ids))]
-        events = ["disconnect"] * disconnects + ["kill"] * kills
-        plan = sorted([(dice.randrange(len(work)), one) for one in events])
+        events = ["disconnect"] * disconnects + ["kill"] * kills + [*others]
+        plan = sorted([(dice.randrange(len(work)), one) for one in events], key=lambda one: one[0])
         for at, (one, n) in enumerate(work):
             state = f"{one.service} {one.users} {n}".encode()
             if dice.random() < 0.1:
@@ -64,6 +81,9 @@ def stress(
                 _, event = plan.pop(0)
                 if event == "disconnect":
                     assert wait_until(cloud.disconnect, patience, cloud.remind)
+                    continue
+                if callable(event):
+                    event()
                     continue
                 host.kill()
                 host.start()
