@@ -1,0 +1,204 @@
+"""Giving back what nobody needs: closed segments are written anew with the records that keys stand at.
+
+A segment keeps its number, and its records their order and numbers, so scans go on as if nothing had
+happened.
+In memory the new file has a slot of its own: a read finds either the old file or the new one, and the old one
+is let go when the last reader has done with it.
+
+A tombstone stays as long as a version of its key may stand in an older segment; else a start, which reads
+only files, would bring the key back.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+from zlib import crc32
+
+import attrs
+
+from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals, read_blocks
+from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._descriptors import File
+from statehold_zdb.engine._errors import ZdbReadError
+from statehold_zdb.engine._keys import Keys
+from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
+from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT, pack
+from statehold_zdb.engine._record import HEADER_SIZE as RECORD_HEADER
+from statehold_zdb.engine._record import parse
+from statehold_zdb.engine._segment import DATA_MARK, HEADER_SIZE, INDEX_MARK, Segment
+
+_FIRST_SLOT: Final = 1 << 22
+_CHUNK: Final = 1024 * 1024
+
+
+@attrs.frozen
+class _Kept:
+    entry: Entry
+    offset: int
+    length: int
+
+
+@attrs.define(eq=False)
+class Compaction:
+    """Compacts the closed segments of one namespace, the oldest first."""
+
+    _log: Log
+    _keys: Keys
+    _lock: threading.RLock
+    _say: Callable[[str], None]
+
+    def run(self, dead: float) -> int:
+        """Compact segments of which at least the part *dead* is not needed; return the bytes given back."""
+        log = self._log
+        given_back = 0
+        # As long as no older segment has a version that is not the last one, tombstones can go.
+        clean = True
+        for number in sorted(log.numbers):
+            segment = log.numbers[number]
+            if segment is log.active or not log.is_indexed(segment):
+                continue
+            try:
+                size = Path(segment.path).stat().st_size
+            except FileNotFoundError:
+                clean = False
+                continue
+            kept, dropped = self._needed(segment, tombstones=not clean)
+            length = HEADER_SIZE + sum(record.length for record in kept)
+            if not dropped and length == size:
+                continue
+            if 1 - length / size < dead:
+                clean = False
+                continue
+            try:
+                given_back += self._replace(segment, kept, size)
+            except ZdbReadError as error:
+                self._say(f"segment {number} stays as it is: {error.message}")
+                clean = False
+        return given_back
+
+    def _needed(self, segment: Segment, *, tombstones: bool) -> tuple[list[_Kept], int]:
+        """Return the records that stay, and how many do not."""
+        get = self._keys.get
+        kept: list[_Kept] = []
+        dropped = 0
+        slot = segment.slot << SLOT_SHIFT
+        for _, block in read_blocks(segment.index_path, salt=segment.salt or None):
+            for entry in block.entries():
+                at = get(entry.key)
+                if entry.position & TOMBSTONE:
+                    stays = tombstones and at is None
+                else:
+                    stays = at == entry.position & PLACE_MASK | slot
+                if stays:
+                    kept.append(_Kept(entry, _offset(entry.position), length_of(entry)))
+                else:
+                    dropped += 1
+        return kept, dropped
+
+    def _replace(self, segment: Segment, kept: Sequence[_Kept], size: int) -> int:
+        log = self._log
+        if not kept:
+            with self._lock:
+                if all(position >> SLOT_SHIFT != segment.slot for _, position in self._keys.items()):
+                    log.forget([segment])
+                    log.generation += 1
+                    Path(segment.path).unlink(missing_ok=True)
+                    Path(segment.index_path).unlink(missing_ok=True)
+                    return size
+            return 0
+        new = Segment(segment.number, self._slot(), segment.path, segment.index_path, dirty=True)
+        head = log.header(segment.number)
+        new.salt = head.salt
+        data, index = Path(f"{segment.path}.new"), Path(f"{segment.index_path}.new")
+        try:
+            moved = self._copy(segment, kept, data, head.encode(DATA_MARK))
+            end = _offset(moved[-1].position) + kept[-1].length
+            self._index(moved, kept, index, head.encode(INDEX_MARK))
+        except BaseException:
+            for path in (data, index):
+                path.unlink(missing_ok=True)
+            raise
+        with self._lock:
+            pinned = log.descriptors.get(segment)  # who reads it meanwhile goes on with what it was
+            data.replace(segment.path)
+            index.replace(segment.index_path)
+            new.size, new.indexed = end, end
+            log.slots[new.slot] = new
+            keys, get, old_slot, slot = (
+                self._keys,
+                self._keys.get,
+                segment.slot << SLOT_SHIFT,
+                new.slot << SLOT_SHIFT,
+            )
+            for old, entry in zip(kept, moved, strict=True):
+                if get(entry.key) == old.entry.position & PLACE_MASK | old_slot:
+                    keys.put(entry.key, entry.position & PLACE_MASK | slot)
+            log.descriptors.forget(segment)
+            log.slots.pop(segment.slot)
+            log.numbers[segment.number] = new
+            log.generation += 1
+            del pinned
+        for folder in {log.data, log.index}:
+            log.disk.sync_folder(folder)
+        return size - end
+
+    def _copy(self, segment: Segment, kept: Sequence[_Kept], path: Path, head: bytes) -> list[Entry]:
+        """Write the records that stay, and return them as they stand in the new file."""
+        log = self._log
+        source = File(segment.path, os.O_RDONLY)
+        target = File(str(path), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        moved: list[Entry] = []
+        parts, staged, at = [head], len(head), 0
+        for record in kept:
+            data = os.pread(source.fd, record.length, record.offset)
+            found = parse(log.seed, data)
+            if (
+                found is None
+                or found.key != record.entry.key
+                or found.number != record.entry.number
+                or crc32(data[found.start : found.start + found.size]) != found.crc
+            ):
+                raise ZdbReadError(f"{log.name}: what stands at {record.offset} is not what was written")
+            position = pack(segment.number, at + staged, record.length)
+            position |= record.entry.position & TOMBSTONE
+            moved.append(record.entry._replace(position=position))
+            parts.append(data)
+            staged += record.length
+            if staged >= _CHUNK:
+                log.disk.write(target.fd, parts, staged, at)
+                at += staged
+                parts, staged = [], 0
+        log.disk.write(target.fd, parts, staged, at)
+        log.disk.sync(target.fd)
+        return moved
+
+    def _index(self, moved: Sequence[Entry], kept: Sequence[_Kept], path: Path, head: bytes) -> None:
+        log = self._log
+        target = File(str(path), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        totals = Totals(HEADER_SIZE, log.live, log.entries, log.next_id)
+        parts = [head]
+        for i in range(0, len(moved), BLOCK_ENTRIES):
+            some = moved[i : i + BLOCK_ENTRIES]
+            start = totals.end
+            totals = totals._replace(end=_offset(some[-1].position) + kept[i + len(some) - 1].length)
+            parts.append(encode_block(some, start, totals))
+        parts.append(encode_block((), totals.end, totals))
+        data = b"".join(parts)
+        log.disk.write(target.fd, [data], len(data), 0)
+        log.disk.sync(target.fd)
+
+    def _slot(self) -> int:
+        return max(_FIRST_SLOT - 1, *self._log.slots) + 1
+
+
+def _offset(position: int) -> int:
+    return (position >> 8 & OFFSET_MASK) << 3
+
+
+def length_of(entry: Entry) -> int:
+    """Return the bytes that the record of *entry* takes in its segment."""
+    return RECORD_HEADER + len(entry.key) + entry.size + 7 & ~7

@@ -1,0 +1,255 @@
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import attrs
+
+from statehold_zdb.engine._blocks import Entry, Totals
+from statehold_zdb.engine._descriptors import Descriptors
+from statehold_zdb.engine._disk import Disk
+from statehold_zdb.engine._errors import (
+    ZdbError,
+    ZdbFrozenError,
+    ZdbReadOnlyError,
+    ZdbWriteError,
+)
+from statehold_zdb.engine._keys import Keys, SequentialKeys, UserKeys
+from statehold_zdb.engine._log import Log
+from statehold_zdb.engine._options import Durability, EngineOptions, Mode
+from statehold_zdb.engine._recovery import Recovery
+from statehold_zdb.engine._segment import Segment
+from statehold_zdb.engine._settings import Settings
+from statehold_zdb.engine._sync import Syncing
+
+ID_SIZE: Final = 8
+
+
+class Closed(NamedTuple):
+    """A segment was closed, and another begun; `dirty` are older ones whose files have changed since."""
+
+    old: Segment
+    new: Segment
+    dirty: Sequence[int]
+
+
+@attrs.define(eq=False, kw_only=True)
+class Core:
+    """What a namespace stands on: its files, its index, and who may touch them when.
+
+    Attributes:
+        settings: what it is told to be.
+        options: those of its engine.
+        data: the folder of its data.
+        index: the folder of its index files and settings.
+        now: the seconds since 1970.
+        say: where it tells what an operator should know.
+        on_missing: brings a segment back that is not on this disk; says whether it did.
+        on_closed: told of each segment that was closed, once it is on disk and indexed.
+        changed: told each key before it is written or deleted, and b"" where all may have changed; for
+            caches.
+        closed: why it is of no use any more; empty while it is.
+        read_errors, write_errors, last_error_at: what the disk refused, and when last, in seconds since 1970.
+
+    """
+
+    settings: Settings
+    options: EngineOptions
+    data: Path
+    index: Path
+    disk: Disk
+    descriptors: Descriptors
+    now: Callable[[], float]
+    say: Callable[[str], None]
+    on_missing: Callable[[Core, Segment], bool]
+    on_closed: Callable[[Core, Closed], None]
+    changed: Callable[[bytes], object] | None = None
+    closed: str = ""
+    read_errors: int = 0
+    write_errors: int = 0
+    last_error_at: int = 0
+    _keys: Keys = attrs.field(init=False)
+    _log: Log = attrs.field(init=False)
+    # Who takes several takes them in this order.
+    _compacting: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _index_io: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _io: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+    _syncing: Syncing = attrs.field(init=False)
+    _saved: Totals = attrs.field(init=False)
+    _saved_number: int = attrs.field(default=0, init=False)
+    _unsynced_since: float = attrs.field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        recovery = self._recovery()
+        recovery.run()
+        self._take(recovery)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.settings.name
+
+    @property
+    def durability(self) -> Durability:
+        """When a write counts as done."""
+        own = self.settings.durability
+        return Durability.parse(own) if own else self.options.durability
+
+    @property
+    def synced(self) -> int:
+        """The number of the last record that survives a loss of power."""
+        return self._log.synced
+
+    @property
+    def unsynced(self) -> tuple[int, float]:
+        """How many records may be lost with the power now, and the seconds since the first was written."""
+        count = self._log.number - self._log.synced
+        return (count, time.monotonic() - self._unsynced_since) if count > 0 else (0, 0.0)
+
+    def sync(self) -> None:
+        """Return when all that was written until now survives a loss of power."""
+        self._check_open()
+        if not self.options.read_only:
+            self._syncing.run()
+
+    def _recovery(self) -> Recovery:
+        log = Log(
+            name=self.name,
+            data=str(self.data),
+            index=str(self.index),
+            disk=self.disk,
+            descriptors=self.descriptors,
+            segment_size=self.options.segment_size,
+            seed=self.settings.seed,
+            now=self.now,
+        )
+        sequential = self.settings.mode is Mode.SEQUENTIAL
+        keys: Keys = SequentialKeys() if sequential else UserKeys()
+        return Recovery(
+            log=log,
+            keys=keys,
+            sequential=sequential,
+            read_only=self.options.read_only,
+            say=self.say,
+            fetch=lambda segment: self.on_missing(self, segment),
+        )
+
+    def _take(self, recovery: Recovery) -> None:
+        self._keys, self._log = recovery.keys, recovery.log
+        if self._log.active is None and not self.options.read_only:
+            self._log.begin()
+        self._syncing = Syncing(self._sync)
+        self._save()
+
+    def _save(self) -> None:
+        self._saved, self._saved_number = self._log.totals, self._log.number
+
+    def _flush(self) -> None:
+        """Write what is staged; if that cannot be, all is as if it had not been asked for."""
+        log = self._log
+        if not log.staged:
+            return
+        if log.synced >= self._saved_number:
+            self._unsynced_since = time.monotonic()
+        try:
+            log.flush()
+        except ZdbWriteError:
+            self._note_error(writing=True)
+            self._undo()
+            raise
+        self._save()
+
+    def _undo(self) -> None:
+        log, keys = self._log, self._keys
+        changed = self.changed
+        while log.pending and log.pending[-1][4] > self._saved_number:
+            key, *_, before = log.pending.pop()
+            if changed is not None:
+                changed(key)
+            if before is None:
+                keys.drop(key)
+            else:
+                keys.put(key, before)
+        log.live, log.next_id = self._saved.live, self._saved.next_id
+
+    def _make_room(self, length: int) -> None:
+        """Write what is staged, and begin a new segment if *length* bytes do not fit into this one."""
+        self._flush()
+        self._log.make_room(length)
+        self._save()
+
+    def _sync(self) -> int:
+        """Write and sync all there is, and return up to which record that is."""
+        with self._io:
+            with self._lock:
+                with contextlib.suppress(ZdbWriteError):  # those who wait for it hear of it by their batch
+                    self._flush()
+                log = self._log
+                if log.broken:
+                    raise self._broken()
+                todo = log.take_sync()
+            try:
+                if todo.names:
+                    self.disk.sync_folder(self.data)
+                    self.disk.sync_folder(self.index)
+                for file in todo.files:
+                    self.disk.sync(file.fd)
+            except OSError as error:
+                # What the kernel could not write it may have dropped: a second sync would say nothing of it.
+                with self._lock:
+                    log.broken = f"a sync failed: {error}"
+                    self._note_error(writing=True)
+                raise self._broken() from error
+            with self._lock:
+                log.note_sync(todo)
+                if log.number > todo.number:
+                    self._unsynced_since = time.monotonic()
+            return todo.number
+
+    def _pending(self, segment: Segment) -> list[Entry]:
+        with self._lock:
+            return self._log.pending_of(segment)
+
+    def _segments(self) -> list[Segment]:
+        with self._lock:
+            numbers = self._log.numbers
+            return [numbers[n] for n in sorted(numbers)]
+
+    def _note_error(self, *, writing: bool) -> None:
+        if writing:
+            self.write_errors += 1
+        else:
+            self.read_errors += 1
+        self.last_error_at = int(self.now())
+
+    def _broken(self) -> ZdbWriteError:
+        return ZdbWriteError(
+            f"{self.name}: nothing is written any more: {self._log.broken}",
+            hint="Mend the disk, then reload the namespace: what was acknowledged as durable is there",
+        )
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ZdbError(f"{self.name}: {self.closed}")
+
+    def _check_read(self) -> None:
+        self._check_open()
+        if self.settings.freeze:
+            raise ZdbFrozenError(f"{self.name} is frozen", hint="NSSET name freeze 0 lets it go")
+
+    def _check_write(self) -> None:
+        self._check_read()
+        if self.options.read_only:
+            raise ZdbReadOnlyError(f"{self.name}: its engine was opened to read only")
+        if self.settings.lock:
+            raise ZdbReadOnlyError(f"{self.name} is locked", hint="NSSET name lock 0 unlocks it")
+        if self._log.broken:
+            raise self._broken()

@@ -1,0 +1,233 @@
+"""Opening a namespace: its index, as the files have it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from statehold_zdb.engine._blocks import TOMBSTONE, Block, Totals, read_blocks
+from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._keys import Keys
+from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
+from statehold_zdb.engine._position import SLOT_SHIFT
+from statehold_zdb.engine._replay import Stretch, replay
+from statehold_zdb.engine._segment import (
+    DATA_MARK,
+    HEADER_SIZE,
+    INDEX_MARK,
+    Segment,
+    read_header,
+)
+
+_NAME: Final = re.compile(r"([di])(0|[1-9][0-9]{0,6})")
+
+
+@attrs.define(eq=False, kw_only=True)
+class Recovery:
+    """Fills a log and its keys from the files of a namespace, and mends what a crash or damage has left.
+
+    What it finds is told to `say`, line by line.
+    """
+
+    log: Log
+    keys: Keys
+    sequential: bool
+    read_only: bool
+    say: Callable[[str], None]
+    fetch: Callable[[Segment], bool]
+    _mended: bool = attrs.field(default=False, init=False)
+    _tail: int = attrs.field(default=HEADER_SIZE, init=False)
+
+    def run(self) -> None:
+        """Load every segment; the last one is then written on in, unless all is read only."""
+        for segment in self.find(keep=self.read_only):
+            self.load(segment)
+        self.finish()
+
+    def find(self, *, keep: bool) -> list[Segment]:
+        """Return the segments whose data or index is there, in their order.
+
+        Unless told to *keep* them, removes what a compaction that was cut short has left.
+        """
+        log = self.log
+        numbers: set[int] = set()
+        for folder in (log.data, log.index):
+            for name in os.listdir(folder):  # noqa: PTH208 - names are all that is asked for
+                if match := _NAME.fullmatch(name):
+                    numbers.add(int(match[2]))
+                elif name.endswith(".new") and not keep:
+                    Path(folder, name).unlink()  # of a compaction that did not come to its end
+        return [Segment(n, n, log.path(n), log.index_path(n)) for n in sorted(numbers)]
+
+    def load(self, segment: Segment) -> None:
+        """Have the records of *segment*, from its index file and, beyond that, from its data."""
+        log = self.log
+        salt = self._look(segment)
+        if segment.size is None and not is_closed(segment.index_path) and self.fetch(segment):
+            salt = self._look(segment)
+        log.add(segment)
+        covered, index_end, closed = HEADER_SIZE, 0, False
+        for end, block in read_blocks(segment.index_path, salt=salt):
+            if block.start != covered or (segment.size is not None and block.totals.end > segment.size):
+                break
+            closed = not block.keys
+            if not closed:
+                self._apply_block(block)
+            covered, index_end = block.totals.end, end
+        self._tail = segment.indexed = covered
+        if segment.size is None and not closed:
+            self.say(f"segment {segment.number} is not on this disk, and its index is not whole")
+        elif segment.size is not None and covered < segment.size:
+            self._replay(segment, covered, index_end)
+        elif segment.size is not None and not self.read_only:
+            self._cut_index(segment, index_end)
+
+    def finish(self) -> None:
+        """Write on where the last record ends."""
+        log = self.log
+        if self._mended:
+            self._count()
+        log.entries = len(self.keys)
+        log.synced = log.number
+        if self.read_only or not log.numbers:
+            return
+        last = log.numbers[max(log.numbers)]
+        end = self._tail
+        if last.size is None or last.salt == 0:
+            return  # a new one is begun
+        if end < last.size:
+            self.say(
+                f"segment {last.number}: its last {last.size - end:,} bytes are no record, and are cut off"
+            )
+            os.truncate(last.path, end)
+        last.size = end
+        log.resume(last, end)
+
+    def _look(self, segment: Segment) -> int | None:
+        """Find out about the data of a segment, and return the salt that its index must have."""
+        try:
+            segment.size = Path(segment.path).stat().st_size
+            header = read_header(segment.path, DATA_MARK)
+        except FileNotFoundError:
+            return None
+        if header is None:
+            self.say(f"the header of {segment.path} is damaged")
+            return None
+        segment.salt = header.salt
+        self.log.next_id = max(self.log.next_id, header.next_id)
+        return header.salt
+
+    def _apply_block(self, block: Block) -> None:
+        log, keys = self.log, self.keys
+        if max(block.positions) < TOMBSTONE:
+            keys.put_all(block.keys, block.positions)
+        else:
+            for key, position in zip(block.keys, block.positions, strict=True):
+                if position & TOMBSTONE:
+                    keys.drop(key)
+                else:
+                    keys.put(key, position)
+        log.number = max(log.number, block.numbers[-1])
+        log.live = block.totals.live
+        log.next_id = max(log.next_id, block.totals.next_id)
+
+    def _replay(self, segment: Segment, start: int, index_end: int) -> None:
+        """Have the records from *start* on, and put them into the index file."""
+        assert segment.size is not None  # noqa: S101 - the caller has looked
+        expected = start
+        fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+        index = None if self.read_only else self._open_index(segment, index_end)
+        try:
+            for stretch in replay(fd, self.log.seed, start, segment.size, segment.slot, most=BLOCK_ENTRIES):
+                if stretch.start != expected:
+                    self.say(
+                        f"segment {segment.number}: {stretch.start - expected:,} bytes from {expected:,} on "
+                        "are damaged, what follows is whole"
+                    )
+                    self._mended = True
+                self._apply(stretch)
+                if index is not None:
+                    log = self.log
+                    totals = Totals(stretch.end, log.live, len(self.keys), log.next_id)
+                    os.write(index, encode_block(stretch.entries, expected, totals))
+                    segment.indexed = stretch.end
+                expected = stretch.end
+                self._tail = stretch.end
+        finally:
+            os.close(fd)
+            if index is not None:
+                os.close(index)
+
+    def _apply(self, stretch: Stretch) -> None:
+        log, keys = self.log, self.keys
+        sizes: dict[int, int] = {}
+        for entry in stretch.entries:
+            key = entry.key
+            before = keys.get(key)
+            if before is not None:
+                log.live -= sizes[before] if before in sizes else self._size(before)
+            if entry.position & TOMBSTONE:
+                keys.drop(key)
+            else:
+                keys.put(key, entry.position)
+                sizes[entry.position] = entry.size
+                log.live += entry.size
+            if self.sequential and len(key) == 8:
+                log.next_id = max(log.next_id, int.from_bytes(key, "little") + 1)
+        log.number = max(log.number, stretch.entries[-1].number)
+
+    def _size(self, position: int) -> int:
+        try:
+            record = self.log.head_of(position)
+        except OSError:
+            record = None
+        except Exception:  # noqa: BLE001 - of a segment that is missing or damaged: all is counted anew
+            record = None
+        if record is None:
+            self._mended = True
+            return 0
+        return record.size
+
+    def _open_index(self, segment: Segment, end: int) -> int:
+        """Return the index file, cut after its last good block, or a new one."""
+        fd = os.open(segment.index_path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if end:
+            os.ftruncate(fd, end)
+        else:
+            os.ftruncate(fd, 0)
+            head = self.log.header(segment.number)._replace(salt=segment.salt)
+            os.write(fd, head.encode(INDEX_MARK))
+        return fd
+
+    def _cut_index(self, segment: Segment, end: int) -> None:
+        """Take from an index file what comes after its last good block."""
+        try:
+            size = Path(segment.index_path).stat().st_size
+        except FileNotFoundError:
+            size = -1
+        if size != (end or HEADER_SIZE) or not end:
+            os.close(self._open_index(segment, end))
+
+    def _count(self) -> None:
+        """Count the payload bytes of all keys, from the index files."""
+        live = 0
+        get = self.keys.get
+        for segment in self.log.numbers.values():
+            for _, block in read_blocks(segment.index_path, salt=segment.salt or None):
+                for key, position, size in zip(block.keys, block.positions, block.sizes, strict=True):
+                    if get(key) == position and position >> SLOT_SHIFT == segment.slot:
+                        live += size
+        self.log.live = live
+
+
+def is_closed(path: str) -> bool:
+    """Whether an index file says all of its segment."""
+    closed = False
+    for _, block in read_blocks(path, salt=None):
+        closed = not block.keys
+    return closed

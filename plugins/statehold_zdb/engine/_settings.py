@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from statehold_zdb.engine._errors import ZdbError
+from statehold_zdb.engine._options import Mode
+
+FILE: Final = "zdb-namespace"
+_COST: Final = 2**13
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a namespace is told to be; kept in its file `zdb-namespace`, in the folder of the index.
+
+    Attributes:
+        name: its name.
+        mode: what its keys are.
+        seed: with which the CRCs of its records begin.
+        maxsize: the most payload bytes of all keys; 0 for no limit.
+        password: salt and scrypt hash of the password, in hex; empty for none.
+        public: whether it is read without the password.
+        worm: whether what stands there stays.
+        lock: whether it is only read.
+        freeze: whether it is neither read nor written.
+        durability: when a write counts as done; empty for what the engine says.
+
+    """
+
+    name: str
+    mode: Mode
+    seed: int
+    maxsize: int = 0
+    password: str = ""
+    public: bool = True
+    worm: bool = False
+    lock: bool = False
+    freeze: bool = False
+    durability: str = ""
+
+    def matches(self, password: bytes) -> bool:
+        """Whether *password* is the one that was set; takes some 20 ms, on purpose."""
+        salt, _, expected = self.password.partition(":")
+        return hmac.compare_digest(_hash(password, bytes.fromhex(salt)), expected) if expected else False
+
+
+def hashed(password: bytes) -> str:
+    """Return what `Settings.password` keeps of *password*."""
+    salt = secrets.token_bytes(16)
+    return f"{salt.hex()}:{_hash(password, salt)}"
+
+
+def read_settings(folder: Path) -> Settings | None:
+    """Return what is kept in *folder*, or None if nothing is; ZdbError for what cannot be read."""
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Settings)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise ZdbError(
+            f"cannot read {folder / FILE}: {error}", hint="Bring the file back; it is not made of the data"
+        ) from error
+
+
+def write_settings(folder: Path, settings: Settings) -> None:
+    """Keep *settings* in *folder*; when it returns they are on disk, and never half of them."""
+    write_file(folder / FILE, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace what *path* has, for its owner alone, all at once."""
+    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _hash(password: bytes, salt: bytes) -> str:
+    return hashlib.scrypt(password, salt=salt, n=_COST, r=8, p=1, dklen=32).hex()

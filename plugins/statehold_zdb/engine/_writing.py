@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from zlib import crc32
+
+import attrs
+
+from statehold_zdb.engine._core import ID_SIZE
+from statehold_zdb.engine._errors import (
+    ZdbError,
+    ZdbFullError,
+    ZdbKeyError,
+    ZdbMissingError,
+    ZdbReadError,
+    ZdbTooLargeError,
+    ZdbWormError,
+)
+from statehold_zdb.engine._log import Batch
+from statehold_zdb.engine._options import Mode, Sync
+from statehold_zdb.engine._reading import Reading
+from statehold_zdb.engine._record import DELETED, HEADER_SIZE, MAX_KEY, MAX_PAYLOAD
+
+#: What a record takes beside its key and payload, at most.
+_OVERHEAD: Final = HEADER_SIZE + 7
+
+
+@attrs.define(eq=False, kw_only=True)
+class Writing(Reading):
+    """The writing side of a namespace."""
+
+    def set(self, key: bytes, payload: bytes | memoryview, *, stamp: int | None = None) -> bytes | None:
+        """Put *payload* under *key*, and return the key; None where that stood there already.
+
+        When it returns the write is as durable as the namespace's durability says. In a sequential
+        namespace an empty key makes a new one.
+
+        Raises:
+            ZdbFullError: the namespace may not have so many bytes.
+            ZdbWriteError: the disk refused; what stood under the key still does.
+
+        """
+        with self._lock:
+            kept = self.stage(key, payload, stamp=stamp)
+            batch = self._staged()
+        self._settle(batch)
+        return kept
+
+    def delete(self, key: bytes, *, stamp: int | None = None) -> bool:
+        """Remove *key*; False if nothing stood under it. Raises as `set` does."""
+        with self._lock:
+            gone = self.stage_delete(key, stamp=stamp)
+            batch = self._staged()
+        self._settle(batch)
+        return gone
+
+    def write(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Put payloads under keys, and remove those whose payload is None: all of them, or none.
+
+        After a crash, too, if they fit into one write, that is into what is left of the segment.
+        """
+        with self._lock:
+            self._flush()
+            try:
+                for key, payload in changes:
+                    if payload is None:
+                        self.stage_delete(key)
+                    else:
+                        self.stage(key, payload)
+            except ZdbError as error:
+                self._log.drop_staged(error)
+                self._undo()
+                raise
+            batch = self._staged()
+        self._settle(batch)
+
+    def stage(self, key: bytes, payload: bytes | memoryview, *, stamp: int | None = None) -> bytes | None:
+        """Do what `set` does, but leave it to `commit` to write it."""
+        size = len(payload)
+        settings, log, keys = self.settings, self._log, self._keys
+        with self._lock:
+            if self.closed or log.broken or settings.lock or settings.freeze or self.options.read_only:
+                self._check_write()
+            new_id = 0
+            if settings.mode is Mode.USER:
+                if not 0 < len(key) <= MAX_KEY:
+                    raise ZdbKeyError(f"{self.name}: a key has {len(key)} bytes, 1 to {MAX_KEY} can be")
+                before = keys.get(key)
+            elif not key:
+                key, before, new_id = log.next_id.to_bytes(ID_SIZE, "little"), None, 1
+            else:
+                before = keys.get(key)
+                if before is None:
+                    raise ZdbKeyError(f"{self.name}: a sequential namespace has no key {key.hex()}")
+            if size > MAX_PAYLOAD:
+                raise ZdbTooLargeError(
+                    f"{self.name}: a payload has {size:,} bytes, at most {MAX_PAYLOAD:,} fit"
+                )
+            crc = crc32(payload)
+            live = log.live + size
+            if before is not None:
+                if settings.worm:
+                    raise ZdbWormError(f"{self.name}: a key stands, and in a worm namespace it stays")
+                old_size, old_crc = self._old(before)
+                if old_size == size and old_crc == crc and self._is_same(key, payload):
+                    return None
+                live -= old_size
+            if settings.maxsize and live > settings.maxsize and live > log.live:
+                raise ZdbFullError(
+                    f"{self.name}: {live:,} bytes would be there, maxsize is {settings.maxsize:,}",
+                    hint="Delete keys, or raise maxsize",
+                )
+            length = len(key) + size + _OVERHEAD
+            if log.active is None or log.end + length > log.segment_size:
+                self._make_room(length)
+            if self.changed is not None:
+                self.changed(key)
+            keys.put(
+                key, log.append(key, payload, crc, before, 0, int(self.now()) if stamp is None else stamp)
+            )
+            log.live = live
+            log.next_id += new_id
+            return key
+
+    def stage_delete(self, key: bytes, *, stamp: int | None = None) -> bool:
+        """Do what `delete` does, but leave it to `commit` to write it."""
+        log = self._log
+        with self._lock:
+            self._check_write()
+            before = self._keys.get(key)
+            if before is None:
+                return False
+            if self.settings.worm:
+                raise ZdbWormError(f"{self.name}: a key stands, and in a worm namespace it stays")
+            size = self._entry_at(before).size
+            length = len(key) + _OVERHEAD
+            if log.active is None or log.end + length > log.segment_size:
+                self._make_room(length)
+            if self.changed is not None:
+                self.changed(key)
+            log.append(key, b"", 0, before, DELETED, int(self.now()) if stamp is None else stamp)
+            self._keys.drop(key)
+            log.live -= size
+            return True
+
+    def commit(self) -> int:
+        """Write what is staged, and return up to which record that is; `synced` says when it is durable.
+
+        Where every write has a sync of its own, this is one.
+        """
+        with self._lock:
+            staged = self._log.staged
+            self._flush()
+            number = self._log.number
+        if staged and self.durability.sync is Sync.EVERY:
+            self._sync()
+        return number
+
+    @property
+    def staged(self) -> bool:
+        """Whether something is staged that `commit` has not written."""
+        return self._log.staged
+
+    def _staged(self) -> Batch | None:
+        """Return the batch that is staged, or None; writes it, if nobody is to be waited for."""
+        if not self._log.staged:
+            return None
+        batch = self._log.batch
+        if self.durability.sync is not Sync.GROUP:
+            self._flush()
+        return batch
+
+    def _settle(self, batch: Batch | None) -> None:
+        if batch is None:
+            return
+        sync = self.durability.sync
+        if sync is Sync.GROUP:
+            self._syncing.wait(batch)
+        elif sync is Sync.EVERY:
+            self._sync()
+
+    def _old(self, position: int) -> tuple[int, int | None]:
+        """Return the bytes of a payload that is about to be replaced, and their CRC, if that is at hand."""
+        log = self._log
+        if log.is_staged(position):
+            self._flush()
+        try:
+            record = log.head_of(position)
+        except ZdbMissingError:
+            record = None
+        return (self._entry_at(position).size, None) if record is None else (record.size, record.crc)
+
+    def _is_same(self, key: bytes, payload: bytes | memoryview) -> bool:
+        try:
+            found = self.find(key)
+        except ZdbReadError:
+            return False  # what is damaged or missing is written anew
+        if found is None:
+            return False
+        data, start, end = found
+        return memoryview(data)[start:end] == payload
