@@ -106,19 +106,22 @@ class Isolations:
 
 def _home(provider: Provider) -> tuple[ModuleType, str]:
     """Return the module that has *provider*, and its name there: where its `open` is from, if that has it."""
-    opening = getattr(provider.open, "__module__", "")
-    found = [
-        (module, name)
-        # Not all that is there is a module.
-        for module in list(sys.modules.values())
-        for name, value in list(getattr(module, "__dict__", {}).items())
-        if value is provider
+    opening = sys.modules.get(getattr(provider.open, "__module__", ""))
+    # To look through all modules takes a while.
+    found = _within(opening, provider) or [
+        one for module in list(sys.modules.values()) for one in _within(module, provider)
     ]
     if not found:
         raise UnsuitedError(
             f"{provider.name} is made while the tests run: no module has it under a name to import it by"
         )
-    return next((one for one in found if one[0].__name__ == opening), found[0])
+    return found[0]
+
+
+def _within(module: ModuleType | None, provider: Provider) -> list[tuple[ModuleType, str]]:
+    # Not all that is among the modules is one.
+    names = list(getattr(module, "__dict__", {}).items())
+    return [(module, name) for name, value in names if module is not None and value is provider]
 
 
 def _root(module: ModuleType) -> str:
