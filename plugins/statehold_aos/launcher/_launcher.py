@@ -282,7 +282,7 @@ class Launcher:
             return Status(**service._asdict(), version=version, phase=phase, message=damage or message)
         return Status(
             **service._asdict(),
-            version=version,
+            version=unit.wanted.config.version,
             users=unit.wanted.claim.users,
             phase=unit.phase,
             since=unit.since,

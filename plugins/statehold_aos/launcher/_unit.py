@@ -98,7 +98,7 @@ class Status:
     Attributes:
         workspace: where.
         service: which.
-        version: that is installed.
+        version: that is at work, else the one that is installed.
         users: whose claim it works for; empty where it does not.
         phase: what it does.
         since: since when, in milliseconds since 1970; 0: it is not known.
