@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from statehold.sdk import Secret
 from statehold_aos._storage._config import AosConfig
+from statehold_aos.gateway import LARGEST
 
 _Milliseconds = Annotated[int, msgspec.Meta(ge=1, le=86_400_000)]
 
@@ -22,8 +24,17 @@ class ServiceStateConfig(AosConfig, frozen=True, forbid_unknown_fields=True):
         ResendMilliseconds: what got no answer is sent again after so long, then twice as long,
         ResendLimitMilliseconds: up to this.
         KeepVersions: how many accepted versions of each state are kept, and how many others.
-        Gateway: the way to the cloud. `in-process`: a cloud within the process that accepts everything.
-            Empty: none until `ServiceState.connect` is called; what changes waits.
+        Cloud: the way to the cloud: `wss://...`, `amqps://...`; without TLS to this machine. `in-process`: a
+            cloud within the process that accepts everything. Empty: none until `ServiceState.connect` is
+            called; what changes waits.
+        SystemId: the unit, as the cloud knows it.
+        CloudUsers: the claim that messages of the cloud mean which name none.
+        CloudAuthorities: a file with the certificates that the cloud's one comes from. Empty: the system's.
+        CloudCertificate: a file with the unit's own certificate.
+        CloudKey: its key in PEM, if that is not in the same file.
+        CloudUser: a name, where the cloud wants one,
+        CloudPassword: and a password.
+        CloudMaxBytes: bytes of the largest message, either way.
 
     """
 
@@ -35,4 +46,12 @@ class ServiceStateConfig(AosConfig, frozen=True, forbid_unknown_fields=True):
     ResendMilliseconds: _Milliseconds = 100
     ResendLimitMilliseconds: _Milliseconds = 60_000
     KeepVersions: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 5
-    Gateway: Literal["", "in-process"] = ""
+    Cloud: str = ""
+    SystemId: str = ""
+    CloudUsers: str = ""
+    CloudAuthorities: str = ""
+    CloudCertificate: str = ""
+    CloudKey: Secret | None = None
+    CloudUser: str = ""
+    CloudPassword: Secret | None = None
+    CloudMaxBytes: Annotated[int, msgspec.Meta(ge=1_000, le=2**31)] = LARGEST

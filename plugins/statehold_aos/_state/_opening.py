@@ -17,7 +17,7 @@ from statehold_aos._state._store import Store
 from statehold_aos._state._watch import Quiet
 from statehold_aos._storage._opening import HOME, lease, place_of
 from statehold_aos.database import Place
-from statehold_aos.gateway import ClaimId, Cloud, InProcess
+from statehold_aos.gateway import IN_PROCESS, ClaimId, Gateway, GatewayError, Options, open_gateway
 
 _FILE: Final = "aos.db"
 
@@ -47,15 +47,23 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
     taken = lease(ctx, place, databases)
 
     def make() -> Shared:
-        store = Store(
-            database=taken.database,
-            home=home,
-            versions=config.KeepVersions,
-            now=lambda: int(ctx.clock.now() * 1000),
-        )
-        states = States(name=ctx.storage, store=store, settings=settings, clock=ctx.clock, logger=ctx.logger)
-        if config.Gateway:
-            states.connect(InProcess(Cloud()))
+        gateway = _gateway(ctx, config)
+        try:
+            store = Store(
+                database=taken.database,
+                home=home,
+                versions=config.KeepVersions,
+                now=lambda: int(ctx.clock.now() * 1000),
+            )
+            states = States(
+                name=ctx.storage, store=store, settings=settings, clock=ctx.clock, logger=ctx.logger
+            )
+        except BaseException:
+            if gateway is not None:
+                gateway.close()
+            raise
+        if gateway is not None:
+            states.connect(gateway)
         return Shared(states, taken)
 
     try:
@@ -64,6 +72,39 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
         taken.release()
         raise
     return ServiceState(ctx, shared)
+
+
+def _gateway(ctx: StorageContext, config: ServiceStateConfig) -> Gateway | None:
+    """Return the way to the cloud that is named, if any.
+
+    Raises:
+        GatewayError: it cannot be used.
+
+    """
+    if not config.Cloud:
+        return None
+    if config.Cloud != IN_PROCESS and not config.SystemId:
+        raise GatewayError(
+            f"{ctx.storage}: nobody says which unit this is to the cloud",
+            hint='Say {"SystemId": ...} in JSONCONFIG',
+        )
+    options = Options(
+        system=config.SystemId,
+        workspace=config.Workspace,
+        users=config.CloudUsers,
+        largest=config.CloudMaxBytes,
+        authorities=_path(config.CloudAuthorities),
+        certificate=_path(config.CloudCertificate),
+        key=config.CloudKey,
+        user=config.CloudUser,
+        password=config.CloudPassword,
+        logger=ctx.logger,
+    )
+    return open_gateway(config.Cloud, options)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def _folder_of(ctx: StorageContext) -> Callable[[ClaimId], Path]:

@@ -19,14 +19,17 @@ from statehold_aos.gateway._messages import (
     ToUnit,
     UpdateState,
 )
-from statehold_aos.gateway._opening import open_gateway
+from statehold_aos.gateway._opening import IN_PROCESS, open_gateway
 from statehold_aos.gateway._options import Options
 from statehold_aos.gateway._protocol2 import Protocol2
 from statehold_aos.gateway._protocol7 import Ack, Frame, Nack, Protocol7, new_number
 from statehold_aos.gateway._text import BASE64, state_of, text_of
+from statehold_aos.gateway._wire import LARGEST
 
 __all__ = [
     "BASE64",
+    "IN_PROCESS",
+    "LARGEST",
     "Ack",
     "ClaimId",
     "Cloud",

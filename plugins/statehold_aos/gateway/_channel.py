@@ -98,11 +98,13 @@ class Channel:
 
         """
         for message in messages:
+            self._check_open()
             self._protocol.send_binary(message)
         self.flush()
 
     def ping(self) -> None:
         """Ask the other side for a sign of life; any thing that it sends is one."""
+        self._check_open()
         self._protocol.send_ping(b"")
         self.flush()
 
@@ -115,13 +117,12 @@ class Channel:
         """
         from websockets.client import ClientProtocol  # noqa: PLC0415 - an extra
         from websockets.http11 import Request  # noqa: PLC0415 - likewise
-        from websockets.protocol import State  # noqa: PLC0415 - likewise
 
         protocol = self._protocol
         if isinstance(protocol, ClientProtocol):
             protocol.send_request(protocol.connect())
         self.flush()
-        while protocol.state is State.CONNECTING:
+        while self._is_connecting():
             if is_stopped():
                 raise Closed("the gateway was closed")
             if time.monotonic() >= until:
@@ -133,8 +134,15 @@ class Channel:
                 elif one := self._whole(event):
                     self._early.append(one)
             self.flush()
-            if protocol.state is State.CONNECTING and (self._is_ended or protocol.close_expected()):
+            if self._is_connecting() and (self._is_ended or protocol.close_expected()):
                 raise Closed(self.why())
+
+    def _is_connecting(self) -> bool:
+        return self._protocol.state.name == "CONNECTING"
+
+    def _check_open(self) -> None:
+        if self._protocol.state.name != "OPEN":
+            raise Closed(self.why())
 
     def wait(self, seconds: float) -> None:
         """Wait until there is something to read, something was written, or the alarm rings."""
@@ -195,7 +203,7 @@ class Channel:
 
         """
         for data in self._protocol.data_to_send():
-            self._out += data  # an end of the stream is empty, and comes with `close`
+            self._out.extend(data)  # an end of the stream is empty, and comes with `close`
         while self._out:
             try:
                 with memoryview(self._out) as left:
@@ -230,7 +238,7 @@ class Channel:
                 self._socket.settimeout(_CLOSING_SECONDS)
                 if self._out:
                     self._socket.sendall(self._out)
-                if self._protocol.state is not State.CONNECTING:
+                if not self._is_connecting():
                     self._socket.shutdown(socket.SHUT_WR)
                     self._discard()
         self.drop()
@@ -257,7 +265,7 @@ class Channel:
     def _joined(self, frame: Frame) -> bytes:
         if frame.fin and self._is_whole:
             return bytes(frame.data)
-        self._part += frame.data
+        self._part.extend(frame.data)
         self._is_whole = frame.fin
         if not frame.fin:
             return b""

@@ -98,6 +98,8 @@ class CloudConnection:
             self._carry()
         except (Closed, OSError, GatewayError) as error:
             self._serving.logger.info("AOS cloud: the connection of %s ended: %s", self._shown(), error)
+        except Exception:  # of the library, or of who judges; others are served all the same
+            self._serving.logger.exception("AOS cloud: the connection of %s failed", self._shown())
         finally:
             with self._lock:
                 self._is_over = True

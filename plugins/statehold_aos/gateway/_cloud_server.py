@@ -98,7 +98,7 @@ class CloudServer:
             thread.join(_JOIN_SECONDS)
 
     def _accept(self) -> None:
-        while not self._is_closed:
+        while True:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
@@ -112,7 +112,7 @@ class CloudServer:
                     continue
                 served = CloudConnection(sock, self._serving, self._ended)
                 self._served.add(served)
-            served.thread.start()
+                served.thread.start()
 
     def _ended(self, served: CloudConnection) -> None:
         with self._lock:

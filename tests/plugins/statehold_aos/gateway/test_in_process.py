@@ -10,7 +10,7 @@ from statehold_aos import service_state
 
 
 def test_an_app_without_a_cloud_has_one_within_the_process_that_accepts_everything() -> None:
-    with open_storage(service_state, config={"Gateway": "in-process"}) as storage:
+    with open_storage(service_state, config={"Cloud": "in-process"}) as storage:
         key = storage.key(1, Service="nav", Users='["ann"]')
         storage.insert(key, {"State": b"a"})
         end, pause = time.monotonic() + 30, threading.Event()
@@ -21,7 +21,7 @@ def test_an_app_without_a_cloud_has_one_within_the_process_that_accepts_everythi
 
 
 def test_a_version_that_was_kept_can_be_brought_back() -> None:
-    with open_storage(service_state, config={"Gateway": "in-process"}) as storage:
+    with open_storage(service_state, config={"Cloud": "in-process"}) as storage:
         key = storage.key(1, Service="nav", Users='["ann"]')
         end, pause = time.monotonic() + 30, threading.Event()
         for state in (b"a", b"b"):
