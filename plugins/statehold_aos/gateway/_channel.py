@@ -136,6 +136,7 @@ class Channel:
             self.flush()
             if self._is_connecting() and (self._is_ended or protocol.close_expected()):
                 raise Closed(self.why())
+        self._check_open()
 
     def _is_connecting(self) -> bool:
         return self._protocol.state.name == "CONNECTING"

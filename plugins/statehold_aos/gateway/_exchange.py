@@ -178,13 +178,22 @@ class Exchange:
             case Nack(retry_after=after):
                 self._later(frame.number, now + min(max(after / 1000, _SHORTEST), _LONGEST))
             case message:
-                if frame.number in self._seen:
-                    self._answer(frame.number, Ack())
-                elif deliver(message):
-                    self._remember(frame.number)
-                else:
-                    self._answer(frame.number, Nack(self._terms.pause))
+                self._hand(message, frame.number, deliver)
         return frame.system
+
+    def _hand(self, message: Message, number: str, deliver: Deliver) -> None:
+        if number in self._seen:
+            self._answer(number, Ack())
+            return
+        try:
+            taken = deliver(message)
+        except MessageError:
+            self._answer(number, Ack())
+            raise
+        if taken:
+            self._remember(number)
+        else:
+            self._answer(number, Nack(self._terms.pause))
 
     def _remember(self, number: str) -> None:
         if not number:
