@@ -136,6 +136,8 @@ class Bringer:
         app.keeper.keep()
         version.keep()
         if is_kept:
+            if version.handover is not None:
+                version.handover.end()
             app.remain(version)
             return
         app.add(version)
@@ -145,16 +147,20 @@ class Bringer:
     def _is_ready(self, app: App, version: AppVersion, progress: Callable[[str], None]) -> bool:
         """Return whether an open version can become current as it is; it has taken over by then."""
         before = app.current_or_none
-        if version not in app.kept or before is None:
+        if before is None:
             return True
         if not version.can_resume:
             return False
-        progress(f"resume {version.name}: it was kept open")
+        how = "it was kept open" if version in app.kept else "it was open beside"
+        progress(f"resume {version.name}: {how}")
+        handover = self._deployer.handover(app)
         try:
-            version.resume(before)
+            version.resume(before, joining=handover)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+            handover.end()
             self._problems.warn(f"{app.name} {version.name} is opened anew: it could not resume: {error}")
             return False
+        version.handover = handover
         return True
 
     def _unbroken(self, app: App, digest: str) -> Declared | None:

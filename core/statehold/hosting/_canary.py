@@ -78,8 +78,14 @@ class Trial:
         """End it, with the version before."""
         self._ended.set()
 
-    def watch(self, progress: Callable[[Step], None], *, closing: threading.Event) -> None:
-        """Return when its time is over; an error that *progress* raises ends it.
+    def watch(
+        self,
+        progress: Callable[[Step], None],
+        *,
+        closing: threading.Event,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Return when its time is over; an error that *progress* raises ends it, and one of *meanwhile*.
 
         Raises:
             DeployError: too many of its calls failed.
@@ -97,6 +103,7 @@ class Trial:
             self._judge(over=over)
             if over:
                 return
+            meanwhile()
             if self._ended.wait(_LOOK) or closing.is_set():
                 why = "it was rolled back" if self._ended.is_set() else "the host is being closed"
                 raise HostError(

@@ -31,6 +31,7 @@ class Compiler:
         self._uses = plan.uses
         self._planned: dict[str, PlannedStorage] = {planned.name: planned for planned in plan.storages}
         self._impls = {name: storage.impl for name, storage in storages.items()}
+        self._relays = {name: one.relay for name, one in storages.items() if one.relay is not None}
         self._where = where
         self._count_calls = count_calls
         self._time_calls = time_calls
@@ -79,6 +80,7 @@ class Compiler:
             made.close()
         self._made.clear()
         self._impls.clear()
+        self._relays.clear()
         self._planned.clear()
         self.counts.clear()
 
@@ -114,6 +116,7 @@ class Compiler:
 
     def _slot(self, use: PlannedUse, refuse: Refusal, *, user: str) -> Slot:
         storage = use.access.storage
+        relay = self._relays.get(storage)
         return compile_slot(
             storage,
             use.rows,
@@ -124,6 +127,7 @@ class Compiler:
             counts=self._counts(storage, user, streamed=use.streamed),
             rank=use.rank,
             streamed=use.streamed,
+            relay=None if relay is None else relay.through,
         )
 
     def _counts(self, storage: str, user: str, *, streamed: bool = False) -> CallCounts | None:

@@ -4,11 +4,13 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 
 from statehold.events import PartitionData, ensure_app_workspaces, index_uniques, unindexed
 from statehold.hosting._app import App
 from statehold.hosting._canary import Canary, Trial
 from statehold.hosting._evolving import Declared, compared, declared
+from statehold.hosting._handover import Handover
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._opening import opened_partitions
 from statehold.hosting._preparing import Preparer
@@ -73,9 +75,12 @@ class Deployer:
             lease = app.keeper.lease(plan.num_parts)
             undo.callback(lease.release)
             made = MadeFolders()
+            handover = self.handover(app)
+            undo.callback(handover.end)
             with opened_partitions(
                 plan,
                 before.storages if before else (),
+                handover=handover,
                 data=lease.data,
                 made=made,
                 settings=self._settings,
@@ -96,9 +101,14 @@ class Deployer:
                 _index_uniques(version, version.data.partitions)
                 _make_workspaces(version, self._settings)
             undo.pop_all()
+        version.handover = handover
         version.compared_with = None if unbroken is None else unbroken.version
         self._retirer.add(version)
         return version
+
+    def handover(self, app: App) -> Handover:
+        """Return what notes what is written to a version of an app, until another one has replaced it."""
+        return Handover(app.name, timeout=self._settings.pending_timeout, logger=self._settings.logger)
 
     @staticmethod
     def compare(
@@ -139,9 +149,11 @@ class Deployer:
         """
         is_current = entry.role is Role.CURRENT
         was_open = version in app.versions
+        handover, version.handover = version.handover or self.handover(app), None
         try:
             if is_current and canary is not None:
-                self._try_out(app, version, canary, progress)
+                self._try_out(app, version, canary, handover, progress)
+            handover.give()
             with _unique(version, self._settings) if is_current else nullcontext():
                 progress(f"make {version.name} {entry.role}")
                 known = self._registry.entries(app.name)
@@ -152,14 +164,15 @@ class Deployer:
                     version.keep()
                     app.add(version)
                     if is_current:
-                        app.swap(version)
+                        with handover.swapping(has_happened=lambda: app.current_or_none is version):
+                            app.swap(version)
                 except BaseException:
                     if app.current_or_none is not version:
                         self._registry.restore(app.name, known)
                     raise
         except BaseException:
             if app.current_or_none is not version:
-                self._take_back(app, version)
+                self._take_back(app, version, handover)
                 if not was_open:
                     app.discard(version)
                     # What it leaves in the data folder must be gone before the next version looks there. Of a
@@ -167,8 +180,12 @@ class Deployer:
                     if version.wait_idle(self._settings.pending_timeout):
                         version.wait_freed()
             raise
+        finally:
+            handover.end()
 
-    def _try_out(self, app: App, version: AppVersion, canary: Canary, progress: Progress) -> None:
+    def _try_out(
+        self, app: App, version: AppVersion, canary: Canary, handover: Handover, progress: Progress
+    ) -> None:
         """Let a version answer the calls of some partitions for a time; after an error it still does.
 
         Raises:
@@ -186,24 +203,32 @@ class Deployer:
             version.keep()
             app.add(version)
             trial = Trial(canary, before, version, numbers, clock=self._settings.clock)
-            app.lend(version, numbers, end=trial.end)
-        trial.watch(progress, closing=self._closing)
+            is_lent = partial(_is_lent, app, version)
+            with handover.swapping(numbers, has_happened=is_lent, on_trial=True):
+                app.lend(version, numbers, end=trial.end)
+        trial.watch(progress, closing=self._closing, meanwhile=handover.give)
         # In the others, that version has gone on to write meanwhile.
-        version.resume(before, set(range(len(version.partitions))).difference(numbers))
+        others = set(range(len(version.partitions))).difference(numbers)
+        version.resume(before, others, but=handover.joins)
 
-    def _take_back(self, app: App, version: AppVersion) -> None:
+    def _take_back(self, app: App, version: AppVersion, handover: Handover) -> None:
         """Let the version before answer again where one was on trial, with what that has written."""
         before = app.current_or_none
         lent = [number for number, one in enumerate(app.currents) if one is version]
         if before is not None and lent:
             try:
-                before.resume(version, lent)
+                before.resume(version, lent, but=handover.joins)
             except Exception:
                 self._settings.logger.exception(
                     "%s %s goes on without what %s has written as a canary: it could not resume",
                     *(app.name, before.name, version.name),
                 )
-        app.take_back(version)
+        with handover.swapping_back():
+            app.take_back(version)
+
+
+def _is_lent(app: App, version: AppVersion) -> bool:
+    return version in app.currents
 
 
 @contextmanager

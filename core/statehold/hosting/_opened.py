@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import attrs
 
+from statehold.hosting._relay import Relay
 from statehold.hosting._work import Work
 from statehold.sdk import IStateStorage, StorageLogger
 
@@ -17,6 +18,7 @@ class OpenStorage:
 
     Attributes:
         takes_over: whether it has looked for the storage of the version before it.
+        relay: what stands before its changes, if it can be handed over.
 
     """
 
@@ -27,12 +29,15 @@ class OpenStorage:
     logger: StorageLogger
     where: str
     takes_over: bool = False
+    relay: Relay | None = None
     freed: bool = False
 
     def free(self) -> None:
         """Free the storage, the first time this is called."""
         if not self.freed:
             self.freed = True
+            if self.relay is not None:
+                self.relay.close()
             self.impl.free()
 
     def __del__(self) -> None:

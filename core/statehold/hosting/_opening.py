@@ -10,10 +10,12 @@ from statehold.events import PartitionData
 from statehold.hosting._context import make_context
 from statehold.hosting._data import AppData
 from statehold.hosting._freeing import free_storages
+from statehold.hosting._handover import Handover
 from statehold.hosting._logger import HostedLogger
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._opened import OpenStorage, Storages
 from statehold.hosting._plan import Plan, PlannedStorage
+from statehold.hosting._relay import Relay
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._trouble import Trouble
 from statehold.hosting._watching import Watch, watching
@@ -28,6 +30,7 @@ def opened_partitions(
     plan: Plan,
     existing: tuple[Storages, ...],
     *,
+    handover: Handover,
     data: AppData,
     made: MadeFolders,
     settings: HostSettings,
@@ -35,8 +38,9 @@ def opened_partitions(
 ) -> Iterator[tuple[Storages, ...]]:
     """Open and probe every storage of every partition; free them again if that or the block fails.
 
-    *existing* are the storages of the version that is to be replaced. A storage may take as long as it
-    needs: ending it half-way would leave behind what nobody knows; one that is slow is reported.
+    *existing* are the storages of the version that is to be replaced; *handover* notes what is written there
+    meanwhile. A storage may take as long as it needs: ending it half-way would leave behind what nobody
+    knows; one that is slow is reported.
 
     Raises:
         DeployError: a storage cannot be opened, or does not work.
@@ -55,12 +59,14 @@ def opened_partitions(
                     plan,
                     data.partitions[number],
                     partitions[-1],
+                    handover=handover,
                     made=made,
                     settings=settings,
                     trouble=trouble,
                     watch=watch,
                 )
                 opener.open_all(existing[number] if number < len(existing) else {})
+                handover.give()
         yield tuple(partitions)
     except BaseException as error:
         opened = [storage for partition in partitions for storage in partition.values()]
@@ -121,6 +127,7 @@ class _Opener:
         data: PartitionData,
         opened: dict[str, OpenStorage],
         *,
+        handover: Handover,
         made: MadeFolders,
         settings: HostSettings,
         trouble: Trouble,
@@ -129,6 +136,7 @@ class _Opener:
         self._plan = plan
         self._data = data
         self._opened = opened
+        self._handover = handover
         self._made = made
         self._settings = settings
         self._trouble = trouble
@@ -160,6 +168,9 @@ class _Opener:
 
     def _open(self, planned: PlannedStorage, before: OpenStorage | None) -> None:
         plan, number = self._plan, self._data.number
+        if before is not None and before.provider != planned.provider.name:
+            # Another provider under the same name has nothing to hand over.
+            before = None
         self._watch.doing = f"{planned.name} of {self._where}"
         logger = HostedLogger(f"statehold.{plan.app}.{plan.version}.{number}.{planned.name}")
         logger.addFilter(plan.redactor)
@@ -172,12 +183,13 @@ class _Opener:
             work=work,
             data_folder=_make_folder(plan, planned, number, self._made, self._settings),
             clock=self._settings.clock,
-            # Another provider under the same name has nothing to hand over.
-            existing=before.impl if before and before.provider == planned.provider.name else None,
+            existing=None if before is None else before.impl,
             storages={name.partition(".")[2]: self._opened[name].impl for name in planned.requires},
             data=self._data,
             host=self._settings.services,
         )
+        if before is not None:
+            self._handover.note(number, before)
         try:
             impl = planned.provider.open(context)
         except BaseException:
@@ -185,7 +197,7 @@ class _Opener:
             raise
         finally:
             context.forget_existing()
-        self._opened[planned.name] = OpenStorage(
+        self._opened[planned.name] = opened = OpenStorage(
             name=planned.name,
             provider=planned.provider.name,
             impl=impl,
@@ -194,9 +206,12 @@ class _Opener:
             where=self._where,
             # A proxy looks on behalf of another, which knows better.
             takes_over=getattr(impl, "takes_over", context.takes_over),
+            relay=Relay.of(impl, planned),
         )
         faults = check_storage(impl, planned.provider)
         if faults:
             raise PluginError("; ".join(map(str, faults)))
         if isinstance(impl, IWithProbe):
             impl.probe()
+        if before is not None:
+            self._handover.join(number, before, opened)

@@ -11,6 +11,7 @@ from statehold.hosting._access import Access
 from statehold.hosting._data import AppData, Lease
 from statehold.hosting._engines import not_run
 from statehold.hosting._evolving import Declared, declared
+from statehold.hosting._handover import Handover
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._matrix import Matrix
 from statehold.hosting._opened import OpenStorage, Storages
@@ -43,6 +44,7 @@ class AppVersion:
         files: the digests of the plugin files in use.
         opened_at: when it was opened, in seconds since 1970.
         state: where it stands.
+        handover: what is written to the version that it is about to replace; None when nothing is under way.
         compared_with: the version that its declarations were compared with last, and fit, or were accepted.
 
     """
@@ -72,6 +74,7 @@ class AppVersion:
         self.files = plan.plugins.files
         self.opened_at = time.time()
         self.state = VersionState.READY
+        self.handover: Handover | None = None
         self.compared_with: str | None = None
         self.partitions = tuple(
             Partition(number, plan, opened, lease.data, count_calls=count_calls, time_calls=time_calls)
@@ -119,10 +122,18 @@ class AppVersion:
             for one in storages.values()
         )
 
-    def resume(self, before: AppVersion, partitions: Iterable[int] | None = None) -> None:
+    def resume(
+        self,
+        before: AppVersion,
+        partitions: Iterable[int] | None = None,
+        *,
+        joining: Handover | None = None,
+        but: Callable[[int, str], bool] = lambda _number, _name: False,
+    ) -> None:
         """Let storages take over from those of *before*, the version that it is going to replace.
 
-        That is in some *partitions*, or in all.
+        That is in some *partitions*, or in all, *but* in some. What is written meanwhile is what those get
+        that are *joining* a handover.
         """
         for number in range(len(self._storages)) if partitions is None else partitions:
             others = before.storages[number]
@@ -133,8 +144,13 @@ class AppVersion:
                     and isinstance(one.impl, IWithResume)
                     and other is not None
                     and other.provider == one.provider
+                    and not but(number, name)
                 ):
+                    if joining is not None:
+                        joining.note(number, other)
                     one.impl.resume(other.impl)
+                    if joining is not None:
+                        joining.join(number, other, one)
 
     @property
     def data(self) -> AppData:

@@ -33,6 +33,7 @@ from statehold.sdk._protocols import (
     IWithRead,
     IWithResume,
     IWithRows,
+    IWithSharing,
     IWithUpdate,
 )
 from statehold.sdk._provider import Provider, Rank
@@ -65,6 +66,7 @@ __all__ = [
     "IWithRead",
     "IWithResume",
     "IWithRows",
+    "IWithSharing",
     "IWithUpdate",
     "ImageError",
     "Intent",

@@ -101,6 +101,18 @@ class IWithResume(Protocol):
 
 
 @runtime_checkable
+class IWithSharing(Protocol):
+    """A storage that may have the same rows as the one that it replaces: what is written to one both have.
+
+    To any other that looks at `ctx.existing` the host gives what is written to the one before until the swap,
+    and what calls in flight write there after it, as a user would: by `validate` and `apply_batch`.
+    """
+
+    def shares_with(self, existing: IStateStorage) -> bool:
+        """Return whether it has the rows of *existing*, and what is written there from now on."""
+
+
+@runtime_checkable
 class IWithCallContext(Protocol):
     """A storage whose answers depend on the call it is used in."""
 

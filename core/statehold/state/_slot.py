@@ -20,6 +20,9 @@ from statehold.state._latency import timed_apply
 from statehold.state._operations import Refusal, compile_operations
 from statehold.state._rows import Rows
 
+#: `apply(impl, items)`.
+Apply = Callable[[Any, Sequence[Intent]], None]
+
 _INTENTS: Final = frozenset({Operation.INSERT, Operation.UPDATE})
 
 
@@ -58,7 +61,7 @@ class Slot:
     read: Callable[..., Any]
     insert: Callable[..., Intent]
     update: Callable[..., Intent]
-    apply: Callable[[Any, Sequence[Intent]], None]
+    apply: Apply
 
     def __str__(self) -> str:
         """Return the storage's name, with the entity if there is one."""
@@ -79,8 +82,12 @@ def compile_slot(
     counts: CallCounts | None = None,
     rank: Rank = Rank.STORAGE,
     streamed: bool = False,
+    relay: Callable[[Apply], Apply] | None = None,
 ) -> Slot:
-    """Return a slot on which the *allowed* operations work; *refuse* makes the error for any other."""
+    """Return a slot on which the *allowed* operations work; *refuse* makes the error for any other.
+
+    *relay* is put before what applies its intents.
+    """
     allowed = frozenset(allowed)
     operations = compile_operations(rows, allowed, refuse=refuse, counts=counts)
     get, get_batch = operations.get, operations.get_batch
@@ -97,6 +104,7 @@ def compile_slot(
             found: Value | None = many(impl, (key,))[0]
             return found
 
+    apply = _apply if counts is None or counts.timed.isdisjoint(_INTENTS) else _timed(counts)
     return Slot(
         storage=storage,
         entity=entity,
@@ -111,7 +119,7 @@ def compile_slot(
         read=operations.read,
         insert=operations.insert,
         update=operations.update,
-        apply=_apply if counts is None or counts.timed.isdisjoint(_INTENTS) else _timed(counts),
+        apply=apply if relay is None else relay(apply),
     )
 
 
@@ -119,5 +127,5 @@ def _apply(impl: Any, items: Sequence[Intent]) -> None:
     impl.apply_batch(items)
 
 
-def _timed(counts: CallCounts) -> Callable[[Any, Sequence[Intent]], None]:
+def _timed(counts: CallCounts) -> Apply:
     return timed_apply(counts.latency(Operation.INSERT), counts.latency(Operation.UPDATE))

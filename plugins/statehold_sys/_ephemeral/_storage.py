@@ -72,30 +72,40 @@ class Ephemeral(Updates):
             family=Family() if before is None else before.family,
         )
         opened.family.join(opened, heir_of=before)
-        if before is None and isinstance(ctx.existing, IWithRows) and not isinstance(ctx.existing, Ephemeral):
-            opened.take(ctx.existing.rows(), ctx)
+        foreign = None if isinstance(ctx.existing, Ephemeral) else ctx.existing
+        if isinstance(foreign, IWithRows) and not opened.take(foreign.rows()):
+            ctx.logger.info("starts empty: KEY or VALUE have changed since the version being replaced")
         return opened
 
-    def take(self, rows: Iterable[tuple[Key, Value]], ctx: StorageContext) -> None:
-        """Have rows of a version that runs in another process, if the fields agree."""
-        key_names, value_names = ctx.key_class.__struct_fields__, ctx.value_class.__struct_fields__
+    def take(self, rows: Iterable[tuple[Key, Value]]) -> bool:
+        """Have rows of a version that runs in another process; return whether the fields agree."""
+        key_names, value_names = self._key_class.__struct_fields__, self._value_class.__struct_fields__
         for key, value in rows:
             if key.__struct_fields__ != key_names or value.__struct_fields__ != value_names:
-                ctx.logger.info("starts empty: KEY or VALUE have changed since the version being replaced")
-                return
+                return False
             self.keep([(key, value)])
+        return True
 
     def resume(self, existing: IStateStorage) -> None:
         """Have the rows of *existing*, as if opened with it; most often the two had the same all the time."""
-        if (
-            isinstance(existing, Ephemeral)
-            and existing.family is not self.family
-            and existing.schema == self.schema
-        ):
-            self.family.leave(self)
-            self._cache.clear()
-            self.family = existing.family
-            self.family.join(self, heir_of=existing)
+        if isinstance(existing, Ephemeral):
+            if existing.family is not self.family and existing.schema == self.schema:
+                self._leave()
+                self.family = existing.family
+                self.family.join(self, heir_of=existing)
+        elif isinstance(existing, IWithRows):
+            self._leave()
+            self.family = Family()
+            self.family.join(self, heir_of=None)
+            self.take(existing.rows())
+
+    def shares_with(self, existing: IStateStorage) -> bool:
+        """Return whether *existing* is in the same process and has the same rows at all times."""
+        return isinstance(existing, Ephemeral) and existing.family is self.family
+
+    def _leave(self) -> None:
+        self.family.leave(self)
+        self._cache.clear()
 
     @property
     def budget(self) -> int:

@@ -484,17 +484,65 @@ class GoesOnAsTheOldOne(Memory):
             super().__init__(ctx)
 
 
-@defect("L12", said={"hands_over": True})
+@defect("L12", "L13", said={"hands_over": True})
 class HandsOverNothing(Memory):
     pass
 
 
-@defect("L12", said={"hands_over": True})
+@defect("L12", "L13", said={"hands_over": True})
 class HandsOverRowsOfTheOldSchema(Memory):
     def __init__(self, ctx: StorageContext) -> None:
         super().__init__(ctx)
         if isinstance(ctx.existing, Memory):
             self.rows = dict(ctx.existing.rows)
+
+
+class HandsOver(Memory):
+    """Takes over as it should."""
+
+    def __init__(self, ctx: StorageContext) -> None:
+        super().__init__(ctx)
+        if isinstance(ctx.existing, Memory):
+            self.rows = self.own(ctx.existing.rows)
+
+    def own(self, rows: Mapping[Key, Value]) -> dict[Key, Value]:
+        return {
+            self.ctx.key_class(*fields(key).values()): self.ctx.value_class(*fields(value).values())
+            for key, value in rows.items()
+        }
+
+
+@defect("L13", said={"hands_over": True})
+class TrustsTheOldOneMore(HandsOver):
+    """Looks into the storage before for as long as that is there, and gets old rows for new ones."""
+
+    def __init__(self, ctx: StorageContext) -> None:
+        super().__init__(ctx)
+        self.before = ctx.existing
+
+    def get(self, key: Key) -> Value | None:
+        if isinstance(self.before, Memory):
+            self.rows = {**self.rows, **self.own(self.before.rows)}
+        return super().get(key)
+
+    def free(self) -> None:
+        super().free()
+        self.before = None
+
+
+@defect("L14", said={"hands_over": True})
+class ResumesNothing(HandsOver):
+    def resume(self, existing: IStateStorage) -> None:
+        pass
+
+
+@defect("L14", said={"hands_over": True})
+class ResumesWithWhatItHad(HandsOver):
+    """Takes those rows only that it does not have."""
+
+    def resume(self, existing: IStateStorage) -> None:
+        assert isinstance(existing, Memory)
+        self.rows = {**self.own(existing.rows), **self.rows}
 
 
 # -- Many callers, long histories ------------------------------------------------------------------------

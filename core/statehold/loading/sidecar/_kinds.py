@@ -19,6 +19,7 @@ STOP: Final = 6
 OPEN: Final = 8
 FREE: Final = 9
 PROBE: Final = 10
+RESUME: Final = 11
 GET: Final = 16
 GETBATCH: Final = 17
 READ: Final = 18
@@ -36,7 +37,7 @@ ERROR: Final = 33
 ROWS: Final = 34
 #: On the log lane: [kind, handle, level, message].
 LOG: Final = 36
-# What the sidecar asks while OPEN runs, of the storage of the version before: [kind, id, argument].
+# What the sidecar asks while OPEN or RESUME runs, of the storage of the version before: [kind, id, argument].
 EXISTING_GET: Final = 40
 EXISTING_GETBATCH: Final = 41
 EXISTING_READ: Final = 42

@@ -45,6 +45,7 @@ class Caller:
         self._not_before = 0.0
         self._trouble: StateholdError | None = None
         self._instance: Instance | None = None
+        self._lives = 0
         runtime.ticker.watch(self._running)
         try:
             self._alone(OPEN, lambda _: None)
@@ -163,6 +164,7 @@ class Caller:
 
     def _drop(self, instance: Instance) -> None:
         self._instance = None
+        self._lives += 1
         instance.close()
 
     def _error(self, export: str, error: GuestError, instance: Instance) -> WasmError:

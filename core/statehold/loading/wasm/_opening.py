@@ -10,8 +10,7 @@ from statehold.loading.wasm._fields import config_values
 from statehold.loading.wasm._limits import WasmLimits
 from statehold.loading.wasm._operations import storage_class
 from statehold.loading.wasm._runtime import Runtime
-from statehold.loading.wasm._storage import WasmStorage
-from statehold.sdk import IStateStorage, IWithRows, PluginError, Provider, StorageContext
+from statehold.sdk import IStateStorage, PluginError, Provider, StorageContext
 
 
 def provider_of(described: StorageDescription, runtime: Runtime, limits: WasmLimits) -> Provider:
@@ -41,10 +40,7 @@ def _open(
         opening=encode(_opening(described, ctx)),
     )
     try:
-        if isinstance(ctx.existing, WasmStorage):
-            storage.adopt(ctx.existing)
-        elif isinstance(ctx.existing, IWithRows):
-            storage.adopt_rows(ctx.existing)
+        storage.take_over(ctx.existing)
     except BaseException:
         storage.free()
         raise

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 
-from statehold.loading.wasm._abi import APPLY, GET, GET_BATCH, PROBE, VALIDATE
+from statehold.loading.wasm._abi import ADOPT, APPLY, GET, GET_BATCH, PROBE, VALIDATE
 from statehold.loading.wasm._codec import encode
 from statehold.loading.wasm._storage import WasmStorage
-from statehold.sdk import Intent, Key, Operation, Value, merge
+from statehold.sdk import Intent, IStateStorage, Key, Operation, Value, merge
 
 
 class _Gets(WasmStorage):
@@ -78,6 +78,12 @@ class _Probes(WasmStorage):
         self._check_done(PROBE, self._alone(PROBE, lambda instance: instance.call(PROBE)))
 
 
+class _Adopts(WasmStorage):
+    def resume(self, existing: IStateStorage) -> None:
+        """Give the rows of *existing*, which was current meanwhile, to the module."""
+        self.take_over(existing)
+
+
 _OF: Mapping[Operation, type[WasmStorage]] = {
     Operation.GET: _Gets,
     Operation.GETBATCH: _GetsBatches,
@@ -86,14 +92,16 @@ _OF: Mapping[Operation, type[WasmStorage]] = {
     Operation.UPDATE: _Updates,
 }
 
+_OPTIONAL: Mapping[str, type[WasmStorage]] = {PROBE: _Probes, ADOPT: _Adopts}
+
 
 def storage_class(operations: Collection[Operation], exports: Collection[str]) -> type[WasmStorage]:
     """Return the class of storages with these operations."""
-    return _class(frozenset(operations), PROBE in exports)
+    return _class(frozenset(operations), frozenset(exports).intersection(_OPTIONAL))
 
 
 @cache
-def _class(operations: frozenset[Operation], probes: bool) -> type[WasmStorage]:  # noqa: FBT001 - private
+def _class(operations: frozenset[Operation], optional: frozenset[str]) -> type[WasmStorage]:
     parts = [_OF[operation] for operation in Operation if operation in operations]
-    bases = (*parts, _Probes) if probes else tuple(parts)
-    return type("WasmStorage", bases, {"__doc__": WasmStorage.__doc__})
+    parts += [part for export, part in _OPTIONAL.items() if export in optional]
+    return type("WasmStorage", tuple(parts), {"__doc__": WasmStorage.__doc__})

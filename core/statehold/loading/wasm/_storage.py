@@ -11,7 +11,7 @@ from statehold.loading.wasm._errors import GuestError, Reason, WasmError
 from statehold.loading.wasm._instance import Instance
 from statehold.loading.wasm._limits import WasmLimits
 from statehold.loading.wasm._runtime import Runtime
-from statehold.sdk import IWithRows, Key, StorageContext, Value
+from statehold.sdk import IStateStorage, IWithRows, Key, StorageContext, Value
 
 _ROWS_AT_ONCE: Final = 256
 
@@ -43,6 +43,25 @@ class WasmStorage(Caller):
         #: READs that were left, and of which the instance has not heard.
         self._left: deque[tuple[Instance, int]] = deque()
         super().__init__(runtime, limits, ctx, index=index, opening=opening)
+
+    @property
+    def life(self) -> int:
+        """How many instances it has lost: what one had in memory the next has not."""
+        return self._lives
+
+    def take_over(self, existing: IStateStorage | None) -> None:
+        """Give the rows of another storage to the module, if it takes any and the other one can give them.
+
+        Raises:
+            WasmError: one of the two modules failed.
+            StorageError: the module refused a row.
+            SchemaError: a row has no place in the KEY or VALUE of this version.
+
+        """
+        if isinstance(existing, WasmStorage):
+            self.adopt(existing)
+        elif isinstance(existing, IWithRows):
+            self.adopt_rows(existing)
 
     def adopt(self, existing: WasmStorage) -> None:
         """Give the rows of *existing* to the module, if it takes any and the other one has READ.

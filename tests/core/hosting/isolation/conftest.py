@@ -178,6 +178,7 @@ provider = Provider(
     name="Box", open=Box, operations=list(Operation), config=Config, {options}
     key=[Field("Name", "text", required=True)], value=[Field("Text", "text")],
 )
+{after}
 """
 
 
@@ -196,6 +197,7 @@ class Den:
         engine="PYPLUGIN",
         deed="none",
         code="",
+        after="",
         options="",
         hooks="",
         more="",
@@ -226,7 +228,7 @@ class Den:
         else:
             (package / "storages/den_boxes").mkdir(parents=True)
             (package / "storages/pyproject.toml").write_text(PYPROJECT.format(version=version, hooks=hooks))
-            plugin = PLUGIN.format(version=version, code=code, options=options)
+            plugin = PLUGIN.format(version=version, code=code, options=options, after=after)
             (package / "storages/den_boxes/__init__.py").write_text(plugin)
         storages = {} if box is None else {"den.Box": box}
         content = {"Version": version, "Storages": storages, "PackageParams": {"den": {"Deed": deed}}}

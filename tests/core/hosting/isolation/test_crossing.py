@@ -11,7 +11,7 @@ import pytest
 
 from statehold.hosting import Sandbox
 from statehold.loading.sidecar.host import _zygote
-from statehold.processing import SYSTEM, Request
+from statehold.processing import SYSTEM, Request, Runtime
 from statehold.sdk import DeployError
 from statehold.trust import OwnerTrust, Rule, change_store
 
@@ -164,6 +164,31 @@ def test_rows_go_through_every_isolation_and_back(host, runtime, meter):
         expected.append((at, at / 2))
         rows = runtime.query(here, "meter.History", {"Meter": "gas"})
         assert [(row["At"], row["Reading"]) for row in rows] == expected
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_what_is_written_at_each_step_goes_through_every_isolation_and_back(open_host, environ, meter, keep):
+    host = open_host(environ=environ, keep=keep)
+    here, expected = Request(app="acme.meter", workspace=1, principal=SYSTEM), []
+    with Runtime(host) as runtime:
+
+        def write(_):
+            expected.append((len(expected), len(expected) / 2))
+            at, reading = expected[-1]
+            runtime.command(here, "meter.Take", {"Meter": "gas", "At": at, "Reading": reading})
+
+        def found():
+            rows = runtime.query(here, "meter.History", {"Meter": "gas"})
+            return [(row["At"], row["Reading"]) for row in rows]
+
+        host.deploy(meter("0", "wasm"))
+        for at, isolation in enumerate(("wasm", "sidecar", "wasm", "inprocess", "wasm"), 1):
+            host.deploy(meter(f"{at}", isolation), accept_breaking=True, progress=write)
+            assert found() == expected
+            host.rollback("acme.meter", progress=write)
+            assert found() == expected
+            host.rollback("acme.meter", progress=write)
+            assert found() == expected
 
 
 # Executables, which speak the protocol themselves.

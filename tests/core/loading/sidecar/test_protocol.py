@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import socket
 import threading
@@ -15,6 +16,7 @@ import pytest
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._codec import Codec, decoder
 from statehold.loading.sidecar._objects import Objects
+from statehold.loading.sidecar.child import _existing
 from statehold.loading.sidecar.child._opened import Opened
 from statehold.loading.sidecar.child._server import Server
 from statehold.loading.sidecar.child._work import Work
@@ -32,16 +34,21 @@ OFFER = {"versions": [1], "features": ["lanes"]}
 
 
 class Stock:
+    def __init__(self) -> None:
+        self.rows: list[tuple[Key, Value]] = []
+
+    def resume(self, existing: Any) -> None:
+        self.rows = [(key, ROWS.Value(value.Amount, value.Place)) for key, value in existing.rows()]
+
     def get(self, key: Key) -> Value | None:
         return ROWS.Value(70, "box") if key == ROWS.Key(1, "nail") else None
 
 
-def shown() -> list[tuple[str, bytes]]:
+def shown(block: int) -> list[tuple[str, bytes]]:
     """Return the frames of the page, and who sends each."""
-    found = re.search(r"<!-- bytes -->\n```text\n(.*?)```", PAGE, re.DOTALL)
-    assert found is not None
+    found = re.findall(r"<!-- bytes -->\n```text\n(.*?)```", PAGE, re.DOTALL)
     frames: list[tuple[str, bytes]] = []
-    for line in found[1].splitlines():
+    for line in found[block].splitlines():
         who, data = line[:9].strip(), bytes.fromhex(line[9:])
         if who:
             frames.append((who, data))
@@ -50,8 +57,8 @@ def shown() -> list[tuple[str, bytes]]:
     return frames
 
 
-HOST = [data for who, data in shown() if who == "host"]
-SIDECAR = [data for who, data in shown() if who == "sidecar"]
+HOST = [data for who, data in shown(0) if who == "host"]
+SIDECAR = [data for who, data in shown(0) if who == "sidecar"]
 
 
 @pytest.fixture
@@ -92,6 +99,32 @@ def test_a_sidecar_in_python_answers_what_the_page_shows(ends) -> None:
         assert ours.recv(1000) == answer
     ours.shutdown(socket.SHUT_WR)
     thread.join(30)
+
+
+@pytest.fixture
+def resuming(ends, monkeypatch) -> Iterator[tuple[socket.socket, Stock]]:
+    """A sidecar in Python with a storage under handle 1, and the host's end of its lane."""
+    monkeypatch.setattr(_existing, "_READS", itertools.count(1))
+    ours, theirs = ends
+    server, stock = Server({}, theirs, ours), Stock()
+    work = Work("stock.Stock", StorageLogger("stock"))
+    server._opened[1] = Opened(stock, [codec()], work, Objects(), {}, "stock.Stock")
+    thread = threading.Thread(target=lambda: server._serve(theirs, control=True))
+    thread.start()
+    ours.settimeout(30)
+    yield ours, stock
+    ours.shutdown(socket.SHUT_WR)
+    thread.join(30)
+
+
+def test_a_sidecar_in_python_resumes_as_the_page_shows(resuming) -> None:
+    ours, stock = resuming
+    for who, frame in shown(1):
+        if who == "host":
+            ours.sendall(frame)
+        else:
+            assert ours.recv(1000) == frame
+    assert stock.rows == [(ROWS.Key(1, "nail"), ROWS.Value(70, "box"))]
 
 
 def test_a_sidecar_in_python_says_which_versions_it_speaks_when_there_is_none_in_common() -> None:

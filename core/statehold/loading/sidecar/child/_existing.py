@@ -13,7 +13,7 @@ _READS = itertools.count(1)
 
 
 class Existing:
-    """The storage of the version before, while OPEN runs: it is asked through the host.
+    """The storage of the version before, while OPEN or RESUME runs: it is asked through the host.
 
     What it returns are values of its own version, with the fields that they have there.
     """
@@ -33,7 +33,7 @@ class Existing:
     def _asked(self, kind: int, argument: Any) -> Any:
         if self._ask is None:
             raise FreedError(
-                f"{self._name}: what stood before can be asked while the storage opens, not later"
+                f"{self._name}: what stood before can be asked while the storage opens or resumes, not later"
             )
         return self._ask(kind, argument)
 

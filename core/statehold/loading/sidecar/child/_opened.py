@@ -38,6 +38,7 @@ _METHODS: Final = (
     "get_batch",
     "read",
     "rows",
+    "resume",
     "value_to_insert",
     "value_to_update",
     "validate",
@@ -82,6 +83,7 @@ class Opened:
     work: Work
     objects: Objects
     answer: Mapping[str, Any]
+    name: str = ""
     _bound: dict[int, tuple[Any, list[Any]]] = attrs.field(factory=dict)
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
 
@@ -97,6 +99,14 @@ class Opened:
                 if len(self._bound) > _MOST_BOUND:
                     del self._bound[next(iter(self._bound))]
             return found
+
+    def resume(self, methods: Sequence[str], ask: Ask) -> None:
+        """Let the storage take over again, from one that has those methods."""
+        existing = existing_of(self.name, methods, self.codecs[0], ask)
+        try:
+            self.impl.resume(existing)
+        finally:
+            existing.close()
 
     def free(self, timeout: float) -> list[str]:
         """End what the storage started, free it, and return what did not end."""
@@ -167,7 +177,8 @@ def open_storage(
     except BaseException:
         work.finish(given["pending_timeout"])
         raise
-    return Opened(impl, codecs, work, objects, {**_answer(impl), "looked": looked})
+    answer = {**_answer(impl), "looked": looked}
+    return Opened(impl, codecs, work, objects, answer, given["storage"])
 
 
 def config_of(provider: Provider, given: object) -> Any:

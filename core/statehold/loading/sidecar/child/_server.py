@@ -110,6 +110,9 @@ class Server:
     ) -> bytes:
         if kind == k.OPEN:
             return _encode((k.OK, number, self._open(lane, number, handle, argument)))
+        if kind == k.RESUME:
+            self._opened[handle].resume(argument, partial(self._ask, lane, number))
+            return _encode((k.OK, number, None))
         answer = self._answers.get(kind)
         if kind < k.GET:
             if answer is None:

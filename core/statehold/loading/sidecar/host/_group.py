@@ -46,7 +46,6 @@ class Group:
 
     Attributes:
         idle: the lanes of the process that runs, which nobody uses.
-        lives: how many processes there have been.
         objects: makes records of what it sends.
         anything: decodes answers without a schema.
 
@@ -67,7 +66,6 @@ class Group:
         self.limits = limits
         self.logger = logger
         self.idle: deque[Lane] = deque()
-        self.lives = 0
         self.objects = Objects()
         self.anything = decoder(Any, self.objects)
         self._job = job

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from time import monotonic
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,13 +8,13 @@ import msgspec
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._codec import Codec
 from statehold.loading.sidecar._errors import Reason
-from statehold.loading.sidecar._failures import Failure
 from statehold.loading.sidecar._fields import fields_told
 from statehold.loading.sidecar._models import config_told
 from statehold.loading.sidecar._objects import packed
 from statehold.loading.sidecar.host._group import Group
-from statehold.loading.sidecar.host._lane import Lane, LaneFault
+from statehold.loading.sidecar.host._lane import LaneFault
 from statehold.loading.sidecar.host._storage import ForCalls, Probes, SidecarStorage, proxy_class
+from statehold.loading.sidecar.host._taking import Taking
 from statehold.sdk import (
     IStateStorage,
     Provider,
@@ -24,7 +22,6 @@ from statehold.sdk import (
     StorageError,
 )
 
-_STATE: Final = ("get", "get_batch", "read", "rows")
 _METHODS: Final = {
     "GET": ("get",),
     "GETBATCH": ("get_batch",),
@@ -68,9 +65,9 @@ def open_storage(provider: Provider, group: Group, ctx: StorageContext) -> Sidec
     handle = group.new_handle(ctx.logger)
     argument = _argument(provider, group, ctx)
     lane = group.take_to_open()
-    opening = _Opening(group, lane, codecs[0], ctx.existing)
+    opening = Taking(group, lane, codecs[0], ctx.existing)
     try:
-        result = opening.ask(handle, argument)
+        result = opening.ask(k.OPEN, handle, argument)
         answer = msgspec.convert(result, _Answer)
     except BaseException as error:
         group.forget(handle)
@@ -121,9 +118,7 @@ def _argument(provider: Provider, group: Group, ctx: StorageContext) -> dict[str
         ],
         "logger": ctx.logger.name,
         "level": ctx.logger.getEffectiveLevel(),
-        "existing": None
-        if ctx.existing is None
-        else [name for name in _STATE if callable(getattr(ctx.existing, name, None))],
+        "existing": Taking.told(ctx.existing),
         "pending_timeout": group.limits.deadline,
     }
 
@@ -139,67 +134,3 @@ def _handle(storage: str, name: str, other: IStateStorage, group: Group) -> int:
         f"{storage} requires {name}, which does not live in the same sidecar",
         hint="Give both the same isolation, and put them into one plugin file",
     )
-
-
-class _Opening:
-    """One OPEN, and what the sidecar asks meanwhile of the storage of the version before."""
-
-    def __init__(self, group: Group, lane: Lane, codec: Codec, existing: Any) -> None:
-        self._group = group
-        self._lane = lane
-        self._codec = codec
-        self._existing = existing
-        self._reads: dict[int, Iterator[Any]] = {}
-        self.answered = False
-
-    def ask(self, handle: int, argument: Any) -> Any:
-        """Return the answer to OPEN."""
-        group, lane = self._group, self._lane
-        begun = monotonic()
-        lane.relimit(group.limits.start)
-        try:
-            number = lane.ask(k.OPEN, handle, 0, None, argument)
-            kinds = (k.OK, k.ERROR, k.EXISTING_GET, k.EXISTING_GETBATCH, k.EXISTING_READ)
-            while True:
-                answer = lane.hear(group.anything, number, kinds)
-                if answer.kind in (k.OK, k.ERROR):
-                    break
-                if monotonic() - begun > group.limits.start:
-                    raise LaneFault(
-                        Reason.DEADLINE, f"did not open a storage within {group.limits.start:g} s"
-                    )
-                lane.say(self._answered(number, answer.kind, answer.result))
-            lane.relimit(group.limits.deadline)
-        finally:
-            for reading in self._reads.values():
-                close = getattr(reading, "close", None)
-                if close is not None:
-                    close()
-        self.answered = True
-        group.give_back(lane)
-        if isinstance(answer.result, Failure):
-            raise group.revived(answer.result)
-        return answer.result
-
-    def _answered(self, number: int, kind: int, argument: Any) -> tuple[Any, ...]:
-        try:
-            return k.OK, number, self._existing_answer(kind, argument)
-        except Exception as error:  # noqa: BLE001 - the other storage's, told to the one that asked
-            return k.ERROR, number, f"{type(error).__name__}: {error}"
-
-    def _existing_answer(self, kind: int, argument: Any) -> Any:
-        existing, to_key = self._existing, self._codec.to_key
-        if kind == k.EXISTING_GET:
-            return packed(existing.get(to_key(argument)))
-        if kind == k.EXISTING_GETBATCH:
-            return packed(list(existing.get_batch([to_key(key) for key in argument])))
-        number, prefix = argument
-        if number not in self._reads:
-            self._reads[number] = iter(existing.read(to_key(prefix)) if prefix else existing.rows())
-        rows = islice(self._reads[number], k.CHUNK_ROWS)
-        return [[self._codec.key(_own(key, self._codec)), packed(value)] for key, value in rows]
-
-
-def _own(key: Any, codec: Codec) -> Any:
-    # A key of the version before: the same fields, or it would not have been asked.
-    return codec.key_class(*(getattr(key, name) for name in codec.key_names))

@@ -8,8 +8,10 @@ from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._calls import call_told
 from statehold.loading.sidecar._codec import Codec
 from statehold.loading.sidecar.host._group import Group
+from statehold.loading.sidecar.host._lane import LaneFault
 from statehold.loading.sidecar.host._reading import read
-from statehold.sdk import CallContext, FreedError, Intent, Key, StorageError, Value, merge
+from statehold.loading.sidecar.host._taking import Taking
+from statehold.sdk import CallContext, FreedError, Intent, IStateStorage, Key, StorageError, Value, merge
 
 _calls: Final = itertools.count(1)
 
@@ -43,6 +45,11 @@ class SidecarStorage:
     def group(self) -> Group:
         """The process that it lives in."""
         return self._group
+
+    @property
+    def life(self) -> int:
+        """Which process it lives in, from the first one on: what one had in memory the next has not."""
+        return self._group.starts
 
     @property
     def handle(self) -> int:
@@ -144,6 +151,24 @@ class HasRows(SidecarStorage):
         return read(self._group, self._handle, 0, None, self._codec, ())
 
 
+class Resumes(SidecarStorage):
+    """A storage that can take over again, after another one was current."""
+
+    def resume(self, existing: IStateStorage) -> None:
+        """Let it take over from *existing*, wherever that lives."""
+        group = self._group
+        lane = group.take_to_open()
+        taking = Taking(group, lane, self._codec, existing)
+        try:
+            taking.ask(k.RESUME, self._handle, Taking.told(existing))
+        except LaneFault as fault:
+            raise group.give_up(lane, fault) from None
+        except BaseException:
+            if not taking.answered:
+                group.drop(lane)
+            raise
+
+
 class Applies(SidecarStorage):
     """What INSERT and UPDATE share."""
 
@@ -221,6 +246,7 @@ _PARTS: Final[Mapping[str, type[SidecarStorage]]] = {
     "get_batch": GetsBatches,
     "read": Reads,
     "rows": HasRows,
+    "resume": Resumes,
 }
 
 

@@ -1,0 +1,318 @@
+"""What is changed in a storage while another one takes its place, whoever changes it and when."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from statehold.hosting._handover import Handover
+from statehold.hosting._opened import OpenStorage
+from statehold.hosting._relay import Relay
+from statehold.images import Isolation
+from statehold.sdk import DeployError, Field, Intent, StorageError
+from statehold.state import compile_rows
+
+LOGGER = logging.getLogger("test.relay")
+KEY = (Field("Name", "text", required=True),)
+OLD, NEW = (Field("Number", "int64"),), (Field("Number", "int64"), Field("Text", "text"))
+
+
+class Box:
+    """Rows in a dict, from the storage before if there is one."""
+
+    def __init__(self, before=None, value=OLD):
+        self.made = compile_rows("test.Box", KEY, value)
+        self.rows = {} if before is None else {key.Name: row.Number for key, row in before.every()}
+        self.refuses = set()
+        self.gate = None
+
+    def every(self):
+        return [
+            (self.made.Key(1, name), self.made.value(Number=number)) for name, number in [*self.rows.items()]
+        ]
+
+    def validate(self, items):
+        for item in items:
+            assert type(item.key) is self.made.Key
+            assert type(item.value) is self.made.Value
+            if item.key.Name in self.refuses:
+                raise StorageError(f"{item.key.Name} is refused")
+
+    def apply_batch(self, items):
+        if self.gate is not None:
+            self.gate()
+        for item in items:
+            self.rows[item.key.Name] = item.value.Number
+
+    def free(self):
+        pass
+
+
+def opened(before=None, *, isolation=Isolation.SIDECAR, value=OLD, box=None):
+    box = box or Box(before and before.impl, value)
+    relay = Relay(box, "test.Box", isolation, box.made)
+    work = SimpleNamespace()
+    one = OpenStorage(
+        name="test.Box",
+        provider="Box",
+        impl=box,
+        work=work,
+        logger=LOGGER,
+        where="here",
+        takes_over=True,
+        relay=relay,
+        freed=True,
+    )
+    return one, relay.through(lambda impl, items: impl.apply_batch(items))
+
+
+def put(one, apply, name, number):
+    rows = one.impl.made
+    items = [Intent(rows.key(1, Name=name), rows.value(Number=number), is_new=True)]
+    one.impl.validate(items)
+    apply(one.impl, items)
+
+
+def handover(timeout=30.0):
+    return Handover("acme.app", timeout=timeout, logger=LOGGER)
+
+
+@pytest.fixture
+def pair():
+    """A storage, and one that has taken over from it, without a swap so far."""
+    old, apply = opened()
+    put(old, apply, "a", 1)
+    handing = handover()
+    handing.note(0, old)
+    put(old, apply, "noted early", 2)
+    new, apply_new = opened(old)
+    handing.join(0, old, new)
+    return SimpleNamespace(old=old, new=new, apply=apply, apply_new=apply_new, handing=handing)
+
+
+def yes():
+    return True
+
+
+def test_what_is_noted_is_given_at_the_swap_and_what_comes_late_is_in_both(pair):
+    put(pair.old, pair.apply, "b", 3)
+    assert "b" not in pair.new.impl.rows
+    with pair.handing.swapping(has_happened=yes):
+        assert pair.new.impl.rows == {"a": 1, "noted early": 2, "b": 3}
+    pair.handing.end()
+    put(pair.old, pair.apply, "late", 4)
+    assert pair.new.impl.rows["late"] == pair.old.impl.rows["late"] == 4
+    put(pair.new, pair.apply_new, "own", 5)
+    assert "own" not in pair.old.impl.rows
+
+
+def test_many_rows_are_given_before_the_swap(pair):
+    for number in range(500):
+        put(pair.old, pair.apply, str(number), number)
+    pair.handing.give()
+    assert len(pair.new.impl.rows) == 502
+
+
+def test_rows_of_one_process_are_given_at_the_swap_alone_for_they_may_be_the_same_objects():
+    old, apply = opened(isolation=Isolation.INPROCESS)
+    handing = handover()
+    handing.note(0, old)
+    new, _ = opened(old, isolation=Isolation.INPROCESS)
+    handing.join(0, old, new)
+    for number in range(500):
+        put(old, apply, str(number), number)
+    handing.give()
+    assert new.impl.rows == {}
+    with handing.swapping(has_happened=yes):
+        assert len(new.impl.rows) == 500
+
+
+def test_a_swap_that_does_not_happen_leaves_all_as_it_was(pair):
+    with pytest.raises(KeyboardInterrupt), pair.handing.swapping(has_happened=lambda: False):
+        raise KeyboardInterrupt
+    put(pair.old, pair.apply, "b", 3)
+    assert "b" not in pair.new.impl.rows
+    with pair.handing.swapping(has_happened=yes):
+        assert pair.new.impl.rows["b"] == 3
+
+
+def test_changes_wait_while_the_rest_is_given_and_are_in_both_after_it(pair):
+    begun, ended = threading.Event(), threading.Event()
+
+    def write():
+        begun.set()
+        put(pair.old, pair.apply, "b", 3)
+        ended.set()
+
+    thread = threading.Thread(target=write)
+
+    def gate():
+        pair.new.impl.gate = None
+        thread.start()
+        assert begun.wait(30)
+        assert not ended.wait(0.05)
+
+    put(pair.old, pair.apply, "rest", 2)
+    pair.new.impl.gate = gate
+    with pair.handing.swapping(has_happened=yes):
+        pass
+    assert ended.wait(30)
+    thread.join(30)
+    assert pair.new.impl.rows["b"] == 3
+
+
+def test_a_change_that_was_under_way_before_anything_was_noted_is_waited_for_and_given():
+    old, apply = opened()
+    entered, go = threading.Event(), threading.Event()
+
+    def gate():
+        entered.set()
+        assert go.wait(30)
+
+    old.impl.gate = gate
+    thread = threading.Thread(target=put, args=(old, apply, "slow", 1))
+    thread.start()
+    assert entered.wait(30)
+    old.impl.gate = None
+    handing = handover()
+    handing.note(0, old)
+    new, _ = opened(old)
+    handing.join(0, old, new)
+    assert new.impl.rows == {}
+    threading.Timer(0.05, go.set).start()
+    with handing.swapping(has_happened=yes):
+        assert new.impl.rows == {"slow": 1}
+    thread.join(30)
+
+
+def test_a_change_that_hangs_keeps_a_version_from_becoming_current():
+    old, apply = opened()
+    entered, go = threading.Event(), threading.Event()
+
+    def gate():
+        entered.set()
+        assert go.wait(30)
+
+    old.impl.gate = gate
+    thread = threading.Thread(target=put, args=(old, apply, "slow", 1))
+    thread.start()
+    assert entered.wait(30)
+    handing = handover(timeout=0.05)
+    handing.note(0, old)
+    new, _ = opened(old)
+    handing.join(0, old, new)
+    with pytest.raises(DeployError, match="is under way for so long"), handing.swapping(has_happened=yes):
+        raise AssertionError("swapped all the same")
+    handing.end()
+    go.set()
+    thread.join(30)
+
+
+def test_a_row_that_is_refused_is_named_and_the_others_are_given(pair):
+    put(pair.old, pair.apply, "b", 3)
+    put(pair.old, pair.apply, "c", 4)
+    pair.new.impl.refuses.add("b")
+    swapping = pair.handing.swapping(has_happened=yes)
+    with pytest.raises(DeployError, match=r"refuses 1 of the rows .*: b is refused"), swapping:
+        raise AssertionError("swapped all the same")
+    assert pair.new.impl.rows["c"] == 4
+    pair.handing.end()
+    put(pair.old, pair.apply, "d", 5)
+    assert pair.old.impl.rows["d"] == 5
+
+
+def test_a_late_change_that_the_new_storage_refuses_is_not_acknowledged(pair):
+    with pair.handing.swapping(has_happened=yes):
+        pair.new.impl.refuses.add("late")
+    with pytest.raises(StorageError, match="late is refused"):
+        put(pair.old, pair.apply, "late", 1)
+
+
+def test_another_value_of_the_new_version_gets_the_fields_that_it_has():
+    old, apply = opened()
+    handing = handover()
+    handing.note(0, old)
+    new, _ = opened(old, value=NEW)
+    handing.join(0, old, new)
+    put(old, apply, "b", 3)
+    with handing.swapping(has_happened=yes):
+        assert new.impl.rows == {"b": 3}
+
+
+def test_another_key_has_nothing_to_hand_over():
+    old, apply = opened()
+    other = Box()
+    other.made = compile_rows("test.Box", (Field("Other", "text", required=True),), OLD)
+    new, _ = opened(box=other)
+    handing = handover()
+    handing.note(0, old)
+    handing.join(0, old, new)
+    put(old, apply, "b", 3)
+    with handing.swapping(has_happened=yes):
+        pass
+    put(old, apply, "c", 3)
+    assert new.impl.rows == {}
+
+
+def test_what_is_on_trial_gives_back_what_it_got(pair):
+    with pair.handing.swapping((0,), has_happened=yes, on_trial=True):
+        pass
+    put(pair.new, pair.apply_new, "tried", 1)
+    put(pair.old, pair.apply, "late", 2)
+    with pair.handing.swapping_back():
+        assert pair.old.impl.rows["tried"] == 1
+    pair.handing.end()
+    put(pair.new, pair.apply_new, "later", 3)
+    put(pair.old, pair.apply, "own", 4)
+    assert pair.old.impl.rows == {"a": 1, "noted early": 2, "tried": 1, "late": 2, "later": 3, "own": 4}
+    assert "own" not in pair.new.impl.rows
+
+
+@pytest.mark.parametrize("rounds", [30, pytest.param(2000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("isolation", [Isolation.SIDECAR, Isolation.INPROCESS])
+def test_nothing_acknowledged_is_lost_while_many_write_and_versions_come_and_go(isolation, rounds):
+    """Each writer has keys of its own; some of them write to a version that was replaced long ago."""
+    current = [opened(isolation=isolation)]
+    acked = [{} for _ in range(3)]
+    stop, errors = threading.Event(), []
+
+    def write(number):
+        mine, count = acked[number], 0
+        borrowed = current[0]
+        try:
+            while not stop.is_set():
+                # In flight over a swap or two.
+                if count % (1 + 40 * number) == 0:
+                    borrowed = current[0]
+                count += 1
+                name = f"{number} {count % 20}"
+                put(*borrowed, name, count)
+                mine[name] = count
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(len(acked))]
+    for thread in threads:
+        thread.start()
+    for _ in range(rounds):
+        before = current[0]
+        handing = handover()
+        handing.note(0, before[0])
+        after = opened(before[0], isolation=isolation)
+        handing.join(0, before[0], after[0])
+        handing.give()
+        with handing.swapping(has_happened=lambda after=after: current[0] is after):
+            current[0] = after
+        handing.end()
+        known = {name: count for mine in acked for name, count in [*mine.items()]}
+        rows = dict(after[0].impl.rows)
+        assert {name: rows.get(name) for name, count in known.items() if rows.get(name, -1) < count} == {}
+    stop.set()
+    for thread in threads:
+        thread.join(30)
+    assert errors == []
+    final = current[0][0].impl.rows
+    assert {name: count for mine in acked for name, count in mine.items() if final[name] != count} == {}
