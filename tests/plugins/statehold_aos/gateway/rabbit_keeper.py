@@ -128,20 +128,27 @@ class Keeper:
         if self.epmd is None:
             port = self.environment["ERL_EPMD_PORT"]
             self.epmd = self.run(["epmd", "-address", "127.0.0.1", "-port", port], self.environment)
+            # The server would start another one, which nobody would end.
+            if not self.listens(int(port), self.epmd):
+                return False
         own = "+S 1:1 +SDcpu 1:1 +SDio 1 -kernel inet_dist_use_interface {127,0,0,1}"
         # As under systemd, the server takes the place of its script.
         settings = {"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": own, "RUNNING_UNDER_SYSTEMD": "true"}
         self.server = self.run([self.programs / "rabbitmq-server"], {**self.environment, **settings})
-        end = time.monotonic() + 60
-        while time.monotonic() < end and self.server.poll() is None:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.ports["tls"]), 1):
-                break
-            time.sleep(0.05)
-        else:
+        if not self.listens(self.ports["tls"], self.server):
             return False
         self.epoch += 1
         self.tell({**self.ports, "pid": self.server.pid, "environment": self.environment})
         return True
+
+    @staticmethod
+    def listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+        end = time.monotonic() + 90
+        while time.monotonic() < end and process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return True
+            time.sleep(0.05)
+        return False
 
     def run(self, command: list[object], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         leash = ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
@@ -191,10 +198,18 @@ class Keeper:
                     stopped = self.server is not None and self.server.poll() is not None
                     if stopped and not (self.folder / "stay-down").exists():
                         self.start()
+                    self.reap()
                     time.sleep(0.1)
             finally:
                 self.end()
                 shutil.rmtree(self.folder, ignore_errors=True)
+
+    def reap(self) -> None:
+        """Take in what the server has left."""
+        own = {process.pid for process in (self.server, self.epmd) if process is not None}
+        peek = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        while (ended := os.waitid(os.P_ALL, 0, peek)) is not None and ended.si_pid not in own:
+            os.waitpid(ended.si_pid, 0)
 
     @staticmethod
     def unused(used) -> bool:

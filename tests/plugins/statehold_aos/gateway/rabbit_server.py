@@ -152,3 +152,5 @@ def rabbit_alone(rabbit_server: RabbitServer) -> Iterator[RabbitServer]:
     """Use the server alone, to do to it what others would feel."""
     with _used(rabbit_server, fcntl.LOCK_EX) as server:
         yield server
+        if (server.folder / "stay-down").exists():  # the test has failed
+            server.start()
