@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import compileall
 import gc
+import os
 import signal
 import sys
 import threading
@@ -42,6 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     for folder in ("core", "grammar", "plugins"):
         compileall.compile_dir(config.rootpath / folder, quiet=2)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Take one worker more than there are cores: much of the time one waits for a disk or a process."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture
