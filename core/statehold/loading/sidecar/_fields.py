@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from statehold.sdk import DataType, Field
+
+#: What stands in logs, listings and errors: without control characters, and not endless.
+Word = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", max_length=500)]
+Text = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x08\x0b-\x1f\x7f-\x9f]*\Z", max_length=10_000)]
 
 
 def fields_told(fields: Sequence[Field] | None) -> list[list[Any]] | None:
@@ -20,9 +24,17 @@ def fields_told(fields: Sequence[Field] | None) -> list[list[Any]] | None:
 
 
 def fields_made(told: Sequence[Sequence[Any]] | None) -> tuple[Field, ...] | None:
-    """Return the fields of such lists."""
+    """Return the fields of such lists.
+
+    Raises:
+        ValueError: they are none.
+
+    """
     if told is None:
         return None
+    for name, *_ in told:
+        if not name.replace(".", "_").isidentifier():
+            raise ValueError(f"{name!r:.80} is no name of a field")
     return tuple(
         Field(name, DataType(kind), required=required, max_length=most, repeated=repeated, secret=secret)
         for name, kind, required, most, repeated, secret in told
@@ -32,7 +44,7 @@ def fields_made(told: Sequence[Sequence[Any]] | None) -> tuple[Field, ...] | Non
 class ProviderTold(msgspec.Struct, kw_only=True):
     """What a sidecar tells of one provider; `Provider` says what it means."""
 
-    name: str
+    name: Annotated[Word, msgspec.Meta(min_length=1)]
     operations: dict[str, list[str]]
     key: list[list[Any]] | None = None
     value: list[list[Any]] | None = None
@@ -40,18 +52,18 @@ class ProviderTold(msgspec.Struct, kw_only=True):
     default_value: list[list[Any]] | None = None
     config: dict[str, Any] | None = None
     sync_projector: bool = False
-    requires: list[str] = []
+    requires: list[Word] = []
     rank: int = 1
-    inprocess_only: str = ""
-    description: str = ""
+    inprocess_only: Text = ""
+    description: Text = ""
 
 
 class PluginTold(msgspec.Struct, kw_only=True):
     """What a sidecar tells of itself: its answer to DESCRIBE."""
 
     providers: list[ProviderTold]
-    distribution: str = ""
-    version: str = ""
-    sha256: str = ""
-    lacking: list[str] = []
-    hooks: list[str] = []
+    distribution: Word = ""
+    version: Word = ""
+    sha256: Word = ""
+    lacking: list[Text] = []
+    hooks: list[Word] = []

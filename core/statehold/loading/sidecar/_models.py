@@ -100,7 +100,11 @@ def model_made(told: Mapping[str, Any], check: Check) -> type:
 def _made_class(told: Mapping[str, Any], check: Check | None = None) -> type:
     fields: list[Any] = []
     rename = {}
+    if not told["name"].isidentifier():
+        raise ValueError(f"{told['name']!r:.80} is no name of a config model")
     for name, encoded, required, kind in told["fields"]:
+        if not (name.isidentifier() and encoded.isprintable()):
+            raise ValueError(f"{told['name']}: {name!r:.80} ({encoded!r:.80}) is no name of a field")
         made = _made(kind)
         fields.append((name, made) if required else (name, Union[made, msgspec.UnsetType], msgspec.UNSET))  # noqa: UP007 - made at run time
         if encoded != name:

@@ -129,6 +129,35 @@ def test_a_description_that_cannot_be_read_is_a_fault_of_the_sidecar(load: Load)
     assert caught.value.reason is Reason.PROTOCOL
 
 
+CONFIG = '"name": "Foreign", "config": {"kind": "class", "name": NAME, "tag": None, "fields": [FIELD]},'
+PLAIN = '["A", "A", True, {"kind": "StrType"}]'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"distribution": "foreign"', r'"distribution": "for\x00eign"'),
+        ('"version": "1"', r'"version": "1\n2"'),
+        ('"name": "Foreign",', r'"name": "For\x1b[2Jeign",'),
+        ('"name": "Foreign",', '"name": "",'),
+        ('["Name", "text"', r'["Na\x00me", "text"'),
+        ('["Number", "int64"', r'["Num\x1b[2Jber", "int64"'),
+        ('"name": "Foreign",', CONFIG.replace("NAME", r'"Con\x00fig"').replace("FIELD", PLAIN)),
+        ('"name": "Foreign",', CONFIG.replace("NAME", r'"Con\x1bfig"').replace("FIELD", PLAIN)),
+        ('"name": "Foreign",', CONFIG.replace("NAME", '"C"').replace("FIELD", PLAIN.replace("A", r"A\x00"))),
+        ('"name": "Foreign",', '"name": "Foreign", "description": "x" * 20_000,'),
+    ],
+)
+def test_names_with_control_characters_in_a_description_are_a_fault_of_the_sidecar(
+    load: Load, before: str, after: str
+) -> None:
+    assert before in SPEAKER
+    with pytest.raises(SidecarError, match="describes itself in a way that cannot be read") as caught:
+        load(text=SPEAKER.replace(before, after))
+    assert caught.value.reason is Reason.PROTOCOL
+    assert str(caught.value).isprintable()
+
+
 def test_a_file_of_another_digest_is_not_started(load: Load) -> None:
     with pytest.raises(SidecarError, match="is not the file expected"):
         load(sha256="0" * 64)
