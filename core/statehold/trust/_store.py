@@ -105,14 +105,15 @@ def read_store(path: Path) -> TrustStore:
     """Return the trust store at *path*.
 
     Raises:
-        TrustError: it is not there, cannot be read, may be written by others than its owner, or holds
-            anything that is not understood.
+        TrustError: it is not there, cannot be read, belongs to another user than root or the host's, may be
+            written by others than its owner, or holds anything that is not understood.
 
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
+            found = os.fstat(file.fileno())
+            mode = found.st_mode
             data = file.read(_STORE_BYTES + 1) if stat.S_ISREG(mode) else b""
     except OSError as error:
         raise TrustError(f"the trust store {path} cannot be read: {error.strerror}", hint=_MEND) from error
@@ -122,6 +123,11 @@ def read_store(path: Path) -> TrustStore:
         raise TrustError(
             f"the trust store {path} may be written by others (mode {stat.S_IMODE(mode):03o})",
             hint=f"chmod go-w {path}. {_MEND}",
+        )
+    if found.st_uid not in (0, os.geteuid()):
+        raise TrustError(
+            f"the trust store {path} belongs to another user (uid {found.st_uid}), who may write to it",
+            hint=f"It has to be root's, or that of the host's user (uid {os.geteuid()}). {_MEND}",
         )
     if len(data) > _STORE_BYTES:
         raise TrustError(f"the trust store {path} has more than {_STORE_BYTES} bytes", hint=_MEND)

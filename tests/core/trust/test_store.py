@@ -42,6 +42,21 @@ def test_a_store_that_cannot_be_read_is_an_error(tmp_path: Path, store: Path) ->
             read_store(path)
 
 
+def test_a_store_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = tmp_path / "trust.json"
+    change_store(store, lambda found: found)
+    if os.geteuid() == 0:
+        os.chown(store, 12_345, -1)
+        owner = 12_345
+    else:
+        owner = os.geteuid()
+        monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    with pytest.raises(TrustError, match=rf"belongs to another user \(uid {owner}\), who may write to it"):
+        read_store(store)
+    monkeypatch.setattr("os.geteuid", lambda: owner)
+    assert read_store(store) == TrustStore()
+
+
 @pytest.mark.parametrize("mode", [0o664, 0o646])
 def test_a_store_that_others_may_write_is_an_error(store: Path, mode: int) -> None:
     store.chmod(mode)
