@@ -6,6 +6,10 @@ from typing import Final
 _MOST_BYTES: Final = 1024 * 1024
 #: The compiler takes time and memory for each variable at each place where branches meet.
 _MOST_WORK: Final = 1_000_000_000
+#: What the compiler has done in about a second, whatever it is: a function, all of them, and their work.
+_SMALL_BYTES: Final = 32 * 1024
+_SMALL_CODE: Final = 256 * 1024
+_SMALL_WORK: Final = 4_000_000
 
 _HEADER: Final = 8
 _CODE: Final = 10
@@ -26,6 +30,20 @@ def check_bodies(data: bytes) -> None:
                 )
     except IndexError:
         return
+
+
+def is_small(data: bytes) -> bool:
+    """Return whether the compiler is done with a module at once, however it is made."""
+    sizes, work = 0, 0
+    try:
+        for size, variables in _bodies(data):
+            sizes += size
+            work += size * (variables + 1)
+            if size > _SMALL_BYTES or sizes > _SMALL_CODE or work > _SMALL_WORK:
+                return False
+    except IndexError:
+        return len(data) <= 1024
+    return True
 
 
 def _bodies(data: bytes) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,8 @@ from weakref import WeakValueDictionary
 import attrs
 import wasmtime
 
-from statehold.loading.wasm.machine._bodies import check_bodies
+from statehold.loading.wasm.machine._apart import compile_apart, compile_here
+from statehold.loading.wasm.machine._bodies import check_bodies, is_small
 
 MIB: Final = 1024 * 1024
 
@@ -52,18 +53,15 @@ def compiled(data: bytes) -> Machine:
     """Return a module as machine code; versions that run at the same time compile the same module once.
 
     Raises:
-        ValueError: it cannot be compiled; the text says why, in one line.
+        ValueError: it cannot be compiled, or not within the time and memory that a host gives for it; the
+            text says why, in one line.
 
     """
     digest = sha256(data).digest()
     found = _machines.get(digest)
     if found is None:
         check_bodies(data)
-        try:
-            code = bytes(wasmtime.Module(new_engine(), data).serialize())
-        except wasmtime.WasmtimeError as error:
-            text = str(error).partition("\n\nStack backtrace")[0].strip().replace("\n", " ")
-            raise ValueError(text) from error
+        code = compile_here(data) if is_small(data) else compile_apart(data)
         found = _machines[digest] = Machine(code)
     return found
 
