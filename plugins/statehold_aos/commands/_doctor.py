@@ -1,5 +1,3 @@
-"""The command `statehold aos`."""
-
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,15 +9,8 @@ import click
 from statehold.cli import Output, common
 from statehold_quota import NAMES, Finding
 
-__all__ = ["command"]
 
-
-@click.group("aos")
-def command() -> None:
-    """Service storage and database of AOS."""
-
-
-@command.command("doctor")
+@click.command("doctor")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--enable", is_flag=True, help="Switch quotas on where a btrfs has none.")
 @common
@@ -62,31 +53,6 @@ def doctor(out: Output, path: Path, enable: bool) -> None:  # noqa: FBT001  how 
     else:
         out.line(click.style("limits are advisory here: nothing is refused", fg="yellow"))
         click.get_current_context().exit(1)
-
-
-@command.command("migrate")
-@click.argument("location")
-@click.option("--to", type=int, help="The schema to bring it to; 1 is the Service Manager's own. [newest]")
-@click.option(
-    "--workspace", type=int, default=1, show_default=True, help="Where a Service Manager's rows go."
-)
-@common
-def migrate(out: Output, location: str, to: int | None, workspace: int) -> None:
-    """Bring the database LOCATION to another schema, forward or back.
-
-    LOCATION is a file, or postgresql://user@host/database, whose password may be in PGPASSWORD. Before each
-    step the database is copied, and the copy named; each step happens as a whole or not at all.
-    """
-    from statehold_aos.database import CURRENT, Options, migrate  # noqa: PLC0415  they bring SQLAlchemy
-
-    to = CURRENT if to is None else to
-    with out.progress("migrating"):
-        steps = migrate(location, to=to, options=Options(workspace=workspace))
-    out.document({"schema": to, "steps": [attrs.asdict(step) for step in steps]})
-    for step in steps:
-        if step.before:
-            out.line(f"schema {step.before} became {step.after}; before, it was copied to {step.backup}")
-    out.done(f"the database has schema {to}")
 
 
 def _lines(finding: Finding, *, chosen: bool) -> list[str]:

@@ -1,0 +1,1 @@
+"""The cloud's side of states, as a program to develop against."""

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import os
+from pathlib import Path
+from typing import Final
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_DAYS: Final = 365
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+
+
+@attrs.frozen
+class Made:
+    """Certificates that were made to develop with, as files in PEM.
+
+    Attributes:
+        authority: whom the units are to trust.
+        cloud: the cloud's own, with its key.
+        unit: one for a unit, with its key.
+
+    """
+
+    authority: Path
+    cloud: Path
+    unit: Path
+
+
+def make_certificates(folder: Path, hosts: tuple[str, ...] = ()) -> Made:
+    """Make an authority, and certificates of the cloud and of a unit from it, unless they are there.
+
+    The authority's key is forgotten: it signs nothing else. They are good for a year.
+
+    Raises:
+        OSError: the folder cannot be written.
+
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = Made(folder / "authority.pem", folder / "cloud.pem", folder / "unit.pem")
+    if all(path.exists() for path in attrs.astuple(made)):
+        return made
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Statehold, to develop with")])
+    authority = _builder(name, name, key.public_key()).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
+    _write(made.authority, authority.sign(key, hashes.SHA256()), None)
+    for path, hosts_of in ((made.cloud, (*_THIS_MACHINE, *hosts)), (made.unit, ("unit",))):
+        own = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.stem)])
+        names = x509.SubjectAlternativeName([_name(host) for host in dict.fromkeys(hosts_of)])
+        leaf = _builder(subject, name, own.public_key()).add_extension(names, critical=False)
+        _write(path, leaf.sign(key, hashes.SHA256()), own)
+    return made
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+) -> x509.CertificateBuilder:
+    now = dt.datetime.now(dt.UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=_DAYS))
+    )
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
+
+
+def _write(path: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey | None) -> None:
+    parts = [certificate.public_bytes(serialization.Encoding.PEM)]
+    if key is not None:
+        form = serialization.PrivateFormat.PKCS8
+        parts.append(
+            key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()),
+        )
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(b"".join(parts))
