@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from amqp_sides import ANN, TERMS, Logged, Recorder, gateway, new, plain_cloud
 from rabbit_server import RabbitServer, wait_for
 
+from statehold.testing import open_storage
+from statehold_aos import service_state
 from statehold_aos.gateway import (
     ClaimId,
     CloudHub,
@@ -218,3 +220,22 @@ def test_where_nobody_listens_it_is_tried_again_and_ended_at_once() -> None:
         assert trouble.trouble is AmqpTrouble.UNREACHABLE
         assert "127.0.0.1:9" in trouble.message
         assert recorder.links == []
+
+
+def test_a_storage_that_names_a_broker_has_its_states_in_the_cloud(rabbit: RabbitServer) -> None:
+    name, hub = uuid.uuid4().hex, CloudHub()
+    cloud = AmqpCloud(hub, f"{rabbit.url()}?exchange={name}", units=["u1"], terms=TERMS)
+    url = f"{rabbit.url()}?exchange={name}&queue={name}.u1".replace("unit:unit@", "")
+    config = {"Cloud": url, "SystemId": "u1", "CloudUser": "unit", "CloudPassword": "unit"}
+    try:
+        assert cloud.wait(60)
+        with open_storage(service_state, config=config) as storage:
+            key = storage.key(1, Service="nav", Users='["ann"]')
+            storage.insert(key, {"State": b"a"})
+            wait_for(lambda: storage.facade.get(key).Status == "accepted")
+            assert hub.cloud("u1").state(ANN) == b"a"
+            hub.push("u1", ANN, b"b")
+            wait_for(lambda: storage.facade.get(key).State == b"b")
+            wait_for(lambda: not hub.cloud("u1").unconfirmed())
+    finally:
+        cloud.close()
