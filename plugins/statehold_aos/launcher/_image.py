@@ -119,6 +119,8 @@ def read_config(folder: Path) -> ServiceConfig:
 
     """
     file = folder / CONFIG
+    if not folder.is_dir():
+        raise StorageError(f"there is no image of a service at {folder}")
     try:
         with file.open("rb") as opened:
             data = opened.read(_LARGEST + 1)

@@ -44,8 +44,6 @@ class Images:
             StorageError: it is no image of a service, or has what no image may have.
 
         """
-        if not image.is_dir():
-            raise StorageError(f"there is no image of a service at {image}")
         folder: Path | None = None
         try:
             self.root.mkdir(mode=0o711, parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._service_storage._names import folder_name
 from statehold_aos.database import ExistsError, Service, ServiceState, ServiceStatus, users_text
 from statehold_aos.gateway import ClaimId
+from statehold_aos.launcher._image import read_config
 from statehold_aos.launcher._images import Staged
 from statehold_aos.launcher._installed import Installed
 from statehold_aos.launcher._journal import Journal, Removal, ServiceId, Update
@@ -27,6 +28,7 @@ from statehold_aos.launcher._unit import Phase, Status, Wanted, spec_of
 _RETRY: Final = 10.0
 _EXPIRE: Final = 3600.0
 _DAY: Final = 86_400_000
+_LONGEST: Final = 1000
 
 
 class Launcher:
@@ -100,8 +102,7 @@ class Launcher:
             StorageError: the image is damaged or older, or nobody is there.
 
         """
-        if not service or len(service) > 1000 or "\0" in service:
-            raise StorageError(f"{self.name}: the service is called {service!r}, expected a name")
+        self.check(workspace, service, image)
         staged = self._installed.images.stage(image)
         try:
             with self._changed:
@@ -110,22 +111,35 @@ class Launcher:
             self._installed.images.drop(staged)
             raise
 
-    def _install(self, service: ServiceId, staged: Staged) -> None:
-        users = self.users(service.workspace)
-        text = users_text(users)
+    def check(self, workspace: int, service: str, image: Path) -> None:
+        """Raise StorageError for what `install` would refuse; install nothing."""
+        if not service or len(service) > _LONGEST or "\0" in service:
+            raise StorageError(f"{self.name}: the service is called {service!r}, expected a name")
+        config = read_config(image)
+        with self._changed:
+            self._refuse(ServiceId(workspace, service), config.version)
+
+    def _refuse(self, service: ServiceId, version: int) -> Service | None:
+        """Return what is installed of a service, unless that version cannot be."""
+        users, row = self.users(service.workspace), self._installed.find(service)
         who = f"{self.name}: service {service.service!r}"
         if not users:
-            raise StorageError(
-                f"{who}: nobody is there to install it for", hint="Say first who the users are"
-            )
-        if self._journal.is_removing(Removal(*service, text)):
+            raise StorageError(f"{who}: nobody is there to install it for", hint="Say who the users are")
+        if self._journal.is_removing(Removal(*service, users_text(users))):
             raise StorageError(f"{who} is still being removed", hint="The log says what it waits for")
-        row = self._installed.find(service)
-        version = staged.config.version
+        if row is not None and version < row.version:
+            raise StorageError(f"{who}: version {version} is older than {row.version}, which is installed")
+        if row is not None and version > row.version and self._journal.update(service) is not None:
+            raise StorageError(
+                f"{who}: version {row.version} is still being tried", hint="Try again when it runs"
+            )
+        return row
+
+    def _install(self, service: ServiceId, staged: Staged) -> None:
+        version, users = staged.config.version, self.users(service.workspace)
+        row = self._refuse(service, version)
         if row is None:
             self._add(service, staged, users)
-        elif version < row.version:
-            raise StorageError(f"{who}: version {version} is older than {row.version}, which is installed")
         elif version > row.version or not self._is_whole(row):
             self._give(service, users)
             self._update(service, staged, row)
@@ -165,11 +179,6 @@ class Launcher:
             raise
 
     def _update(self, service: ServiceId, staged: Staged, before: Service) -> None:
-        if self._journal.update(service) is not None:
-            raise StorageError(
-                f"{self.name}: version {before.version} of service {service.service!r} is still being tried",
-                hint="Try again when it runs",
-            )
         place = self._installed.images.put(staged, *service)
         row = self._installed.row(service, staged.config, place, before)
         self._journal.try_update(Update(*service, attrs.asdict(before), str(place)))

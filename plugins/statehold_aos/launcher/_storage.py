@@ -83,10 +83,12 @@ class LauncherStorage:
             )
         for item in items:
             self._work(item)
+            if item.value["Image"]:
+                image = self._image(str(item.value["Image"]))
+                self.launcher.check(item.key.WSID, str(item.key["Service"]), image)
 
     def apply_batch(self, items: Sequence[Intent]) -> None:
         """Do what is asked for; when it returns, it is durable, and processes begin and end behind it."""
-        self.validate(items)
         for item in items:
             self._work(item)()
 

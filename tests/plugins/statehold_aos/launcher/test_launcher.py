@@ -308,5 +308,5 @@ def test_what_cannot_be_installed_leaves_nothing_behind(fleet: Fleet) -> None:
     with pytest.raises(StorageError, match="nobody is there"):
         fleet.launcher.install(1, "nav", fleet.image("nav"))
     assert fleet.launcher.status(1) == []
-    assert list((fleet.folder / "launcher/services").iterdir()) == []
+    assert list((fleet.folder / "launcher").glob("services/*")) == []
     assert list(fleet.storage.facade.read(fleet.storage.prefix(1))) == []
