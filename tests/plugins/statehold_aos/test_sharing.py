@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import sqlite3
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from leaving import nothing_left
 
 from statehold.sdk import Field, FreedError, StorageError
 from statehold.testing import OpenStorage, open_storage
@@ -162,9 +162,8 @@ def test_opened_and_given_back_by_many_at_once_nothing_counted_is_lost(tmp_path:
             traffic.set(f"c{thread}", n, n)
             taken.release()
 
-    before = threading.active_count()
-    together(60, [functools.partial(work, thread) for thread in range(8)])
-    assert not databases._shared
-    assert threading.active_count() == before
+    with nothing_left():
+        together(60, [functools.partial(work, thread) for thread in range(8)])
+        assert not databases._shared
     with closing(sqlite3.connect(tmp_path / "aos.db")) as connection:
         assert connection.execute("SELECT value FROM trafficmonitor").fetchall() == [(14,)] * 8

@@ -330,7 +330,7 @@ def test_a_session_is_freed_without_the_garbage_collector(stage, wat):
     try:
         before = _count()
         engine._session(engine._modules[0]).close()
-        assert _count() == before
+        assert _count() <= before
     finally:
         gc.enable()
 
