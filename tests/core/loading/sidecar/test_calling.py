@@ -110,3 +110,21 @@ def test_a_new_version_reads_what_the_one_before_holds_while_it_opens(wild: Wild
     row = {"Text": "kept"}
     assert do(new, "existing") == repr([row, [row, None], [({"WSID": 1, "What": "a"}, row)]])
     assert do(new, "eval ctx.existing") == "None"
+
+
+def test_lanes_that_nobody_has_used_for_a_while_are_closed_but_for_one(wild: Wild) -> None:
+    opened = wild()
+    group = opened.storage.group
+    process = group._process
+    readings = [opened.facade.read(opened.key(1, What="rows 3 1")) for _ in range(6)]
+    for reading in readings:
+        next(reading)
+    for reading in readings:
+        assert len(list(reading)) == 2
+    assert process.lanes == len(process.idle) >= 6
+    group.close_quiet(process)
+    assert process.lanes >= 6, "all but one were in use until now"
+    group.close_quiet(process)
+    assert process.lanes == len(process.idle) == 1
+    assert do(opened, "eval 1 + 1") == "2"
+    test_more_callers_than_lanes_are_all_answered(lambda: opened)

@@ -273,6 +273,24 @@ class Group:
             lane.process.lanes -= 1
             self._wake()
 
+    def close_quiet(self, process: Process) -> None:
+        """Close the lanes of a process that nobody has used since this was called before, but for one.
+
+        Each costs the host a descriptor, and the sidecar one and a thread.
+        """
+        with suppress(IndexError):
+            # What callers take first, and so is kept.
+            process.idle[-1].is_quiet()
+        for _ in range(len(process.idle) - 1):
+            try:
+                lane = process.idle.popleft()
+            except IndexError:
+                return
+            if lane.is_quiet() and process.many:
+                self.drop(lane)
+            else:
+                self.give_back(lane)
+
     @staticmethod
     def _read_no_more(lane: Lane) -> None:
         if lane.reads:

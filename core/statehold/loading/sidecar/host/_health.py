@@ -18,7 +18,10 @@ _PERIOD: Final = 30.0
 
 
 def look_after(group: Group, process: Process, supervisor: Supervisor) -> None:
-    """Ask *process* now and then whether it still answers, so that no caller is the first to notice."""
+    """Ask *process* now and then whether it still answers, so that no caller is the first to notice.
+
+    Lanes that nobody has used since the last time are closed, but for one.
+    """
     # Weakly: a group that is freed is not kept until it would have been asked.
     its_group, itself = weakref.ref(group), weakref.ref(process)
 
@@ -31,6 +34,7 @@ def look_after(group: Group, process: Process, supervisor: Supervisor) -> None:
         asked, served = its_group(), itself()
         if asked is not None and served is not None:
             check(asked)
+            asked.close_quiet(served)
             look_after(asked, served, supervisor)
 
     supervisor.at(monotonic() + _PERIOD, begin)

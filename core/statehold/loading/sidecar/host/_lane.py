@@ -45,19 +45,24 @@ class Lane:
 
     """
 
-    __slots__ = ("_deadline", "_id", "_recv", "_send", "heard", "home", "process", "reads", "sock")
+    __slots__ = ("_deadline", "_id", "_looked", "_recv", "_send", "heard", "home", "process", "reads", "sock")
 
     def __init__(self, sock: socket.socket, deadline: float, home: Any = None, process: Any = None) -> None:
         self.sock = sock
         self.home = home
         self.process = process
         self._deadline = deadline
-        self._id = self.heard = 0
+        self._id = self._looked = self.heard = 0
         self.reads = False
         self._send = sock.send
         self._recv = sock.recv
         # The kernel watches the time: a Python timeout would cost two more system calls each.
         self._limit(deadline)
+
+    def is_quiet(self) -> bool:
+        """Return whether nobody has asked anything since this was called before."""
+        before, self._looked = self._looked, self._id
+        return before == self._id
 
     def exchange(  # noqa: PLR0917 - on the way of every call
         self, kind: int, handle: int, schema: int, call: Any, argument: Any, decode: Decode, started: float
