@@ -45,6 +45,10 @@ DOCUMENTS = {
     "storages": ("storages",),
     "demo": ("seconds", "steps"),
     "completion": ("shell", "script"),
+    "aos cloud push": ("connected", "checksum"),
+    "aos cloud reject": ("reject", "larger_than"),
+    "aos cloud accept": ("reject", "larger_than"),
+    "aos cloud list": ("reject", "larger_than", "units"),
     "aos doctor": ("path", "file_system", "mounted_at", "chosen", "enforced", "backends"),
     "aos migrate": ("schema", "steps"),
 }
@@ -58,7 +62,7 @@ _HEAD = (
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
 For machines, every command takes `--json` and writes one document, and nothing else on stdout; `upgrade`
-writes one in a line for each step before it:
+writes one in a line for each step before it, and `aos cloud serve` one for each event:
 
 - `{"ok": true, ...}` with what it found; for `check`, `verify`, `diff`, `storages` and `aos doctor` with
   `"ok": false` too;
