@@ -27,6 +27,8 @@ def frozen_heap():
 
 
 THREADS = 8
+#: Of deploys and roll-backs in the soak run; in the environment for a shorter one.
+ROUNDS = int(os.environ.get("STATEHOLD_MEMORY_ROUNDS", "5000"))
 
 
 @pytest.mark.parametrize(
@@ -124,11 +126,11 @@ def test_nothing_of_a_replaced_version_stays_behind(open_host, kitchen, keep):
 def test_memory_stays_flat_over_thousands_of_rounds(open_host, kitchen, keep):
     host = open_host(keep=keep)
     images = [kitchen("1"), kitchen("2")]
-    assert rounds(host, images, 500) == []
+    assert rounds(host, images, ROUNDS // 10) == []
     before = resident()
     # In parts, because the weak references that prove it take 2 MB themselves.
     for _ in range(9):
-        assert rounds(host, images, 500) == []
+        assert rounds(host, images, ROUNDS // 10) == []
     assert resident() - before < 2 << 20
 
 
