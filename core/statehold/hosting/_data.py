@@ -7,11 +7,13 @@ from collections.abc import Callable
 import attrs
 
 from statehold.events import PartitionData, RowCache
-from statehold.rows import PutIfAbsent, RowDriver, RowStore, StoreMissingError
+from statehold.rows import Delete, Put, PutIfAbsent, RowDriver, RowStore, StoreMissingError
 from statehold.sdk import DeployError, HostError
 
 #: Where a store notes over how many partitions its workspaces are spread.
 _PARTITIONS = ("host",), ("partitions",)
+#: Where it notes that no version of the app has been current so far: what becomes current first decides.
+_UNDECIDED = ("host",), ("undecided",)
 
 
 @attrs.frozen(eq=False)
@@ -76,12 +78,24 @@ class DataKeeper:
         with self._lock:
             if self._data is None:
                 self._data = self._open(partitions)
+            elif len(self._data.partitions) != partitions:
+                raise DeployError(
+                    f"{self._app} is open with {len(self._data.partitions)} partitions, and NumParts is "
+                    f"{partitions}",
+                    hint="If its versions have been taken away, deploy it again when their calls have ended",
+                )
             self._users += 1
             return Lease(self._data, self._release)
 
     def keep(self) -> None:
         """Let a new store stay: a version that uses it has been registered."""
         self._is_new = False
+
+    def decide(self) -> None:
+        """Let its number of partitions stay: a version is about to become current."""
+        store = self.data.store
+        if store.get(*_UNDECIDED) is not None:
+            store.write([Delete(*_UNDECIDED)])
 
     def sweep(self, limit: int) -> int:
         """Remove up to *limit* rows whose time to live is over, and return how many there were."""
@@ -105,6 +119,12 @@ class DataKeeper:
             store.hold()
             # Not before: what another host holds is not this one's to remove.
             self._is_new = is_new
+            if self._is_undecided(store, partitions):
+                self._is_new = True
+                self._close(store)
+                store = self._driver.create(self._app)
+                store.hold()
+                self._is_new = True
             self._check(store, partitions)
         except BaseException:
             self._close(store)
@@ -117,10 +137,16 @@ class DataKeeper:
             tuple(threading.Lock() for _ in numbers),
         )
 
+    def _is_undecided(self, store: RowStore, partitions: int) -> bool:
+        """Return whether versions that were only beside have made a store of another number of partitions."""
+        known = store.get(*_PARTITIONS)
+        is_other = known is not None and int(known) != partitions
+        return is_other and not self._is_deployed() and store.get(*_UNDECIDED) is not None
+
     def _check(self, store: RowStore, partitions: int) -> None:
         known = store.get(*_PARTITIONS)
         if known is None:
-            store.write([PutIfAbsent(*_PARTITIONS, b"%d" % partitions)])
+            store.write([PutIfAbsent(*_PARTITIONS, b"%d" % partitions), Put(*_UNDECIDED, b"")])
         elif int(known) != partitions:
             raise DeployError(
                 f"the data of {self._app} lies in {int(known)} partitions, and NumParts is {partitions}: "

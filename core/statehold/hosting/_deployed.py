@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from statehold.hosting._errors import NotFoundError
 from statehold.hosting._nearest import nearest
 from statehold.hosting._registry import Entry, Registry, Role
@@ -104,13 +106,18 @@ class Deployed:
             DeployError: it has more or fewer.
 
         """
-        for entry in self._registry.entries(image.app):
+        entries = self._registry.entries(image.app)
+        decided = any(entry.role is not Role.READY for entry in entries)
+        for entry in entries:
             if entry.partitions != image.descriptor.num_parts:
+                first = (
+                    "undeploy the app" if decided else f"take away what is only beside: {_undeploy(entries)}"
+                )
                 raise DeployError(
                     f"{image.app} {image.version} has NumParts {image.descriptor.num_parts}, and version "
                     f"{entry.version} is deployed with {entry.partitions}: workspaces would find themselves "
                     "in other partitions than their data",
-                    hint=f"Set NumParts to {entry.partitions} in descriptor.json, or undeploy the app first",
+                    hint=f"Set NumParts to {entry.partitions} in descriptor.json, or first {first}",
                 )
 
 
@@ -118,3 +125,7 @@ def _others(app: str, versions: list[str]) -> str:
     if not versions:
         return "It is the only one that is deployed: deploy the older image again, if that is what is meant"
     return f"What is deployed beside it can be activated by name: statehold activate {app} {versions[0]}"
+
+
+def _undeploy(entries: Iterable[Entry]) -> str:
+    return "; ".join(f"statehold undeploy {entry.app} {entry.version}" for entry in entries)

@@ -164,6 +164,7 @@ class Deployer:
                     version.keep()
                     app.add(version)
                     if is_current:
+                        app.keeper.decide()
                         with handover.swapping(has_happened=lambda: app.current_or_none is version):
                             app.swap(version)
                 except BaseException:

@@ -131,6 +131,8 @@ class Handover:
         with ExitStack() as held, ExitStack() as undo:
             own = [link for link in links if not link.is_shared]
             for link in own:
+                link.before.settle(end)
+            for link in own:
                 link.before.hold(end)
                 held.callback(link.before.let_go)
             for link in own:
@@ -161,6 +163,7 @@ class Handover:
             for link in links:
                 if not link.is_shared:
                     try:
+                        link.after.settle(end)
                         link.after.hold(end)
                         held.callback(link.after.let_go)
                         self._give(link, link.after.taken())

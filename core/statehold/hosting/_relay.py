@@ -112,20 +112,33 @@ class Relay:
 
     # -- To change places -------------------------------------------------------------------------------
 
-    def hold(self, end: float) -> None:
-        """Let changes wait until `let_go`, once those under way have been made.
+    def settle(self, end: float) -> None:
+        """Wait until what was under way before anything was noted has been made.
 
         Raises:
-            DeployError: they are still under way at *end*, by `time.monotonic`.
+            DeployError: it is still under way at *end*, by `time.monotonic`.
 
         """
-        while self._under_way and time.monotonic() < end:
+        while self._under_way:
+            if time.monotonic() >= end:
+                raise self._too_long()
             time.sleep(_PAUSE)
-        if self._under_way or not self._order.acquire(timeout=max(0.0, end - time.monotonic())):
-            raise DeployError(
-                f"a change of {self.name} is under way for so long that nobody can take over from it",
-                hint="What ran before goes on. Deploy again when that has ended",
-            )
+
+    def hold(self, end: float) -> None:
+        """Let changes wait until `let_go`, behind the one that is being noted.
+
+        Raises:
+            DeployError: that is still under way at *end*, by `time.monotonic`.
+
+        """
+        if not self._order.acquire(timeout=max(0.0, end - time.monotonic())):
+            raise self._too_long()
+
+    def _too_long(self) -> DeployError:
+        return DeployError(
+            f"a change of {self.name} is under way for so long that nobody can take over from it",
+            hint="What ran before goes on. Deploy again when that has ended",
+        )
 
     def let_go(self) -> None:
         """Let changes go on."""

@@ -6,12 +6,15 @@ import attrs
 
 from statehold.hosting._isolation import place, placement_of
 from statehold.hosting._sandbox import Sandbox
-from statehold.images import AppImage, ExtensionSettings, Isolation, StorageSettings
+from statehold.images import AppImage, Descriptor, ExtensionSettings, Isolation, StorageSettings
 from statehold.loading.wasm import WasmLimits
+from statehold.sdk import Scope
 from statehold_vsql.appdef import AppDef
 
 _MIB = 1024 * 1024
 _SHARED = "partitions_per_process"
+#: Each takes memory for every storage; what an app gets first it keeps.
+_MOST_PARTS = 100
 
 
 def untrusted_problems(image: AppImage, appdef: AppDef, sandbox: Sandbox) -> Iterator[str]:
@@ -20,6 +23,7 @@ def untrusted_problems(image: AppImage, appdef: AppDef, sandbox: Sandbox) -> Ite
     Whoever has made the image has written its descriptor, too: it may have less than the default, not more.
     """
     parts = image.descriptor.num_parts
+    yield from _beyond_app(image.descriptor)
     for name, definition in appdef.storages.items():
         settings = image.descriptor.storages.get(str(name), StorageSettings())
         isolation = placement_of(definition, settings).isolation
@@ -60,6 +64,15 @@ def _beyond(where: str, limits: Mapping[str, float], most: Mapping[str, float]) 
     for name, value in limits.items():
         if name in most and value > most[name]:
             yield _problem(f"{where}.{name}", value, most[name])
+
+
+def _beyond_app(descriptor: Descriptor) -> Iterator[str]:
+    if descriptor.num_parts > _MOST_PARTS:
+        yield _problem("descriptor.json: NumParts", descriptor.num_parts, _MOST_PARTS)
+    usual = Descriptor().engine_pool_size
+    for kind, size, most in zip(Scope, descriptor.engine_pool_size, usual, strict=True):
+        if size > most:
+            yield _problem(f"descriptor.json: EnginePoolSize, for {kind}", size, most)
 
 
 def _beyond_extensions(where: str, settings: ExtensionSettings) -> Iterator[str]:

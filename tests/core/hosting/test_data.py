@@ -42,7 +42,7 @@ def test_versions_share_the_data_and_a_restart_finds_it(open_host, shop):
         partition.data.store.write([Put(("mine",), (), b"kept")])
         data = partition.data
     host.deploy(shop("2"))
-    first.wait_freed(10)
+    first.wait_freed(60)
     with host.app(APP).borrow() as partition:
         assert partition.data is data
         assert partition.data.store.get(("mine",)) == b"kept"
@@ -60,7 +60,7 @@ def test_undeploying_an_app_closes_its_data_and_leaves_it_for_the_next_deploy(ho
     with app.borrow():
         host.undeploy(APP)
         assert store.get(("mine",)) == b"kept"
-    version.wait_freed(10)
+    version.wait_freed(60)
     with pytest.raises(StoreClosedError):
         store.get(("mine",))
     with pytest.raises(HostError, match=r"acme.shop is not running: its data is closed"):
@@ -70,10 +70,31 @@ def test_undeploying_an_app_closes_its_data_and_leaves_it_for_the_next_deploy(ho
     assert host.app(APP).data.store.get(("mine",)) == b"kept"
 
 
+def test_a_version_that_is_only_beside_decides_on_no_number_of_partitions(host, shop):
+    version = host.deploy(shop("1", NumParts=3), activate=False)
+    with pytest.raises(DeployError, match=r"take away what is only beside: statehold undeploy acme\.shop 1"):
+        host.deploy(shop("2", NumParts=2))
+    host.undeploy(APP, "1")
+    version.wait_freed(30)
+    assert len(host.deploy(shop("2", NumParts=2)).partitions) == 2
+
+
+def test_a_number_of_partitions_that_was_current_once_stays(host, shop):
+    version = host.deploy(shop("1", NumParts=3), activate=False)
+    host.activate(APP, "1")
+    host.undeploy(APP)
+    version.wait_freed(30)
+    beside = host.deploy(shop("1", NumParts=3), activate=False)
+    host.undeploy(APP)
+    beside.wait_freed(30)
+    with pytest.raises(DeployError, match="lies in 3 partitions, and NumParts is 2"):
+        host.deploy(shop("2", NumParts=2))
+
+
 def test_data_does_not_move_to_another_number_of_partitions(host, shop):
     version = host.deploy(shop(NumParts=2))
     host.undeploy(APP)
-    version.wait_freed(10)
+    version.wait_freed(60)
     with pytest.raises(DeployError, match=r"lies in 2 partitions, and NumParts is 3.*Set NumParts to 2"):
         host.deploy(shop("2", NumParts=3))
     host.deploy(shop("3", NumParts=2))
@@ -193,7 +214,7 @@ def test_the_host_sweeps_in_the_background(open_host, shop, monkeypatch):
     monkeypatch.setattr("statehold.hosting._data.DataKeeper.sweep", lambda *_: swept.set() or 0)
     host = open_host(sweep_pause=0.01)
     host.deploy(shop())
-    assert swept.wait(10)
+    assert swept.wait(60)
 
 
 def test_a_store_that_cannot_be_swept_is_logged_and_does_not_end_the_sweeping(tmp_path, monkeypatch, caplog):

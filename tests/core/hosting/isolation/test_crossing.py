@@ -316,6 +316,24 @@ def test_an_unsigned_plugin_gives_itself_no_process_for_each_partition(untrusted
         untrusted().deploy(den("1", box=box, silent=True, NumParts=3))
 
 
+@pytest.mark.parametrize(
+    ("descriptor", "where"),
+    [
+        ({"NumParts": 101}, "descriptor.json: NumParts: expected at most 100, got 101"),
+        (
+            {"EnginePoolSize": [10, 11, 10, 1]},
+            "descriptor.json: EnginePoolSize, for QUERIES: expected at most 10, got 11",
+        ),
+    ],
+    ids=["partitions", "engines"],
+)
+def test_an_unsigned_image_gives_itself_no_more_of_the_host(untrusted, den, descriptor, where):
+    with pytest.raises(DeployError) as raised:
+        untrusted().deploy(den("1", box=APART, silent=True, **descriptor))
+    (found,) = raised.value.problems
+    assert found.startswith(f"{where}: nobody has signed the image")
+
+
 def test_an_unsigned_plugin_may_have_what_is_the_default_and_less(untrusted, den):
     limits = {**SIDECARS_DEFAULT, "memory_mib": 64, "cpu_seconds": 60, "partitions_per_process": 1}
     assert untrusted().deploy(den("1", box={**APART, "limits": limits}, silent=True)).name == "1"
