@@ -69,12 +69,16 @@ class Handover:
     def join(self, number: int, before: OpenStorage, after: OpenStorage) -> None:
         """Let *after*, which has been opened or has resumed, get what was noted, if it takes rows at all."""
         noting = self._noting.pop((number, before.name), None)
-        if noting is None or after.relay is None or not after.takes_over:
+        why = "" if not after.takes_over else _why_not(before, after)
+        if noting is None or after.relay is None or not after.takes_over or why:
             if noting is not None:
                 noting.rest()
-            return
-        if not can_follow(after.relay.rows, noting.rows):
-            noting.rest()
+            if why:
+                self._logger.warning(
+                    "%s: %s of %s takes over what it can from %s, and what is written there until the swap "
+                    "may be lost: %s",
+                    *(self._who, after.name, after.where, before.where, why),
+                )
             return
         is_shared = isinstance(after.impl, IWithSharing) and after.impl.shares_with(before.impl)
         if is_shared:
@@ -204,6 +208,17 @@ class Handover:
                 problems=refused,
                 hint="What ran before goes on. Let the new version take such rows, or deploy it again",
             )
+
+
+def _why_not(before: OpenStorage, after: OpenStorage) -> str:
+    """Return why a storage cannot be given what is written to the one before; empty where it can be."""
+    if not callable(getattr(before.impl, "apply_batch", None)):
+        return ""
+    if before.relay is None or after.relay is None:
+        return f"{after.name} cannot be written without its call, is used with entities, or has no INSERT"
+    if not can_follow(after.relay.rows, before.relay.rows):
+        return f"the KEY of {after.name} is another one"
+    return ""
 
 
 def _life(impl: IStateStorage) -> object:

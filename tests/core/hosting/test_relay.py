@@ -242,7 +242,7 @@ def test_another_value_of_the_new_version_gets_the_fields_that_it_has():
         assert new.impl.rows == {"b": 3}
 
 
-def test_another_key_has_nothing_to_hand_over():
+def test_another_key_has_nothing_to_hand_over_and_that_is_told(caplog):
     old, apply = opened()
     other = Box()
     other.made = compile_rows("test.Box", (Field("Other", "text", required=True),), OLD)
@@ -255,6 +255,17 @@ def test_another_key_has_nothing_to_hand_over():
         pass
     put(old, apply, "c", 3)
     assert new.impl.rows == {}
+    assert "may be lost: the KEY of test.Box is another one" in caplog.text
+
+
+def test_a_storage_that_cannot_be_given_anything_is_told(caplog):
+    old, _ = opened()
+    new, _ = opened(old)
+    new.relay = None
+    handing = handover()
+    handing.note(0, old)
+    handing.join(0, old, new)
+    assert "may be lost: test.Box cannot be written without its call" in caplog.text
 
 
 def test_what_is_on_trial_gives_back_what_it_got(pair):
