@@ -11,9 +11,9 @@ from typing import Any, Self
 
 from statehold.hosting._admission import Admission
 from statehold.hosting._app import App
+from statehold.hosting._apps import Apps
 from statehold.hosting._bringing import Bringer, brought_back, ignore
 from statehold.hosting._canary import Canary
-from statehold.hosting._data import DataKeeper
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
 from statehold.hosting._folders import Folders
@@ -24,16 +24,17 @@ from statehold.hosting._lock import FolderLock
 from statehold.hosting._matrix import Matrix
 from statehold.hosting._preparing import Preparer
 from statehold.hosting._problems import Problems
-from statehold.hosting._quarantine import WHAT_NOW, Quarantine
+from statehold.hosting._quarantine import Quarantine
 from statehold.hosting._registry import Registry
 from statehold.hosting._retiring import Retirer
 from statehold.hosting._sandbox import Sandbox, SidecarHome
 from statehold.hosting._services import Services
 from statehold.hosting._settings import HostSettings, SystemClock
-from statehold.hosting._status import AppStatus, FreeReport
+from statehold.hosting._status import AppStatus
 from statehold.hosting._steps import Progress, telling
 from statehold.hosting._store import FileStore
 from statehold.hosting._sweeping import Sweeper
+from statehold.hosting._upkeep import Upkeep
 from statehold.hosting._version import AppVersion
 from statehold.images import Isolation, open_image
 from statehold.loading import PluginFiles, installed
@@ -126,7 +127,11 @@ class Host:
         self._deployed = Deployed(self._registry)
         self._store = FileStore(folders.images, folders.plugins)
         self._problems = Problems(self._settings.logger)
-        self._retirer = Retirer(self._settings, self._after_freed)
+        self._upkeep = Upkeep(
+            self._registry, self._store, problems=self._problems, quarantine=self._quarantine
+        )
+        self._retirer = retirer = Retirer(self._settings, self._upkeep.freed)
+        self._upkeep.live = lambda: retirer.live
         self._sweeper = Sweeper(sweep_pause, self._settings.logger)
         preparer = Preparer(self._settings, installed(), PluginFiles(folders.plugins))
         self._bringer = Bringer(
@@ -136,16 +141,21 @@ class Host:
             store=self._store,
             problems=self._problems,
         )
-        self._apps: dict[str, App] = {}
-        self._keep = keep
         self._listeners = Listeners(logger)
-        self._making = threading.Lock()
+        self._apps = Apps(
+            self._registry,
+            self._rows,
+            self._settings,
+            sweeper=self._sweeper,
+            keep=keep,
+            swapped=self._listeners.tell,
+        )
         self._closed = False
         try:
-            self._clean()
+            self._upkeep.clean()
             for entry in brought_back(self._registry.entries(), keep):
                 if apps is None or entry.app in apps:
-                    self._bringer.restore(self._app(entry.app), entry)
+                    self._bringer.restore(self._apps.get(entry.app), entry)
         except BaseException:
             self.close()
             raise
@@ -185,7 +195,7 @@ class Host:
         tell(f"verify {image}")
         try:
             with self._store.arriving(), open_image(Path(image)) as opened:
-                app = self._app(opened.app)
+                app = self._apps.get(opened.app)
                 with self._turn(app, tell):
                     return self._bringer.deploy(
                         app,
@@ -196,7 +206,7 @@ class Host:
                         progress=tell,
                     )
         finally:
-            self._clean()
+            self._upkeep.clean()
 
     def activate(
         self, app: str, version: str, *, accept_breaking: bool = False, progress: Progress | None = None
@@ -228,7 +238,7 @@ class Host:
             StateholdError: the version cannot be opened again, as for `deploy`.
 
         """
-        tell, running = _teller(progress), self._apps.get(app)
+        tell, running = _teller(progress), self._apps.find(app)
         before = None if running is None else running.current_or_none
         ended = running is not None and running.end_trial()
         with self._changing(app, tell) as known:
@@ -251,7 +261,7 @@ class Host:
 
         That is for up to *patience* seconds: which of them are kept, drain, and have been freed.
         """
-        return following(self._apps.get(app), progress, patience=patience)
+        return following(self._apps.find(app), progress, patience=patience)
 
     def undeploy(self, app: str, version: str | None = None) -> None:
         """Forget one version, or the whole app; its data stays.
@@ -271,14 +281,14 @@ class Host:
             for entry in going:
                 self._problems.mended(app, entry.version)
                 known.drop(entry.version)
-        self._clean()
+        self._upkeep.clean()
 
     def apps(self) -> tuple[AppStatus, ...]:
         """Return every app that is deployed here, by name."""
         self._refuse_when_closed()
         listing = Listing(
             live=self._retirer.live,
-            currents=[version for app in list(self._apps.values()) for version in app.currents],
+            currents=[version for app in self._apps.known for version in app.currents],
             failures=self._problems.failures,
             leaking=self._quarantine.leaking(),
         )
@@ -301,7 +311,7 @@ class Host:
             HostError: there is none of that name; with the nearest one, or why it does not run.
 
         """
-        found = self._apps.get(name)
+        found = self._apps.find(name)
         if found is not None and found.versions:
             return found
         self._refuse_when_closed()
@@ -320,7 +330,7 @@ class Host:
     @property
     def running(self) -> tuple[App, ...]:
         """The apps that have a current version."""
-        return tuple(app for app in list(self._apps.values()) if app.current_or_none is not None)
+        return tuple(app for app in self._apps.known if app.current_or_none is not None)
 
     def listen(self, listener: Callable[[App], None]) -> Callable[[], None]:
         """Call *listener* each time an app got another current version, or none; return what ends that.
@@ -351,9 +361,9 @@ class Host:
         """
         if self._closed:
             return
-        self._closed = True
+        self._closed = self._upkeep.is_closed = True
         self._closing.set()
-        for app in list(self._apps.values()):
+        for app in self._apps.known:
             # A plugin may hang while it is opened, and would keep the lock for ever.
             idle = app.changing.acquire(timeout=self._settings.pending_timeout)
             for version in app.versions:
@@ -385,7 +395,7 @@ class Host:
     def _changing(self, name: str, tell: Callable[[str], None] = ignore) -> Iterator[App]:
         self._refuse_when_closed()
         self._deployed.entries(name)
-        app = self._app(name)
+        app = self._apps.get(name)
         with self._turn(app, tell):
             yield app
 
@@ -396,43 +406,6 @@ class Host:
         with app.turn():
             self._refuse_when_closed()
             yield
-
-    def _app(self, name: str) -> App:
-        with self._making:
-            app = self._apps.get(name)
-            if app is None:
-                keeper = DataKeeper(
-                    name,
-                    self._rows,
-                    self._settings.logger,
-                    is_deployed=lambda: bool(self._registry.entries(name)),
-                )
-                app = self._apps[name] = App(name, keeper, keep=self._keep, swapped=self._listeners.tell)
-                self._sweeper.add(keeper)
-            return app
-
-    def _after_freed(self, report: FreeReport) -> None:
-        self._problems.freed(report)
-        try:
-            for leaking in self._quarantine.freed(report.app, report.plugins):
-                self._problems.warn(f"{leaking.reason}. {WHAT_NOW}")
-        except HostError as error:
-            self._problems.warn(f"{report.app} {report.version} was freed, and not counted as such: {error}")
-        if not self._closed:
-            self._clean()
-
-    def _clean(self) -> None:
-        try:
-            self._store.clean(self._needed)
-        except (OSError, HostError) as error:
-            if not self._closed:
-                self._problems.warn(f"files that nothing needs could not be removed: {error}")
-
-    def _needed(self) -> set[str]:
-        needed = {digest for entry in self._registry.entries() for digest in (entry.digest, *entry.plugins)}
-        for version in self._retirer.live:
-            needed.update((version.digest, *version.files))
-        return needed
 
     def _refuse_when_closed(self) -> None:
         if self._closed:
