@@ -85,7 +85,7 @@ class IWithRows(Protocol):
     """A storage that can give all its rows to the one that replaces it, whatever process that is in."""
 
     def rows(self) -> Iterable[tuple[Key, Value]]:
-        """Return every row, of all workspaces."""
+        """Return every row, of all workspaces; what others write meanwhile may be among them or not."""
 
 
 @runtime_checkable
