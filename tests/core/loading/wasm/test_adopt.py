@@ -6,7 +6,7 @@ import pytest
 from wasm_modules import DESCRIPTION, answer, packed
 
 from statehold.loading.wasm import WasmError
-from statehold.sdk import StorageError
+from statehold.sdk import IWithResume, StorageError
 
 STORAGE = DESCRIPTION["storages"][0]
 #: Keeps what it was given to adopt at 8192, and its length at 8188.
@@ -28,6 +28,26 @@ def test_the_rows_of_the_version_before_are_given_to_the_new_one(opened):
     new = opened({"statehold_adopt": KEEP}, context={"existing": old.storage})
     # Two rows: [key, value] each.
     assert adopted(new) == b"\x92\x92\x92\x01\x01\x92\x07\xa5seven\x92\x92\x01\x02\x92\x08\xc0"
+
+
+def test_a_version_that_was_kept_is_given_the_rows_of_the_one_that_was_current_meanwhile(opened):
+    kept = opened({"statehold_adopt": KEEP})
+    assert adopted(kept) == b""
+    kept.storage.resume(opened().storage)
+    assert adopted(kept) == b"\x92\x92\x92\x01\x01\x92\x07\xa5seven\x92\x92\x01\x02\x92\x08\xc0"
+
+
+def test_a_module_that_adopts_nothing_cannot_resume(opened):
+    assert not isinstance(opened().storage, IWithResume)
+    assert isinstance(opened({"statehold_adopt": KEEP}).storage, IWithResume)
+
+
+def test_an_instance_that_was_replaced_has_begun_another_life(opened):
+    one = opened({"statehold_get": "unreachable"})
+    before = one.storage.life
+    with pytest.raises(WasmError):
+        one.facade.get(one.key(1, Id=1))
+    assert one.storage.life != before
 
 
 def test_a_row_is_given_with_the_fields_of_the_new_version(opened):
