@@ -38,7 +38,7 @@ def test_a_version_that_was_kept_is_given_the_rows_of_the_one_that_was_current_m
 
 
 def test_a_module_that_adopts_nothing_cannot_resume(opened):
-    assert not isinstance(opened().storage, IWithResume)
+    assert not isinstance(opened({"statehold_adopt": None}).storage, IWithResume)
     assert isinstance(opened({"statehold_adopt": KEEP}).storage, IWithResume)
 
 
