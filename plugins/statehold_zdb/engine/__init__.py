@@ -40,7 +40,7 @@ from statehold_zdb.engine._errors import (
 )
 from statehold_zdb.engine._events import ZdbHooks, hookimpl
 from statehold_zdb.engine._namespace import Figures, Namespace
-from statehold_zdb.engine._options import Durability, EngineOptions, Mode, Sync
+from statehold_zdb.engine._options import DEFAULT_SEGMENT, Durability, EngineOptions, Mode, Sync
 from statehold_zdb.engine._reading import Version
 from statehold_zdb.engine._record import MAX_KEY, MAX_PAYLOAD
 from statehold_zdb.engine._scan import Found, Page
@@ -48,6 +48,7 @@ from statehold_zdb.engine._settings import Settings
 
 __all__ = [
     "DEFAULT",
+    "DEFAULT_SEGMENT",
     "MAX_KEY",
     "MAX_NAME",
     "MAX_PAYLOAD",

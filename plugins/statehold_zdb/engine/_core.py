@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from statehold_zdb.engine._blocks import Entry, Totals
+from statehold_zdb.engine._blocks import Entry
 from statehold_zdb.engine._descriptors import Descriptors
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._errors import (
@@ -50,8 +50,7 @@ class Core:
         say: where it tells what an operator should know.
         on_missing: brings a segment back that is not on this disk; says whether it did.
         on_closed: told of each segment that was closed, once it is on disk and indexed.
-        changed: told each key before it is written or deleted, and b"" where all may have changed; for
-            caches.
+        changed: told each key that was written or deleted, and b"" where all may have changed; for caches.
         closed: why it is of no use any more; empty while it is.
         read_errors, write_errors, last_error_at: what the disk refused, and when last, in seconds since 1970.
 
@@ -80,8 +79,10 @@ class Core:
     _io: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
     _syncing: Syncing = attrs.field(init=False)
-    _saved: Totals = attrs.field(init=False)
+    _saved_live: int = attrs.field(default=0, init=False)
+    _saved_next_id: int = attrs.field(default=0, init=False)
     _saved_number: int = attrs.field(default=0, init=False)
+    _durability: tuple[str, Durability] = attrs.field(default=("", Durability()), init=False)
     _unsynced_since: float = attrs.field(default=0.0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -101,12 +102,21 @@ class Core:
     def durability(self) -> Durability:
         """When a write counts as done."""
         own = self.settings.durability
-        return Durability.parse(own) if own else self.options.durability
+        if not own:
+            return self.options.durability
+        if self._durability[0] != own:
+            self._durability = own, Durability.parse(own)
+        return self._durability[1]
 
     @property
     def synced(self) -> int:
         """The number of the last record that survives a loss of power."""
         return self._log.synced
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing is written any more, because a sync has failed."""
+        return bool(self._log.broken)
 
     @property
     def unsynced(self) -> tuple[int, float]:
@@ -150,7 +160,8 @@ class Core:
         self._save()
 
     def _save(self) -> None:
-        self._saved, self._saved_number = self._log.totals, self._log.number
+        log = self._log
+        self._saved_live, self._saved_next_id, self._saved_number = log.live, log.next_id, log.number
 
     def _flush(self) -> None:
         """Write what is staged; if that cannot be, all is as if it had not been asked for."""
@@ -172,13 +183,13 @@ class Core:
         changed = self.changed
         while log.pending and log.pending[-1][4] > self._saved_number:
             key, *_, before = log.pending.pop()
-            if changed is not None:
-                changed(key)
             if before is None:
                 keys.drop(key)
             else:
                 keys.put(key, before)
-        log.live, log.next_id = self._saved.live, self._saved.next_id
+            if changed is not None:
+                changed(key)
+        log.live, log.next_id = self._saved_live, self._saved_next_id
 
     def _make_room(self, length: int) -> None:
         """Write what is staged, and begin a new segment if *length* bytes do not fit into this one."""

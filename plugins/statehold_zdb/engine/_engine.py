@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hmac
 import logging
 import os
 import secrets
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -25,6 +27,7 @@ from statehold_zdb.engine._events import ZdbHooks
 from statehold_zdb.engine._keeper import Keeper
 from statehold_zdb.engine._namespace import Namespace
 from statehold_zdb.engine._options import EngineOptions, Mode, Sync
+from statehold_zdb.engine._seal import Seal
 from statehold_zdb.engine._segment import Segment
 from statehold_zdb.engine._settings import Settings, hashed, read_settings, write_settings
 
@@ -77,6 +80,7 @@ class Engine:
         with contextlib.ExitStack() as stack:
             for folder in (self.data, self.index):
                 stack.callback(self._hold(folder))
+            self._seal = Seal(self.index)
             self._open_all()
             stack.callback(self._abandon_all)
             if self._hears:
@@ -163,6 +167,7 @@ class Engine:
             namespace = self[name]
             if password is not None:
                 changes["password"] = hashed(password) if password else ""
+                changes["sealed"] = self._seal.close(name, password) if password else ""
             settings = msgspec.structs.replace(namespace.settings, **changes)
             if settings.mode is not namespace.settings.mode:
                 self._change_mode(namespace, settings)
@@ -173,6 +178,18 @@ class Engine:
         self._keeper.tick(self._tick())
         self._tell(lambda: self.hooks.zdb_namespace_updated(namespace=name))
         return namespace
+
+    def password(self, namespace: Namespace) -> bytes | None:
+        """Return the password of *namespace*; None if it has none, or was brought from another folder."""
+        sealed = namespace.settings.sealed
+        return self._seal.open(namespace.name, sealed) if sealed else None
+
+    def is_password(self, namespace: Namespace, given: bytes) -> bool:
+        """Whether *given* is the password of *namespace*."""
+        known = self.password(namespace)
+        if known is None:
+            return namespace.settings.matches(given)
+        return hmac.compare_digest(sha256(known).digest(), sha256(given).digest())
 
     def reload(self, name: str) -> None:
         """Take the files of a namespace, and its settings, as they are now."""

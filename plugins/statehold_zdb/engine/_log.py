@@ -224,6 +224,26 @@ class Log:
         self.pending.append((key, position | TOMBSTONE if flags else position, size, stamp, number, before))
         return position
 
+    def append_run(self, keys: Sequence[bytes], payloads: Sequence[bytes], stamp: int) -> list[int]:
+        """Stage many records of keys that have no position yet, and return their positions."""
+        at, number, seed, slot_bits = self.end, self.number, self.seed, self.slot_bits
+        parts, pending, pack, prefix = self._parts, self.pending, BODY.pack, PREFIX.pack
+        positions = []
+        for key, payload in zip(keys, payloads, strict=True):
+            size = len(payload)
+            plain = HEADER_SIZE + len(key) + size
+            length = (plain + 7) & ~7
+            number += 1
+            rest = pack(crc32(payload), size, number, 0, stamp, 0, len(key)) + key
+            parts += (prefix(MARK, crc32(rest, seed)), rest, payload, PADDING[length - plain])
+            span = SPANS_OF_SMALL[(length - 1) >> 6] if length <= SMALL else span_of(length)
+            position = slot_bits | at << 5 | span
+            positions.append(position)
+            pending.append((key, position, size, stamp, number, None))
+            at += length
+        self.end, self.number = at, number
+        return positions
+
     def filed(self, position: int) -> int:
         """Return *position* as it is written to files: by the segment's number, not by its slot."""
         slot = position >> SLOT_SHIFT

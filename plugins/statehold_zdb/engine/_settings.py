@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         seed: with which the CRCs of its records begin.
         maxsize: the most payload bytes of all keys; 0 for no limit.
         password: salt and scrypt hash of the password, in hex; empty for none.
+        sealed: the password, encrypted with a key that only the engine's folder has; for secure log-ins.
         public: whether it is read without the password.
         worm: whether what stands there stays.
         lock: whether it is only read.
@@ -40,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     maxsize: int = 0
     password: str = ""
+    sealed: str = ""
     public: bool = True
     worm: bool = False
     lock: bool = False

@@ -113,14 +113,49 @@ class Writing(Reading):
             length = len(key) + size + _OVERHEAD
             if log.active is None or log.end + length > log.segment_size:
                 self._make_room(length)
-            if self.changed is not None:
-                self.changed(key)
-            keys.put(
-                key, log.append(key, payload, crc, before, 0, int(self.now()) if stamp is None else stamp)
-            )
+            if stamp is None:
+                stamp = int(self.now())
+            keys.put(key, log.append(key, payload, crc, before, 0, stamp))
             log.live = live
             log.next_id += new_id
+            if self.changed is not None:
+                self.changed(key)
             return key
+
+    def stage_run(self, keys: Sequence[bytes], payloads: Sequence[bytes]) -> bool:
+        """Stage many payloads at once, where that is simple: all keys are new and different, and all fit in.
+
+        Returns False, and does nothing, where it is not.
+        """
+        settings, log = self.settings, self._log
+        with self._lock:
+            if (
+                settings.mode is not Mode.USER
+                or self.closed
+                or log.broken
+                or settings.lock
+                or settings.freeze
+                or self.options.read_only
+                or log.active is None
+                or any(map(self._keys.get, keys))
+                or len(set(keys)) != len(keys)
+            ):
+                return False
+            size = sum(map(len, payloads))
+            total = size + sum(map(len, keys)) + _OVERHEAD * len(keys)
+            if (
+                log.end + total > log.segment_size
+                or (settings.maxsize and log.live + size > settings.maxsize)
+                or not 0 < min(map(len, keys)) <= max(map(len, keys)) <= MAX_KEY
+                or max(map(len, payloads)) > MAX_PAYLOAD
+            ):
+                return False
+            self._keys.put_all(keys, log.append_run(keys, payloads, int(self.now())))
+            log.live += size
+            if self.changed is not None:
+                for key in keys:
+                    self.changed(key)
+            return True
 
     def stage_delete(self, key: bytes, *, stamp: int | None = None) -> bool:
         """Do what `delete` does, but leave it to `commit` to write it."""
@@ -136,11 +171,11 @@ class Writing(Reading):
             length = len(key) + _OVERHEAD
             if log.active is None or log.end + length > log.segment_size:
                 self._make_room(length)
-            if self.changed is not None:
-                self.changed(key)
             log.append(key, b"", 0, before, DELETED, int(self.now()) if stamp is None else stamp)
             self._keys.drop(key)
             log.live -= size
+            if self.changed is not None:
+                self.changed(key)
             return True
 
     def commit(self) -> int:
@@ -149,10 +184,9 @@ class Writing(Reading):
         Where every write has a sync of its own, this is one.
         """
         with self._lock:
-            staged = self._log.staged
             self._flush()
             number = self._log.number
-        if staged and self.durability.sync is Sync.EVERY:
+        if self.durability.sync is Sync.EVERY and number > self._log.synced:
             self._sync()
         return number
 

@@ -1,0 +1,47 @@
+"""Storage `Zdb`: rows in 0-db, in files of its own or on a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold_zdb.storage._config import ZdbConfig
+
+if TYPE_CHECKING:
+    from statehold_zdb.storage._engines import Engines
+
+__all__ = ["ZdbConfig", "make_provider", "provider"]
+
+
+def make_provider() -> Provider:
+    """Return a provider; its storages share the engines of their folders."""
+    engines: list[Engines] = []
+
+    def open_zdb(ctx: StorageContext) -> IStateStorage:
+        from statehold_zdb.storage._engines import Engines  # noqa: PLC0415 - brings the engine
+        from statehold_zdb.storage._storage import Zdb  # noqa: PLC0415
+
+        if not engines:
+            engines.append(Engines())
+        return Zdb.open(ctx, engines[0])
+
+    return Provider(
+        name="Zdb",
+        open=open_zdb,
+        operations={
+            Operation.GET: frozenset(Scope),
+            Operation.GETBATCH: frozenset(Scope),
+            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.INSERT: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.UPDATE: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
+        },
+        default_key=[Field("Name", "text", required=True)],
+        default_value=[Field("Data", "bytes")],
+        config=ZdbConfig,
+        sync_projector=True,
+        inprocess_only="its files have one process at a time, and versions of an app overlap",
+        description="Rows in 0-db: append-only files of its own, or a server",
+    )
+
+
+provider: Final = make_provider()
