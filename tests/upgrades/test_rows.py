@@ -130,10 +130,14 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("keep", [0, 1])
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("upgrades", "roll_backs"), [(3, 1), pytest.param(UPGRADES, UPGRADES // 5, marks=pytest.mark.soak)]
+    ("upgrades", "roll_backs", "keep"),
+    [
+        (3, 1, 1),
+        pytest.param(UPGRADES, UPGRADES // 5, 0, marks=pytest.mark.soak),
+        pytest.param(UPGRADES, UPGRADES // 5, 1, marks=pytest.mark.soak),
+    ],
 )
 def test_no_row_is_lost_while_versions_are_replaced_and_rolled_back_to(
     tmp_path, build, way, keep, upgrades, roll_backs
@@ -158,7 +162,7 @@ def test_no_row_is_lost_while_versions_are_replaced_and_rolled_back_to(
         finally:
             stop.set()
             for writer in writers:
-                writer.join(60)
+                writer.join(120)
         assert lost(runtime, writers) == []
         rows = sum(len(writer.acknowledged) for writer in writers)
         print(f"{way}, keep {keep}: {rows} rows, {max(writer.longest for writer in writers):.3f} s at most")

@@ -75,7 +75,7 @@ def test_a_version_that_is_only_beside_decides_on_no_number_of_partitions(host, 
     with pytest.raises(DeployError, match=r"take away what is only beside: statehold undeploy acme\.shop 1"):
         host.deploy(shop("2", NumParts=2))
     host.undeploy(APP, "1")
-    version.wait_freed(30)
+    version.wait_freed(60)
     assert len(host.deploy(shop("2", NumParts=2)).partitions) == 2
 
 
@@ -83,10 +83,10 @@ def test_a_number_of_partitions_that_was_current_once_stays(host, shop):
     version = host.deploy(shop("1", NumParts=3), activate=False)
     host.activate(APP, "1")
     host.undeploy(APP)
-    version.wait_freed(30)
+    version.wait_freed(60)
     beside = host.deploy(shop("1", NumParts=3), activate=False)
     host.undeploy(APP)
-    beside.wait_freed(30)
+    beside.wait_freed(60)
     with pytest.raises(DeployError, match="lies in 3 partitions, and NumParts is 2"):
         host.deploy(shop("2", NumParts=2))
 

@@ -17,7 +17,7 @@ def test_who_waits_for_a_turn_is_told_of_what_its_own_change_replaces(host, kitc
     def hold(line):
         if line.startswith("open"):
             opened.set()
-            assert go.wait(30)
+            assert go.wait(120)
 
     def tell(step):
         told.append(str(step))
@@ -31,12 +31,12 @@ def test_who_waits_for_a_turn_is_told_of_what_its_own_change_replaces(host, kitc
     first = threading.Thread(target=host.deploy, args=(second,), kwargs={"progress": hold})
     then = threading.Thread(target=follow)
     first.start()
-    assert opened.wait(30)
+    assert opened.wait(120)
     then.start()
-    assert waits.wait(30)
+    assert waits.wait(120)
     go.set()
-    first.join(30)
-    then.join(30)
+    first.join(120)
+    then.join(120)
     ends = [line.partition(":")[0] for line in told if line.startswith(("free", "keep"))]
     assert ends == ["free 2"]
 

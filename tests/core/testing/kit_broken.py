@@ -512,7 +512,7 @@ class HandsOver(Memory):
         }
 
 
-@defect("L13", said={"hands_over": True})
+@defect("L13", said={"hands_over": True}, chosen="test_l1")
 class TrustsTheOldOneMore(HandsOver):
     """Looks into the storage before for as long as that is there, and gets old rows for new ones."""
 
@@ -530,13 +530,13 @@ class TrustsTheOldOneMore(HandsOver):
         self.before = None
 
 
-@defect("L14", said={"hands_over": True})
+@defect("L14", said={"hands_over": True}, chosen="test_l1")
 class ResumesNothing(HandsOver):
     def resume(self, existing: IStateStorage) -> None:
         pass
 
 
-@defect("L14", said={"hands_over": True})
+@defect("L14", said={"hands_over": True}, chosen="test_l1")
 class ResumesWithWhatItHad(HandsOver):
     """Takes those rows only that it does not have."""
 
