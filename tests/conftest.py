@@ -51,6 +51,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
 
 
+@pytest.fixture(scope="session", autouse=True)
+def time_to_look() -> Iterator[None]:
+    """Let a search for what holds a leak take its time: the heap of a test run is large, its machine busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("statehold.loading._survivors._SECONDS", 60.0)
+        yield
+
+
 @pytest.fixture
 def runtime(host: Host) -> Iterator[Runtime]:
     """Run the apps of the test's host."""
@@ -95,6 +103,7 @@ def _thaw() -> None:
 
 
 def _freeze() -> None:
-    gc.collect()
+    if any(gc.get_count()[1:]):  # if not, all has been collected just now
+        gc.collect()
     gc.freeze()
     _thawed.clear()

@@ -22,8 +22,6 @@ def frozen_heap():
     """Keep the heap of the test run out of the many garbage collections here."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 THREADS = 8
