@@ -186,7 +186,7 @@ def test_version_2_changes_the_code_and_the_plugin(restaurant, ada, host, bills)
     shutil.copytree(bills / "version-2", bills, dirs_exist_ok=True)
     host.deploy(bills)
     assert answers() == (335_500, 190.0)
-    report = first.wait_freed(10)
+    report = first.wait_freed(60)
     assert (report.problems, report.survivors) == ((), ())
 
 

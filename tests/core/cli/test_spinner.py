@@ -23,7 +23,7 @@ def test_what_takes_longer_shows_what_it_does_on_stderr(capsys, monkeypatch):
     shown = set()
     with Spinner("building") as spinner:
         spinner.tell("packing [1]")
-        assert turning.wait(10)
+        assert turning.wait(60)
     out, err = capsys.readouterr()
     assert out == ""
     assert "building" in err

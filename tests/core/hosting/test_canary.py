@@ -188,7 +188,7 @@ def test_calls_that_a_canary_has_taken_end_on_it_when_it_is_rolled_back(open_hos
         partition, version = entered
         assert names(host) == "11"
         assert partition.storage("kitchen.Scada").open
-    assert version.wait_freed(10).problems == ()
+    assert version.wait_freed(60).problems == ()
 
 
 def test_a_host_that_is_closed_ends_a_canary(open_host, clock, kitchen):

@@ -24,7 +24,7 @@ def test_closing_does_not_wait_for_ever_for_a_borrower_and_frees_after_it(open_h
         host.close()
         assert partition.storage("kitchen.Scada").open
         assert host.warnings == ("acme.kitchen 1 still has borrowers and was not freed",)
-    assert version.wait_freed(10).problems == ()
+    assert version.wait_freed(60).problems == ()
 
 
 def test_closing_does_not_wait_for_ever_for_a_storage_that_does_not_open(open_host, kitchen):
@@ -34,7 +34,7 @@ def test_closing_does_not_wait_for_ever_for_a_storage_that_does_not_open(open_ho
     def hang(step):
         if step.startswith("open"):
             opening.set()
-            goes_on.wait(10)
+            goes_on.wait(60)
 
     def deploy():
         try:
@@ -44,11 +44,11 @@ def test_closing_does_not_wait_for_ever_for_a_storage_that_does_not_open(open_ho
 
     deploying = threading.Thread(target=deploy)
     deploying.start()
-    opening.wait(10)
+    opening.wait(60)
     host.close()
     assert host.warnings == ("acme.kitchen was still being changed when the host was closed",)
     goes_on.set()
     deploying.join()
     assert "the host has been closed" in str(raised)
     for version in host._retirer.live:
-        assert version.wait_freed(10).problems == ()
+        assert version.wait_freed(60).problems == ()

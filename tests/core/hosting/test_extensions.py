@@ -228,7 +228,7 @@ def test_a_state_and_a_runner_of_a_freed_version_say_so(host, shop):
         key = state.key("sys.View", "shop.Turnover", Day=1, Bill=1)
         host.deploy(shop("2"))
         assert state.get(key) is None
-    report = version.wait_freed(10)
+    report = version.wait_freed(60)
     assert (report.problems, report.survivors) == ((), ())
     for use in (
         lambda: state.get(key),
@@ -243,7 +243,7 @@ def test_what_an_engine_loaded_and_does_not_die_is_reported(host, shop):
     version = host.deploy(shop(code="import builtins\nbuiltins.kept_by_a_test = open_bill"))
     host.undeploy("acme.shop")
     try:
-        report = version.wait_freed(10)
+        report = version.wait_freed(60)
         assert any("open_bill" in survivor for survivor in report.survivors)
     finally:
         import builtins

@@ -91,7 +91,7 @@ def test_a_registry_that_cannot_grow_changes_nothing_and_frees_the_new_version(h
     running = {(status.app, version.version) for status in host.apps() for version in status.versions}
     for version in host._retirer.live:
         if (version.app, version.name) not in running:
-            version.wait_freed(10)
+            version.wait_freed(60)
     assert {(version.app, version.name) for version in host._retirer.live} == running
 
 
@@ -104,7 +104,7 @@ def test_a_defect_while_a_version_is_freed_is_reported_and_nobody_waits_for_ever
         patched.setattr("statehold.hosting._retiring.VersionPlugins.survivors", fail)
         host.deploy(kitchen("2"))
         problem = "acme.kitchen 1 could not be freed: RuntimeError: out of luck"
-        assert version.wait_freed(10).problems == (problem,)
+        assert version.wait_freed(60).problems == (problem,)
     assert host.warnings == (problem,)
     assert reading(host) == 2000
 

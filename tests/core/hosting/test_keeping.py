@@ -64,7 +64,7 @@ def test_the_version_before_stays_open_and_to_roll_back_to_it_is_a_swap(open_hos
 def test_by_default_the_version_before_is_freed(host, kitchen):
     first = host.deploy(kitchen("1"))
     host.deploy(kitchen("2"))
-    assert first.wait_freed(10).problems == ()
+    assert first.wait_freed(60).problems == ()
     assert host.app(APP).kept == ()
 
 
@@ -72,7 +72,7 @@ def test_versions_beyond_those_that_are_kept_are_freed(open_host, kitchen):
     host = open_host(keep=2)
     versions = [host.deploy(kitchen(str(number))) for number in range(1, 6)]
     for version in versions[:2]:
-        assert version.wait_freed(10).problems == ()
+        assert version.wait_freed(60).problems == ()
     assert host.app(APP).kept == (versions[3], versions[2])
     assert states(host) == {"3": "ready", "4": "ready", "5": "current"}
     assert host.activate(APP, "3") is versions[2]
@@ -97,7 +97,7 @@ def test_a_version_with_a_storage_that_cannot_resume_is_opened_anew(open_host, k
     assert again is not first
     assert again is host.app(APP).current
     assert [one.taken_over for one in storages(again)] == ["2"]
-    assert first.wait_freed(10).problems == ()
+    assert first.wait_freed(60).problems == ()
     assert states(host) == {"1": "current", "2": "ready"}
 
 
@@ -107,7 +107,7 @@ def test_a_version_of_which_a_storage_fails_to_resume_is_opened_anew(open_host, 
     host.deploy(kitchen("2"))
     assert host.rollback(APP) is not first
     assert host.warnings == ("acme.kitchen 1 is opened anew: it could not resume: told to fail: resume",)
-    assert first.wait_freed(10).problems == ()
+    assert first.wait_freed(60).problems == ()
 
 
 def test_a_version_that_cannot_be_opened_anew_is_still_kept(open_host, kitchen, tmp_path):
@@ -136,10 +136,10 @@ def test_undeploy_frees_what_is_kept(open_host, kitchen):
     host = open_host(keep=2)
     versions = [host.deploy(kitchen(number)) for number in "123"]
     host.undeploy(APP, "2")
-    assert versions[1].wait_freed(10).problems == ()
+    assert versions[1].wait_freed(60).problems == ()
     assert states(host) == {"1": "ready", "3": "current"}
     host.undeploy(APP)
-    assert [version.wait_freed(10).problems for version in versions] == [(), (), ()]
+    assert [version.wait_freed(60).problems for version in versions] == [(), (), ()]
 
 
 def test_what_was_kept_is_open_again_after_a_restart(open_host, kitchen):
@@ -164,7 +164,7 @@ def test_a_host_that_keeps_fewer_brings_fewer_back(open_host, kitchen):
     assert states(host) == {"1": "previous", "2": "previous", "3": "current"}
     third = host.app(APP).current
     assert host.rollback(APP).name == "2"
-    third.wait_freed(10)
+    third.wait_freed(60)
     assert states(host) == {"2": "current", "3": "previous"}
 
 

@@ -63,7 +63,7 @@ def test_an_app_is_free_for_another_host_when_it_is_undeployed_or_its_host_close
         with Host(tmp_path / "b", rows=others) as second, Host(tmp_path / "a", rows=rows) as first:
             version = first.deploy(shop())
             first.undeploy(APP)
-            version.wait_freed(10)
+            version.wait_freed(60)
             second.deploy(shop())
             with pytest.raises(StoreHeldError):
                 first.deploy(shop())
@@ -97,7 +97,7 @@ def test_a_host_whose_app_was_taken_over_when_its_connection_broke_writes_nothin
     with Host(tmp_path / "a", rows=rows) as first, Runtime(first, jobs=False) as runtime:
         first.deploy(shop())
         open_bill(runtime, 1)
-        assert runtime.wait_for_projectors(APP, timeout=10)
+        assert runtime.wait_for_projectors(APP, timeout=60)
         with psycopg.connect(postgres.conninfo, autocommit=True) as connection:
             connection.execute(
                 "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
@@ -106,7 +106,7 @@ def test_a_host_whose_app_was_taken_over_when_its_connection_broke_writes_nothin
         with Host(tmp_path / "b", rows=others) as second, Runtime(second, jobs=False) as taking:
             second.deploy(shop())
             offset = open_bill(taking, 2)
-            assert taking.wait_for_projectors(APP, timeout=10)
+            assert taking.wait_for_projectors(APP, timeout=60)
         for _ in range(2):
             with pytest.raises(ProcessingError, match="has been held by another one") as raised:
                 open_bill(runtime, 3)
@@ -124,7 +124,7 @@ def test_rows_are_written_conditionally_where_a_host_has_lost_them_and_cannot_kn
     with Host(tmp_path / "a", rows=rows) as first, Runtime(first, jobs=False) as runtime:
         first.deploy(shop())
         open_bill(runtime, 1)
-        assert runtime.wait_for_projectors(APP, timeout=10)
+        assert runtime.wait_for_projectors(APP, timeout=60)
         first.app(APP).data.store._held.release()
         with Host(tmp_path / "b", rows=others) as second, Runtime(second, jobs=False) as taking:
             second.deploy(shop())

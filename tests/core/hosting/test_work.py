@@ -24,7 +24,7 @@ def test_background_work_ends_when_its_event_is_set(work):
         ended.set()
 
     work.background(poll)
-    assert began.wait(10)
+    assert began.wait(60)
     assert work.finish(10) == ()
     assert ended.is_set()
 
@@ -42,7 +42,7 @@ def test_background_work_that_fails_is_logged(work, caplog):
 
 def test_background_work_that_ignores_its_event_is_reported(work):
     release = threading.Event()
-    work.background(lambda stop: release.wait(10))
+    work.background(lambda stop: release.wait(60))
     (problem,) = work.finish(0)
     assert problem == "bills.Scada: background work did not stop within 0 s of its event being set"
     release.set()
@@ -54,12 +54,12 @@ def test_finishing_waits_for_pending_hooks(work):
     def hook():
         with work.pending("confirm"):
             inside.set()
-            leave.wait(10)
+            leave.wait(60)
             finished.append("hook")
 
     thread = threading.Thread(target=hook)
     thread.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     leave.set()
     assert work.finish(10) == ()
     assert finished == ["hook"]

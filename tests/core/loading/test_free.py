@@ -237,7 +237,7 @@ def test_a_thread_that_still_runs_the_plugin_is_named(load, inside):
     assert any("forever() (" in survivor.held_by for survivor in report.survivors)
     assert any("thread 'poller')" in survivor.held_by for survivor in report.survivors)
     stop.set()
-    thread.join(10)
+    thread.join(60)
     del thread
     assert report.threads == ()
     assert report.survivors == ()

@@ -180,7 +180,7 @@ def test_a_thread_that_has_not_come_to_it_yet_is_told(held_by):
     )
     (timer,) = (thread for thread in threading.enumerate() if thread.name == "later")
     timer.cancel()
-    timer.join(10)
+    timer.join(60)
     assert "held by function of thread 'later'" in found
 
 

@@ -325,7 +325,7 @@ class Shop:
             return list(partition.data.reader(partition.schemas).events(workspace))
 
     def caught_up(self):
-        return self.runtime.wait_for_projectors(timeout=20)
+        return self.runtime.wait_for_projectors(timeout=60)
 
 
 @pytest.fixture

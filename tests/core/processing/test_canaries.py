@@ -173,7 +173,7 @@ def test_a_failing_projector_is_a_failure(open_shop, probe, quiet):
     probe.hooks["announce"] = fail
     shop.sell()
     # Whoever tries again has counted what failed before.
-    assert all(tries.acquire(timeout=20) for _ in range(3))
+    assert all(tries.acquire(timeout=60) for _ in range(3))
     assert outcomes(shop, 1)[1] >= before + 2
 
 

@@ -166,7 +166,7 @@ def test_commands_that_wait_share_a_commit_and_one_that_fails_is_undone_alone(sh
     def hold(call):
         if call.arg.Article == "hold":
             began.set()
-            assert go.wait(10)
+            assert go.wait(60)
 
     probe.hooks["sell"] = hold
     answers, threads = {}, []
@@ -182,7 +182,7 @@ def test_commands_that_wait_share_a_commit_and_one_that_fails_is_undone_alone(sh
         threads[-1].start()
 
     start("hold")
-    assert began.wait(10)
+    assert began.wait(60)
     for number in range(10):
         start(f"a{number}", "fail" if number == 5 else None)
     lane = shop.runtime._shares["acme.shop"].slice_of(1).lane
@@ -210,7 +210,7 @@ def test_an_extension_that_hangs_blocks_its_partition_and_no_other(shop, probe):
     probe.hooks["nothing"] = hang
     hanging = threading.Thread(target=shop.runtime.command, args=(shop.request(), "shop.Nothing"))
     hanging.start()
-    assert began.wait(10)
+    assert began.wait(60)
     with pytest.raises(
         BusyError, match=r"partition 1 of acme\.shop did not come to the end of shop\.Sell"
     ) as caught:
@@ -241,10 +241,10 @@ def test_commands_can_be_asked_for_without_waiting(shop):
     assert answers == []
     work()
     for _ in range(3):
-        assert done.acquire(timeout=10)
+        assert done.acquire(timeout=60)
     assert {type(answer).__name__ for answer in answers} == {"CommandAnswer", "UnknownError"}
     shop.runtime.submit(shop.request().__class__(app="no.app", workspace=1), "shop.Sell", args, then=then)
-    assert done.acquire(timeout=10)
+    assert done.acquire(timeout=60)
     assert isinstance(answers[-1], UnknownError)
 
 
@@ -256,14 +256,14 @@ def test_closing_waits_no_longer_than_it_is_told_for_what_hangs(open_shop, probe
     shop.sell()
     hanging = threading.Thread(target=shop.runtime.command, args=(shop.request(), "shop.Nothing"))
     hanging.start()
-    assert began.wait(10)
+    assert began.wait(60)
     shop.runtime.close()
     ours = ("statehold-lane", "statehold-worker", "statehold-timer")
     left = [one for one in threading.enumerate() if one.name.startswith(ours)]
     assert all(one.daemon for one in left)
     go.set()
     for one in (hanging, *left):
-        one.join(10)
+        one.join(60)
 
 
 def test_after_closing_nothing_is_taken(open_shop):

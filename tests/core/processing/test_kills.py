@@ -31,7 +31,7 @@ def sell_until_killed(folder, turn, acks):
         said += child.stdout.readlines()
     finally:
         child.kill()
-        child.wait(10)
+        child.wait(60)
         child.stdin.close()
         child.stdout.close()
     # The last line may be cut off in the middle: then nobody has read it.

@@ -39,7 +39,7 @@ def test_every_event_has_its_effect_once(shop):
 
 def test_a_projector_sees_what_it_bundled_for_earlier_events(shop, probe):
     gate = threading.Event()
-    probe.hooks["count_async"] = lambda _: gate.wait(10)
+    probe.hooks["count_async"] = lambda _: gate.wait(60)
     for _ in range(20):
         shop.sell()
     assert lag(shop).events > 0
@@ -52,7 +52,7 @@ def test_a_slow_projector_holds_up_neither_commands_nor_other_projectors(shop, p
     began, go = threading.Event(), threading.Event()
     probe.hooks["count_async"] = lambda _: (began.set(), go.wait(20))
     shop.sell(mode="announce")
-    assert began.wait(10)
+    assert began.wait(60)
     for _ in range(30):
         shop.sell(mode="announce")
     while len(probe.sent) < 31:
@@ -218,10 +218,10 @@ def test_a_bundle_is_written_when_it_is_full_or_its_time_is_over_or_the_log_ends
     rows, writes = MemoryDriver(), []
     shop = open_shop(rows=rows, runtime={"settings": settings})
     began, gate = threading.Event(), threading.Event()
-    probe.hooks["count_async"] = lambda call: (began.set(), gate.wait(10))
+    probe.hooks["count_async"] = lambda call: (began.set(), gate.wait(60))
     # It has looked at the log before there is more in it.
     shop.sell("first")
-    assert began.wait(10)
+    assert began.wait(60)
     for number in range(35):
         shop.sell(f"a{number}")
     store = shop.host.app("acme.shop").data.store
@@ -250,7 +250,7 @@ def test_a_projector_never_runs_beside_itself_while_its_app_is_taken_away_and_co
 
     probe.hooks["count_async"] = slow
     shop.sell()
-    assert began.wait(10)
+    assert began.wait(60)
     for version in ("2", "3"):
         shop.host.undeploy("acme.shop")
         shop.host.deploy(image(version))
@@ -283,7 +283,7 @@ def test_a_projector_that_a_version_has_not_and_the_next_has_never_runs_beside_i
     probe.hooks["late"] = slow
     shop.host.deploy(image("2", **more))
     shop.sell()
-    assert began.wait(10)
+    assert began.wait(60)
     shop.host.deploy(image("3"), accept_breaking=True)
     while any(one.projector == "shop.Late" for one in shop.runtime.lags()):
         shop.runtime.wait_for_projectors(timeout=0.01)

@@ -77,10 +77,10 @@ def test_a_commit_of_which_nobody_knows_is_told_as_that(failing):
 def test_all_commands_of_the_batch_fail_and_each_is_told(failing, probe):
     shop, fail = failing
     began, go = threading.Event(), threading.Event()
-    probe.hooks["nothing"] = lambda _: (began.set(), go.wait(10))
+    probe.hooks["nothing"] = lambda _: (began.set(), go.wait(60))
     holder = threading.Thread(target=shop.runtime.command, args=(shop.request(), "shop.Nothing"))
     holder.start()
-    assert began.wait(10)
+    assert began.wait(60)
     answers, done = [], threading.Semaphore(0)
     for _ in range(5):
         shop.runtime.submit(
@@ -94,8 +94,8 @@ def test_all_commands_of_the_batch_fail_and_each_is_told(failing, probe):
     probe.hooks["sell"] = lambda _: failed or failed.append(fail(StoreFullError("full"), here=True))
     go.set()
     for _ in range(5):
-        assert done.acquire(timeout=10)
-    holder.join(10)
+        assert done.acquire(timeout=60)
+    holder.join(60)
     assert [type(answer) for answer in answers] == [StoreError] * 5
     assert "pen" not in shop.rows("Stock")
     assert shop.sell().result.Total == 1
@@ -118,6 +118,6 @@ def test_a_projector_goes_on_when_the_store_does(failing, quiet):
         fail(StoreFullError("full"))
         stop.wait(0.005)
     stop.set()
-    thread.join(10)
+    thread.join(60)
     assert shop.caught_up()
     assert shop.rows("Stock")["pen"]["Sold"] == shop.rows("Turnover")["pen"]["Sold"]

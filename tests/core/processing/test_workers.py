@@ -29,7 +29,7 @@ def test_jobs_run_on_named_threads_that_do_not_keep_the_process(workers):
         done.set()
 
     assert workers().submit(job)
-    assert done.wait(10)
+    assert done.wait(60)
     assert seen == [("statehold-test-1", True)]
 
 
@@ -41,7 +41,7 @@ def test_no_more_run_at_a_time_than_asked_for(workers):
         with lock:
             running[0] += 1
             most[0] = max(most[0], running[0])
-        gate.wait(10)
+        gate.wait(60)
         with lock:
             running[0] -= 1
         done.release()
@@ -50,15 +50,15 @@ def test_no_more_run_at_a_time_than_asked_for(workers):
         pool.submit(job)
     gate.set()
     for _ in range(left):
-        assert done.acquire(timeout=10)
+        assert done.acquire(timeout=60)
     assert most[0] <= 3
 
 
 def test_a_job_that_hangs_holds_up_nobody(workers):
     pool, hang, done = workers(size=1, patience=0.0), threading.Event(), threading.Event()
     began = threading.Event()
-    pool.submit(lambda: (began.set(), hang.wait(10)))
-    assert began.wait(10)
+    pool.submit(lambda: (began.set(), hang.wait(60)))
+    assert began.wait(60)
     pool.submit(done.set)
     for _ in range(1000):
         pool.check()
@@ -77,14 +77,14 @@ def test_an_error_is_told_and_the_thread_goes_on(workers):
 
     pool.submit(fails)
     pool.submit(done.set)
-    assert done.wait(10)
+    assert done.wait(60)
     assert [str(one) for one in errors] == ["told to"]
 
 
 def test_closing_forgets_what_waits_and_takes_nothing_more(workers):
     pool, gate, began, ran = workers(size=1), threading.Event(), threading.Event(), []
-    pool.submit(lambda: (began.set(), gate.wait(10)))
-    assert began.wait(10)
+    pool.submit(lambda: (began.set(), gate.wait(60)))
+    assert began.wait(60)
     pool.submit(lambda: ran.append(1))
     assert pool.close(0) == ["statehold-test-1"]
     gate.set()

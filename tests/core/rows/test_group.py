@@ -19,14 +19,14 @@ def test_who_waits_is_written_in_one_group():
     def commit(group):
         groups.append([request.work for request in group])
         entered.set()
-        go.wait(10)
+        go.wait(60)
         for request in group:
             request.finish(request.work * 10)
 
     pen = GroupCommit(commit, closed=Closed)
     first = threading.Thread(target=pen.do, args=(0,))
     first.start()
-    entered.wait(10)
+    entered.wait(60)
     results = []
     others = [threading.Thread(target=lambda n=n: results.append(pen.do(n))) for n in range(1, 6)]
     for thread in others:
@@ -35,7 +35,7 @@ def test_who_waits_is_written_in_one_group():
         pass
     go.set()
     for thread in [first, *others]:
-        thread.join(10)
+        thread.join(60)
     assert groups[0] == [0]
     assert sorted(groups[1]) == [1, 2, 3, 4, 5]
     assert sorted(results) == [10, 20, 30, 40, 50]
@@ -59,7 +59,7 @@ def test_each_gets_its_own_error():
                 with pytest.raises(ValueError, match=f"^{number}$"):
                     pen.do(number)
 
-    together(20, [lambda n=n: call(n) for n in range(12)])
+    together(60, [lambda n=n: call(n) for n in range(12)])
 
 
 def test_interrupted_leader_leaves_the_rest_to_the_next():
@@ -83,7 +83,7 @@ def test_interrupted_leader_leaves_the_rest_to_the_next():
                 pass
         return done
 
-    assert sum(together(20, [lambda n=n: call(n) for n in range(8)])) >= 8 * 200 - 20
+    assert sum(together(60, [lambda n=n: call(n) for n in range(8)])) >= 8 * 200 - 20
     within(5, pen.close)
 
 
@@ -92,14 +92,14 @@ def test_interrupted_waiter_stops_nobody():
 
     def commit(group):
         entered.set()
-        go.wait(10)
+        go.wait(60)
         for request in group:
             request.finish(request.work)
 
     pen = GroupCommit(commit, closed=Closed)
     threads = [threading.Thread(target=pen.do, args=(n,)) for n in range(3)]
     threads[0].start()
-    entered.wait(10)
+    entered.wait(60)
     interrupter = threading.Thread(
         target=lambda: (
             _until(lambda: pen._waiting),
@@ -113,7 +113,7 @@ def test_interrupted_waiter_stops_nobody():
         thread.start()
     go.set()
     for thread in [*threads, interrupter]:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     assert pen.do(5) == 5
 
@@ -123,7 +123,7 @@ def test_close_waits_for_what_is_under_way():
 
     def commit(group):
         entered.set()
-        go.wait(10)
+        go.wait(60)
         finished.append(True)
         for request in group:
             request.finish(None)
@@ -131,7 +131,7 @@ def test_close_waits_for_what_is_under_way():
     pen = GroupCommit(commit, closed=Closed)
     writer = threading.Thread(target=pen.do, args=(1,))
     writer.start()
-    entered.wait(10)
+    entered.wait(60)
     closer = threading.Thread(target=pen.close)
     closer.start()
     _until(lambda: pen._is_closed)
@@ -139,8 +139,8 @@ def test_close_waits_for_what_is_under_way():
         pen.do(2)
     assert not finished
     go.set()
-    closer.join(10)
-    writer.join(10)
+    closer.join(60)
+    writer.join(60)
     assert finished == [True]
 
 

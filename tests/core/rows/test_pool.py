@@ -30,7 +30,7 @@ def test_who_asks_for_too_many_waits_for_one():
     waiter = threading.Thread(target=lambda: got.append(items.take()))
     waiter.start()
     items.give(one)
-    waiter.join(10)
+    waiter.join(60)
     assert got == [one]
 
 
@@ -40,7 +40,7 @@ def test_who_waits_gets_a_new_one_for_a_dropped_one():
     waiter = threading.Thread(target=lambda: got.append(items.take()))
     waiter.start()
     items.drop(one)
-    waiter.join(10)
+    waiter.join(60)
     assert closed == [one]
     assert got
     assert got != [one]
@@ -72,6 +72,6 @@ def test_close_waits_for_all_and_closes_them():
     with pytest.raises(Closed):
         items.take()
     items.give(two)
-    closer.join(10)
+    closer.join(60)
     assert sorted(map(id, closed)) == sorted(map(id, [one, two]))
     items.close()

@@ -77,7 +77,7 @@ def test_killed_server_keeps_what_was_acknowledged_and_is_used_again_when_it_is_
 def test_idle_connections_to_a_server_that_was_started_anew_are_replaced(postgres, driver):
     store = driver.create("a.b")
     start = threading.Barrier(4)
-    together(20, [lambda: start.wait(10) and store.write([Put(P, C, b"x")])] * 4)
+    together(60, [lambda: start.wait(60) and store.write([Put(P, C, b"x")])] * 4)
     postgres.stop()
     postgres.start()
     assert store.write([Put(P, C, b"y")])

@@ -106,7 +106,7 @@ def test_batch_that_does_not_fit_harms_none_of_its_group(store):
                 with pytest.raises(StoreFullError):
                     store.write([Put((number,), (place,), b"small"), Put((number,), (-1,), bytes(10**5))])
 
-    together(20, [lambda n=n: write(n) for n in range(8)])
+    together(60, [lambda n=n: write(n) for n in range(8)])
     assert [sum(1 for _ in store.read((n,))) for n in range(8)] == [0, 20] * 4
 
 
@@ -200,7 +200,7 @@ def test_two_drivers_write_to_one_store(tmp_path):
         def claim(which):
             return sum(bool(which.write([PutIfAbsent(P, (n,), b"")])) for n in range(100))
 
-        assert sum(together(20, [lambda: claim(store), lambda: claim(other)])) == 100
+        assert sum(together(60, [lambda: claim(store), lambda: claim(other)])) == 100
 
 
 def test_interrupted_create_leaves_no_store(driver, tmp_path, monkeypatch):

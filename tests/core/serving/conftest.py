@@ -175,7 +175,7 @@ def start(tmp_path, runtime, tokens, counting) -> Iterator[Callable[..., httpx.C
             tracer=tracer,
         )
         server.__enter__()
-        client = httpx.Client(base_url=server.url, timeout=20)
+        client = httpx.Client(base_url=server.url, timeout=60)
         opened.extend((server, client))
         return client
 
@@ -231,7 +231,7 @@ class Cafe:
         headers = {}
         if principal is not None:
             headers["Authorization"] = f"Bearer {self.tokens.issue(principal, app=app, lifetime=3600)}"
-        self._clients.append(httpx.Client(base_url=self.server.url, headers=headers, timeout=20))
+        self._clients.append(httpx.Client(base_url=self.server.url, headers=headers, timeout=60))
         return self._clients[-1]
 
     def of(self, *roles: str) -> httpx.Client:

@@ -50,7 +50,7 @@ def test_a_view_is_read_by_its_partition_key_and_shaped_by_constraints(served):
 
 def test_asynchronous_projectors_run_beside_the_requests(served):
     assert order(served.system, served, 4).status_code == 200
-    assert served.runtime.wait_for_projectors("acme.cafe", timeout=20)
+    assert served.runtime.wait_for_projectors("acme.cafe", timeout=60)
     found = served.system.get(served.at("views/cafe.Later"), params={"where": '{"Day": 4}'})
     assert found.json() == {"results": [{"Day": 4, "Code": "soup", "Count": 1}]}
 

@@ -78,7 +78,7 @@ def test_figures_tell_calls_refusals_and_latencies(served):
     assert served.system.post(served.at("commands/cafe.Order"), json=body).status_code == 200
     assert served.client().post(served.at("commands/cafe.Order"), json=body).status_code == 403
     assert served.system.get(served.at('queries/cafe.Count?args={"Count":3}')).status_code == 200
-    assert served.runtime.wait_for_projectors("acme.cafe", timeout=20)
+    assert served.runtime.wait_for_projectors("acme.cafe", timeout=60)
     found = figures(served.system.get("/metrics").text)
     command = (("app", "acme.cafe"), ("command", "cafe.Order"))
     assert found["statehold_command_seconds_count", (*command, ("status", "200"))] == 1

@@ -15,7 +15,7 @@ def connect():
     opened = []
 
     def connect(client):
-        opened.append(socket.create_connection((client.base_url.host, client.base_url.port), timeout=20))
+        opened.append(socket.create_connection((client.base_url.host, client.base_url.port), timeout=60))
         return opened[-1]
 
     yield connect

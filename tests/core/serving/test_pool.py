@@ -92,7 +92,7 @@ def test_no_more_threads_are_started_than_there_may_be(gate):
 
 def test_work_of_its_own_gets_a_thread_of_its_own_at_once():
     async def main():
-        meet = threading.Barrier(4, timeout=20)
+        meet = threading.Barrier(4, timeout=60)
         done = threading.Event()
         for _ in range(4):
             calls.run(lambda: meet.wait() == 0 and done.set())

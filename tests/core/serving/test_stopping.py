@@ -107,7 +107,7 @@ def test_a_server_that_is_told_to_stop_ends_what_it_has_begun_and_exits_with_0(f
     served.process.send_signal(number)
     while True:
         try:
-            httpx.get(f"{url}/health", timeout=20)
+            httpx.get(f"{url}/health", timeout=60)
         except httpx.TransportError:
             break
     (folder / "go").open("w").close()

@@ -35,7 +35,7 @@ def test_a_storage_is_freed_after_its_background_work_ended_also_after_an_error(
     class Busy(Memory):
         def __init__(self, ctx: StorageContext) -> None:
             super().__init__(ctx)
-            ctx.background(lambda stop: told.append(f"stopped {stop.wait(10)}"))
+            ctx.background(lambda stop: told.append(f"stopped {stop.wait(60)}"))
 
         def free(self) -> None:
             told.append("freed")

@@ -138,7 +138,7 @@ class Served:
         stack.enter_context(server)
         token = self.tokens.issue(SYSTEM, app="*", lifetime=3600)
         headers = {"Authorization": f"Bearer {token}"}
-        self.client = stack.enter_context(httpx.Client(base_url=self.url, headers=headers, timeout=20))
+        self.client = stack.enter_context(httpx.Client(base_url=self.url, headers=headers, timeout=60))
         made = self.client.post(
             f"/api/v2/apps/acme/{app}/workspaces", json={"kind": kind, "name": "one", "owner": 1, "data": {}}
         )
