@@ -35,7 +35,7 @@ def opened(load):
     """Return what opens the storage of such a module; it is freed in the end, whatever that raises."""
     with contextlib.ExitStack() as stack:
 
-        def opened(functions=None, *, deadline=0.05, memory_mib=1, context=None, **rest):
+        def opened(functions=None, *, deadline=0.3, memory_mib=1, context=None, **rest):
             limits = WasmLimits(deadline=deadline, memory_mib=memory_mib)
             plugin = load(functions, limits=limits, **rest)
             opening = open_storage(plugin.providers["Thing"], **(context or {}))
