@@ -4,10 +4,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Connection, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Integer,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from statehold_aos._state._facts import Asked, Facts, Keep, Kind, Pending, Why
 from statehold_aos.database import Database
+from statehold_aos.database._many import Many
 from statehold_aos.database._schema import TABLES, WORKSPACE
 from statehold_aos.database._state_tables import STATES, STATES_KEPT
 from statehold_aos.database._statements import upsert
@@ -76,16 +90,14 @@ class Store:
         """Write facts and versions, and forget claims with theirs, durable together when it returns."""
         rows = [_row(one, self.home) for one in facts]
         noted = [{"c": one.accepted, **_bound(_user(one.id))} for one in facts if one.accepted is not None]
-        versions = list(kept)
+        versions = self._versions(kept)
         forgotten = [_bound(_claim(claim)) for claim in gone]
 
         def work(connection: Connection) -> None:
-            if rows:
-                connection.execute(upsert(connection, STATES, _KEY, _OTHERS), rows)
-            if noted:
-                connection.execute(_NOTE, noted)
-            for claim, keep in versions:
-                self._keep(connection, claim, keep)
+            _SAVE(connection, rows)
+            _NOTE(connection, noted)
+            for statement in (_DROP, _KEEP, _TRIM):
+                statement(connection, versions)
             for table in (STATES, STATES_KEPT):
                 for bound in forgotten:
                     connection.execute(delete(table).where(_own(table)), bound)
@@ -93,25 +105,29 @@ class Store:
         if rows or versions or forgotten:
             self.database.write(work)
 
+    def _versions(self, kept: Iterable[tuple[ClaimId, Keep]]) -> list[dict[str, Any]]:
+        """Return the rows of versions, none of them twice: the last one counts."""
+        found: dict[tuple[ClaimId, bool, bytes], dict[str, Any]] = {}
+        at = self.now()
+        for claim, keep in kept:
+            accepted, checksum = keep.kind is Kind.ACCEPTED, checksum_of(keep.state)
+            found.pop((claim, accepted, checksum), None)
+            found[claim, accepted, checksum] = {
+                **_bound(_claim(claim)),
+                "k_kind": keep.kind.value,
+                "k_accepted": accepted,
+                "k_checksum": checksum,
+                "k_at": at,
+                "k_state": keep.state,
+                "k_versions": self.versions,
+            }
+        return list(found.values())
+
     def kept(self, claim: ClaimId) -> list[Version]:
         """Return the versions of a claim that are kept, the newest first."""
         statement = select(STATES_KEPT).where(_own(STATES_KEPT)).order_by(STATES_KEPT.c.number.desc())
         rows = self.database.read(lambda one: one.execute(statement, _bound(_claim(claim))).all())
         return [Version(kind=row.kind, checksum=row.checksum, at=row.at, state=row.state) for row in rows]
-
-    def _keep(self, connection: Connection, claim: ClaimId, keep: Keep) -> None:
-        own, bound, table = _own(STATES_KEPT), _bound(_claim(claim)), STATES_KEPT
-        checksum = checksum_of(keep.state)
-        accepted = keep.kind is Kind.ACCEPTED
-        alike = table.c.kind == Kind.ACCEPTED if accepted else table.c.kind != Kind.ACCEPTED
-        same = and_(own, alike, table.c.checksum == checksum)
-        connection.execute(delete(table).where(same), bound)
-        newest = connection.execute(select(func.max(table.c.number)).where(own), bound).scalar() or 0
-        row = {"number": newest + 1, "kind": keep.kind.value, "checksum": checksum, "at": self.now()}
-        connection.execute(insert(table).values({**_claim(claim), **row, "state": keep.state}))
-        older = select(table.c.number).where(own, alike).order_by(table.c.number.desc()).offset(self.versions)
-        for number in connection.execute(older.limit(100), bound).scalars().all():
-            connection.execute(delete(table).where(own, table.c.number == number), bound)
 
 
 def _claim(claim: ClaimId) -> dict[str, Any]:
@@ -130,12 +146,61 @@ def _own(table: Table) -> Any:
     return and_(*(table.c[name] == bindparam(f"k_{name}") for name in _KEY))
 
 
-_USERS: Final = TABLES["users"]
-_NOTE: Final = (
-    update(_USERS)
-    .where(*(_USERS.c[name] == bindparam(f"k_{name}") for name in (WORKSPACE, "users", "serviceid")))
-    .values(stateCheckSum=bindparam("c"))
+def _given(name: str) -> Any:
+    """Return what a row of `Store._versions` gives for a column."""
+    return bindparam(f"k_{name}", type_=STATES_KEPT.c[name].type)
+
+
+#: Whether a version is an accepted one, as that of the row is: of both kinds the newest are kept.
+_ALIKE: Final = (STATES_KEPT.c.kind == Kind.ACCEPTED.value) == bindparam("k_accepted", type_=Boolean())
+_VERSION: Final = tuple(
+    f"k_{name}" for name in (*_KEY, "kind", "accepted", "checksum", "at", "state", "versions")
 )
+_USERS: Final = TABLES["users"]
+_SAVE: Final = Many(lambda one: upsert(one, STATES, _KEY, _OTHERS), tuple(STATES.c.keys()))
+_NOTE: Final = Many(
+    lambda _: (
+        update(_USERS)
+        .where(
+            *(_USERS.c[name] == bindparam(f"k_{name}") for name in (WORKSPACE, "users", "serviceid")),
+            or_(_USERS.c.stateCheckSum.is_(None), _USERS.c.stateCheckSum != bindparam("c")),
+        )
+        .values(stateCheckSum=bindparam("c"))
+    ),
+    ("k_workspace", "k_users", "k_serviceid", "c"),
+)
+_DROP: Final = Many(
+    lambda _: delete(STATES_KEPT).where(
+        _own(STATES_KEPT), _ALIKE, STATES_KEPT.c.checksum == _given("checksum")
+    ),
+    _VERSION,
+)
+
+
+def _keep(_: Connection) -> Any:
+    new = select(
+        *(_given(name) for name in _KEY),
+        func.coalesce(func.max(STATES_KEPT.c.number), 0) + 1,
+        *(_given(name) for name in ("kind", "checksum", "at", "state")),
+    ).where(_own(STATES_KEPT))
+    return insert(STATES_KEPT).from_select([*_KEY, "number", "kind", "checksum", "at", "state"], new)
+
+
+def _trim(_: Connection) -> Any:
+    older = (
+        select(STATES_KEPT.c.number)
+        .where(_own(STATES_KEPT), _ALIKE)
+        .order_by(STATES_KEPT.c.number.desc())
+        .limit(1)
+        .offset(bindparam("k_versions", type_=Integer()))
+    )
+    return delete(STATES_KEPT).where(
+        _own(STATES_KEPT), _ALIKE, STATES_KEPT.c.number <= older.scalar_subquery()
+    )
+
+
+_KEEP: Final = Many(_keep, _VERSION)
+_TRIM: Final = Many(_trim, _VERSION)
 
 
 def _row(facts: Facts, home: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from statehold_aos.database._backend import Backend, Place
+from statehold_aos.database._driver import run_on_driver
 from statehold_aos.database._errors import AosDatabaseError, AosSchemaError, BusyError
 from statehold_aos.database._explained import explained
 from statehold_aos.database._runner import Count, Counter
@@ -24,7 +25,7 @@ from statehold_aos.database.migrations._step import Options
 
 Result = TypeVar("Result")
 
-_VERSION: Final = select(SCHEMA.c.version)
+_VERSION: Final = str(select(SCHEMA.c.version))
 
 
 @attrs.frozen(kw_only=True)
@@ -174,8 +175,10 @@ class Database:
         self.close()
 
     def _begin(self, connection: Connection) -> None:
-        version = connection.execute(_VERSION).scalar_one_or_none()
-        if version != CURRENT:
+        # Before each transaction: it is not to take longer than need be.
+        found = run_on_driver(connection, _VERSION)
+        if found != [(CURRENT,)]:
+            version = found[0][0] if found else None
             raise AosSchemaError(
                 f"AOS database {self.shown} was brought to schema {version} while it was open with {CURRENT}",
                 hint="Open it again with the version of Statehold that did so",

@@ -43,11 +43,12 @@ def explained(error: Error, where: str, *, committing: bool = False) -> Error | 
 
 def is_gone(error: BaseException) -> bool:
     """Tell whether the connection is of no further use."""
-    if not isinstance(error, DBAPIError):
-        return False
-    name: str | None = getattr(error.orig, "sqlite_errorname", None)
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    name: str | None = getattr(cause, "sqlite_errorname", None)
     if name is not None:
         return name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOTADB"))
-    state: str = getattr(error.orig, "sqlstate", None) or ""
+    if not isinstance(error, DBAPIError):
+        return False
+    state: str = getattr(cause, "sqlstate", None) or ""
     unheard = isinstance(error, OperationalError) and not state  # not of the server, which has states
     return error.connection_invalidated or unheard or state.startswith(("08", "57P"))

@@ -14,6 +14,7 @@ import dataset
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
+from statehold_aos.database._driver import run_on_driver
 from statehold_aos.database._errors import AosSchemaError
 
 _BUSY_SECONDS: Final = 60.0
@@ -137,7 +138,7 @@ class SqliteBackend:
 
 def _begin_immediate(connection: Connection) -> None:
     # The driver would begin with the first write: what was read before could be old by then.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    run_on_driver(connection, "BEGIN IMMEDIATE")
 
 
 def _begin(connection: Connection) -> None:

@@ -12,6 +12,7 @@ import dataset
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from statehold_aos.database._driver import run_on_driver
 from statehold_aos.database._errors import AosDatabaseError, ClosedError
 from statehold_aos.database._explained import explained, is_gone
 
@@ -110,6 +111,7 @@ class Writer:
         committing = False
         try:
             connection = self._connection()
+            connection.begin()
             self._before(connection)
             for work, done in group:
                 results.append((done, *self._one(connection, work)))
@@ -130,7 +132,7 @@ class Writer:
                 done.set_exception(failed)
 
     def _one(self, connection: Connection, work: Work) -> tuple[Any, BaseException | None]:
-        connection.exec_driver_sql("SAVEPOINT one")
+        run_on_driver(connection, "SAVEPOINT one")
         try:
             result = work(connection)
         except BaseException as error:
@@ -142,7 +144,7 @@ class Writer:
             except SQLAlchemyError:  # a full disk has undone all, the savepoint too
                 raise error from None
             return None, explained(error, self._shown)
-        connection.exec_driver_sql("RELEASE SAVEPOINT one")
+        run_on_driver(connection, "RELEASE SAVEPOINT one")
         return result, None
 
     def _connection(self) -> Connection:

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+from sqlalchemy import Connection
+
+from statehold_aos.database._driver import run_on_driver
+
+
+@attrs.define(eq=False)
+class Many:
+    """A statement that is run for many rows, often.
+
+    On SQLite, where values go to the driver as they are, it goes past what prepares them one by one.
+
+    Args:
+        make: makes the statement for a connection.
+        names: the values that each row gives it.
+
+    """
+
+    _make: Callable[[Connection], Any]
+    _names: Sequence[str]
+    _statements: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _text: str = attrs.field(default="", init=False)
+    _values: Callable[[Mapping[str, Any]], Sequence[Any]] = attrs.field(default=tuple, init=False)
+
+    def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for *rows*, in their order."""
+        if not rows:
+            return
+        name = connection.dialect.name
+        statement = self._statements.get(name)
+        if statement is None:
+            statement = self._statements[name] = self._make(connection)
+        if name != "sqlite":
+            connection.execute(statement, list(rows))
+            return
+        if not self._text:
+            compiled = statement.compile(dialect=connection.dialect, column_keys=list(self._names))
+            order: Sequence[str] = compiled.positiontup
+            fixed = {key: value for key, value in compiled.params.items() if key not in self._names}
+            self._values = lambda row: [fixed[key] if key in fixed else row[key] for key in order]
+            self._text = str(compiled)
+        run_on_driver(connection, self._text, [self._values(row) for row in rows])
