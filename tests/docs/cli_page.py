@@ -49,8 +49,10 @@ DOCUMENTS = {
     "aos cloud reject": ("reject", "larger_than"),
     "aos cloud accept": ("reject", "larger_than"),
     "aos cloud list": ("reject", "larger_than", "units"),
+    "aos demo": ("seconds", "steps"),
     "aos doctor": ("path", "file_system", "mounted_at", "chosen", "enforced", "backends"),
     "aos migrate": ("schema", "steps"),
+    "aos services": ("services",),
 }
 
 _HEAD = (

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from statehold.sdk import IStateStorage, StorageContext, StorageError
+import attrs
+
+from statehold.sdk import Clock, IStateStorage, StorageContext, StorageError
 from statehold_aos._databases import Databases
 from statehold_aos._storage._opening import lease, place_of
 from statehold_aos.launcher._config import LauncherConfig
@@ -13,6 +16,19 @@ from statehold_aos.launcher._processes import choose_runner
 from statehold_aos.launcher._sharing import Pool, Shared
 from statehold_aos.launcher._storage import LauncherStorage
 from statehold_aos.launcher._stores import Stores
+
+
+@attrs.frozen
+class _Clock:
+    """The time as the app sees it, but what passes while a process does something: that is real."""
+
+    _clock: Clock
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
 
 def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStateStorage:
@@ -44,7 +60,7 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
             ),
             stores=stores,
             runner=runner,
-            clock=ctx.clock,
+            clock=_Clock(ctx.clock),
             logger=ctx.logger,
         )
         return Shared(launcher, taken)
