@@ -15,7 +15,15 @@ from statehold_aos.database._errors import (
     NotExistError,
     UnavailableError,
 )
-from statehold_aos.database._rows import Layer, Service, ServiceState, ServiceStatus, Traffic, UsersService
+from statehold_aos.database._rows import (
+    Instance,
+    Layer,
+    Service,
+    ServiceState,
+    ServiceStatus,
+    Traffic,
+    UsersService,
+)
 from statehold_aos.database._tables import Tables
 from statehold_aos.database.migrations import CURRENT, Done, Options, migrate
 
@@ -29,6 +37,7 @@ __all__ = [
     "Done",
     "ExistsError",
     "InUseError",
+    "Instance",
     "Layer",
     "NotExistError",
     "Options",

@@ -153,6 +153,30 @@ class Layer(_Stored):
     size: int | None = _column("size", default=None)
 
 
+@attrs.frozen(kw_only=True)
+class Instance(_Stored):
+    """Storage and state of an instance of a service, as later versions of AOS have them.
+
+    Attributes:
+        service_id: the service,
+        subject_id: whom it is for,
+        instance: and the number of the instance: together the key.
+        instance_id: a name of its own.
+        storage_quota: bytes of its storage.
+        state_quota: bytes of its state.
+        state_checksum: of the state that the cloud has accepted; empty before there is one.
+
+    """
+
+    service_id: str = _column("serviceID")
+    subject_id: str = _column("subjectID")
+    instance: int = _column("instance", default=0)
+    instance_id: str = _column("instanceID", default="")
+    storage_quota: int = _column("storageQuota", default=0)
+    state_quota: int = _column("stateQuota", default=0)
+    state_checksum: bytes = _column("stateChecksum", default=b"")
+
+
 def _name(one: attrs.Attribute[Any]) -> str:
     name: str = one.metadata["column"]
     return name

@@ -107,6 +107,11 @@ def column_type(kind: type) -> Any:
     return _TYPES[kind]()
 
 
+def make_column(name: str, kind: type, *, null: bool = True) -> Column[Any]:
+    """Return a column that holds *kind*."""
+    return Column(name, column_type(kind), nullable=null, autoincrement=False)
+
+
 def make_table(name: str, metadata: MetaData, *extra: Column[Any]) -> Table:
     """Return a table of the current version, with *extra* columns behind its own."""
     key = (WORKSPACE, *KEYS[name])

@@ -4,15 +4,12 @@ from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Index, MetaData, PrimaryKeyConstraint, Table
 
-from statehold_aos.database._schema import WORKSPACE, column_type
+from statehold_aos.database._schema import WORKSPACE
+from statehold_aos.database._schema import make_column as _column
 
 STATE_METADATA: Final = MetaData()
 #: A claim; the states of one that no service of the database has are kept, too.
 _CLAIM: Final = (WORKSPACE, "service", "users")
-
-
-def _column(name: str, kind: type, *, null: bool = True) -> Column[Any]:
-    return Column(name, column_type(kind), nullable=null, autoincrement=False)
 
 
 def _claim() -> list[Column[Any]]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import attrs
 
 from statehold_aos.database._config_table import ConfigTable
+from statehold_aos.database._instance_table import InstancesTable
 from statehold_aos.database._layers_table import LayersTable
 from statehold_aos.database._runner import Runner
 from statehold_aos.database._services_table import ServicesTable
@@ -12,7 +13,7 @@ from statehold_aos.database._users_table import UsersTable
 
 @attrs.frozen
 class Tables:
-    """The five tables, as one workspace sees them.
+    """The tables, as one workspace sees them.
 
     A function that asks for a row that is not there, or changes one, raises `NotExistError`; one that
     removes it does nothing.
@@ -45,3 +46,8 @@ class Tables:
     def layers(self) -> LayersTable:
         """The installed layers."""
         return LayersTable(self._runner, self.workspace)
+
+    @property
+    def instances(self) -> InstancesTable:
+        """Storage and state of instances of services."""
+        return InstancesTable(self._runner, self.workspace)

@@ -9,7 +9,13 @@ from sqlalchemy import Connection, delete, insert
 from statehold_aos.database._backend import Backend, Place
 from statehold_aos.database._errors import AosSchemaError, UnavailableError
 from statehold_aos.database._explained import explained
-from statehold_aos.database.migrations import _m1_seed, _m2_workspaces, _m3_lookups, _m4_states
+from statehold_aos.database.migrations import (
+    _m1_seed,
+    _m2_workspaces,
+    _m3_lookups,
+    _m4_states,
+    _m5_instances,
+)
 from statehold_aos.database.migrations._state import SCHEMA, State, look
 from statehold_aos.database.migrations._step import Done, Options, Step
 
@@ -19,6 +25,7 @@ _STEPS: Final[tuple[Step, ...]] = (
     _m2_workspaces.STEP,
     _m3_lookups.STEP,
     _m4_states.STEP,
+    _m5_instances.STEP,
 )
 CURRENT: Final = len(_STEPS)
 

@@ -6,6 +6,7 @@ import attrs
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, UnicodeText, inspect, select
 
 from statehold_aos.database._errors import AosSchemaError
+from statehold_aos.database._instance_table import INSTANCE_METADATA, INSTANCES
 from statehold_aos.database._schema import KEYS, SEED, TABLES
 from statehold_aos.database._state_tables import STATE_METADATA
 
@@ -21,6 +22,7 @@ SCHEMA: Final = Table(
 _GOLANG: Final = "schema_migrations"
 _GOLANG_NEWEST: Final = 7
 _WITH_STATES: Final = 4
+_WITH_INSTANCES: Final = 5
 
 
 @attrs.frozen
@@ -91,6 +93,11 @@ def _look_at_seed(connection: Connection, shown: str, names: set[str]) -> State:
                 hint="Name a file, or a schema of PostgreSQL, of its own",
             )
         return State(0, 0, "", is_noted=False)
+    if INSTANCES.name in names:
+        raise AosSchemaError(
+            f"AOS database {shown} has a table {INSTANCES.name}: it is that of a Communication Manager",
+            hint="Name the database of the Service Manager, or a new one",
+        )
     for name in sorted(ours):
         found = {key.lower() for key in inspect(connection).get_pk_constraint(name)["constrained_columns"]}
         if found != {key.lower() for key in KEYS[name]}:
@@ -103,7 +110,9 @@ def _look_at_seed(connection: Connection, shown: str, names: set[str]) -> State:
 
 
 def _check_columns(connection: Connection, shown: str, names: set[str], version: int) -> None:
-    tables = {**TABLES, **(STATE_METADATA.tables if version >= _WITH_STATES else {})}
+    tables = dict(TABLES)
+    tables |= STATE_METADATA.tables if version >= _WITH_STATES else {}
+    tables |= INSTANCE_METADATA.tables if version >= _WITH_INSTANCES else {}
     for name, table in tables.items():
         found = (
             {column["name"] for column in inspect(connection).get_columns(name)} if name in names else set()

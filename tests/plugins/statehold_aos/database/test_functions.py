@@ -8,6 +8,7 @@ from statehold_aos.database import (
     AosDatabaseError,
     Database,
     ExistsError,
+    Instance,
     InUseError,
     Layer,
     NotExistError,
@@ -322,3 +323,36 @@ def test_what_a_closed_database_is_asked_is_an_error(location: str) -> None:
     for call in (database.of(1).services.all, lambda: database.of(1).traffic.set("a", 1, 1)):
         with pytest.raises(AosDatabaseError, match="after it had been closed"):
             call()
+
+
+# -- Instances ------------------------------------------------------------------------------------------
+
+
+def test_an_instance_is_added_changed_and_removed(aos: Tables) -> None:
+    first = Instance(
+        service_id="nav", subject_id="ann", instance_id="i-1", storage_quota=2**40, state_quota=64
+    )
+    second = Instance(service_id="nav", subject_id="ann", instance=1)
+    aos.instances.add(second)
+    aos.instances.add(first)
+    assert aos.instances.all() == [first, second]
+    with pytest.raises(ExistsError, match="instance 1 of service 'nav' for 'ann' exists already"):
+        aos.instances.add(second)
+    aos.instances.set_quotas("nav", "ann", 1, storage=5, state=6)
+    aos.instances.set_state_checksum("nav", "ann", checksum=b"\0\xff")
+    changed = aos.instances.get("nav", "ann", 1)
+    assert (changed.storage_quota, changed.state_quota) == (5, 6)
+    assert aos.instances.get("nav", "ann").state_checksum == b"\0\xff"
+    aos.instances.remove("nav", "ann")
+    aos.instances.remove("nav", "ann")
+    assert aos.instances.all() == [changed]
+
+
+def test_what_is_not_there_of_an_instance_cannot_be_changed(aos: Tables) -> None:
+    for attempt in (
+        lambda: aos.instances.get("nav", "ann"),
+        lambda: aos.instances.set_quotas("nav", "ann", storage=1, state=1),
+        lambda: aos.instances.set_state_checksum("nav", "ann", checksum=b""),
+    ):
+        with pytest.raises(NotExistError, match="instance 0 of service 'nav' for 'ann' does not exist"):
+            attempt()

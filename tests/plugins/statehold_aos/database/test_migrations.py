@@ -19,6 +19,7 @@ from statehold_aos.database import (
     CURRENT,
     AosSchemaError,
     Database,
+    Instance,
     Options,
     Place,
     Service,
@@ -130,7 +131,7 @@ def test_back_to_the_service_manager_s_schema_and_forward_again_nothing_has_chan
     migrate(file)
     forward = {table: rows(file, table) for table in TABLES}
     done = migrate(file, to=1)
-    assert [(one.before, one.after) for one in done] == [(4, 3), (3, 2), (2, 1)]
+    assert [(one.before, one.after) for one in done] == [(5, 4), (4, 3), (3, 2), (2, 1)]
     for table, old in at_first.items():
         back = rows(file, table)
         assert all([*row] == columns[table] for row in back)
@@ -149,7 +150,8 @@ def test_every_step_can_be_gone_forward_and_back_on_both_databases(location: str
         aos.services.add(Service(id="a\0b\1c", user="me", uid=5, start_at=123))
         aos.users.add_service(["é"], "a\0b\1c")
         aos.traffic.set("in", -1, 1)
-    for version in (3, 2, 3, 4, 2, 1, 2, 1, 4, 1, 4):
+        aos.instances.add(Instance(service_id="a", subject_id="é"))
+    for version in (4, 3, 2, 3, 5, 2, 1, 2, 1, 5, 1, 5):
         migrate(location, to=version, options=Options(workspace=7))
     with Database.open(location) as database:
         aos = database.of(7)
@@ -157,6 +159,7 @@ def test_every_step_can_be_gone_forward_and_back_on_both_databases(location: str
         assert aos.services.all() == [Service(id="a\0b\1c", user="me", start_at=123)]
         assert aos.users.all() == [UsersService(users='["é"]', service_id="a\0b\1c")]
         assert aos.traffic.get("in").time == -1
+        assert aos.instances.all() == []
 
 
 def test_a_new_database_is_made_without_a_backup_and_only_for_its_owner(file: Path) -> None:
@@ -172,7 +175,7 @@ def test_schema_1_has_room_for_one_workspace(location: str) -> None:
             database.of(workspace).services.add(Service(id="nav"))
     with pytest.raises(AosSchemaError, match="rows of the workspaces 1, 2"):
         migrate(location, to=1)
-    with pytest.raises(AosSchemaError, match="expected a schema from 1 to 4, got 0"):
+    with pytest.raises(AosSchemaError, match="expected a schema from 1 to 5, got 0"):
         migrate(location, to=0)
     with Database.open(location) as database:
         assert len(database.of(2).services.all()) == 1
@@ -200,7 +203,8 @@ def test_each_step_leaves_a_backup_that_can_be_taken_back(file: Path) -> None:
     file.chmod(0o640)
     before = dump(file)
     done = migrate(file)
-    assert [Path(one.backup).name for one in done] == ["aos.db.v1_0", "aos.db.v2_1", "aos.db.v3_2"]
+    names = ["aos.db.v1_0", "aos.db.v2_1", "aos.db.v3_2", "aos.db.v4_3"]
+    assert [Path(one.backup).name for one in done] == names
     assert dump(Path(done[0].backup)) == before
     assert Path(done[0].backup).stat().st_mode & 0o777 == 0o640
     shutil.copy(done[0].backup, file)
@@ -214,7 +218,7 @@ def test_in_postgresql_a_backup_is_a_schema(url: str) -> None:
     with Database.open(url) as database:
         database.of(1).services.add(Service(id="nav"))
     backups = [one.backup.removeprefix("schema ") for one in migrate(url, to=1)]
-    assert [name.rpartition("_v")[2] for name in backups] == ["4_0", "3_1", "2_2"]
+    assert [name.rpartition("_v")[2] for name in backups] == ["5_0", "4_1", "3_2", "2_3"]
     import psycopg
 
     with psycopg.connect(url) as connection:
@@ -254,8 +258,8 @@ def refused(file: Path, match: str) -> None:
 
 def test_a_newer_database_is_refused(file: Path) -> None:
     migrate(file)
-    write(file, "PRAGMA journal_mode = DELETE; UPDATE aos_schema SET version = 5")
-    refused(file, "has schema 5, this version of Statehold knows 1 to 4. Use the version")
+    write(file, "PRAGMA journal_mode = DELETE; UPDATE aos_schema SET version = 6")
+    refused(file, "has schema 6, this version of Statehold knows 1 to 5. Use the version")
 
 
 def test_a_dirty_database_of_a_service_manager_is_refused(file: Path) -> None:
@@ -273,6 +277,11 @@ def test_a_service_manager_s_database_with_instances_is_refused(file: Path) -> N
     refused(file, r"expected a table services with the key \(id\), got \(aosversion, id\)")
 
 
+def test_a_communication_manager_s_database_is_refused(file: Path) -> None:
+    write(file, "CREATE TABLE config (cursor TEXT); CREATE TABLE storagestate (instanceID TEXT)")
+    refused(file, "has a table storagestate: it is that of a Communication Manager. Name the database of")
+
+
 def test_another_program_s_database_is_refused(file: Path) -> None:
     write(file, "CREATE TABLE moz_places (id INTEGER PRIMARY KEY)")
     refused(file, "has other tables and none of AOS: moz_places")
@@ -281,7 +290,7 @@ def test_another_program_s_database_is_refused(file: Path) -> None:
 def test_a_damaged_database_is_refused(file: Path) -> None:
     migrate(file)
     write(file, "PRAGMA journal_mode = DELETE; ALTER TABLE layers DROP COLUMN path")
-    refused(file, "is damaged: schema 4 has layers.path, it has not. Bring back a backup")
+    refused(file, "is damaged: schema 5 has layers.path, it has not. Bring back a backup")
 
 
 def test_what_is_no_database_is_refused(file: Path) -> None:
@@ -305,7 +314,7 @@ def test_a_database_that_was_migrated_meanwhile_is_written_no_more(location: str
     with Database.open(location) as database:
         database.of(1).services.add(Service(id="nav"))
         migrate(location, to=2)
-        with pytest.raises(AosSchemaError, match="was brought to schema 2 while it was open with 4"):
+        with pytest.raises(AosSchemaError, match="was brought to schema 2 while it was open with 5"):
             database.of(1).services.remove("nav")
         migrate(location)
         database.of(1).services.remove("nav")
