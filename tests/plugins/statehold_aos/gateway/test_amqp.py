@@ -13,6 +13,7 @@ from rabbit_server import RabbitServer, wait_for
 
 from statehold.testing import open_storage
 from statehold_aos import service_state
+from statehold_aos._cloud._running import Running, Settings
 from statehold_aos.gateway import (
     ClaimId,
     CloudHub,
@@ -239,3 +240,20 @@ def test_a_storage_that_names_a_broker_has_its_states_in_the_cloud(rabbit: Rabbi
             wait_for(lambda: not hub.cloud("u1").unconfirmed())
     finally:
         cloud.close()
+
+
+def test_the_cloud_of_the_command_line_serves_a_broker(rabbit: RabbitServer, tmp_path: Path) -> None:
+    name, happened = uuid.uuid4().hex, []
+    url = f"{rabbit.url()}?exchange={name}"
+    for state in (b"a", b"b"):  # the second one knows what the first one knew
+        running = Running(Settings(folder=tmp_path, broker=url, units=("u1",)), happened.append)
+        try:
+            with gateway(f"{url}&queue={name}.u1") as (unit, recorder):
+                wait_for(lambda running=running: running.hub.is_connected("u1"))
+                recorder.wait_up()
+                unit.send(new(state, correlation=state.decode(), sequence=state[0]))
+                wait_for(lambda said=recorder.messages: said and isinstance(said[0], StateAcceptance))
+                assert running.hub.cloud("u1").state(ANN) == state
+        finally:
+            running.close()
+    assert [one.what for one in happened].count("accepted") == 2
