@@ -263,19 +263,22 @@ class Host:
         """
         return following(self._apps.find(app), progress, patience=patience)
 
-    def undeploy(self, app: str, version: str | None = None) -> None:
-        """Forget one version, or the whole app; its data stays.
+    def undeploy(self, app: str, version: str | None = None, *, progress: Progress | None = None) -> None:
+        """Forget one version, or the whole app, with what is on trial; its data stays.
 
         That is the data folders of its storages, `apps/<owner>.<app>` below the host's, and its events,
         records and views, `rows/<owner>.<app>.rows` there or wherever the host's driver of rows keeps them.
-        Deployed again, the app finds them.
+        Deployed again, the app finds them. *progress* is told where another change has to end first.
 
         Raises:
             HostError: there is no such app or version.
             DeployError: the version is the current one of several.
 
         """
-        with self._changing(app) as known:
+        running = self._apps.find(app)
+        if version is None and running is not None:
+            running.end_trial()
+        with self._changing(app, _teller(progress)) as known:
             going = self._deployed.removable(app, version)
             self._registry.forget(app, version)
             for entry in going:

@@ -124,8 +124,8 @@ class Deploys:
         version = http.path_params.get("version")
         undeploy = partial(self._desk.host.undeploy, app, version)
 
-        def change(_: Callable[[Step], None]) -> Mapping[str, object]:
-            _told(undeploy)
+        def change(progress: Callable[[Step], None]) -> Mapping[str, object]:
+            _told(partial(undeploy, progress=progress))
             return {"app": app, "version": version}
 
         return await self._change(app, change, given)

@@ -123,6 +123,18 @@ def test_the_current_version_of_several_is_not_taken_away_alone(deployed, first,
     assert deployed.system.post(f"{CAFE}/versions", content=first).status_code == 201
 
 
+def test_an_app_is_taken_away_with_the_version_that_is_tried(deployed, tmp_path):
+    content = cafe(tmp_path, "4").read_bytes()
+    long = f"{CAFE}/versions?canary=0.5&canary-seconds=3600&progress=true"
+    with deployed.system.stream("POST", long, content=content) as answer:
+        steps = map(json.loads, answer.iter_lines())
+        next(step for step in steps if step["step"] == "canary")
+        assert deployed.system.delete(CAFE).json() == {"app": APP, "version": None}
+        *_, end = steps
+    assert "was ended" in end["error"]["message"]
+    assert deployed.system.get(APPS).json()["apps"] == []
+
+
 def test_a_call_in_flight_ends_on_the_app_that_was_taken_away_and_those_after_it_are_told(deployed):
     many = {"args": json.dumps({"Count": 20_000})}
     with deployed.system.stream("GET", deployed.at("queries/cafe.Count"), params=many) as answer:
