@@ -17,6 +17,8 @@ from statehold_aos.gateway._errors import GatewayError
 
 #: Seconds after which a connection is a good one, so that the next attempt after it is soon.
 _GOOD: Final = 5.0
+#: Troubles of which only the first is told.
+_WORDY: Final = (AmqpTrouble.LOST, AmqpTrouble.UNREACHABLE)
 
 
 class Ends(Protocol):
@@ -163,9 +165,15 @@ class Carrier:
         return was_up and time.monotonic() - began > _GOOD
 
     def _set_trouble(self, error: AmqpError | None) -> None:
-        if error is not None and (self._trouble is None or str(error) != str(self._trouble)):
+        before, self._trouble = self._trouble, error
+        if error is None:
+            return
+        # A connection that cannot be had ends each time with other words.
+        is_known = before is not None and (
+            (error.trouble is before.trouble and error.trouble in _WORDY) or str(error) == str(before)
+        )
+        if not is_known:
             self._logger.warning("%s", error)
-        self._trouble = error
 
     def _tell(self, what: Callable[[], None]) -> None:
         with self._telling:

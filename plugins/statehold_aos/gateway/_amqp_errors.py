@@ -100,4 +100,7 @@ def _said(error: BaseException) -> str:
         return str(text)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return str(error.args[0]) if error.args and isinstance(error.args[0], str) else ""
+    said = str(error.args[0]) if error.args and isinstance(error.args[0], str) else ""
+    # How pika says that the connection has ended, but for the alerts of TLS, which say why.
+    is_plain = ("StreamLost" in said or "EOF" in said) and not any(word in said for word in _TLS_WORDS)
+    return "" if is_plain else said
