@@ -169,12 +169,9 @@ class Engine:
                 changes["password"] = hashed(password) if password else ""
                 changes["sealed"] = self._seal.close(name, password) if password else ""
             settings = msgspec.structs.replace(namespace.settings, **changes)
-            if settings.mode is not namespace.settings.mode:
-                self._change_mode(namespace, settings)
-                namespace = self._namespaces[name]
-            else:
-                write_settings(self.index / name, settings)
-                namespace.settings = settings
+            if settings.mode is not namespace.settings.mode and self.options.mode is not None:
+                raise ZdbError("all namespaces of this engine have one mode")
+            namespace.take_settings(settings, lambda: write_settings(self.index / name, settings))
         self._keeper.tick(self._tick())
         self._tell(lambda: self.hooks.zdb_namespace_updated(namespace=name))
         return namespace
@@ -320,15 +317,6 @@ class Engine:
             on_missing=self._ask_for,
             on_closed=self._tell_closed,
         )
-
-    def _change_mode(self, namespace: Namespace, settings: Settings) -> None:
-        if self.options.mode is not None:
-            raise ZdbError("all namespaces of this engine have one mode")
-        if len(namespace) or namespace.figures().next_id:
-            raise ZdbError(f"{namespace.name} has records: its mode stays")
-        namespace.abandon("it was opened anew")
-        write_settings(self.index / namespace.name, settings)
-        self._namespaces[namespace.name] = self._opened(settings)
 
     def _check_writable(self) -> None:
         if self.options.read_only:

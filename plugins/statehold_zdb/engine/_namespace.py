@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
@@ -12,6 +12,7 @@ from statehold_zdb.engine._errors import ZdbError, ZdbWormError
 from statehold_zdb.engine._log import BLOCK_ENTRIES
 from statehold_zdb.engine._options import Sync
 from statehold_zdb.engine._segment import HEADER_SIZE, Segment
+from statehold_zdb.engine._settings import Settings
 from statehold_zdb.engine._writing import Writing
 
 
@@ -135,6 +136,19 @@ class Namespace(Writing):
         Path(found.path).unlink(missing_ok=True)
         self.descriptors.forget(found)
         return True
+
+    def take_settings(self, settings: Settings, keep: Callable[[], None]) -> None:
+        """Be told to be something else, once that is kept; the mode only while there are no records."""
+        with self._lock:
+            if settings.mode is not self.settings.mode:
+                if len(self._keys) or self._log.next_id:
+                    raise ZdbError(f"{self.name} has records: its mode stays")
+                keep()
+                self.settings = settings
+                self._keys = self._recovery().keys
+            else:
+                keep()
+                self.settings = settings
 
     def segments(self) -> Sequence[Segment]:
         """Return its segments, the oldest first."""

@@ -142,6 +142,10 @@ class Connection(asyncio.BufferedProtocol):
         client, server = self.client, self._server
         out: list[Any] = []
         writes: list[Write] = []
+        if client.namespace.closed:
+            self._send_now(replies.GONE)
+            self._end()
+            return
         try:
             if self._reader.missing:
                 self._do_slowly(data, 0, out, writes)
