@@ -67,8 +67,7 @@ class Deploys:
         app = self._app(http)
         for status in await asyncio.to_thread(self._desk.host.apps):
             if status.app == app:
-                listed = [{**one.to_json(), "state": one.state.value} for one in status.versions]
-                return json_response({"app": app, "current": status.current, "versions": listed})
+                return json_response(status.to_json())
         return json_response({"app": app, "current": None, "versions": []})
 
     async def deploy(self, http: HttpRequest) -> Response:

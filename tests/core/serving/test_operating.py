@@ -78,6 +78,7 @@ def test_every_app_is_listed_with_its_versions_and_where_their_storages_run(depl
     assert (first["version"], first["state"], first["open"], first["answers"]) == ("1", "current", True, 2)
     assert (second["version"], second["state"], second["open"], second["answers"]) == ("2", "beside", True, 0)
     assert first["isolation"]["sys.Record"] == "inprocess"
+    assert deployed.system.get(f"{CAFE}/versions").json() == app
 
 
 def test_a_version_that_is_tried_is_listed_with_its_partitions(deployed, tmp_path):
