@@ -66,9 +66,10 @@ def http_server(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Iterato
 
 @contextlib.contextmanager
 def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Accept one connection after the other and let *talk* have it; yield the port."""
+    """Accept one connection after the other and let *talk* have it until the block ends; yield the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
+    peers: list[socket.socket] = []
 
     def serve() -> None:
         while not ended.is_set():
@@ -77,7 +78,8 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
             except OSError:
                 return
             with peer, contextlib.suppress(OSError):
-                peer.settimeout(5)
+                peer.settimeout(60)
+                peers.append(peer)
                 talk(peer)
 
     thread = threading.Thread(target=serve)
@@ -89,6 +91,10 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        for peer in peers:
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
+            peer.close()
         thread.join()
 
 
