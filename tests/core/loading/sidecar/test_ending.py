@@ -116,7 +116,7 @@ def test_all_ends_when_the_sidecars_of_a_host_are_closed(wild_file: Path) -> Non
 
 def test_sidecars_come_back_when_the_process_that_forks_them_has_ended(wild_file: Path) -> None:
     with Sidecars(sandbox=False) as sidecars:
-        plugin = sidecars.load_file(wild_file, owner="acme.bills 1")
+        plugin = sidecars.load_file(wild_file, owner="acme.bills 1", limits=Limits(deadline=60))
         with plugin, open_storage(plugin.providers["Wild"]) as opened:
             before = do(opened, "eval id(self)"), pidfd_of(opened)
             signal.pidfd_send_signal(plugin._home.zygote().pidfd, signal.SIGKILL)
@@ -170,13 +170,13 @@ def test_a_process_that_is_killed_is_told_apart_from_one_that_ends(wild: Wild, r
 def test_a_storage_whose_process_hangs_is_freed_in_hardly_more_than_the_time_of_a_call(
     shared: Sidecars, wild_file: Path
 ) -> None:
-    with shared.load_file(wild_file, owner="acme.bills 1", limits=Limits(deadline=0.3)) as plugin:
+    with shared.load_file(wild_file, owner="acme.bills 1", limits=Limits(deadline=2)) as plugin:
         opened = contextlib.ExitStack()
         storage = opened.enter_context(open_storage(plugin.providers["Wild"])).storage
         pidfd = os.dup(storage.group._process._forked.pidfd)
         try:
             signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
-            with pytest.raises(SidecarError, match=r"gave no answer within (0\.[4-8]\d*) s"):
+            with pytest.raises(SidecarError, match=r"gave no answer within [12](\.\d+)? s"):
                 opened.close()
             assert ended(pidfd)
         finally:

@@ -374,7 +374,7 @@ def test_files_beyond_the_limit_are_an_error_of_its_own(spy: Spy) -> None:
 
 
 def test_computing_beyond_the_limit_ends_it_and_not_the_host(spy: Spy) -> None:
-    opened = spy("acme.spy", limits=Limits(cpu_seconds=1))
+    opened = spy("acme.spy", limits=Limits(cpu_seconds=1, deadline=60))
     other = spy("acme.bills")
     with pytest.raises(Exception, match=r"SIGKILL|SIGXCPU"):
         opened.insert(opened.key(1, What="x"), opened.value(Text="try while True: pass"))

@@ -18,9 +18,11 @@ from statehold.loading._size import MOST_VALUES, has_too_many
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._failures import told
 from statehold.loading.sidecar._objects import Objects
+from statehold.loading.sidecar.child._image import Image
 from statehold.loading.sidecar.child._logs import LogLane
 from statehold.loading.sidecar.child._opened import Opened, config_of, open_storage
 from statehold.loading.sidecar.child._plugin import Plugin, load
+from statehold.loading.sidecar.child._resting import Resting
 from statehold.sdk import FreedError, StorageError
 
 _HEADER: Final = struct.Struct(k.HEADER)
@@ -28,7 +30,7 @@ _length: Final = _HEADER.unpack_from
 _header: Final = _HEADER.pack
 _GET: Final = k.GET
 _OK: Final = k.OK
-_READ: Final = 64 * 1024
+_READ: Final = 16 * 1024
 _FIRST_ROWS: Final = 16
 _encode: Final = msgspec.msgpack.Encoder().encode
 
@@ -36,8 +38,11 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 class Server:
     """Answers what the host asks on any lane, one question after the other on each."""
 
-    def __init__(self, job: dict[str, Any], control: socket.socket, log: socket.socket) -> None:
+    def __init__(
+        self, job: dict[str, Any], control: socket.socket, log: socket.socket, image: Image | None = None
+    ) -> None:
         self._job = job
+        self._resting = Resting(control, image)
         self._control = control
         self._log = log
         self._objects = Objects()
@@ -66,11 +71,18 @@ class Server:
 
     def _serve(self, lane: socket.socket, *, control: bool = False) -> None:
         decode, opened, descriptor = self._objects.decode, self._opened, lane.fileno()
+        resting = self._resting
         fds: list[int] = []
         after = b""
-        with suppress(OSError), closing(lane):
+        with suppress(OSError), closing(lane), resting.lane() as rests:
             while True:
+                rests[0] = True
+                if control and not after:
+                    resting.until_asked()
                 data = after or (_take_fds(lane, fds) if control else os.read(descriptor, _READ))
+                rests[0] = False
+                if resting.busy:
+                    resting.wait()
                 if not data:
                     return
                 after = b""
@@ -166,6 +178,7 @@ class Server:
             ask=partial(self._ask, lane, number),
         )
         self._opened[handle] = opened
+        self._resting.stir()
         return opened.answer
 
     def _ask(self, lane: socket.socket, number: int, kind: int, argument: Any) -> Any:

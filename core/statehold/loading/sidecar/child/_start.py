@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 from statehold.loading.sandbox import Policy, Prepared, SandboxError, enter
 from statehold.loading.sidecar._kinds import CONTROL_FD, LOG_FD
+from statehold.loading.sidecar.child._image import Image
 from statehold.loading.sidecar.child._server import Server
 
 NETWORK_FD: Final = 5
@@ -20,7 +21,7 @@ _ABOVE: Final = 100
 _PATHS: Final = ("data_folders", "read_only", "executables", "private")
 
 
-def start(job: dict[str, Any], fds: list[int], prepared: Prepared) -> NoReturn:
+def start(job: dict[str, Any], fds: list[int], prepared: Prepared, image: Image | None) -> NoReturn:
     """Become the sidecar that *job* describes; *fds* are its control lane, log lane, stdout and stderr.
 
     A fifth one, for a job that may use the network, leads to what connects for it.
@@ -33,7 +34,7 @@ def start(job: dict[str, Any], fds: list[int], prepared: Prepared) -> NoReturn:
             _execute(job)
         sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         faulthandler.enable(all_threads=False)
-        Server(job, socket.socket(fileno=CONTROL_FD), socket.socket(fileno=LOG_FD)).run()
+        Server(job, socket.socket(fileno=CONTROL_FD), socket.socket(fileno=LOG_FD), image).run()
         code = 0
     except BaseException:  # noqa: BLE001 - the host reads it among the last lines
         traceback.print_exc()

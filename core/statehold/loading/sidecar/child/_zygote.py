@@ -14,6 +14,8 @@ from typing import Any, Final, NoReturn
 import msgspec
 
 from statehold.loading.sandbox import Prepared, prepare
+from statehold.loading.sidecar.child._image import Image
+from statehold.loading.sidecar.child._memory import share_one_heap
 
 #: What every sidecar needs, imported once and shared by all of them.
 _PRELOADED: Final = (
@@ -31,7 +33,7 @@ _PRELOADED: Final = (
     "statehold.loading._plugin",
     "statehold.loading._shims",
     "statehold.loading.sandbox",
-    "statehold.loading.sidecar.child._server",
+    "statehold.loading.sidecar.child._start",
     "tempfile",
     "uuid",
     "zoneinfo",
@@ -48,6 +50,8 @@ FAILED: Final = 3
 def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
     """Fork a process for each request that comes from the socket *descriptor*, until it is closed."""
     die_with_parent(parent)
+    share_one_heap()
+    os.environ.pop("LD_BIND_NOW", None)
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
     prepared = prepare(pid_namespace=True) if sandboxed else Prepared(_own_processes())
@@ -94,6 +98,7 @@ class _Zygote:
         self._warming = warming
         self._spare: tuple[int, socket.socket] | None = None
         self._numbers: dict[int, int] = {}
+        self._image: Image | None = None
 
     def run(self) -> None:
         woken, wake = socket.socketpair()
@@ -104,6 +109,7 @@ class _Zygote:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(woken, select.POLLIN)
+        self._image = Image.taken()
         gc.collect()
         gc.freeze()
         self._fork()
@@ -183,7 +189,7 @@ class _Zygote:
             message, fds, *_ = socket.recv_fds(channel, _MESSAGE, 8, socket.MSG_CMSG_CLOEXEC)
             if message:
                 _, job = msgspec.msgpack.decode(message)
-                start(job, fds, self._prepared)
+                start(job, fds, self._prepared, self._image)
         except BaseException:  # noqa: BLE001 - the host reads it
             traceback.print_exc()
         finally:

@@ -21,6 +21,8 @@ from statehold.loading.sidecar.host._supervisor import Supervisor, kill
 
 _MESSAGE: Final = 64 * 1024
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ")
+#: Where libraries find each other's functions is looked up by the first process, not by each that it forks.
+_BOUND: Final = {"LD_BIND_NOW": "1"}
 _START: Final = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[3])
@@ -84,7 +86,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env={name: os.environ[name] for name in _KEPT if name in os.environ},
+                env={name: os.environ[name] for name in _KEPT if name in os.environ} | _BOUND,
                 cwd="/",
                 pass_fds=(theirs.fileno(),),
                 # Not reached by Ctrl-C, and yet of the same session: Linux shares out the cores by session,

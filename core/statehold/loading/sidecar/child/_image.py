@@ -1,0 +1,236 @@
+"""Memory that sidecars share, although Python writes to whatever it looks at.
+
+Python counts references in the objects themselves, so each page that a forked process looks at becomes its
+own, and says much the same as before. So the zygote makes its objects immortal, puts its memory into a file
+that nobody can write to any more, and maps that in its place. Its children give each page back that is as in
+the file, but for words that have no meaning: how many references there are to what is immortal, and what the
+interpreter remembers only to be faster.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import gc
+import os
+import struct
+import sys
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from types import CodeType, FunctionType
+from typing import Any, Final, Self, cast
+
+from statehold.loading.sidecar.child._memory import (
+    PAGE,
+    WORD,
+    Area,
+    Writable,
+    compare,
+    content,
+    fill_holes,
+    forget,
+    full_pools,
+    occupy,
+    replace,
+    save,
+    trim,
+    view,
+    without,
+    writable,
+)
+
+_KNOWN: Final = frozenset({(3, 11)})
+_PART: Final = 256
+_WORDS: Final = struct.Struct(f"={_PART // WORD}Q")
+_CHUNK: Final = 16 * PAGE
+#: So many chunks are looked at before others have their turn.
+_TURN: Final = 16
+#: Added to the upper half of a count of references: it never becomes 0 then.
+_MANY: Final = 1 << 8
+_OF_PYTHON: Final = 1 << 9
+#: Where a dict says where its table is; where a table has its version, and the room that instances have left.
+_TABLE: Final = 32
+_VERSION, _ROOM = 8, 16
+#: Where code says how often it ran.
+_WARMTH: Final = 48
+
+
+class Image:
+    """What a process had in its memory once, shared with all that it forks later."""
+
+    def __init__(self, areas: Sequence[Area], meaningless: bytes, place: int, kept: object) -> None:
+        self._kept = kept
+        self._areas = [(area, content(area)) for area in areas]
+        self._meaningless = meaningless
+        self._size = sum(map(len, areas))
+        self._place = place
+        self._file = content(Area(place, place + self._size))
+
+    @classmethod
+    def taken(cls) -> Self | None:
+        """Take it of this process, which has one thread; None where memory is not laid out as expected."""
+        if sys.version_info[:2] not in _KNOWN or sys.gettrace() or sys.getprofile():
+            return None
+        gc.collect()
+        gc.disable()
+        try:
+            found = writable()
+            top = fill_holes(found.arenas)
+            kept: list[Any] = [found, occupy()]
+            meaningless = _immortal(found)
+            # Once more: what children make is to lie where nothing has been before.
+            kept += [fill_holes(writable().arenas), occupy()]
+            pools, lists = full_pools(found.arenas)
+            areas = sorted([*pools, Area(found.heap.start, top), *_static(found, lists)])
+            for each in (areas, *areas, *(end for area in areas for end in (area.start, area.end))):
+                ctypes.c_uint32.from_address(id(each) + 4).value |= _MANY
+            gc.freeze()
+            return cls(areas, _flags(areas, meaningless), _swapped(areas), kept)
+        except (AttributeError, LookupError, OSError):
+            return None
+        finally:
+            gc.enable()
+
+    def give_back(self) -> Iterator[None]:
+        """Give all pages back that are as they were, a part of them before each step.
+
+        No other thread may run meanwhile, but for some steps that look at nothing older than this process.
+        """
+        trim()
+        at = turn = 0
+        for area, own in self._areas:
+            for place in range(area.start, area.end, _CHUNK):
+                size = min(_CHUNK, area.end - place)
+                if not compare(place, self._place + at, size):
+                    forget(place, size)
+                else:
+                    self._give_back(place, own, place - area.start, at, size)
+                at += size
+                turn += 1
+                if not turn % _TURN:
+                    yield
+        forget(self._place, self._size)
+
+    def _give_back(self, place: int, own: memoryview, start: int, at: int, size: int) -> None:
+        for _ in range(0, size, PAGE):
+            if not compare(place, self._place + at, PAGE) or self._means_the_same(place, own, start, at):
+                forget(place, PAGE)
+            place += PAGE
+            start += PAGE
+            at += PAGE
+
+    def _means_the_same(self, place: int, own: memoryview, start: int, at: int) -> bool:
+        there, meaningless = self._place + at, self._meaningless
+        for part in range(0, PAGE, _PART):
+            if compare(place + part, there + part, _PART):
+                words = zip(
+                    _WORDS.unpack_from(own, start + part),
+                    _WORDS.unpack_from(self._file, at + part),
+                    strict=True,
+                )
+                for number, (one, other) in enumerate(words, (at + part) // WORD):
+                    if one != other and not meaningless[number]:
+                        return False
+        return True
+
+
+def _static(found: Writable, lists: set[int]) -> Sequence[Area]:
+    """Return the interpreter's own objects without what its allocator changes."""
+    areas: Sequence[Area] = found.static
+    for page in {each // PAGE * PAGE for each in lists}:
+        areas = [part for area in areas for part in without(area, Area(page, page + PAGE))]
+    return areas
+
+
+def _immortal(found: Writable) -> array[int]:
+    """Let no object be freed any more; return the places of words that have no meaning then."""
+    objects = _objects()
+    deque(map(hash, (each for each in objects.values() if type(each) in (str, bytes))), maxlen=0)
+    counts, others, tables = (array("Q") for _ in range(3))
+    counts.extend(objects)
+    code, function, table_of = CodeType.__basicsize__, FunctionType.__basicsize__ - WORD, _place_of_table()
+    word = ctypes.c_uint64.from_address
+    for place, each in objects.items():
+        kind = type(each)
+        if kind is CodeType:
+            others.append(place + _WARMTH)
+            others.extend(range((place + code) & -WORD, place + sys.getsizeof(each), WORD))
+        elif kind is FunctionType:
+            others.append(place + function)
+        elif kind is dict:
+            others.append(word(place + _TABLE).value + _VERSION)
+        elif issubclass(kind, type):
+            with suppress(AttributeError):
+                type.__getattribute__(each, "")
+            if each.__flags__ & _OF_PYTHON and (table := word(place + table_of).value):
+                tables.append(table)
+    counts = array("Q", sorted([*counts, *tables]))
+    others.extend(table + offset for table in tables for offset in (_VERSION, _ROOM))
+    for area in (*found.arenas, found.heap, *found.static):
+        upper = content(area).cast("I")
+        for place in counts[bisect_left(counts, area.start) : bisect_left(counts, area.end)]:
+            upper[(place - area.start) // 4 + 1] |= _MANY
+    return array("Q", sorted([*counts, *others]))
+
+
+def _objects() -> dict[int, Any]:
+    """Return all objects that there are by their places, but for a few that nothing can reach."""
+    todo = gc.get_objects()
+    found: dict[int, Any] = {}
+    while True:
+        new = dict(zip(map(id, todo), todo, strict=True))
+        for known in new.keys() & found.keys():
+            del new[known]
+        if not new:
+            return found
+        found |= new
+        todo = gc.get_referents(*new.values())
+        for each in new.values():
+            if type(each) is CodeType:
+                todo += (each.co_consts, each.co_names, each.co_filename, each.co_name, each.co_qualname)
+                todo += (each.co_linetable, each.co_exceptiontable)
+                todo += each.co_varnames + each.co_cellvars + each.co_freevars
+            elif issubclass(type(each), type):
+                todo += (each.__name__, each.__qualname__)
+
+
+def _place_of_table() -> int:
+    """Return where a class says where the table is that the dicts of its instances share."""
+
+    class Sample:
+        pass
+
+    words = (ctypes.c_uint64 * (cast("int", type.__basicsize__) // WORD)).from_address(id(Sample))
+    return ([*words].index(id(Sample.__qualname__)) + 1) * WORD
+
+
+def _flags(areas: Sequence[Area], meaningless: array[int]) -> bytes:
+    """Return for each word of *areas* whether it has no meaning."""
+    flags = bytearray(sum(map(len, areas)) // WORD)
+    at = 0
+    for area in areas:
+        for place in meaningless[bisect_left(meaningless, area.start) : bisect_left(meaningless, area.end)]:
+            flags[at + (place - area.start) // WORD] = 1
+        at += len(area) // WORD
+    return bytes(flags)
+
+
+def _swapped(areas: Sequence[Area]) -> int:
+    """Let *areas* be parts of a file that nobody can change, and return where it can be read."""
+    file = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        size = sum(map(len, areas))
+        os.ftruncate(file, size)
+        at = 0
+        for area in areas:
+            save(file, area, at)
+            replace(file, area, at)
+            at += len(area)
+        seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
+        return view(file, size)
+    finally:
+        os.close(file)
