@@ -39,7 +39,8 @@ def list_(out: Output, options: HostOptions, *, app: str | None, url: str | None
         _show(out, one)
     if found:
         out.line()
-    out.line(f"{plural(len(found), 'plugin')} in quarantine in {options.data}")
+    where = f"in {options.data}" if url is None else f"at {url}"
+    out.line(f"{plural(len(found), 'plugin')} in quarantine {where}")
 
 
 @command.command("lift")
