@@ -14,7 +14,7 @@ from statehold.sdk import Provider, StorageLogger
 from statehold.testing import OpenStorage, StorageConformance, open_storage
 
 SPEAKER = Path(__file__).with_name("speaker.py").read_text(encoding="utf-8")
-SHORT = Limits(deadline=0.5)
+SHORT = Limits(deadline=3.0)
 
 Load = Callable[..., SidecarPlugin]
 

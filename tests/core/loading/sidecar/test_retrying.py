@@ -51,7 +51,7 @@ def test_a_get_is_asked_again_once_only(wild: Wild, tmp_path: Path) -> None:
 
 
 def test_who_waited_for_a_lane_has_what_is_left_of_the_deadline(wild: Wild) -> None:
-    opened = wild(limits=Limits(deadline=1.0))
+    opened = wild(limits=Limits(deadline=3.0))
     tooks: list[float] = []
     reasons = []
 
@@ -70,8 +70,8 @@ def test_who_waited_for_a_lane_has_what_is_left_of_the_deadline(wild: Wild) -> N
         thread.join(30)
     assert len(reasons) == 20
     assert set(reasons) <= {Reason.DEADLINE, Reason.CRASHED, Reason.BUSY, Reason.START}
-    assert max(tooks) < 3.0, (
-        "twice the deadline, had each step a deadline of its own; and a machine may be busy"
+    assert max(tooks) < 9.0, (
+        "twice the deadline or more, had each step a deadline of its own; and a machine may be busy"
     )
 
 
@@ -93,7 +93,7 @@ def test_a_sidecar_that_failed_too_often_serves_again_once_a_start_works(
 
 
 def test_one_that_stopped_while_nobody_called_is_replaced_before_anybody_does(wild: Wild, records) -> None:
-    opened = wild(limits=Limits(deadline=0.5))
+    opened = wild(limits=Limits(deadline=2.0))
     before = do(opened, "pid")
     group = opened.storage.group  # type: ignore[attr-defined]
     check(group)
@@ -102,7 +102,7 @@ def test_one_that_stopped_while_nobody_called_is_replaced_before_anybody_does(wi
     signal.pidfd_send_signal(group.pidfd, signal.SIGSTOP)
     while not process.dead:  # it may still answer once, before it stops
         check(group)
-    records.wait_for("no answer within 0.5 s")
+    records.wait_for("no answer within 2 s")
     assert do(opened, "pid") != before
 
 
@@ -112,7 +112,7 @@ def test_no_process_is_ended_by_its_number(wild: Wild, monkeypatch: pytest.Monke
 
     for name in ("kill", "killpg"):
         monkeypatch.setattr(os, name, forbidden)
-    opened = wild(limits=Limits(deadline=0.5))
+    opened = wild(limits=Limits(deadline=2.0))
     before = do(opened, "pid")
     with pytest.raises(SidecarError):
         do(opened, "hang")
