@@ -61,11 +61,11 @@ def test_all_partitions_of_a_version_share_a_process_unless_limits_say_less(host
 
 
 def test_each_limit_is_kept(host, den):
-    limits = {"memory_mib": 64, "deadline": 0.5}
+    limits = {"memory_mib": 64, "deadline": 3}
     host.deploy(den("1", box={**APART, "limits": limits}))
     with pytest.raises(MemoryError):
         ask(host, "memory")
-    with pytest.raises(SidecarError, match=r"gave no answer within 0\.5 s") as raised:
+    with pytest.raises(SidecarError, match="gave no answer within 3 s") as raised:
         ask(host, "hang")
     assert raised.value.reason is Reason.DEADLINE
 
