@@ -18,6 +18,8 @@ _MAGIC: Final = b"\0asm\x01\0\0\0"
 _MOST: Final = 65_536
 _DEEPEST_NUMBER: Final = 5
 _Name = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z]\w{0,254}\Z")]
+#: Without control characters: it comes into logs, listings and errors.
+_Line = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f\u2028\u2029]{0,1000}\Z")]
 _Word = Annotated[str, msgspec.Meta(pattern=r"\A[\w.+-]{1,64}\Z")]
 
 
@@ -27,9 +29,9 @@ class _Storage(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     key: list[str]
     value: list[str]
     config: list[str] = []
-    secrets: list[str] = []
+    secrets: list[_Line] = []
     sync_projector: bool = False
-    description: str = ""
+    description: _Line = ""
 
 
 class _Module(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -64,6 +64,11 @@ def test_a_config_may_have_secrets():
         ({"name": "a" * 256}, "storages[0].name"),
         ({"colour": "red"}, "colour"),
         ({"key": 5}, "storages[0].key"),
+        ({"name": "Thing\n"}, "storages[0].name"),
+        ({"description": "\x1b[2J"}, "storages[0].description"),
+        ({"secrets": ["To\0ken"]}, "storages[0].secrets"),
+        ({"key": ["I\0d int64"]}, "storage Thing"),
+        ({"config": ["I\x1bd int64"]}, "storage Thing"),
     ],
 )
 def test_a_description_that_means_nothing_is_refused(changes, problem):
@@ -71,6 +76,7 @@ def test_a_description_that_means_nothing_is_refused(changes, problem):
         described(**changes)
     assert "it has a description that cannot be read: " in str(caught.value)
     assert problem in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
