@@ -43,7 +43,7 @@ def test_who_finds_every_lane_taken_is_told_so(wild: Wild) -> None:
 
 
 def test_slow_readers_take_no_lane_from_calls(wild: Wild) -> None:
-    opened = wild(limits=Limits(deadline=2.0))
+    opened = wild(limits=Limits(deadline=30.0))
     do(opened, "pid")
     readings = [opened.facade.read(opened.key(1, What="rows 5000 100")) for _ in range(40)]
     for reading in readings:
