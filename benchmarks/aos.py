@@ -44,7 +44,7 @@ CLOUD = """
 import sys
 from pathlib import Path
 from statehold_aos.gateway import CloudBook, CloudHub
-from statehold_aos.gateway._cloud_server import CloudServer
+from statehold_aos.gateway.websocket import CloudServer
 
 server = CloudServer(CloudHub(book=CloudBook(Path(sys.argv[1]))))
 print(server.url, flush=True)

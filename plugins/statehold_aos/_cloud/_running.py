@@ -12,7 +12,7 @@ import attrs
 from statehold_aos._cloud._control import Control
 from statehold_aos._cloud._rule import Rule
 from statehold_aos.gateway import ClaimId, CloudBook, CloudHub, GatewayError, Happened, checksum_of
-from statehold_aos.gateway._cloud_server import CloudServer
+from statehold_aos.gateway.websocket import CloudServer
 
 
 @attrs.frozen(kw_only=True)

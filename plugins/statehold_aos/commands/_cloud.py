@@ -162,7 +162,7 @@ def list_units(out: Output, data: Path) -> None:
 
 def _context(out: Output, given: dict[str, Any]) -> Any:
     from statehold_aos.gateway._address import is_this_machine  # noqa: PLC0415  `--help` needs none of it
-    from statehold_aos.gateway._tls import server_context  # noqa: PLC0415  likewise
+    from statehold_aos.gateway.websocket import server_context  # noqa: PLC0415  likewise
 
     made, certificate, key = given["made"], given["certificate"], given["key"]
     if made is not None and certificate is not None:
