@@ -268,6 +268,75 @@ def test_a_storage_that_cannot_be_given_anything_is_told(caplog):
     assert "may be lost: test.Box cannot be written without its call" in caplog.text
 
 
+class Shared(Box):
+    """Has the same rows as the storage before."""
+
+    def __init__(self, before=None):
+        super().__init__()
+        self.times = 0
+        if before is not None:
+            self.rows = before.rows
+
+    def shares_with(self, existing):
+        return existing.rows is self.rows
+
+    def apply_batch(self, items):
+        self.times += 1
+        super().apply_batch(items)
+
+
+def followed(old, handing, box=None):
+    handing.note(0, old)
+    new, apply = opened(old, box=box)
+    handing.join(0, old, new)
+    return new, apply
+
+
+def test_what_shares_its_rows_is_given_nothing_and_changed_once():
+    first, apply = opened(box=Shared())
+    handing = handover()
+    second, _ = followed(first, handing, Shared(first.impl))
+    put(first, apply, "a", 1)
+    with handing.swapping(has_happened=yes):
+        assert second.impl.times == 0
+    handing.end()
+    put(first, apply, "late", 2)
+    assert (first.impl.times, second.impl.times) == (1, 1)
+    assert first.impl.rows == second.impl.rows == {"a": 1, "late": 2}
+
+
+def test_what_is_changed_two_versions_ago_is_in_the_one_that_is_current():
+    first, apply = opened(box=Shared())
+    handing = handover()
+    second, _ = followed(first, handing, Shared(first.impl))
+    with handing.swapping(has_happened=yes):
+        pass
+    handing.end()
+    third, _ = followed(second, handing)
+    put(first, apply, "noted", 1)
+    with handing.swapping(has_happened=yes):
+        assert third.impl.rows == {"noted": 1}
+    handing.end()
+    second.relay.close()
+    put(first, apply, "late", 2)
+    assert third.impl.rows == {"noted": 1, "late": 2}
+
+
+def test_what_shares_its_rows_is_swapped_back_after_a_trial():
+    first, apply = opened(box=Shared())
+    handing = handover()
+    second, apply_second = followed(first, handing, Shared(first.impl))
+    with handing.swapping((0,), has_happened=yes, on_trial=True):
+        pass
+    put(second, apply_second, "tried", 1)
+    with handing.swapping_back():
+        pass
+    handing.end()
+    put(second, apply_second, "late", 2)
+    put(first, apply, "own", 3)
+    assert first.impl.rows == {"tried": 1, "late": 2, "own": 3}
+
+
 def test_what_is_on_trial_gives_back_what_it_got(pair):
     with pair.handing.swapping((0,), has_happened=yes, on_trial=True):
         pass

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from statehold.hosting import Canary
+from statehold.loading.sidecar import SidecarError
 from statehold.processing import SYSTEM, Request, Runtime
 from statehold.sdk import CallContext, DeployError, Scope
 
@@ -199,6 +200,24 @@ def test_a_version_whose_process_failed_after_it_had_taken_over_does_not_become_
     with pytest.raises(DeployError, match="started again without them"):
         host.deploy(den("2", box=APART), progress=kill)
     assert host.app("acme.den").current.name == "1"
+    assert writer.lost() == {}
+
+
+def test_a_version_whose_process_hangs_at_the_swap_does_not_become_current_and_calls_go_on(host, den, writer):
+    host.deploy(den("1", box=APART))
+
+    def stop(step):
+        if step.stage == "probe":
+            writer.put("a", "1")
+        if step.stage == "make":
+            group = host._retirer.live[-1].storages[0]["den.Box"].impl.group
+            signal.pidfd_send_signal(group.pidfd, signal.SIGSTOP)
+
+    hasty = {**APART, "limits": {"deadline": 0.5}}
+    with pytest.raises(SidecarError, match=r"gave no answer within 0\.5 s"):
+        host.deploy(den("2", box=hasty), progress=stop)
+    assert host.app("acme.den").current.name == "1"
+    writer.put("b", "2")
     assert writer.lost() == {}
 
 
