@@ -20,6 +20,8 @@ from statehold_zdb.engine._segment import HEADER_SIZE, INDEX_MARK, SegmentHeader
 MARK: Final = b"\xf5zI\x01"
 #: Set in the position of a tombstone.
 TOMBSTONE: Final = 1 << 63
+#: What `Totals.live` is where it was not counted.
+UNKNOWN: Final = (1 << 64) - 1
 
 _HEAD: Final = struct.Struct("<4sIIIQQQQQ")
 _ROW: Final = 8 + 8 + 4 + 4 + 1
@@ -30,7 +32,7 @@ class Totals(NamedTuple):
 
     Attributes:
         end: where the next record of the segment begins.
-        live: the payload bytes of all keys.
+        live: the payload bytes of all keys; `UNKNOWN` where they were not counted.
         entries: how many keys there are.
         next_id: the next key of a sequential namespace.
 

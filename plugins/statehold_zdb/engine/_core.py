@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import attrs
 
@@ -25,8 +25,6 @@ from statehold_zdb.engine._recovery import Recovery
 from statehold_zdb.engine._segment import Segment
 from statehold_zdb.engine._settings import Settings
 from statehold_zdb.engine._sync import Syncing
-
-ID_SIZE: Final = 8
 
 
 class Closed(NamedTuple):

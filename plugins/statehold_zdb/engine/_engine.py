@@ -201,6 +201,7 @@ class Engine:
             stack, self._stack = self._stack, contextlib.ExitStack()
             open_ones = [namespace for namespace in self._namespaces.values() if not namespace.closed]
         with stack:
+            self._finish_telling()
             if self._hears and open_ones:
                 self.hooks.zdb_close()
             self._compactor.stop()
@@ -362,8 +363,9 @@ class Engine:
             answers = self.hooks.zdb_jump_index(
                 namespace=name, old=closed.old.index_path, new=closed.new.index_path, dirty=closed.dirty
             )
-            if any(answers):
-                for segment in self[name].segments():
+            found = self.get(name)
+            if any(answers) and found is not None:
+                for segment in found.segments():
                     if segment.number in closed.dirty:
                         segment.dirty = False
             self.hooks.zdb_jump_data(namespace=name, old=closed.old.path, new=closed.new.path)

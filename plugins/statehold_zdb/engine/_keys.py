@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
-_ID_SIZE: Final = 8
+ID_SIZE: Final = 8
 
 
 class Keys(Protocol):
@@ -64,7 +64,7 @@ class SequentialKeys:
         self._count = 0
 
     def get(self, key: bytes) -> int | None:
-        if len(key) != _ID_SIZE:
+        if len(key) != ID_SIZE:
             return None
         number = int.from_bytes(key, "little")
         return (self._positions[number] or None) if number < len(self._positions) else None
@@ -89,7 +89,7 @@ class SequentialKeys:
 
     def items(self) -> Iterator[tuple[bytes, int]]:
         return (
-            (number.to_bytes(_ID_SIZE, "little"), position)
+            (number.to_bytes(ID_SIZE, "little"), position)
             for number, position in enumerate(array("Q", self._positions))
             if position
         )

@@ -8,8 +8,9 @@ from zlib import crc32
 import attrs
 
 from statehold_zdb.engine._blocks import Entry, read_blocks
-from statehold_zdb.engine._core import ID_SIZE, Core
+from statehold_zdb.engine._core import Core
 from statehold_zdb.engine._errors import ZdbCursorError, ZdbMissingError, ZdbReadError
+from statehold_zdb.engine._keys import ID_SIZE
 from statehold_zdb.engine._missing import Fetching
 from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT
 from statehold_zdb.engine._record import HEADER, HEADER_SIZE, MARK, Record

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import attrs
 
-from statehold_zdb.engine._blocks import TOMBSTONE, Block, Totals, read_blocks
+from statehold_zdb.engine._blocks import TOMBSTONE, UNKNOWN, Block, Entry, Totals, read_blocks
 from statehold_zdb.engine._blocks import encode as encode_block
-from statehold_zdb.engine._keys import Keys
+from statehold_zdb.engine._keys import ID_SIZE, Keys
 from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
-from statehold_zdb.engine._position import SLOT_SHIFT
-from statehold_zdb.engine._replay import Stretch, replay
+from statehold_zdb.engine._replay import replay
 from statehold_zdb.engine._segment import (
     DATA_MARK,
     HEADER_SIZE,
@@ -40,7 +39,7 @@ class Recovery:
     read_only: bool
     say: Callable[[str], None]
     fetch: Callable[[Segment], bool]
-    _mended: bool = attrs.field(default=False, init=False)
+    _unindexed: list[Entry] = attrs.field(factory=list, init=False)
     _tail: int = attrs.field(default=HEADER_SIZE, init=False)
 
     def run(self) -> None:
@@ -90,7 +89,7 @@ class Recovery:
     def finish(self) -> None:
         """Write on where the last record ends."""
         log = self.log
-        if self._mended:
+        if log.live == UNKNOWN:
             self._count()
         log.entries = len(self.keys)
         log.synced = log.number
@@ -149,11 +148,10 @@ class Recovery:
                         f"segment {segment.number}: {stretch.start - expected:,} bytes from {expected:,} on "
                         "are damaged, what follows is whole"
                     )
-                    self._mended = True
-                self._apply(stretch)
+                self._apply(stretch.entries)
                 if index is not None:
                     log = self.log
-                    totals = Totals(stretch.end, log.live, len(self.keys), log.next_id)
+                    totals = Totals(stretch.end, UNKNOWN, len(self.keys), log.next_id)
                     os.write(index, encode_block(stretch.entries, expected, totals))
                     segment.indexed = stretch.end
                 expected = stretch.end
@@ -163,35 +161,19 @@ class Recovery:
             if index is not None:
                 os.close(index)
 
-    def _apply(self, stretch: Stretch) -> None:
+    def _apply(self, entries: Sequence[Entry]) -> None:
         log, keys = self.log, self.keys
-        sizes: dict[int, int] = {}
-        for entry in stretch.entries:
-            key = entry.key
-            before = keys.get(key)
-            if before is not None:
-                log.live -= sizes[before] if before in sizes else self._size(before)
+        for entry in entries:
             if entry.position & TOMBSTONE:
-                keys.drop(key)
+                keys.drop(entry.key)
             else:
-                keys.put(key, entry.position)
-                sizes[entry.position] = entry.size
-                log.live += entry.size
-            if self.sequential and len(key) == 8:
-                log.next_id = max(log.next_id, int.from_bytes(key, "little") + 1)
-        log.number = max(log.number, stretch.entries[-1].number)
-
-    def _size(self, position: int) -> int:
-        try:
-            record = self.log.head_of(position)
-        except OSError:
-            record = None
-        except Exception:  # noqa: BLE001 - of a segment that is missing or damaged: all is counted anew
-            record = None
-        if record is None:
-            self._mended = True
-            return 0
-        return record.size
+                keys.put(entry.key, entry.position)
+            if self.sequential and len(entry.key) == ID_SIZE:
+                log.next_id = max(log.next_id, int.from_bytes(entry.key, "little") + 1)
+        log.number = max(log.number, entries[-1].number)
+        log.live = UNKNOWN
+        if self.read_only:
+            self._unindexed += entries
 
     def _open_index(self, segment: Segment, end: int) -> int:
         """Return the index file, cut after its last good block, or a new one."""
@@ -214,14 +196,19 @@ class Recovery:
             os.close(self._open_index(segment, end))
 
     def _count(self) -> None:
-        """Count the payload bytes of all keys, from the index files."""
+        """Count the payload bytes of all keys, from the index files.
+
+        While records are read from the data that cannot be done: of what they have replaced, a compaction may
+        have left nothing.
+        """
         live = 0
         get = self.keys.get
         for segment in self.log.numbers.values():
             for _, block in read_blocks(segment.index_path, salt=segment.salt or None):
                 for key, position, size in zip(block.keys, block.positions, block.sizes, strict=True):
-                    if get(key) == position and position >> SLOT_SHIFT == segment.slot:
+                    if get(key) == position:
                         live += size
+        live += sum(entry.size for entry in self._unindexed if get(entry.key) == entry.position)
         self.log.live = live
 
 

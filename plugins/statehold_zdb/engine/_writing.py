@@ -6,7 +6,6 @@ from zlib import crc32
 
 import attrs
 
-from statehold_zdb.engine._core import ID_SIZE
 from statehold_zdb.engine._errors import (
     ZdbError,
     ZdbFullError,
@@ -16,6 +15,7 @@ from statehold_zdb.engine._errors import (
     ZdbTooLargeError,
     ZdbWormError,
 )
+from statehold_zdb.engine._keys import ID_SIZE
 from statehold_zdb.engine._log import Batch
 from statehold_zdb.engine._options import Mode, Sync
 from statehold_zdb.engine._reading import Reading

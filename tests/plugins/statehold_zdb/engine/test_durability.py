@@ -1,0 +1,224 @@
+"""When a write counts as done, and what happens when the disk refuses it."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from pathlib import Path
+
+import pytest
+from zdb_engines import SEGMENT, FailingDisk, contents, opened
+
+from statehold_zdb.engine import Durability, Engine, EngineOptions, ZdbError, ZdbWriteError
+
+LIMIT = 60
+
+
+@pytest.mark.parametrize("partly", [0, 1, 70, 1000])
+@pytest.mark.parametrize("durability", ["every", "group", "relaxed"])
+def test_a_full_disk_refuses_a_write_and_nothing_has_happened(
+    tmp_path: Path, durability: str, partly: int
+) -> None:
+    """Whatever part of it was written; reads go on, and so do writes when there is room again."""
+    disk = FailingDisk()
+    disk.partly = partly
+    with opened(tmp_path, durability=Durability.parse(durability), disk=disk) as engine:
+        namespace = engine["default"]
+        namespace.set(b"a", b"1")
+        namespace.set(b"b", b"2")
+        disk.write_error = errno.ENOSPC
+        for key, payload in ((b"a", b"other"), (b"new", b"x" * 2000)):
+            with pytest.raises(ZdbWriteError, match="No space left on device"):
+                namespace.set(key, payload)
+        with pytest.raises(ZdbWriteError):
+            namespace.delete(b"b")
+        with pytest.raises(ZdbWriteError):
+            namespace.write([(b"a", b"z"), (b"b", None)])
+        assert contents(namespace) == {b"a": b"1", b"b": b"2"}
+        assert namespace.figures().live_bytes == 2
+        disk.write_error = None
+        assert namespace.set(b"a", b"other") == b"a"
+        assert namespace.delete(b"b")
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == {b"a": b"other"}
+
+
+@pytest.mark.parametrize("durability", ["every", "group"])
+def test_after_a_sync_that_failed_nothing_is_written_until_a_reload(tmp_path: Path, durability: str) -> None:
+    """No later sync can make up for it, so none pretends to."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse(durability), disk=disk) as engine:
+        namespace = engine["default"]
+        namespace.set(b"a", b"1")
+        disk.sync_error = errno.EIO
+        with pytest.raises(ZdbWriteError, match="a sync failed"):
+            namespace.set(b"b", b"2")
+        disk.sync_error = None
+        for _ in range(2):
+            with pytest.raises(ZdbWriteError, match="nothing is written any more"):
+                namespace.set(b"c", b"3")
+            with pytest.raises(ZdbWriteError):
+                namespace.sync()
+        assert namespace.get(b"a") == b"1"
+        assert "a sync failed" in namespace.figures().broken
+        assert namespace.failed
+        engine.reload("default")
+        assert namespace.set(b"c", b"3") == b"c"
+        assert namespace.get(b"a") == b"1"
+
+
+def test_a_relaxed_namespace_tells_of_a_sync_that_failed_at_the_next_write(tmp_path: Path) -> None:
+    """The write that it was about had been acknowledged; that is what relaxed means."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("relaxed:3600"), disk=disk) as engine:
+        namespace = engine["default"]
+        namespace.set(b"a", b"1")
+        assert namespace.unsynced[0] == 1
+        disk.sync_error = errno.EIO
+        with pytest.raises(ZdbWriteError):
+            namespace.sync()
+        with pytest.raises(ZdbWriteError, match="nothing is written any more"):
+            namespace.set(b"b", b"2")
+        disk.sync_error = None
+        engine.reload("default")
+
+
+def test_every_write_has_a_sync_of_its_own(tmp_path: Path) -> None:
+    """Also those of one moment."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("every"), disk=disk) as engine:
+        before = disk.syncs
+        for i in range(10):
+            engine["default"].set(b"k%d" % i, b"v")
+        assert disk.syncs - before >= 10
+        assert engine["default"].unsynced == (0, 0.0)
+
+
+def test_a_group_shares_a_sync(tmp_path: Path) -> None:
+    """While one sync runs all others gather; the next one is for all of them."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("group"), disk=disk) as engine:
+        namespace = engine["default"]
+        namespace.set(b"first", b"v")
+        disk.slow = threading.Event()
+        before = disk.syncs
+        threads = [threading.Thread(target=namespace.set, args=(b"k%d" % i, b"v")) for i in range(40)]
+        for thread in threads:
+            thread.start()
+        arrived = threading.Event()
+        for _ in range(LIMIT * 100):
+            if len(namespace) == 41:
+                arrived.set()
+                break
+            threading.Event().wait(0.01)
+        assert arrived.is_set()
+        disk.slow.set()
+        for thread in threads:
+            thread.join(LIMIT)
+        assert disk.syncs - before <= 5
+        assert namespace.unsynced == (0, 0.0)
+        disk.slow = None
+
+
+def test_a_group_that_cannot_be_written_fails_for_all_who_wait(tmp_path: Path) -> None:
+    """Each of them hears of it, and none of their keys is there."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("group"), disk=disk) as engine:
+        namespace = engine["default"]
+        namespace.set(b"first", b"v")
+        disk.write_error = errno.ENOSPC
+        failed: list[bytes] = []
+
+        def write(key: bytes) -> None:
+            try:
+                namespace.set(key, b"v")
+            except ZdbWriteError:
+                failed.append(key)
+
+        threads = [threading.Thread(target=write, args=(b"k%d" % i,)) for i in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LIMIT)
+        assert len(failed) == 16
+        assert contents(namespace) == {b"first": b"v"}
+        disk.write_error = None
+        assert namespace.set(b"k1", b"v") == b"k1"
+
+
+def test_a_relaxed_namespace_syncs_by_itself(tmp_path: Path) -> None:
+    """Within its interval, whether or not anybody writes."""
+    with opened(tmp_path, durability=Durability.parse("relaxed:0.05")) as engine:
+        namespace = engine["default"]
+        namespace.set(b"a", b"1")
+        for _ in range(LIMIT * 100):
+            if namespace.unsynced == (0, 0.0):
+                break
+            threading.Event().wait(0.01)
+        assert namespace.unsynced == (0, 0.0)
+
+
+@pytest.mark.parametrize("text", ["", "never", "relaxed:x", "relaxed:0", "group:", "relaxed:1e9"])
+def test_a_durability_that_is_none_is_refused(text: str) -> None:
+    """With what it can be."""
+    if text == "group:":
+        assert str(Durability.parse(text)) == "group"
+        return
+    with pytest.raises(ZdbError, match="expected"):
+        Durability.parse(text)
+
+
+def test_an_index_that_cannot_be_written_costs_a_longer_start_and_no_key(tmp_path: Path) -> None:
+    """The data are what counts."""
+    disk = FailingDisk()
+    engine = opened(tmp_path, durability=Durability.parse("relaxed"), disk=disk)
+    namespace = engine["default"]
+    for i in range(100):
+        namespace.set(b"k%d" % i, b"v")
+    namespace.sync()
+    disk.write_error = errno.ENOSPC
+    namespace.write_index(all_synced=True)
+    assert namespace.write_errors == 1
+    disk.write_error = None
+    namespace.abandon("it was killed")
+    engine.close()
+    with opened(tmp_path) as engine:
+        assert len(engine["default"]) == 100
+
+
+def test_an_engine_that_only_reads_writes_nothing(tmp_path: Path) -> None:
+    """Not a byte, not a lock, not a cut; several may read at once."""
+    with opened(tmp_path, durability=Durability.parse("relaxed"), segment_size=SEGMENT) as engine:
+        namespace = engine["default"]
+        for i in range(50):
+            namespace.set(b"k%d" % i, b"v" * i)
+        namespace.jump()
+        namespace.set(b"last", b"v")
+        namespace.abandon("it was killed")
+    last = tmp_path / "data" / "default" / "d1"
+    with last.open("ab") as file:
+        file.write(b"torn")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    options = EngineOptions(read_only=True)
+    try:
+        with (
+            Engine(tmp_path / "data", tmp_path / "index", options=options) as one,
+            Engine(tmp_path / "data", tmp_path / "index", options=options) as two,
+        ):
+            for engine in (one, two):
+                namespace = engine["default"]
+                assert contents(namespace) == {**{b"k%d" % i: b"v" * i for i in range(50)}, b"last": b"v"}
+                for refused in (
+                    lambda: namespace.set(b"a", b"1"),  # noqa: B023
+                    lambda: namespace.delete(b"k1"),  # noqa: B023
+                    lambda: engine.create("x"),  # noqa: B023
+                    namespace.compact,
+                ):
+                    with pytest.raises(ZdbError, match="opened to read only"):
+                        refused()
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    finally:
+        for path in [tmp_path, *tmp_path.rglob("*")]:
+            path.chmod(0o700)
