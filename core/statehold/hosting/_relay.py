@@ -224,11 +224,12 @@ class Relay:
 
     def _relay(self, apply: Apply, impl: Any, items: Sequence[Intent]) -> None:
         self._under_way.append(None)
-        heir = self._heir
         if self._noted is None:
             try:
-                if heir is None or not self._is_shared:
+                if self._heir is None or not self._is_shared:
                     apply(impl, items)
+                # Not before: it may have become current just now.
+                heir = self._heir
                 if heir is not None:
                     heir._take(items, self.rows)  # noqa: SLF001 - of the same class
                 elif not self._is_plain:

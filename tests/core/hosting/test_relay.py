@@ -188,6 +188,24 @@ def test_a_change_that_was_under_way_before_anything_was_noted_is_waited_for_and
     thread.join(30)
 
 
+def test_a_change_that_begins_just_when_the_new_storage_becomes_current_is_in_both(pair):
+    """It has found that there is more to do than to change, and nothing noted any more, and no heir yet."""
+    relay, apply_batch = pair.old.relay, pair.old.impl.apply_batch
+
+    def swap_first(items):
+        pair.old.impl.apply_batch = apply_batch
+        relay._under_way.clear()
+        with pair.handing.swapping(has_happened=yes):
+            pass
+        relay._under_way.append(None)
+        apply_batch(items)
+
+    relay._noted = None
+    pair.old.impl.apply_batch = swap_first
+    put(pair.old, pair.apply, "b", 3)
+    assert pair.new.impl.rows["b"] == pair.old.impl.rows["b"] == 3
+
+
 def test_a_change_that_hangs_keeps_a_version_from_becoming_current():
     old, apply = opened()
     entered, go = threading.Event(), threading.Event()
