@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,10 +122,13 @@ def test_lanes_that_nobody_has_used_for_a_while_are_closed_but_for_one(wild: Wil
         next(reading)
     for reading in readings:
         assert len(list(reading)) == 2
-    assert process.lanes == len(process.idle) >= 6
+    assert process.lanes >= 6
     group.close_quiet(process)
     assert process.lanes >= 6, "all but one were in use until now"
-    group.close_quiet(process)
-    assert process.lanes == len(process.idle) == 1
+    # One of them may be in use just then, to ask whether the process still answers.
+    end = time.monotonic() + 60
+    while process.lanes > 1 and time.monotonic() < end:
+        group.close_quiet(process)
+    assert process.lanes == 1
     assert do(opened, "eval 1 + 1") == "2"
     test_more_callers_than_lanes_are_all_answered(lambda: opened)

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from wild_use import do
+from wild_use import do, stop
 
 from statehold.loading.sidecar import Limits, SidecarError, Sidecars
 from statehold.loading.sidecar.host._zygote import Forked, Zygote
@@ -175,7 +175,7 @@ def test_a_storage_whose_process_hangs_is_freed_in_hardly_more_than_the_time_of_
         storage = opened.enter_context(open_storage(plugin.providers["Wild"])).storage
         pidfd = os.dup(storage.group._process._forked.pidfd)
         try:
-            signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
+            stop(pidfd)
             with pytest.raises(SidecarError, match=r"gave no answer within [12](\.\d+)? s"):
                 opened.close()
             assert ended(pidfd)

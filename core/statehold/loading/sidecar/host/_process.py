@@ -108,6 +108,7 @@ class Process:
                 except BaseException:
                     asked.add_done_callback(let_go)
                     raise
+            self._supervisor.do(lambda: self._watch(forked, log, out, err))
         except BaseException as error:
             self.dead = True
             ours.close()
@@ -122,7 +123,6 @@ class Process:
             their_log.close()
             os.close(their_out)
             os.close(their_err)
-        self._supervisor.do(lambda: self._watch(forked, log, out, err))
         self.many = k.LANES in self._hello()
         described = self._ask(k.DESCRIBE, None)
         self._control.relimit(self._limits.deadline)

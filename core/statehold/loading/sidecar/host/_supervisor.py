@@ -12,6 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
+from statehold.sdk import FreedError
+
 Ready = Callable[[], object]
 
 
@@ -32,13 +34,15 @@ class Supervisor:
         self._todo: list[Callable[[], None]] = []
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
-        self._closed = False
+        self._closed = self._over = False
         self._thread = threading.Thread(target=self._run, name="statehold-sidecars", daemon=True)
         self._thread.start()
 
     def do(self, action: Callable[[], None]) -> None:
-        """Run *action* on the thread, soon."""
+        """Run *action* on the thread, soon; FreedError if it has ended."""
         with self._lock:
+            if self._over:
+                raise FreedError("the sidecars of this host have been closed")
             self._todo.append(action)
         with suppress(OSError):
             self._wake.send(b"x")
@@ -104,6 +108,13 @@ class Supervisor:
                 else:
                     self._safely(key.data)
             self._due()
+        with self._lock:
+            self._over = True
+        self._due()
+        # Of processes that were being started meanwhile.
+        for key in tuple(self._selector.get_map().values()):
+            if key.data is not None and isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
 
     def _due(self) -> None:
         with self._lock:
