@@ -12,6 +12,8 @@ from statehold_aos.gateway._amqp_way import Broker, Queue, Way
 
 #: Seconds after which a message comes again that was too many.
 _LATER: Final = 0.25
+#: Seconds after which a message goes again that the broker could not keep.
+_NACKED: Final = 1.0
 #: Seconds that a socket may take to end.
 _BREAKING: Final = 1.0
 
@@ -81,7 +83,7 @@ class Session:
         self._ask(do)
 
     def end(self) -> None:
-        """End the connections in order: no more messages, what was sent is confirmed, then all is closed."""
+        """End the connections in order: what is to be sent is sent and confirmed, then all is closed."""
         with self._lock:
             if self._loop is None:
                 self._is_over = True
@@ -182,7 +184,7 @@ class Session:
     def _pump(self) -> None:
         with self._lock:
             self._is_woken = False
-        while self._is_ready and not self._is_blocked and not self._is_ending:
+        while self._is_ready and self._sender.is_open and not self._is_blocked:
             if len(self._unconfirmed) >= self._terms.window or (parcel := self._outgoing.take()) is None:
                 return
             self._publish(parcel)
@@ -213,12 +215,12 @@ class Session:
             if method.NAME == "Basic.Nack":
                 self._hears.refused(parcel, "the broker could not keep it")
                 self._outgoing.put_back(parcel)
-        if self._is_ending and not self._unconfirmed:
-            self._close()
-        elif method.NAME == "Basic.Nack" and self._loop is not None:
-            self._loop.call_later(1, self._pump)
+        if method.NAME == "Basic.Nack" and self._loop is not None:
+            self._loop.call_later(_NACKED, self._pump)
         else:
             self._pump()
+        if self._is_ending and not self._waits():
+            self._close()
 
     def _returned(self, _channel: Any, method: Any, beside: Any, _body: bytes) -> None:
         parcel = self._unconfirmed.get(int(beside.message_id or 0))
@@ -261,9 +263,17 @@ class Session:
         if self._is_ending:
             return
         self._is_ending, self._error = True, error
-        waits = error is None and bool(self._unconfirmed) and not self._is_blocked
+        if error is None:
+            self._pump()
         if self._loop is not None:
+            waits = error is None and self._waits()
             self._loop.call_later(self._terms.parting if waits else 0, self._close)
+
+    def _waits(self) -> bool:
+        """Say whether something is on its way to the broker."""
+        if not self._is_ready or self._is_blocked or not self._sender.is_open:
+            return False
+        return bool(self._unconfirmed) or len(self._outgoing) > 0
 
     def _close(self) -> None:
         """Close all, in order if the broker answers in time."""

@@ -192,7 +192,8 @@ def test_only_so_many_messages_are_handed_out_at_a_time(rabbit: RabbitServer) ->
 def test_close_waits_until_the_broker_has_what_was_sent_and_then_the_unit_hears_nothing(
     rabbit: RabbitServer,
 ) -> None:
-    with plain_cloud(rabbit) as cloud, gateway(cloud.url()) as (unit, recorder):
+    few = AmqpTerms(window=4, parting=60)
+    with plain_cloud(rabbit) as cloud, gateway(cloud.url(), few) as (unit, recorder):
         recorder.wait_up()
         for n in range(50):
             unit.send(new(b"a", claim=ClaimId(1, f"s{n}", "[]")))
