@@ -123,8 +123,6 @@ def test_lanes_that_nobody_has_used_for_a_while_are_closed_but_for_one(wild: Wil
     for reading in readings:
         assert len(list(reading)) == 2
     assert process.lanes >= 6
-    group.close_quiet(process)
-    assert process.lanes >= 6, "all but one were in use until now"
     # One of them may be in use just then, to ask whether the process still answers.
     end = time.monotonic() + 60
     while process.lanes > 1 and time.monotonic() < end:

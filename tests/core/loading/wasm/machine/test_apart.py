@@ -14,7 +14,7 @@ def module(instructions: str, variables: int = 1, functions: int = 1) -> bytes:
 
 
 #: What the compiler needs far more than a second for: loops in loops, with many variables.
-SLOW = module("loop local.get 7 br_if 0 " * 6000 + "end " * 6000, 900)
+SLOW = module("loop local.get 7 br_if 0 " * 10_000 + "end " * 10_000, 900)
 
 
 @pytest.mark.parametrize(
