@@ -25,7 +25,9 @@ SAMPLES = Path(__file__).parents[3] / "app_images"
 
 @pytest.fixture(scope="module")
 def served(make_cafe):
-    return make_cafe()
+    served = make_cafe()
+    served.system.timeout = 60
+    return served
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +158,7 @@ def test_no_call_is_dropped_while_an_app_beside_it_is_taken_away_and_comes_back(
     deployed.host.deploy(folder)
     stop, found, own = threading.Event(), [], set()
     client, other = deployed.client(SYSTEM, app="*"), deployed.client(SYSTEM, app="*")
+    client.timeout = other.timeout = 60
 
     def ask():
         while not stop.is_set():
