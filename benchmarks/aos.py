@@ -20,7 +20,8 @@ from benchmarks._measure import Row, against, within
 from statehold.sdk import StorageLogger
 from statehold_aos._state._batch import Change
 from statehold_aos._state._protocol import Protocol
-from statehold_aos._state._states import Settings, States
+from statehold_aos._state._settings import Settings
+from statehold_aos._state._states import States
 from statehold_aos._state._store import Store
 from statehold_aos._state._watch import Quiet
 from statehold_aos.database import Database

@@ -10,8 +10,9 @@ from statehold_aos._service_storage._names import folder_name
 from statehold_aos._state._config import ServiceStateConfig
 from statehold_aos._state._facts import Rule
 from statehold_aos._state._protocol import Protocol
+from statehold_aos._state._settings import Settings
 from statehold_aos._state._sharing import Pool, Shared
-from statehold_aos._state._states import Settings, States
+from statehold_aos._state._states import States
 from statehold_aos._state._storage import ServiceState
 from statehold_aos._state._store import Store
 from statehold_aos._state._watch import Quiet

@@ -10,7 +10,8 @@ from statehold.sdk import FreedError
 from statehold_aos._databases import Lease
 
 if TYPE_CHECKING:
-    from statehold_aos._state._states import Settings, States
+    from statehold_aos._state._settings import Settings
+    from statehold_aos._state._states import States
 
 
 class Shared:

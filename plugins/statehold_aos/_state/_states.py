@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import heapq
 import select
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,19 +11,19 @@ import attrs
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._state._batch import Batch, Change, check
 from statehold_aos._state._facts import Disk, Facts, Step
-from statehold_aos._state._inbox import Inbox, Link
-from statehold_aos._state._protocol import Now, Protocol
+from statehold_aos._state._inbox import Link
+from statehold_aos._state._protocol import Now
 from statehold_aos._state._round import Claim, Rounds, Work
+from statehold_aos._state._schedule import Schedule
+from statehold_aos._state._settings import Settings
 from statehold_aos._state._store import Store, Version
-from statehold_aos._state._watch import Quiet
+from statehold_aos._state._uplink import Uplink
 from statehold_aos._state._watched import Watched
 from statehold_aos.gateway import (
     ClaimId,
     Gateway,
-    GatewayError,
     StateAcceptance,
     StateStatus,
-    ToCloud,
     ToUnit,
     UpdateState,
 )
@@ -33,26 +32,6 @@ from statehold_aos.gateway import (
 _STATUS: Final = 1000
 #: The longest wait in seconds, also where something failed.
 _RETRY: Final = 10.0
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """How states are looked after.
-
-    Attributes:
-        protocol: what is done about them.
-        quiet: when changes are looked at.
-        folder_of: where the folder of a claim is; raises StorageError or OSError.
-        default_limit: bytes of a state, for claims that say nothing.
-        hold: whether a service whose state is not right is held.
-
-    """
-
-    protocol: Protocol
-    quiet: Quiet
-    folder_of: Callable[[ClaimId], Path]
-    default_limit: int
-    hold: bool = False
 
 
 class States:
@@ -76,7 +55,7 @@ class States:
         self._clock: Final = clock
         self._logger: Final = logger
         self._lock: Final = threading.RLock()
-        self._inbox: Final = Inbox()
+        self._uplink: Final = Uplink(name, logger)
         self._watched: Final = Watched(
             name=name,
             store=store,
@@ -84,12 +63,9 @@ class States:
             logger=logger,
             folder_of=self._folder_of,
         )
-        self._rounds: Final = Rounds(store, self._send, logger, name)
+        self._rounds: Final = Rounds(store, self._uplink.send, logger, name)
         self._claims: Final[dict[ClaimId, Claim]] = {}
-        self._looks: Final[dict[ClaimId, float]] = {}
-        self._timers: Final[list[tuple[float, ClaimId]]] = []
-        self._gateway: Gateway | None = None
-        self._is_connected = False
+        self._times: Final = Schedule()
         self._is_closed = False
         try:
             self._begin()
@@ -158,7 +134,7 @@ class States:
                 self._watched.add(claim)
                 self._touch(claim)  # Its file may be there already, or within a new limit.
                 for message in step.send:
-                    self._send(message)
+                    self._uplink.send(message)
             for one in batch.gone:
                 self._forget(one)
 
@@ -195,27 +171,14 @@ class States:
         """Look at the state of a service that has stopped, without waiting for a quiet time."""
         with self._lock:
             self._claim(claim)
-            self._looks[claim] = self._clock.monotonic()
+            self._times.look(claim, self._clock.monotonic())
             self._look_at([claim])
 
     # -- The cloud ---------------------------------------------------------------------------------------
 
     def connect(self, gateway: Gateway) -> None:
         """Use a gateway from now on, instead of the one before."""
-        with self._lock:
-            before, self._gateway = self._gateway, gateway
-            self._is_connected = False
-        if before is not None:
-            before.close()
-        gateway.connect(self._inbox)
-
-    def _send(self, message: ToCloud) -> None:
-        if self._gateway is None or not self._is_connected:
-            return
-        try:
-            self._gateway.send(message)
-        except GatewayError as error:
-            self._logger.warning("%s: a message to the cloud was not sent: %s", self._name, error)
+        self._uplink.connect(gateway)
 
     def _receive(self, messages: Iterable[ToUnit | Link]) -> None:
         """Take messages in their order, those of different claims together."""
@@ -235,14 +198,14 @@ class States:
         self._take(list(works.values()))
 
     def _link(self, link: Link) -> None:
-        self._is_connected = link is Link.UP
-        if not self._is_connected:
+        self._uplink.is_connected = link is Link.UP
+        if not self._uplink.is_connected:
             return
         claims = [claim for claim in self._claims.values() if claim.facts.limit]
         self._take([(claim, self._again) for claim in claims])
         known = [(claim.facts.id, claim.facts.accepted) for claim in claims]
         for at in range(0, len(known), _STATUS):
-            self._send(StateStatus(states=tuple(known[at : at + _STATUS])))
+            self._uplink.send(StateStatus(states=tuple(known[at : at + _STATUS])))
 
     def _work_of(self, message: ToUnit) -> Work:
         protocol = self._settings.protocol
@@ -260,7 +223,7 @@ class States:
     def run(self, stop: threading.Event) -> None:
         """Do what is due until *stop* is set; `wake` lets it look."""
         poll = select.poll()
-        for descriptor in (self._watched.descriptor, self._inbox.descriptor):
+        for descriptor in (self._watched.descriptor, self._uplink.descriptor):
             poll.register(descriptor, select.POLLIN)
         while not stop.is_set():
             try:
@@ -276,7 +239,7 @@ class States:
 
     def wake(self) -> None:
         """Let `run` look whether it is to end."""
-        self._inbox.wake()
+        self._uplink.wake()
 
     def turn(self) -> float:
         """Do what is due, and return after how many seconds there will be more, if nothing else happens."""
@@ -285,19 +248,15 @@ class States:
                 return _RETRY
             for claim in self._watched.changed(self._claims.values()):
                 self._touch(claim)
-            self._receive(self._inbox.take())
+            self._receive(self._uplink.take())
             self._due(self._clock.monotonic())
-            return self._timers[0][0] - self._clock.monotonic() if self._timers else _RETRY
+            return self._times.wait(self._clock.monotonic(), _RETRY)
 
     def _due(self, now: float) -> None:
-        due: dict[ClaimId, None] = {}
-        while self._timers and self._timers[0][0] <= now:
-            _, one = heapq.heappop(self._timers)
-            if one in self._claims:
-                due[one] = None
+        due = [one for one in self._times.due(now) if one in self._claims]
         try:
-            self._look_at([one for one in due if self._looks.get(one, now + 1) <= now])
-            if self._is_connected:
+            self._look_at([one for one in due if self._times.is_to_look(one, now)])
+            if self._uplink.is_connected:
                 self._take([(self._claims[one], self._resend) for one in due])
         finally:
             for one in due:
@@ -306,16 +265,16 @@ class States:
 
     def _touch(self, claim: Claim) -> None:
         one = claim.facts.id
-        self._looks[one] = self._settings.quiet.touched(one, self._clock.monotonic())
+        self._times.look(one, self._settings.quiet.touched(one, self._clock.monotonic()))
         self._schedule(claim)
 
     def _look_at(self, claims: Iterable[ClaimId]) -> None:
         looked = list(claims)
         for one in looked:
-            self._looks[one] = self._clock.monotonic() + _RETRY  # should the database fail
+            self._times.look(one, self._clock.monotonic() + _RETRY)  # should the database fail
         self._take([(self._claims[one], self._changes) for one in looked])
         for one in looked:
-            self._looks.pop(one, None)
+            self._times.looked(one)
             self._settings.quiet.done(one)
 
     def _changes(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:
@@ -325,12 +284,9 @@ class States:
         return self._settings.protocol.due(facts, self._now())
 
     def _schedule(self, claim: Claim) -> None:
-        facts = claim.facts
-        at = [self._looks[facts.id]] if facts.id in self._looks else []
-        if facts.due is not None and self._is_connected:
-            at.append(facts.due / 1000)
-        if at:
-            heapq.heappush(self._timers, (min(at), facts.id))
+        due = claim.facts.due
+        resend = due / 1000 if due is not None and self._uplink.is_connected else None
+        self._times.wake(claim.facts.id, resend)
 
     def _now(self) -> Now:
         return Now(int(self._clock.now() * 1000), int(self._clock.monotonic() * 1000))
@@ -367,7 +323,7 @@ class States:
         claim = self._claims.pop(one, None)
         if claim is None:
             return
-        self._looks.pop(one, None)
+        self._times.looked(one)
         self._settings.quiet.done(one)
         self._watched.forget(claim)
 
@@ -377,8 +333,6 @@ class States:
             if self._is_closed:
                 return
             self._is_closed = True
-            gateway, self._gateway = self._gateway, None
-        if gateway is not None:
-            gateway.close()
-        self._inbox.close()
+        self._uplink.disconnect()
+        self._uplink.close()
         self._watched.close()
