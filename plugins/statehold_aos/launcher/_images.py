@@ -15,6 +15,7 @@ from statehold_aos._service_storage._names import folder_name
 from statehold_aos.launcher._image import ServiceConfig, read_config
 
 _NEW: Final = ".new-"
+_DEPTH: Final = 3  # workspace, service, version
 
 
 @attrs.frozen
@@ -70,25 +71,30 @@ class Images:
         _sync(self.root)
         return place
 
+    def place(self, path: str) -> Path:
+        """Return where the image is that had been put at *path*, also if all was moved since."""
+        parts = [part for part in Path(path).parts if part not in ("/", "..")][-_DEPTH:]
+        # A path that was never ours, such as a Service Manager's, must not lead to what all are in.
+        return self.root.joinpath(*parts) if len(parts) == _DEPTH else self.root / "0" / "none" / "none"
+
     def drop(self, staged: Staged) -> None:
         """Remove a copy that nobody has taken."""
         self._drop(staged.folder)
 
     def remove(self, place: Path) -> None:
         """Remove the image of a version; one that is gone is no error."""
-        if place.is_relative_to(self.root):
-            self._drop(place)
-            for above in (place.parent, place.parent.parent):
-                try:
-                    above.rmdir()
-                except OSError:  # others are in it
-                    return
+        self._drop(place)
+        for above in (place.parent, place.parent.parent):
+            try:
+                above.rmdir()
+            except OSError:  # others are in it
+                return
 
-    def clean(self, named: Collection[str]) -> list[str]:
-        """Remove what no service has, and say what that was."""
+    def clean(self, named: Collection[Path], *, staged: bool = False) -> list[str]:
+        """Remove what no service has, and with *staged* what was not put in its place; say what that was."""
         removed = []
-        for folder in (*self.root.glob("*/*/*"), *self.root.glob(f"{_NEW}*")):
-            if str(folder) not in named:
+        for folder in (*self.root.glob("[0-9]*/*/*"), *(self.root.glob(f"{_NEW}*") if staged else ())):
+            if folder not in named:
                 removed.append(str(folder.relative_to(self.root)))
                 self.remove(folder)
         return removed

@@ -32,7 +32,7 @@ class Installed:
     tables: Callable[[int], Tables]
     images: Images
     settings: LauncherConfig
-    _configs: dict[str, ServiceConfig] = attrs.field(factory=dict, init=False)
+    _configs: dict[Path, ServiceConfig] = attrs.field(factory=dict, init=False)
 
     def find(self, service: ServiceId) -> Service | None:
         """Return the row of a service; None where it is not installed."""
@@ -47,14 +47,17 @@ class Installed:
 
     def config(self, row: Service) -> ServiceConfig:
         """Return the `config.json` of what is installed; StorageError where it is damaged."""
-        found = self._configs.get(row.path)
-        if found is None or not Path(row.path).is_dir():
-            self._configs.pop(row.path, None)
-            found = self._configs[row.path] = read_config(Path(row.path))
+        place = self.images.place(row.path)
+        found = self._configs.get(place)
+        if found is None or not place.is_dir():
+            self._configs.pop(place, None)
+            found = self._configs[place] = read_config(place)
         return found
 
-    def forget(self, place: str) -> None:
-        """Forget an image that is gone."""
+    def remove(self, path: str) -> None:
+        """Remove the image of a version."""
+        place = self.images.place(path)
+        self.images.remove(place)
         self._configs.pop(place, None)
 
     def limits(self, row: Service) -> Limits:
@@ -91,7 +94,7 @@ class Installed:
                 try:
                     found[service] = Wanted(
                         claim=ClaimId(workspace, row.id, text),
-                        place=Path(row.path),
+                        place=self.images.place(row.path),
                         config=self.config(row),
                         uid=row.uid,
                         gid=row.gid,
@@ -101,12 +104,12 @@ class Installed:
                     damaged[service] = f"its image is damaged, install it again: {error.message}"
         return found, damaged
 
-    def clean(self, also: Iterable[str]) -> list[str]:
-        """Remove the images that no service has, but not those of *also*."""
-        named = set(also)
+    def clean(self, also: Iterable[str] = (), *, staged: bool = False) -> list[str]:
+        """Remove the images that no service has, but those of *also*; with *staged* what is half copied."""
+        named = {self.images.place(path) for path in also}
         for folder in self.images.root.glob("[0-9]*"):
-            named |= {row.path for row in self.tables(int(folder.name)).services.all()}
-        return self.images.clean(named)
+            named |= {self.images.place(row.path) for row in self.tables(int(folder.name)).services.all()}
+        return self.images.clean(named, staged=staged)
 
     def _owner(self, service: ServiceId, config: ServiceConfig) -> tuple[int | None, int | None]:
         """Return a user that no other service has."""

@@ -3,20 +3,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import attrs
-
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._service_storage._names import folder_name
-from statehold_aos.database import ExistsError, Service, ServiceState, ServiceStatus, users_text
+from statehold_aos.database import ServiceState, ServiceStatus, users_text
 from statehold_aos.gateway import ClaimId
 from statehold_aos.launcher._image import read_config
-from statehold_aos.launcher._images import Staged
 from statehold_aos.launcher._installed import Installed
-from statehold_aos.launcher._journal import Journal, Removal, ServiceId, Update
+from statehold_aos.launcher._installer import Installer
+from statehold_aos.launcher._journal import Journal, Removal, ServiceId
 from statehold_aos.launcher._keeper import Keeper
 from statehold_aos.launcher._log import ServiceLog
 from statehold_aos.launcher._processes import Runner, Spec
@@ -52,11 +49,13 @@ class Launcher:
         self.name: Final = name
         self._folder: Final = folder
         self._installed: Final = installed
-        self._stores = stores
         self._clock: Final = clock
         self._logger: Final = logger
         self._changed: Final = threading.Condition(threading.RLock())
         self._journal: Final = Journal(folder)
+        self._installer: Final = Installer(
+            name=name, installed=installed, journal=self._journal, stores=stores
+        )
         self._keeper: Final = Keeper(
             runner,
             self,
@@ -88,7 +87,7 @@ class Launcher:
     def adopt(self, stores: Stores) -> None:
         """Use the storages of another version of the app from now on."""
         with self._changed:
-            self._stores = stores
+            self._installer.stores = stores
 
     # -- What is installed ---------------------------------------------------------------------------------
 
@@ -106,7 +105,10 @@ class Launcher:
         staged = self._installed.images.stage(image)
         try:
             with self._changed:
-                self._install(ServiceId(workspace, service), staged)
+                one = ServiceId(workspace, service)
+                self._installer.install(one, staged, self.users(workspace))
+                self._messages.pop(one, None)
+                self._look()
         except BaseException:
             self._installed.images.drop(staged)
             raise
@@ -117,109 +119,7 @@ class Launcher:
             raise StorageError(f"{self.name}: the service is called {service!r}, expected a name")
         config = read_config(image)
         with self._changed:
-            self._refuse(ServiceId(workspace, service), config.version)
-
-    def _refuse(self, service: ServiceId, version: int) -> Service | None:
-        """Return what is installed of a service, unless that version cannot be."""
-        users, row = self.users(service.workspace), self._installed.find(service)
-        who = f"{self.name}: service {service.service!r}"
-        if not users:
-            raise StorageError(f"{who}: nobody is there to install it for", hint="Say who the users are")
-        if self._journal.is_removing(Removal(*service, users_text(users))):
-            raise StorageError(f"{who} is still being removed", hint="The log says what it waits for")
-        if row is not None and version < row.version:
-            raise StorageError(f"{who}: version {version} is older than {row.version}, which is installed")
-        if row is not None and version > row.version and self._journal.update(service) is not None:
-            raise StorageError(
-                f"{who}: version {row.version} is still being tried", hint="Try again when it runs"
-            )
-        return row
-
-    def _install(self, service: ServiceId, staged: Staged) -> None:
-        version, users = staged.config.version, self.users(service.workspace)
-        row = self._refuse(service, version)
-        if row is None:
-            self._add(service, staged, users)
-        elif version > row.version or not self._is_whole(row):
-            self._give(service, users)
-            self._update(service, staged, row)
-        else:
-            self._installed.images.drop(staged)
-            self._give(service, users)
-        self._messages.pop(service, None)
-        self._look()
-
-    def _add(self, service: ServiceId, staged: Staged, users: Sequence[str]) -> None:
-        place = self._installed.images.put(staged, *service)
-        tables = self._installed.tables(service.workspace)
-        try:
-            row = self._installed.row(service, staged.config, place, None)
-            tables.services.add(row)
-            self._give(service, users)
-        except BaseException:
-            with suppress(StorageError):
-                self._stores.remove(ClaimId(*service, ""))
-                tables.services.remove_with_users(service.service)
-            self._installed.images.remove(place)
-            raise
-
-    def _give(self, service: ServiceId, users: Sequence[str]) -> None:
-        """Give a service that is installed to users, with storage and state."""
-        tables = self._installed.tables(service.workspace)
-        is_new = True
-        try:
-            tables.users.add_service(users, service.service)
-        except ExistsError:
-            is_new = False
-        try:
-            self._bring(service)
-        except BaseException:
-            if is_new:
-                tables.users.remove_service(users, service.service)
-            raise
-
-    def _update(self, service: ServiceId, staged: Staged, before: Service) -> None:
-        place = self._installed.images.put(staged, *service)
-        row = self._installed.row(service, staged.config, place, before)
-        self._journal.try_update(Update(*service, attrs.asdict(before), str(place)))
-        try:
-            self._installed.tables(service.workspace).services.update(row)
-            self._bring(service)
-        except BaseException:
-            self._take_back(service)
-            raise
-
-    def _keep(self, service: ServiceId) -> None:
-        """Let an update stand."""
-        update = self._journal.update(service)
-        if update is not None:
-            self._journal.end_update(service)
-            self._installed.images.remove(Path(update.before["path"]))
-            self._installed.forget(update.before["path"])
-
-    def _take_back(self, service: ServiceId) -> None:
-        """Let the version before an update be the one that is installed."""
-        update = self._journal.update(service)
-        if update is None:
-            return
-        self._installed.tables(service.workspace).services.update(Service(**update.before))
-        self._journal.end_update(service)
-        self._installed.images.remove(Path(update.place))
-        self._installed.forget(update.place)
-        with suppress(StorageError):  # a start does it again, and says what is wrong
-            self._bring(service)
-
-    def _bring(self, service: ServiceId) -> None:
-        row = self._installed.find(service)
-        if row is not None:
-            self._stores.bring(service, self._installed.claims(service), self._installed.limits(row))
-
-    def _is_whole(self, row: Service) -> bool:
-        try:
-            self._installed.config(row)
-        except StorageError:
-            return False
-        return True
+            self._installer.check(ServiceId(workspace, service), config.version, self.users(workspace))
 
     def remove(self, workspace: int, service: str) -> None:
         """Take a service from the users who are there, with their storage and state of it.
@@ -363,7 +263,7 @@ class Launcher:
             if unit is not None and removal.users in ("", unit.wanted.claim.users):
                 continue
             try:
-                self._stores.remove(ClaimId(*removal))
+                self._installer.stores.remove(ClaimId(*removal))
                 self._journal.end_removal(removal)
                 if not removal.users:
                     self._journal.use(ServiceId(*removal[:2]), None)
@@ -404,10 +304,10 @@ class Launcher:
 
     def starting(self, wanted: Wanted, ready: Callable[[], None]) -> Spec | None:
         """Prepare a start: folders and limits as they are to be, and a state that may be started with."""
-        self._bring(wanted.id)
-        if not self._stores.starting(wanted.claim, ready):
+        self._installer.bring(wanted.id)
+        if not self._installer.stores.starting(wanted.claim, ready):
             return None
-        folder = self._stores.folder(wanted.claim) if wanted.config.has_folder else None
+        folder = self._installer.stores.folder(wanted.claim) if wanted.config.has_folder else None
         return spec_of(wanted, folder)
 
     def started(self, wanted: Wanted) -> None:
@@ -421,13 +321,13 @@ class Launcher:
         self._installed.tables(wanted.claim.workspace).services.set_status(
             wanted.claim.service, ServiceStatus.OK
         )
-        self._keep(wanted.id)
+        self._installer.keep(wanted.id)
 
     def stopped(self, wanted: Wanted) -> None:
         """Have what it wrote last go to the cloud, and note that it is not at work."""
         self._sweep_at = self._clock.monotonic()
         try:
-            self._stores.stopped(wanted.claim)
+            self._installer.stores.stopped(wanted.claim)
         finally:
             if self._installed.find(wanted.id) is not None:
                 self._installed.tables(wanted.claim.workspace).services.set_state(
@@ -437,11 +337,11 @@ class Launcher:
     def failed(self, wanted: Wanted, why: str) -> bool:
         """Take an update back whose service does not stay."""
         update = self._journal.update(wanted.id)
-        if update is None or update.place != str(wanted.place):
+        if update is None or self._installed.images.place(update.place) != wanted.place:
             return False
         self._messages[wanted.id] = f"version {wanted.config.version} was taken back: it {why}"
         self._logger.error("%s: %r: %s", self.name, wanted.claim.service, self._messages[wanted.id])
-        self._take_back(wanted.id)
+        self._installer.take_back(wanted.id)
         self._look()
         return True
 

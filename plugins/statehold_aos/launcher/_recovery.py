@@ -50,7 +50,7 @@ def recover(
             logger.error("%s: %s cannot be removed yet: %s", name, removal, error)  # noqa: TRY400
         else:
             journal.end_removal(removal)
-    for left in installed.clean(()):
+    for left in installed.clean(staged=True):
         logger.warning("%s: an image that no service has was removed: %s", name, left)
     for workspace in _workspaces(journal, installed):
         for row in installed.tables(workspace).services.all():

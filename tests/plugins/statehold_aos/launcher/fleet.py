@@ -76,8 +76,9 @@ class Fleet:
         below["ServiceStorage"] = self.storage.storage
         self.state = self._open(service_state, "state", config=self.state_options, storages=below)
         below["ServiceState"] = self.state.storage
+        self.gateway = InProcess(self.cloud)
         if self.online:
-            self.state.storage.connect(InProcess(self.cloud))
+            self.state.storage.connect(self.gateway)
         self.services = self._open(
             launcher_provider,
             "launcher",

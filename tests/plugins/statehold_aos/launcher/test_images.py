@@ -42,6 +42,18 @@ def test_a_copy_is_the_host_s_own_and_can_be_read_by_services(tmp_path: Path) ->
     assert list(images.root.iterdir()) == []
 
 
+@pytest.mark.parametrize("path", ["", "/", "/a", "/a/b", "..", "../../..", "/../../x/y"])
+def test_a_path_that_was_never_the_launcher_s_leads_to_nothing(tmp_path: Path, path: str) -> None:
+    source = image(tmp_path / "nav")
+    images = Images(tmp_path / "services")
+    place = images.put(images.stage(source), 1, "nav")
+    assert images.place(str(place)) == place
+    assert images.place(f"/moved/away/1/{place.parent.name}/{place.name}") == place
+    images.remove(images.place(path))
+    assert place.is_dir()
+    assert images.place(path).is_relative_to(images.root)
+
+
 def test_what_is_no_file_folder_or_link_is_not_copied(tmp_path: Path) -> None:
     source = image(tmp_path / "nav")
     os.mkfifo(source / "pipe")

@@ -238,8 +238,7 @@ def test_an_update_without_storage_and_state_removes_nothing(fleet: Fleet) -> No
 def test_a_state_from_the_cloud_reaches_a_service_without_a_restart(fleet: Fleet) -> None:
     pid = fleet.install("nav", 1, COUNTS, env={"VERSION": "1"}).pid
     wait_for(lambda: fleet.cloud.state(claim("nav")) == b"1")
-    update = fleet.cloud.push(claim("nav"), b"pushed")
-    fleet.state.storage._states._inbox.received(update)
+    fleet.gateway.push(claim("nav"), b"pushed")
     wait_for(lambda: (fleet.path("nav") / "state.dat").read_bytes() == b"pushed")
     assert fleet.status("nav").pid == pid
 
@@ -251,8 +250,7 @@ def test_a_service_with_a_wrong_state_is_held_until_the_right_one_is_there(tmp_p
         fleet.launcher.switch(1, ["ann"])
         fleet.launcher.install(1, "nav", fleet.image("nav", 1, COUNTS, env={"VERSION": "1"}))
         assert "the cloud is asked" in fleet.sees("nav", lambda one: one.phase is Phase.HELD).message
-        update = fleet.cloud.push(claim("nav"), b"right")
-        fleet.state.storage._states._inbox.received(update)
+        fleet.gateway.push(claim("nav"), b"right")
         fleet.runs("nav")
         wait_for(lambda: fleet.cloud.state(claim("nav")) == b"right1")
 
@@ -285,14 +283,14 @@ def test_an_error_in_the_midst_of_the_end_keeps_no_service_from_ending(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pids = [fleet.install(name, priority=number).pid for number, name in enumerate("abc")]
-    before = fleet.launcher._stores.state.stopped
+    before = fleet.launcher._installer.stores.state.stopped
 
     def stopped(key: object) -> None:
         if getattr(key, "Service", "") == "b":
             raise StorageError("the disk is full")
         before(key)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(fleet.launcher._stores.state, "stopped", stopped)
+    monkeypatch.setattr(fleet.launcher._installer.stores.state, "stopped", stopped)
     fleet.end()
     assert not any(alive(pid) for pid in pids if pid is not None)
 
