@@ -110,7 +110,7 @@ def _install():
 def _found() -> tuple[Path | None, str | None]:
     """Return where the programs are, installed if need be, or why they are not."""
     # One at a time: several processes share a test run, and apt-get refuses a second one.
-    with (Path(tempfile.gettempdir()) / f"statehold-postgres-{os.getuid()}.lock").open("w") as lock:
+    with (Path(tempfile.gettempdir()) / f"statehold-apt-{os.geteuid()}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         programs, reason = _programs(), None
         if programs is None:
