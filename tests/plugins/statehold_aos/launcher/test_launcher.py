@@ -207,6 +207,16 @@ def test_what_nobody_has_used_for_its_time_is_removed_with_storage_and_state(fle
     assert [one.service for one in fleet.launcher.status(1)] == ["map"]
 
 
+def test_a_service_that_ends_is_started_again_and_says_why_when_it_is_left_alone(fleet: Fleet) -> None:
+    parameters = {"startBurst": 3, "restartInterval": 0.01}
+    fleet.launcher.install(1, "nav", fleet.image("nav", 1, FAILS, runParameters=parameters))
+    status = fleet.sees("nav", lambda one: one.phase is Phase.FAILED)
+    assert (status.restarts, status.message) == (2, "ended with code 3; it wrote last: broken")
+    assert fleet.tables.services.get("nav").status == ServiceStatus.ERROR
+    fleet.install("nav", 2)
+    assert fleet.tables.services.get("nav").status == ServiceStatus.OK
+
+
 def test_limits_are_set_again_at_each_start(fleet: Fleet) -> None:
     pid = fleet.install("nav").pid
     storage = fleet.storage.storage
