@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import select
 import statistics
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,9 +13,10 @@ from pathlib import Path
 from time import perf_counter
 
 import pytest
+from wild_use import pid_of, private
 
-from statehold.loading.sidecar import Reason, SidecarError, Sidecars
-from statehold.testing import OpenStorage, open_storage
+from statehold.loading.sidecar import Limits, Reason, SidecarError, Sidecars
+from statehold.testing import open_storage
 
 SIDECARS = 200
 
@@ -30,25 +32,17 @@ def descriptors() -> int:
     return len([*Path("/proc/self/fd").iterdir()])
 
 
-def pid(opened: OpenStorage) -> int:
-    pidfd = opened.storage.group.pidfd  # type: ignore[attr-defined]
-    found = re.search(r"^Pid:\s+(\d+)", Path(f"/proc/self/fdinfo/{pidfd}").read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
-
-
-def memory(process: int, what: str) -> float:
-    """Return a figure of a process, MiB."""
-    found = re.search(
-        rf"^{what}:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE
-    )
+def proportional(process: int) -> float:
+    """Return the memory of a process, of what is shared its part, MiB."""
+    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1]) / 1024
 
 
+@pytest.mark.parametrize("versions", ["many", "one"])
 @pytest.mark.parametrize("count", [3, pytest.param(SIDECARS, marks=pytest.mark.soak)])
 def test_many_sidecars_take_six_descriptors_each(
-    wild_file: Path, many_descriptors: Callable[[int], None], count: int
+    wild_file: Path, many_descriptors: Callable[[int], None], count: int, versions: str
 ) -> None:
     many_descriptors(min(descriptors() + 8 * count + 256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     times = []
@@ -58,19 +52,28 @@ def test_many_sidecars_take_six_descriptors_each(
         opened = []
         for number in range(count):
             begun = perf_counter()
-            plugin = stack.enter_context(sidecars.load_file(wild_file, owner=f"acme.app{number} 1"))
-            one = stack.enter_context(open_storage(plugin.providers["Wild"]))
+            if versions == "many" or not number:
+                limits = Limits(partitions_per_process=1)
+                plugin = sidecars.load_file(wild_file, owner=f"acme.app{number} 1", limits=limits)
+                stack.enter_context(plugin)
+            partition = number if versions == "one" else 0
+            one = stack.enter_context(open_storage(plugin.providers["Wild"], partition=partition))
             assert one.facade.get(one.key(1, What="a")) is None
             times.append((perf_counter() - begun) * 1000)
             opened.append(one)
         each = (descriptors() - before) / count
-        pids = [pid(one) for one in opened]
-        private = sorted(memory(one, "Private_Dirty") for one in pids)
-        shared = sorted(memory(one, "Pss") for one in pids)
+        # What they do not need any more is given back by now, and what they look at for each call is not.
+        select.select([], [], [], 1.0)
+        for one in opened:
+            for _ in range(20):
+                assert one.facade.get(one.key(1, What="a")) is None
+        pids = [pid_of(one) for one in opened]
+        own = sorted(map(private, pids))
+        shared = sorted(map(proportional, pids))
     times.sort()
-    print(f"\n{count} sidecars, root: {os.geteuid() == 0}")
+    print(f"\n{count} sidecars of {versions} version(s), root: {os.geteuid() == 0}")
     print(f"start: p50 {statistics.median(times):.1f} ms, p99 {times[int(count * 0.99)]:.1f} ms")
-    print(f"private: p50 {statistics.median(private):.2f} MiB, most {private[-1]:.2f} MiB")
+    print(f"private: p50 {statistics.median(own):.2f} MiB, most {own[-1]:.2f} MiB")
     print(f"proportional: p50 {statistics.median(shared):.2f} MiB, all together {sum(shared):.0f} MiB")
     print(f"descriptors of the host: {each:g} each")
     assert each == 6
