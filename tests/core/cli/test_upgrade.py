@@ -161,7 +161,7 @@ def test_a_server_lists_its_apps_lifts_a_quarantine_and_undeploys(images, data, 
             assert lifted["app"] == APP
             assert "Activate another one first" in statehold("undeploy", APP, "--version", "2", *to, code=1)
             shown = statehold("undeploy", APP, "--version", "1", *to).splitlines()
-            assert (shown[0][:6], shown[-1]) == ("free 1", "✓ acme.hello 1 is gone")
+            assert (shown[-2][:6], shown[-1]) == ("free 1", "✓ acme.hello 1 is gone")
             assert machine("undeploy", APP, *to) == {"ok": True, "app": APP, "version": None}
             assert "No apps at http" in statehold("apps", *to)
             assert "status 404" in statehold("undeploy", APP, *to, code=1)
