@@ -322,16 +322,14 @@ class Log:
         data = encode_block(block.entries, segment.indexed, block.point.totals) if block.entries else b""
         if block.closes:
             data += encode_block((), block.point.totals.end, block.point.totals)
-        fd = os.open(segment.index_path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            end = os.fstat(fd).st_size
-            try:
-                self.disk.write(fd, [data], len(data), end)
-            except OSError:
-                os.ftruncate(fd, end)
-                raise
-        finally:
-            os.close(fd)
+        self._append(segment.index_path, data)
+
+    def close_index(self) -> None:
+        """Note in the index of the active segment that it says all there is; OSError if that cannot be."""
+        segment = self.active
+        if segment is not None and not self.pending and segment.closed_at != self.end:
+            self._append(segment.index_path, encode_block((), self.end, self.totals))
+            segment.closed_at = self.end
 
     def note_block(self, block: Unindexed) -> None:
         """Forget records that are in an index file now."""
@@ -415,6 +413,18 @@ class Log:
             ) from error
         except OSError as error:
             raise ZdbReadError(f"{self.name}: cannot read {segment.path}: {error}") from error
+
+    def _append(self, path: str, data: bytes) -> None:
+        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            end = os.fstat(fd).st_size
+            try:
+                self.disk.write(fd, [data], len(data), end)
+            except OSError:
+                os.ftruncate(fd, end)
+                raise
+        finally:
+            os.close(fd)
 
     def _later_slots(self) -> set[int]:
         return {point.slot for point in self._points[1:]}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -210,6 +211,8 @@ class Namespace(Writing):
         if not self.options.read_only and not self._log.broken:
             self.sync()
             self.write_index(all_synced=True)
+            with contextlib.suppress(OSError), self._lock:
+                self._log.close_index()
         self.abandon("it was closed")
 
     def abandon(self, why: str) -> None:

@@ -77,6 +77,8 @@ class Recovery:
             closed = not block.keys
             if not closed:
                 self._apply_block(block)
+            elif block.totals.live != UNKNOWN:
+                log.live, segment.closed_at = block.totals.live, block.totals.end
             covered, index_end = block.totals.end, end
         self._tail = segment.indexed = covered
         if segment.size is None and not closed:

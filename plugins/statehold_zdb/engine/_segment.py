@@ -73,6 +73,7 @@ class Segment:
         salt: of its header; 0 where that cannot be read.
         size: the bytes of data; None where they are not on this disk.
         indexed: up to where its records are in the index file.
+        closed_at: where the data ended when the index file was last said to be whole.
         dirty: whether its files have changed since a hook heard of them.
         file: the data, while they are open.
 
@@ -85,6 +86,7 @@ class Segment:
     salt: int = 0
     size: int | None = None
     indexed: int = HEADER_SIZE
+    closed_at: int = 0
     dirty: bool = False
     file: File | None = None
 
