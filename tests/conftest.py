@@ -41,6 +41,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Compile Statehold once: no process that a test starts has to, even where Python writes no bytecode."""
     if hasattr(config, "workerinput"):
         return
+    # Plugins of which nothing here is in need take longer to import than many a run of pytest by a test.
+    before = os.environ.get("PYTEST_ADDOPTS", "")
+    os.environ["PYTEST_ADDOPTS"] = f"{before} -p no:anyio -p no:schemathesis"
     for folder in ("core", "grammar", "plugins"):
         compileall.compile_dir(config.rootpath / folder, quiet=2)
 
@@ -76,6 +79,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if soak:
         config.hook.pytest_deselected(items=soak)
         items[:] = [item for item in items if item not in soak]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the tests as they are compiled with their assertions: that takes most of the time to find them."""
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+    try:
+        return (yield)
+    finally:
+        sys.dont_write_bytecode = kept
 
 
 @pytest.hookimpl(trylast=True)

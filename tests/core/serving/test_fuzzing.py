@@ -5,28 +5,14 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-import schemathesis
 from cafe import CODE
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 #: Nothing of the app itself fails here, and nothing takes long.
 HARMLESS = CODE.replace('raise RuntimeError("password 1234")', "return").replace(
     "range(call.arg.Count)", "range(min(call.arg.Count, 50))"
 )
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +21,22 @@ def harmless(make_cafe):
 
 
 def fuzz(harmless, examples: int) -> int:
+    # Only here: it takes a second to import.
+    import schemathesis
+    from schemathesis import GenerationMode
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi.checks import (
+        content_type_conformance,
+        response_schema_conformance,
+        status_code_conformance,
+    )
+
+    checks = [
+        not_a_server_error,
+        status_code_conformance,
+        content_type_conformance,
+        response_schema_conformance,
+    ]
     document = harmless.system.get("/api/v2/apps/acme/cafe/schemas/openapi.json").json()
     base = f"{harmless.server.url}{document['servers'][0]['url']}"
     authorization = {"Authorization": harmless.system.headers["Authorization"]}
@@ -56,7 +58,7 @@ def fuzz(harmless, examples: int) -> int:
             nonlocal calls
             calls += 1
             response = case.call(base_url=base, headers=authorization, timeout=60)
-            case.validate_response(response, checks=CHECKS)
+            case.validate_response(response, checks=checks)
 
         # With all of its parameters given, some have nothing left that could be wrong.
         with contextlib.suppress(Unsatisfiable):
