@@ -134,8 +134,7 @@ class Carrier:
             began = time.monotonic()
             self._set_trouble(self._carry())
             failed = 0 if self._lost(began) else failed + 1
-            longest = min(self._terms.longest, self._terms.first * 2 ** min(failed, 30))
-            self._closing.wait(random.uniform(longest / 2, longest))  # noqa: S311  no secret
+            self._closing.wait(self._terms.pause(failed, random.random()))  # noqa: S311  no secret
 
     def _carry(self) -> AmqpError | None:
         """Carry until the connection ends, and return why it has."""

@@ -68,6 +68,10 @@ class AmqpTerms:
     first: float = 0.2
     longest: float = 60.0
 
+    def pause(self, failed: int, chance: float) -> float:
+        """Return the seconds until the next attempt, after so many that failed; *chance* is from 0 to 1."""
+        return min(self.longest, self.first * 2.0 ** min(failed, 30)) * (1 - chance / 2)
+
     @classmethod
     def of(cls, options: Options) -> Self:
         """Return what the options of any way to the cloud say about it."""

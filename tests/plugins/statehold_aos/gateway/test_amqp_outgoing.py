@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from statehold_aos.gateway import Options
 from statehold_aos.gateway._amqp_outgoing import Outgoing, Parcel
+from statehold_aos.gateway.amqp import AmqpTerms
 
 
 def parcel(key: str, body: bytes = b"a") -> Parcel:
@@ -39,3 +41,10 @@ def test_what_did_not_arrive_is_the_next_unless_there_is_a_newer_one() -> None:
     outgoing.put(parcel("a", b"newer"))
     outgoing.put_back(first)
     assert [outgoing.take(), outgoing.take(), outgoing.take()] == [parcel("b"), parcel("a", b"newer"), None]
+
+
+def test_attempts_come_less_and_less_often_and_not_all_at_once() -> None:
+    terms = AmqpTerms.of(Options(system="u1", alive=30, first=0.5, longest=10))
+    assert [terms.pause(failed, 0) for failed in (0, 1, 4, 5, 1000)] == [0.5, 1, 8, 10, 10]
+    assert [terms.pause(failed, 1) for failed in (0, 1, 4, 5, 1000)] == [0.25, 0.5, 4, 5, 5]
+    assert terms.heartbeat == 15

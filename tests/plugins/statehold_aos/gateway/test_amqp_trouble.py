@@ -187,7 +187,7 @@ def test_what_is_in_the_broker_survives_its_kill_9_and_is_found_again(rabbit_alo
 
 def test_a_broker_that_is_full_lets_the_newest_of_each_claim_wait(rabbit_alone: RabbitServer) -> None:
     logged = Logged()
-    few = AmqpTerms(window=4, first=0.05, longest=0.5)
+    few = AmqpTerms(window=4, messages=10, first=0.05, longest=0.5)
     with (
         plain_cloud(rabbit_alone) as cloud,
         gateway(cloud.url(), few, logger=logged.logger) as (unit, recorder),
@@ -199,11 +199,16 @@ def test_a_broker_that_is_full_lets_the_newest_of_each_claim_wait(rabbit_alone: 
             assert "low on disk" in trouble.message
             for n in range(200):
                 unit.send(new(b"%d" % n, sequence=n, claim=ClaimId(1, f"s{n % 10}", "[]")))
+            unit.send(new(b"a", claim=ClaimId(1, "too many", "[]")))
+            unit.send(new(b"b", claim=ClaimId(1, "too many", "[]")))
         wait_for(lambda: unit.trouble is None)
         wait_for(lambda: cloud.channel.queue_declare(cloud.inbox, passive=True).method.message_count == 11)
         states = {message["data"]["serviceId"]: message["data"]["state"] for message in cloud.rest()}
         assert states == {"first": "first", **{f"s{n}": str(190 + n) for n in range(10)}}
         assert logged.says("takes messages again")
+        assert [line for line in logged.lines if "too many messages wait" in line] == [
+            "AMQP of u1: too many messages wait: further ones are dropped"
+        ]
         assert recorder.links == ["up"]
 
 
