@@ -62,7 +62,10 @@ class Place:
         if parts.scheme == "zdb+unix" and parts.path:
             (namespace,) = parse_qs(parts.query).get("namespace", ["default"])[:1]
             return cls("", 0, unquote(parts.path), namespace)
-        raise ZdbError(f"expected zdb://HOST:PORT/NAMESPACE or zdb+unix:///PATH?namespace=NAME, got {url!r}")
+        raise ZdbError(
+            "the URL of a 0-db: expected zdb://HOST:PORT/NAMESPACE or zdb+unix:///PATH?namespace=NAME, "
+            f"got {url!r}"
+        )
 
     def __str__(self) -> str:
         return f"unix:{self.socket}" if self.socket else f"{self.host}:{self.port}"
