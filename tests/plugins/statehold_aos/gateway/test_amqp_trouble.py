@@ -213,14 +213,14 @@ def test_a_broker_that_is_full_lets_the_newest_of_each_claim_wait(rabbit_alone: 
 
 
 def test_a_gateway_ends_also_while_the_broker_takes_nothing(rabbit_alone: RabbitServer) -> None:
-    hasty = AmqpTerms(parting=0.2)
-    with plain_cloud(rabbit_alone) as cloud, gateway(cloud.url(), hasty) as (unit, recorder):
+    hasty, name = AmqpTerms(parting=0.2), uuid.uuid4().hex
+    with plain_cloud(rabbit_alone) as cloud, gateway(cloud.url(), hasty, system=name) as (unit, recorder):
         recorder.wait_up()
         with rabbit_alone.alarm():
             unit.send(new(b"a"))
             trouble_of(unit, AmqpTrouble.BLOCKED)
             unit.close()
-            assert all(thread.name != "AMQP of u1" for thread in threading.enumerate())
+            wait_for(lambda: all(name not in thread.name for thread in threading.enumerate()))
 
 
 @pytest.mark.soak
