@@ -20,7 +20,8 @@ from statehold.sdk import StateholdError
 Job = Callable[[], None]
 
 _AT_ONCE = 4
-_PAUSES = (0.01, 0.05, 0.2)
+# On a busy machine a thread that has left may wait for long before it drops its variables.
+_PAUSES = (0.01, 0.05, 0.2, 1.0)
 
 
 class Retirer:

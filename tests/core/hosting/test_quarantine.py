@@ -16,6 +16,12 @@ from statehold.sdk import DeployError, HostError, Scope
 APP = "acme.kitchen"
 
 
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    """Do not wait for what leaks on purpose."""
+    monkeypatch.setattr("statehold.hosting._retiring._PAUSES", (0.01, 0.05, 0.2))
+
+
 @pytest.fixture
 def opened(tmp_path):
     """Return a function that opens the quarantine anew, as another host would."""
