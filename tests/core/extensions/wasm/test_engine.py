@@ -296,24 +296,26 @@ def test_guests_compute_at_the_same_time(stage, wat):
 
 
 def tickers():
-    return [thread for thread in threading.enumerate() if thread.name == "statehold-wasm-ticker"]
+    return {thread for thread in threading.enumerate() if thread.name == "statehold-wasm-ticker"}
 
 
 def test_free_leaves_no_thread(stage, wat):
+    before = tickers()
     engine = stage.load(wat())
     stage.run(engine)
-    assert tickers()
+    assert tickers() - before
     assert list(engine.free()) == []
     stage.engines.clear()
-    assert not tickers()
+    assert not tickers() - before
 
 
 def test_a_module_that_is_refused_leaves_no_thread(stage, wat):
+    before = tickers()
     guest = wat()
     guest.add("_start", "(unreachable)", variables="")
     with pytest.raises(DeployError):
         stage.load(guest)
-    assert not tickers()
+    assert not tickers() - before
 
 
 def test_what_a_call_had_is_let_go_of_when_it_ends(stage, counting):
