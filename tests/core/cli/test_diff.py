@@ -111,6 +111,22 @@ def test_deploy_refuses_what_breaks_and_takes_it_where_that_is_accepted(machine,
     assert machine("deploy", tmp_path / "new.shi", *data, "--accept-breaking")["version"] == "9"
 
 
+def test_activate_refuses_what_breaks_and_was_not_compared_with_what_is_current(
+    machine, two, tmp_path, monkeypatch
+):
+    old, new = two(("  PUBLISHED ROLE Cook;", "  ROLE Cook;"))
+    monkeypatch.setenv("STATEHOLD_SECRET_SCADA_PASSWORD", "x")
+    monkeypatch.setenv("STATEHOLD_SECRET_RATES_URL", "http://127.0.0.1:9")
+    data = ("--data", tmp_path / "data")
+    machine("build", new, "-o", tmp_path / "new.shi", "--version", "9")
+    machine("deploy", tmp_path / "new.shi", "--beside", *data)
+    machine("deploy", old, *data)
+    error = machine("activate", "acme.bills", "9", *data, code=1)["error"]
+    assert error["problems"] == ["role bills.Cook: is not PUBLISHED any more (breaks clients)"]
+    activated = machine("activate", "acme.bills", "9", *data, "--accept-breaking")
+    assert activated["current"] == "9"
+
+
 def test_descriptors_are_compared_where_both_have_one(machine, statehold, two, tmp_path):
     old, new = two(MORE)
     descriptor = json.loads((new / "descriptor.json").read_text())
