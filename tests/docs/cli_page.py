@@ -53,6 +53,7 @@ DOCUMENTS = {
     "aos doctor": ("path", "file_system", "mounted_at", "chosen", "enforced", "backends"),
     "aos migrate": ("schema", "steps"),
     "aos services": ("services",),
+    "zdb serve": ("ports", "socket", "pid"),
 }
 
 _HEAD = (
