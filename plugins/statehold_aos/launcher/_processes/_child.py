@@ -1,4 +1,4 @@
-"""Runs one service and ends with it: `_child.py DESCRIPTOR`.
+"""Runs one service and ends with it: `_child.py DESCRIPTOR`; or becomes it, for systemd: `_child.py FILE`.
 
 It is started by its path and imports nothing of Statehold, so that it is there at once and is small. What
 the host wants comes over the socket; when that ends, the host has ended, and so does the service.
@@ -64,6 +64,20 @@ def main(descriptor: int) -> NoReturn:
         _init(control, spec, spaces, lacks)
     except BaseException as error:  # noqa: BLE001 - likewise
         _give_up(control, error)
+
+
+def become(file: str) -> NoReturn:
+    """Become the service that a file describes, in mounts of its own; who runs this ends and limits it."""
+    with open(file, "rb") as opened:  # noqa: PTH123
+        spec = json.loads(opened.read())
+    try:
+        if spec["binds"] or spec["tmp_bytes"]:
+            _call("unshare", _NEW_MOUNTS)
+            _show(spec)
+        _become(spec)
+        os.execvpe(spec["command"][0], spec["command"], spec["env"])  # noqa: S606 - what it is for
+    except OSError as error:
+        sys.exit(f"{spec['command'][0]} cannot be started: {error}")
 
 
 def _said(kind: str, **more: Any) -> bytes:
@@ -268,7 +282,11 @@ def _start(spec: dict[str, Any]) -> int:
     child = os.fork()
     if not child:
         try:
+            os.setsid()
+            signal.set_wakeup_fd(-1)
             _become(spec)
+            # After the user, which takes it back.
+            _call("prctl", _PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             os.execvpe(spec["command"][0], spec["command"], spec["env"])  # noqa: S606 - what it is for
         except BaseException as error:  # noqa: BLE001 - of a process that is nobody yet
             os.write(tell, f"{spec['command'][0]}: {error}".encode()[:4000])
@@ -284,8 +302,6 @@ def _start(spec: dict[str, Any]) -> int:
 
 
 def _become(spec: dict[str, Any]) -> None:
-    os.setsid()
-    signal.set_wakeup_fd(-1)
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -297,7 +313,6 @@ def _become(spec: dict[str, Any]) -> None:
         os.setresgid(spec["gid"], spec["gid"], spec["gid"])
         os.setresuid(spec["uid"], spec["uid"], spec["uid"])
     _call("prctl", _NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    _call("prctl", _PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # after the user: that takes it back
     os.chdir(spec["folder"])
 
 
@@ -356,4 +371,6 @@ def _kill_children() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    if sys.argv[1].isdigit():
+        main(int(sys.argv[1]))
+    become(sys.argv[1])

@@ -27,7 +27,7 @@ from statehold_aos.launcher._processes._runner import (
     Started,
 )
 
-_CHILD: Final = str(Path(__file__).with_name("_child.py"))
+CHILD: Final = str(Path(__file__).with_name("_child.py"))
 _MESSAGE: Final = 1 << 16
 #: Seconds that a process which was killed may take to be gone; more only where the kernel is stuck.
 _GONE: Final = 10.0
@@ -56,7 +56,7 @@ class ChildProcess:
                 try:
                     os.set_blocking(self.output, False)
                     self._child = subprocess.Popen(  # noqa: S603 - our own Python
-                        [sys.executable, "-I", "-S", _CHILD, str(theirs.fileno())],
+                        [sys.executable, "-I", "-S", CHILD, str(theirs.fileno())],
                         stdin=subprocess.DEVNULL,
                         stdout=write,
                         stderr=write,
@@ -69,7 +69,7 @@ class ChildProcess:
                     os.close(write)
             stack.pop_all()
         self._control.setblocking(False)  # noqa: FBT003 - a flag of the socket
-        message = {**_message(spec), "isolation": isolation, "lock": str(lock), "lacks": list(lacks)}
+        message = {**message_of(spec), "isolation": isolation, "lock": str(lock), "lacks": list(lacks)}
         self._tell(json.dumps({**message, "cgroups": list(map(str, cgroups))}).encode())
 
     def fileno(self) -> int:
@@ -230,7 +230,8 @@ def _plain(given: Spec | Fallback) -> dict[str, Any]:
     return {"command": list(given.command), "env": dict(given.env), "folder": given.folder}
 
 
-def _message(spec: Spec) -> dict[str, Any]:
+def message_of(spec: Spec) -> dict[str, Any]:
+    """Return what `_child.py` has to know of a service."""
     return {
         **_plain(spec),
         "fallback": None if spec.fallback is None else _plain(spec.fallback),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -23,7 +24,7 @@ from statehold_aos.launcher._processes import Bind, Ended, Event, Failed, Fallba
 from statehold_aos.launcher._processes._cgroups import Cgroups
 from statehold_aos.launcher._processes._child_runner import ChildProcess, ChildRunner
 from statehold_aos.launcher._processes._choose import choose_runner
-from statehold_aos.launcher._processes._systemd import SystemdRunner, unit_command, why_no_systemd
+from statehold_aos.launcher._processes._systemd import SystemdRunner, unit_text, why_no_systemd
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 USER = 0x6FFF_0001
@@ -34,7 +35,7 @@ class Running:
 
     def __init__(self, process: ChildProcess) -> None:
         self.process = process
-        self.told: list[Event] = []
+        self.told: list[Event] = list(process.events())
         self.wrote = b""
 
     def until(self, kind: type[Event] | None = None, *, wrote: str = "") -> Any:
@@ -360,45 +361,65 @@ def test_systemd_runs_it_as_a_unit(tmp_path: Path) -> None:
     why = why_no_systemd()
     if why:
         pytest.skip(why)
-    runner = choose_runner("systemd", tmp_path)
-    running = Running(runner.start(Spec(name="x", command=["/bin/sh", "-c", "echo up"], env={}, folder="/")))  # type: ignore[arg-type]
+    runner: Any = choose_runner("systemd", tmp_path / "run")
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    os.chown(storage, USER, USER)
+    script = (
+        "id -u; echo $WHO; echo > /storage/file; trap 'exit 3' TERM; echo up; while :; do sleep 0.1; done"
+    )
+    spec = Spec(
+        name="1/nav",
+        command=["/bin/sh", "-c", script],
+        env={"PATH": _PATH, "WHO": 'a "b" $c %d'},
+        folder="/",
+        uid=USER,
+        binds=[Bind(storage, "/storage")],
+        ram_bytes=64 << 20,
+        processes=10,
+    )
+    running = Running(runner.start(spec))
     try:
-        assert running.until(Ended, wrote="up") == Ended(0)
+        running.until(Started, wrote="up")
+        assert running.wrote.decode().splitlines()[:2] == [str(USER), 'a "b" $c %d']
+        assert (storage / "file").exists()
+        assert running.process.pid is not None
+        assert alive(running.process.pid)
+        running.process.stop()
+        assert running.until(Ended) == Ended(3)
+        running.process.close()
+        left = Running(runner.start(spec))
+        left.until(Started, wrote="up")
+        pid = left.process.pid
+        assert len(runner.clean()) == 1
+        assert pid is not None
+        assert not alive(pid)
+        left.process.close()
+        running = Running(runner.start(attrs.evolve(spec, command=["/no/such"])))
+        assert running.until(Ended, wrote="/no/such cannot be started") == Ended(1)
     finally:
         running.process.close()
-        runner.clean()
+        assert runner.clean() == []
 
 
-def test_a_unit_of_systemd_has_all_that_is_asked_for() -> None:
+def test_a_unit_of_systemd_has_the_limits_and_tells_others_nothing() -> None:
     spec = Spec(
         name="1/nav",
         command=["/bin/run", "--fast"],
-        env={"A": "b c"},
+        env={"PASSWORD": "secret"},
         folder="/service",
-        uid=5000,
-        binds=[Bind(Path("/a"), "/service", read_only=True), Bind(Path("/b"), "/storage")],
-        tmp_bytes=4096,
         ram_bytes=1 << 20,
         cpu_percent=50,
         processes=7,
-        files=64,
     )
-    command = unit_command("x.service", spec)
-    properties = [each.removeprefix("--property=") for each in command if each.startswith("--property=")]
-    assert set(properties) >= {
-        "User=5000",
-        "Group=5000",
-        "BindReadOnlyPaths=/a:/service",
-        "BindPaths=/b:/storage",
-        "TemporaryFileSystem=/tmp:size=4096,mode=1777",
-        "MemoryMax=1048576",
-        "CPUQuota=50%",
-        "TasksMax=7",
-        "LimitNOFILE=64",
-        "WorkingDirectory=/service",
+    text = unit_text(spec, file=Path("/a b/50%/x"), output=Path("/o"), ending=Path("/e"))
+    lines = text.splitlines()
+    assert {"Type=exec", "MemoryMax=1048576", "CPUQuota=50%", "TasksMax=7", "StandardOutput=file:/o"} <= {
+        *lines
     }
-    assert command[-3:] == ["--", "/bin/run", "--fast"]
-    assert "--setenv=A=b c" in command
+    (start,) = [line for line in lines if line.startswith("ExecStart=")]
+    assert start.endswith('"/a b/50%%/x"')
+    assert "secret" not in text
     assert SystemdRunner(Path("/x")).prefix != SystemdRunner(Path("/y")).prefix
 
 
