@@ -26,7 +26,7 @@ from statehold_aos.gateway.amqp import AmqpGateway, AmqpTerms
 
 ANN = ClaimId(1, "nav", '["ann"]')
 #: As patient as tests are, and quick to try again.
-TERMS = AmqpTerms(patience=60.0, parting=20.0, first=0.05, longest=0.5)
+TERMS = AmqpTerms(heartbeat=60, patience=60.0, parting=20.0, first=0.05, longest=0.5)
 
 
 class Recorder:
@@ -89,7 +89,7 @@ class PlainCloud:
         self.rabbit = rabbit
         self.name = name or uuid.uuid4().hex
         self.pika = pika
-        self.connection = pika.BlockingConnection(pika.URLParameters(rabbit.url()))
+        self.connection = pika.BlockingConnection(pika.URLParameters(f"{rabbit.url()}?heartbeat=0"))
         self.channel = self.connection.channel()
         self.channel.confirm_delivery()
         self.channel.exchange_declare(self.exchange, "fanout", durable=True)

@@ -6,6 +6,8 @@ import sys
 import uuid
 from pathlib import Path
 
+import attrs
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from amqp_sides import ANN, TERMS, Logged, Recorder, gateway, new, plain_cloud
@@ -25,7 +27,7 @@ from statehold_aos.gateway import (
     UpdateState,
     checksum_of,
 )
-from statehold_aos.gateway.amqp import AmqpCloud, AmqpGateway, AmqpTerms, AmqpTrouble
+from statehold_aos.gateway.amqp import AmqpCloud, AmqpGateway, AmqpTrouble
 
 A = checksum_of(b"a")
 
@@ -178,7 +180,7 @@ def test_what_one_unit_did_not_take_before_its_end_the_next_one_gets(rabbit: Rab
 
 
 def test_only_so_many_messages_are_handed_out_at_a_time(rabbit: RabbitServer) -> None:
-    few = AmqpTerms(prefetch=2)
+    few = attrs.evolve(TERMS, prefetch=2)
     with plain_cloud(rabbit) as cloud, gateway(cloud.url(), few) as (_, recorder):
         recorder.room = False
         for n in range(5):
@@ -192,7 +194,7 @@ def test_only_so_many_messages_are_handed_out_at_a_time(rabbit: RabbitServer) ->
 def test_close_waits_until_the_broker_has_what_was_sent_and_then_the_unit_hears_nothing(
     rabbit: RabbitServer,
 ) -> None:
-    few = AmqpTerms(window=4, parting=60)
+    few = attrs.evolve(TERMS, window=4, parting=60)
     with plain_cloud(rabbit) as cloud, gateway(cloud.url(), few) as (unit, recorder):
         recorder.wait_up()
         for n in range(50):

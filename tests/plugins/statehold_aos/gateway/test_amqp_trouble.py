@@ -13,17 +13,18 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from amqp_sides import Logged, gateway, new, plain_cloud
+from amqp_sides import TERMS, Logged, gateway, new, plain_cloud
 from proxy import proxy
 from rabbit_server import RabbitServer, wait_for
 
 from statehold.sdk import Secret
 from statehold_aos.gateway import ClaimId, GatewayError, Options, checksum_of
-from statehold_aos.gateway.amqp import AmqpError, AmqpGateway, AmqpTerms, AmqpTrouble
+from statehold_aos.gateway.amqp import AmqpError, AmqpGateway, AmqpTrouble
 
 A = checksum_of(b"a")
 UPDATE = {"serviceId": "nav", "users": '["ann"]', "stateChecksum": A.hex(), "state": "a"}
@@ -187,7 +188,7 @@ def test_what_is_in_the_broker_survives_its_kill_9_and_is_found_again(rabbit_alo
 
 def test_a_broker_that_is_full_lets_the_newest_of_each_claim_wait(rabbit_alone: RabbitServer) -> None:
     logged = Logged()
-    few = AmqpTerms(window=4, messages=10, first=0.05, longest=0.5)
+    few = attrs.evolve(TERMS, window=4, messages=10)
     with (
         plain_cloud(rabbit_alone) as cloud,
         gateway(cloud.url(), few, logger=logged.logger) as (unit, recorder),
@@ -213,7 +214,7 @@ def test_a_broker_that_is_full_lets_the_newest_of_each_claim_wait(rabbit_alone: 
 
 
 def test_a_gateway_ends_also_while_the_broker_takes_nothing(rabbit_alone: RabbitServer) -> None:
-    hasty, name = AmqpTerms(parting=0.2), uuid.uuid4().hex
+    hasty, name = attrs.evolve(TERMS, parting=0.2), uuid.uuid4().hex
     with plain_cloud(rabbit_alone) as cloud, gateway(cloud.url(), hasty, system=name) as (unit, recorder):
         recorder.wait_up()
         with rabbit_alone.alarm():
@@ -226,7 +227,7 @@ def test_a_gateway_ends_also_while_the_broker_takes_nothing(rabbit_alone: Rabbit
 @pytest.mark.soak
 def test_a_broker_that_falls_silent_is_found_out_by_heartbeats(rabbit: RabbitServer) -> None:
     """It takes pika up to 12 s."""
-    often = AmqpTerms(heartbeat=1, first=0.05, longest=0.5, patience=5.0)
+    often = attrs.evolve(TERMS, heartbeat=1)
     with (
         plain_cloud(rabbit) as cloud,
         proxy(rabbit.port) as between,
