@@ -141,9 +141,20 @@ class Facts:
         """Return what tells the cloud which state the unit has."""
         return StateStatus(states=((self.id, self.accepted),))
 
-    def durable(self) -> Facts:
+    def lasting(self) -> tuple[object, ...]:
         """Return what a restart leaves."""
-        return attrs.evolve(self, tries=0, due=None)
+        return (
+            self.id,
+            self.limit,
+            self.accepted,
+            self.stamp,
+            self.sequence,
+            self.pending,
+            self.asked,
+            self.suspect,
+            self.sent,
+            self.message,
+        )
 
 
 @attrs.frozen

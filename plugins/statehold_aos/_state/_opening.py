@@ -57,7 +57,12 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
                 now=lambda: int(ctx.clock.now() * 1000),
             )
             states = States(
-                name=ctx.storage, store=store, settings=settings, clock=ctx.clock, logger=ctx.logger
+                name=ctx.storage,
+                store=store,
+                settings=settings,
+                clock=ctx.clock,
+                logger=ctx.logger,
+                inotify=pool.inotify,
             )
         except BaseException:
             if gateway is not None:

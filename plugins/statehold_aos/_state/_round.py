@@ -73,7 +73,7 @@ class Rounds:
         self._store.save((), before)
         taken = [one for one in taken if self._write(one)]
         self._store.save(
-            [one.step.facts for one in taken if one.step.facts.durable() != one.claim.facts.durable()],
+            [one.step.facts for one in taken if one.step.facts.lasting() != one.claim.facts.lasting()],
             [(one.step.facts.id, keep) for one in taken if one.step.write is None for keep in one.step.keep],
         )
         for one in taken:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -10,6 +11,7 @@ from statehold.sdk import FreedError
 from statehold_aos._databases import Lease
 
 if TYPE_CHECKING:
+    from statehold_aos._state._inotify import Inotify
     from statehold_aos._state._settings import Settings
     from statehold_aos._state._states import States
 
@@ -69,6 +71,13 @@ class Pool:
 
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _all: dict[tuple[str, str], Shared] = attrs.field(factory=dict, init=False)
+
+    @cached_property
+    def inotify(self) -> Inotify:
+        """What tells all of them of changed files: a user may have few of its kind."""
+        from statehold_aos._state._inotify import Inotify  # noqa: PLC0415 - brings ctypes
+
+        return Inotify()
 
     def lease(
         self, key: tuple[str, str], settings: Settings, make: Callable[[], Shared], lease: Lease

@@ -12,6 +12,7 @@ from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._state._batch import Batch, Change, check
 from statehold_aos._state._facts import Disk, Facts, Step
 from statehold_aos._state._inbox import Link
+from statehold_aos._state._inotify import Inotify
 from statehold_aos._state._protocol import Now
 from statehold_aos._state._round import Claim, Rounds, Work
 from statehold_aos._state._schedule import Schedule
@@ -48,6 +49,7 @@ class States:
         settings: Settings,
         clock: Clock,
         logger: StorageLogger,
+        inotify: Inotify | None = None,
     ) -> None:
         self._name: Final = name
         self._store: Final = store
@@ -62,6 +64,7 @@ class States:
             clock=clock,
             logger=logger,
             folder_of=self._folder_of,
+            inotify=inotify,
         )
         self._rounds: Final = Rounds(store, self._uplink.send, logger, name)
         self._claims: Final[dict[ClaimId, Claim]] = {}

@@ -1,43 +1,45 @@
 from __future__ import annotations
 
-import ctypes
-import errno
 import os
-import struct
+import select
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from statehold_aos._state._file import NAME
-
-_MODIFY: Final = 0x2
-_CLOSE_WRITE: Final = 0x8
-_MOVED_FROM: Final = 0x40
-_MOVED_TO: Final = 0x80
-_DELETE: Final = 0x200
-_OVERFLOW: Final = 0x4000
-_IGNORED: Final = 0x8000
-_ONLYDIR: Final = 0x01000000
-_MASK: Final = _MODIFY | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _DELETE | _ONLYDIR
-_EVENT: Final = struct.Struct("iIII")
-_BUFFER: Final = 65_536
+from statehold_aos._state._inotify import Event, Inotify
 
 
 class Watch:
-    """Folders that are watched for changes of their state file, all with one descriptor of inotify.
+    """Folders that are watched for changes of their state file.
 
     The folder is watched and not the file, so that a file which replaces another one is seen.
+
+    Args:
+        inotify: what tells of changes; others may use it, too.
+
     """
 
-    def __init__(self) -> None:
-        self._libc: Final = ctypes.CDLL(None, use_errno=True)
-        descriptor = self._libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        if descriptor < 0:
-            raise _error("a watch of folders")
-        self.descriptor: Final[int] = descriptor
+    def __init__(self, inotify: Inotify | None = None) -> None:
+        self._inotify: Final = inotify or Inotify()
         self._name: Final = NAME.encode()
         self._numbers: Final[set[int]] = set()
+        self._found: set[int] = set()
+        self._lost = False
+        self._bell: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll: Final = select.epoll()
+        try:
+            source = self._inotify.join(self)
+        except OSError:
+            self._epoll.close()
+            os.close(self._bell)
+            raise
+        # Of all who share it, one is woken: that one rings the bells of the others.
+        self._epoll.register(source, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        self._epoll.register(self._bell, select.EPOLLIN)
+        self.descriptor: Final = self._epoll.fileno()
 
     def add(self, folder: Path) -> int:
         """Watch a folder, and return the number of its watch.
@@ -46,9 +48,7 @@ class Watch:
             OSError: it is not there, or there are no more watches.
 
         """
-        number: int = self._libc.inotify_add_watch(self.descriptor, os.fsencode(folder), _MASK)
-        if number < 0:
-            raise _error(str(folder))
+        number = self._inotify.add(folder, self)
         self._numbers.add(number)
         return number
 
@@ -59,42 +59,38 @@ class Watch:
         """Watch a folder no more; one that is gone is no error."""
         if number in self._numbers:
             self._numbers.remove(number)
-            self._libc.inotify_rm_watch(self.descriptor, number)
+            self._inotify.drop(number, self)
 
     def read(self) -> tuple[set[int], bool]:
         """Return the numbers of folders whose state file has changed, and whether events were lost."""
-        found: set[int] = set()
-        lost = False
-        while True:
-            try:
-                data = os.read(self.descriptor, _BUFFER)
-            except BlockingIOError:
-                return found, lost
-            at = 0
-            while at < len(data):
-                number, mask, _, length = _EVENT.unpack_from(data, at)
-                at += _EVENT.size
-                name = data[at : at + length]
-                at += length
-                lost = lost or bool(mask & _OVERFLOW)
-                if mask & _IGNORED:
-                    if number in self._numbers:  # The folder is gone, and its file with it.
-                        self._numbers.remove(number)
-                        found.add(number)
-                elif name.rstrip(b"\0") == self._name:
-                    found.add(number)
+        with self._inotify.reading():
+            with suppress(BlockingIOError):
+                os.eventfd_read(self._bell)
+            found, self._found = self._found, set()
+            lost, self._lost = self._lost, False
+        return found, lost
 
     def close(self) -> None:
         """Watch nothing any more."""
-        os.close(self.descriptor)
+        self._inotify.leave(self)
+        self._epoll.close()
+        os.close(self._bell)
 
+    # -- What inotify tells, whoever reads it ------------------------------------------------------------
 
-def _error(what: str) -> OSError:
-    number = ctypes.get_errno()
-    text = os.strerror(number)
-    if number in (errno.ENOSPC, errno.EMFILE):
-        text += ": raise fs.inotify.max_user_watches and max_user_instances (sysctl)"
-    return OSError(number, text, what)
+    def happened(self, event: Event) -> None:
+        """Take note of a change."""
+        if event.name is None:
+            self._numbers.discard(event.number)
+        elif event.name != self._name:
+            return
+        self._found.add(event.number)
+        os.eventfd_write(self._bell, 1)
+
+    def lost(self) -> None:
+        """Take note that changes were missed."""
+        self._lost = True
+        os.eventfd_write(self._bell, 1)
 
 
 @attrs.frozen(kw_only=True)

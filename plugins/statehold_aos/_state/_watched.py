@@ -8,6 +8,7 @@ from typing import Final
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._state._facts import Keep, Kind
 from statehold_aos._state._file import StateFile
+from statehold_aos._state._inotify import Inotify
 from statehold_aos._state._round import Claim
 from statehold_aos._state._store import Store
 from statehold_aos._state._watch import Watch
@@ -28,13 +29,14 @@ class Watched:
         clock: Clock,
         logger: StorageLogger,
         folder_of: Callable[[ClaimId], Path],
+        inotify: Inotify | None = None,
     ) -> None:
         self._name: Final = name
         self._store: Final = store
         self._clock: Final = clock
         self._logger: Final = logger
         self._folder_of: Final = folder_of
-        self._watch: Final = Watch()
+        self._watch: Final = Watch(inotify)
         self._claims: Final[dict[int, Claim]] = {}
         self._lost: Final[dict[ClaimId, Claim]] = {}
         self._retry = 0.0

@@ -33,15 +33,20 @@ class Alarm:
 
     def __init__(self) -> None:
         self.descriptor: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._is_rung = False
 
     def ring(self) -> None:
         """Wake who waits, or who will."""
-        os.eventfd_write(self.descriptor, 1)
+        if not self._is_rung:
+            self._is_rung = True
+            os.eventfd_write(self.descriptor, 1)
 
     def clear(self) -> None:
-        """Take note that it has rung."""
+        """Take note that it has rung, before looking at what it was rung for."""
         with suppress(BlockingIOError):
             os.eventfd_read(self.descriptor)
+        # Not before: who rings meanwhile has said so already, and what for is yet to be looked at.
+        self._is_rung = False
 
     def wait(self, seconds: float) -> None:
         """Wait until it rings, or for so long."""

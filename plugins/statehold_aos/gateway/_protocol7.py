@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import time
+import datetime as dt
 import uuid
 from collections.abc import Iterable
 from typing import Final, TypeAlias
@@ -333,8 +333,7 @@ def _statuses(data: _UnitStatus, workspace: int) -> Iterable[tuple[ClaimId, byte
 
 
 def _moment() -> str:
-    now = time.time_ns() // 1_000_000
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now // 1000))}.{now % 1000:03d}Z"
+    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from unit import Unit
 
 from statehold_aos._state._batch import Change
+from statehold_aos._state._inotify import Inotify
 from statehold_aos._state._watch import Quiet, Watch
 from statehold_aos.gateway import ClaimId
 
@@ -67,6 +68,40 @@ def test_a_folder_that_is_gone_is_told_and_others_go_on(tmp_path: Path, watch: W
     assert two not in watch.read()[0]
     with pytest.raises(FileNotFoundError):
         watch.add(tmp_path / "one")
+
+
+def test_many_share_one_instance_and_each_hears_of_its_own(tmp_path: Path) -> None:
+    inotify = Inotify()
+    watches = [Watch(inotify) for _ in range(3)]
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        folder.mkdir()
+    one, two, three = watches
+    numbers = [watch.add(folder) for watch, folder in zip(watches, folders, strict=True)]
+    again = three.add(folders[0])
+    assert again == numbers[0]
+    for folder in folders:
+        (folder / "state.dat").write_bytes(b"a")
+    assert two.read() == ({numbers[1]}, False)  # and rings for the others
+    for watch, found in ((one, {numbers[0]}), (three, {numbers[0], numbers[2]})):
+        assert select.select([watch.descriptor], [], [], 30)[0] == [watch.descriptor]
+        assert watch.read() == (found, False)
+        assert watch.read() == (set(), False)
+    one.close()
+    (folders[0] / "state.dat").write_bytes(b"b")
+    assert three.read() == ({numbers[0]}, False)
+    three.drop(numbers[0])
+    (folders[0] / "state.dat").write_bytes(b"c")
+    shutil.rmtree(folders[2])
+    assert three.read() == ({numbers[2]}, False)
+    assert numbers[2] not in three
+    for watch in (two, three):
+        watch.close()
+    afresh = Watch(inotify)
+    number = afresh.add(folders[0])
+    (folders[0] / "state.dat").write_bytes(b"d")
+    assert afresh.read() == ({number}, False)
+    afresh.close()
 
 
 def test_the_descriptor_can_be_waited_for(tmp_path: Path, watch: Watch) -> None:
