@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from statehold.testing import open_storage
 from statehold_aos import config, launcher_provider, service_state
@@ -156,12 +156,30 @@ def claim(name: str, users: str = ANN) -> ClaimId:
     return ClaimId(1, name, users)
 
 
-def alive(pid: int) -> bool:
+class Pid(NamedTuple):
+    """A process; another one that gets its number later is another one."""
+
+    number: int
+    started: str
+
+
+def known(pid: int | None) -> Pid:
+    """Return the process that has a pid now."""
+    assert pid is not None
+    return Pid(pid, _stat(pid)[19])
+
+
+def alive(pid: Pid) -> bool:
     """Whether a process is there, and no zombie that waits for somebody else."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        found = _stat(pid.number)
     except OSError:
         return False
+    return found[0] != "Z" and found[19] == pid.started
+
+
+def _stat(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def is_root() -> bool:

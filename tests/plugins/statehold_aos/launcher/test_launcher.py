@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fleet import ANN, BOB, Fleet, alive, claim, is_root, wait_for
+from fleet import ANN, BOB, Fleet, alive, claim, is_root, known, wait_for
 
 from statehold.sdk import StorageError
 from statehold_aos.database import ServiceState, ServiceStatus
@@ -143,13 +143,12 @@ def test_an_older_version_is_refused_and_the_same_one_is_given_to_others(fleet: 
 
 
 def test_another_user_is_there_with_other_services_and_files(fleet: Fleet) -> None:
-    radio = fleet.install("radio")
-    nav = fleet.install("nav")
+    radio = known(fleet.install("radio").pid)
+    nav = known(fleet.install("nav").pid)
     fleet.launcher.switch(1, ["bob"])
     fleet.install("map")
-    for gone in (radio, nav):
-        assert gone.pid is not None
-        assert not alive(gone.pid)
+    assert not alive(radio)
+    assert not alive(nav)
     assert [one.phase for one in fleet.launcher.status(1)] == [
         Phase.RUNNING,
         Phase.INSTALLED,
@@ -178,12 +177,11 @@ def test_a_service_that_is_removed_leaves_the_others_users_theirs(fleet: Fleet) 
 
 
 def test_a_service_that_is_purged_is_gone_with_all_it_had(fleet: Fleet) -> None:
-    status = fleet.install("nav")
+    pid = known(fleet.install("nav").pid)
     folder = fleet.path("nav")
     fleet.launcher.purge(1, "nav")
     fleet.gone("nav")
-    assert status.pid is not None
-    assert not alive(status.pid)
+    assert not alive(pid)
     assert not folder.exists()
     assert not list((fleet.folder / "launcher/services").iterdir())
     assert fleet.tables.users.all() == []
@@ -274,10 +272,9 @@ def test_services_end_in_order_and_what_they_wrote_last_is_kept_for_the_cloud(tm
     fleet.online = False
     with fleet:
         fleet.launcher.switch(1, ["ann"])
-        pid = fleet.install("nav", script=last).pid
+        pid = known(fleet.install("nav", script=last).pid)
         here = fleet.path("nav") / "here"
         wait_for(here.exists)
-    assert pid is not None
     assert not alive(pid)
     assert fleet.cloud.state(claim("nav")) is None
     fleet.online = True
@@ -292,7 +289,7 @@ STAYS_QUIET = "while :; do sleep 1000; done"
 def test_an_error_in_the_midst_of_the_end_keeps_no_service_from_ending(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pids = [fleet.install(name, priority=number).pid for number, name in enumerate("abc")]
+    pids = [known(fleet.install(name, priority=number).pid) for number, name in enumerate("abc")]
     before = fleet.launcher._installer.stores.state.stopped
 
     def stopped(key: object) -> None:
@@ -302,7 +299,7 @@ def test_an_error_in_the_midst_of_the_end_keeps_no_service_from_ending(
 
     monkeypatch.setattr(fleet.launcher._installer.stores.state, "stopped", stopped)
     fleet.end()
-    assert not any(alive(pid) for pid in pids if pid is not None)
+    assert not any(map(alive, pids))
 
 
 def test_what_cannot_be_installed_leaves_nothing_behind(fleet: Fleet) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import select
 import shutil
@@ -18,7 +20,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fleet import PATIENCE, alive, is_root, wait_for
+from fleet import PATIENCE, Pid, alive, is_root, known, wait_for
 
 from statehold_aos.launcher._processes import Bind, Ended, Event, Failed, Fallback, Spec, Started
 from statehold_aos.launcher._processes._cgroups import Cgroups
@@ -178,16 +180,15 @@ def test_where_who_looks_after_it_is_killed_the_service_ends_too(bench: Bench) -
 @pytest.mark.parametrize("isolation", ["available", "off"])
 def test_nothing_is_left_when_the_host_is_killed(tmp_path: Path, isolation: str) -> None:
     """Not the service, nor what it has started, nor who looks after it."""
-    host = subprocess.Popen(
-        [sys.executable, __file__, str(tmp_path), isolation], stdout=subprocess.PIPE, text=True
-    )
-    assert host.stdout is not None
-    everybody = [int(pid) for pid in host.stdout.readline().split()]
-    assert len(everybody) >= 4
-    assert all(map(alive, everybody))
-    host.kill()
-    host.wait()
-    host.stdout.close()
+    command = [sys.executable, __file__, str(tmp_path), isolation]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as host:
+        try:
+            assert host.stdout is not None
+            everybody = [Pid(*each) for each in json.loads(host.stdout.readline())]
+            assert len(everybody) >= 4
+            assert sum(map(alive, everybody)) >= 4
+        finally:
+            host.kill()
     wait_for(lambda: not any(map(alive, everybody)))
     next_one = ChildRunner(tmp_path / "run")
     next_one.clean()
@@ -383,16 +384,14 @@ def test_systemd_runs_it_as_a_unit(tmp_path: Path) -> None:
         running.until(Started, wrote="up")
         assert running.wrote.decode().splitlines()[:2] == [str(USER), 'a "b" $c %d']
         assert (storage / "file").exists()
-        assert running.process.pid is not None
-        assert alive(running.process.pid)
+        assert alive(known(running.process.pid))
         running.process.stop()
         assert running.until(Ended) == Ended(3)
         running.process.close()
         left = Running(runner.start(spec))
         left.until(Started, wrote="up")
-        pid = left.process.pid
+        pid = known(left.process.pid)
         assert len(runner.clean()) == 1
-        assert pid is not None
         assert not alive(pid)
         left.process.close()
         running = Running(runner.start(attrs.evolve(spec, command=["/no/such"])))
@@ -432,12 +431,13 @@ def test_systemd_that_is_asked_for_and_not_there_is_an_error(tmp_path: Path) -> 
     assert choose_runner("auto", tmp_path).name == "supervised child"
 
 
-def descendants(running: Running) -> list[int]:
+def descendants(running: Running) -> list[Pid]:
     """Return the processes of a service, from the one that the host has started on."""
-    found = [running.process._child.pid]
+    found = [known(running.process._child.pid)]
     for pid in found:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            found += map(int, task.read_text().split())
+        with contextlib.suppress(OSError):  # of one that ends in this moment
+            for task in Path(f"/proc/{pid.number}/task").glob("*/children"):
+                found += map(known, map(int, task.read_text().split()))
     return found
 
 
@@ -449,7 +449,7 @@ def main(folder: str, isolation: str) -> None:
     running = bench.start(script, isolation=isolation)
     running.until(Started, wrote="up")
     wait_for(lambda: len(descendants(running)) >= 4)
-    print(*descendants(running), flush=True)
+    print(json.dumps(descendants(running)), flush=True)
     signal.pause()
 
 
