@@ -22,6 +22,7 @@ from statehold_zdb.server._client import Client
 from statehold_zdb.server._connection import Connection
 from statehold_zdb.server._executable import Executable
 from statehold_zdb.server._hot import Hot
+from statehold_zdb.server._sending import Sending
 from statehold_zdb.server._watchers import Watchers
 from statehold_zdb.server.commands import COMMANDS
 
@@ -101,7 +102,7 @@ class Server:
             word: name for name in COMMANDS for word in (name.encode(), name.lower().encode())
         }
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="zdb-command")
-        self._syncing: dict[Namespace, set[Connection]] = {}
+        self._syncing: dict[Namespace, set[Sending]] = {}
         self._listening: list[asyncio.Server] = []
         self._stopped = asyncio.Event()
 
@@ -198,7 +199,7 @@ class Server:
                 if mirror is not client and mirror.namespace is client.namespace:
                     mirror.send(data)
 
-    def sync_soon(self, namespace: Namespace, connection: Connection) -> None:
+    def sync_soon(self, namespace: Namespace, connection: Sending) -> None:
         """Sync *namespace*, for all who ask until it begins, and then tell them."""
         waiting = self._syncing.get(namespace)
         if waiting is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from zdb_servers import LIMIT, Running, everything, exactly, raw, serving
 
-from statehold_zdb.engine import Durability
+from statehold_zdb.engine import Durability, Mode
 
 
 @pytest.fixture(scope="module")
@@ -198,3 +198,36 @@ def test_a_hot_answer_is_never_an_old_one(running: Running) -> None:
                 ask(connection, b"GET", b"hot", answer=b"$3\r\n%03d\r\n" % i)
         ask(a, b"DEL", b"hot", answer=b"+OK\r\n")
         ask(b, b"GET", b"hot", answer=b"$-1\r\n")
+
+
+@pytest.mark.parametrize("durability", ["every", "group", "relaxed"])
+def test_who_says_no_more_still_gets_all_answers(tmp_path: Path, durability: str) -> None:
+    """As a shell does that pipes its requests in."""
+    with (
+        serving(tmp_path, durability=Durability.parse(durability)) as running,
+        raw(running.port) as connection,
+    ):
+        said = [request(b"SET", b"k%d" % i, b"v") + request(b"MGET", b"k%d" % i) for i in range(50)]
+        connection.sendall(b"".join(said))
+        connection.shutdown(socket.SHUT_WR)
+        expected = [b"$%d\r\nk%d\r\n*1\r\n$1\r\nv\r\n" % (1 + len(str(i)), i) for i in range(50)]
+        assert everything(connection) == b"".join(expected)
+
+
+@pytest.mark.parametrize("durability", ["every", "group", "relaxed"])
+def test_sequential_keys_in_a_pipeline(tmp_path: Path, durability: str) -> None:
+    """New ones count up, and are updated, whatever the durability."""
+    with (
+        serving(tmp_path, durability=Durability.parse(durability), mode=Mode.SEQUENTIAL) as running,
+        raw(running.port) as connection,
+    ):
+        ids = [i.to_bytes(8, "little") for i in range(40)]
+        connection.sendall(b"".join(request(b"SET", b"", b"v%d" % i) for i in range(40)))
+        expected = b"".join(b"$8\r\n%b\r\n" % key for key in ids)
+        assert exactly(connection, len(expected)) == expected
+        connection.sendall(b"".join(request(b"SET", key, b"w") + request(b"GET", key) for key in ids))
+        expected = b"".join(b"$8\r\n%b\r\n$1\r\nw\r\n" % key for key in ids)
+        assert exactly(connection, len(expected)) == expected
+        connection.sendall(request(b"SET", b"x" * 8, b"v") + request(b"SET", b"x" * 256, b"v"))
+        expected = b"-Invalid key, only update authorized\r\n-Key too large\r\n"
+        assert exactly(connection, len(expected)) == expected

@@ -1,0 +1,373 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from statehold_zdb.engine import (
+    MAX_KEY,
+    Mode,
+    Namespace,
+    Sync,
+    ZdbError,
+    ZdbKeyError,
+    ZdbMissingError,
+    ZdbWriteError,
+)
+from statehold_zdb.server import _replies as replies
+from statehold_zdb.server._hot import LARGEST
+from statehold_zdb.server._protocol import COUNTS, CRLF, LENGTHS, Large, ProtocolError, Reader
+from statehold_zdb.server._sending import PIECE, Sending, Write
+from statehold_zdb.server.commands import COMMANDS, find
+
+if TYPE_CHECKING:
+    from statehold_zdb.server._server import Server
+
+_GETS: Final = b"*2\r\n$3\r\nGET\r\n$"
+
+
+class Doing(Sending):
+    """The middle of a connection: requests are found in what came, and done one after another."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server)
+        self._reader = Reader()
+        self._large: bytearray | None = None
+        self._large_size = self._large_filled = 0
+
+    def _go_on(self) -> None:
+        """Do what came while the connection was held up."""
+        data, self._rest = self._rest, b""
+        if data:
+            self._do(data)
+        if not self._paused and self._task is None and not self._closing:
+            self._transport.resume_reading()
+            self._end_if_done()
+
+    def _keep(self, data: bytes) -> None:
+        """Have *data* wait until the connection goes on."""
+        self._rest = data
+        if not self._closing:
+            self._transport.pause_reading()
+
+    def _do(self, data: bytes) -> None:
+        client, server = self.client, self._server
+        out: list[Any] = []
+        writes: list[Write] = []
+        if client.namespace.closed:
+            self._send_now(replies.GONE)
+            self._end()
+            return
+        try:
+            if self._reader.missing:
+                self._do_slowly(data, 0, out, writes)
+                return
+            if data.startswith(_GETS) and not server.observed and not client.namespace.settings.freeze:
+                parts = data.split(_GETS)
+                del parts[0]
+                hot = server.hot.table(client.namespace)
+                try:
+                    found = [hot[part] for part in parts]
+                except KeyError:
+                    pass
+                else:
+                    answer = b"".join(found)
+                    if len(answer) <= PIECE and not client.namespace.closed:
+                        server.counts.commands += len(found)
+                        self._deliver_one(answer)
+                        return
+            self._do_fast(data.split(CRLF), out, writes)
+        except ProtocolError as error:
+            out.append(replies.error(str(error)))
+            self._deliver(out, writes)
+            self._end()
+
+    def _do_run(self, tokens: list[bytes], out: list[Any], writes: list[Write]) -> int:
+        """Do SETs of new keys, if there is nothing but such at the start; return how many tokens that was."""
+        count = (len(tokens) - 1) // 7
+        last = 7 * count
+        keys, payloads, key_sizes = tokens[4:last:7], tokens[6:last:7], tokens[3:last:7]
+        size_of = LENGTHS.get
+        if (
+            tokens[0:last:7].count(b"*3") == count
+            and tokens[2:last:7].count(b"SET") == count
+            and tokens[1:last:7].count(b"$3") == count
+            and list(map(size_of, key_sizes)) == list(map(len, keys))
+            and list(map(size_of, tokens[5:last:7])) == list(map(len, payloads))
+            and self.client.namespace.stage_run(keys, payloads)
+        ):
+            writes.append((len(out), count))
+            answers = [CRLF] * (4 * count)
+            answers[0::4], answers[2::4] = key_sizes, keys
+            out.append(b"".join(answers))
+            return last
+        return 0
+
+    def _do_fast(self, tokens: list[bytes], out: list[Any], writes: list[Write]) -> None:
+        """Do what was asked for; what does not fit the simple way goes on slowly from there."""
+        last = len(tokens) - 1
+        i = size = 0
+        lengths, client, server = LENGTHS, self.client, self._server
+        observed = server.observed
+        plain = _is_plain(client.namespace)
+        sequential = client.namespace.settings.mode is Mode.SEQUENTIAL
+        hot = server.hot.table(client.namespace)
+        if plain and last >= 14 and client.writable and not observed and tokens[2] == b"SET":
+            i = self._do_run(tokens, out, writes)
+        while i < last:
+            head = tokens[i]
+            if head == b"*3":
+                end = i + 7
+                if end > last:
+                    break
+                _, a, name, b, key, c, value = tokens[i:end]
+                if lengths.get(c) != len(value) or lengths.get(b) != len(key) or lengths.get(a) != len(name):
+                    break
+                i = end
+                if name == b"SET" and plain and (key or sequential) and client.writable and not observed:
+                    writes.append((len(out), 1))
+                    try:
+                        kept = client.namespace.stage(key, value)
+                    except ZdbError as error:
+                        writes.pop()
+                        self._after_refusal(error, out, writes)
+                        out.append(_refused_set(client.namespace, key, error))
+                        continue
+                    if kept is None:
+                        out.append(replies.NIL)
+                    else:
+                        out.append(b"%b\r\n%b\r\n" % (b, key) if key else replies.bulk(kept))
+                    continue
+                request = [name, key, value]
+            elif head == b"*2":
+                end = i + 5
+                if end > last:
+                    break
+                _, a, name, b, key = tokens[i:end]
+                if lengths.get(b) != len(key) or lengths.get(a) != len(name):
+                    break
+                i = end
+                if name == b"GET" and key and not observed:
+                    answer = hot.get(b"%b\r\n%b\r\n" % (b[1:], key))
+                    if answer is not None and not client.namespace.settings.freeze:
+                        out.append(answer)
+                        size += len(answer)
+                        continue
+                    size += self._get(key, out, writes)
+                    if size > PIECE:
+                        self._deliver(out, writes)
+                        out, writes, size = [], [], 0
+                        if self._paused or self._closing:
+                            self._keep(CRLF.join(tokens[i:]))
+                            return
+                    if self._task is not None:
+                        self._keep(CRLF.join(tokens[i:]))
+                        return
+                    continue
+                request = [name, key]
+            else:
+                count = COUNTS.get(head)
+                if count is None:
+                    break
+                end = i + 1 + 2 * count
+                if end > last:
+                    break
+                request = tokens[i + 2 : end : 2]
+                if any(
+                    lengths.get(length) != len(word)
+                    for length, word in zip(tokens[i + 1 : end : 2], request, strict=True)
+                ):
+                    break
+                i = end
+            if not self._one(request, out, writes):
+                self._keep(CRLF.join(tokens[i:]))
+                return
+            size += len(out[-1])
+            if size > PIECE:
+                self._deliver(out, writes)
+                out, writes, size = [], [], 0
+                if self._paused:
+                    self._keep(CRLF.join(tokens[i:]))
+                    return
+            plain = _is_plain(client.namespace)
+            sequential = client.namespace.settings.mode is Mode.SEQUENTIAL
+            hot = server.hot.table(client.namespace)
+            observed = server.observed
+        if i < last or tokens[last]:
+            self._do_slowly(CRLF.join(tokens[i:]), 0, out, writes)
+        else:
+            self._deliver(out, writes)
+
+    def _do_slowly(self, data: bytes, at: int, out: list[Any], writes: list[Write]) -> None:
+        """Do what *data* ask for, one request after another, however they are made."""
+        reader = self._reader
+        size = 0
+        while True:
+            request, at = reader.read(data, at)
+            if request is None:
+                self._rest = data[at:]
+                break
+            if isinstance(request, Large):
+                self._begin_large(request, data)
+                break
+            if not request:
+                out.append(b"-Missing arguments\r\n")
+                continue
+            if not self._one(request, out, writes):
+                self._keep(data[at:])
+                return
+            size += len(out[-1]) if out else 0
+            if size > PIECE:
+                self._deliver(out, writes)
+                out, writes, size = [], [], 0
+                if self._paused or self._closing:
+                    self._keep(data[at:])
+                    return
+        self._deliver(out, writes)
+
+    def _one(self, request: list[Any], out: list[Any], writes: list[Write]) -> bool:
+        """Do one request; False if it has to wait, and the connection with it."""
+        client, server = self.client, self._server
+        if client.namespace.closed:
+            out.append(replies.GONE)
+            self._deliver(out, writes)
+            self._end()
+            return False
+        word = request[0] if request[0].__class__ is bytes else bytes(request[0])
+        name = server.words.get(word) or self._name(word)
+        if name is None:
+            server.counts.failed += 1
+            out.append(b"-Command not supported\r\n")
+            return True
+        if name not in ("SET", "SETX"):
+            request = list(map(bytes, request))
+        else:
+            request[:2] = map(bytes, request[:2])
+        before = client.namespace
+        if name in ("SET", "SETX", "DEL"):
+            writes.append((len(out), 1))
+        elif before.staged and name not in ("GET", "EXISTS", "PING", "LENGTH"):
+            # What else is asked for may change the namespace, or look at what is on disk.
+            self._commit(out, writes)
+        answer = COMMANDS[name](client, request)
+        if server.observed:
+            server.saw(client, name, request, answer)
+        if isinstance(answer, bytes):
+            if answer == replies.DENIED:
+                server.counts.unauthorized += 1
+            out.append(answer)
+            if before.staged and before.durability.sync is Sync.EVERY:
+                self._commit(out, writes)
+            elif answer == replies.CANNOT_WRITE and writes:
+                self._after_refusal(ZdbWriteError("the disk refused"), out, writes)
+            return True
+        self._wait_for(answer, out, writes)
+        return False
+
+    def _name(self, word: bytes) -> str | None:
+        name = find(word)
+        if name is not None and len(self._server.words) < 10_000:
+            self._server.words[word] = name
+        return name
+
+    def _get(self, key: bytes, out: list[Any], writes: list[Write]) -> int:
+        """GET *key*, and return about how many bytes that is to answer."""
+        client = self.client
+        namespace = client.namespace
+        if len(key) > 255:
+            out.append(replies.INVALID_KEY)
+            return 0
+        changes = self._server.hot.changes
+        try:
+            found = namespace.find(key)
+        except ZdbMissingError:
+            self._wait_for(COMMANDS["GET"](client, [b"GET", key]), out, writes)  # type: ignore[arg-type]
+            return 0
+        except ZdbError as error:
+            self._after_refusal(error, out, writes)
+            out.append(replies.refused(namespace, error))
+            return 0
+        if found is None:
+            out.append(replies.NIL)
+            return 5
+        data, start, end = found
+        size = end - start
+        if size > LARGEST:
+            out += (b"$%d\r\n" % size, memoryview(data)[start:end], CRLF)
+        else:
+            reply = b"$%d\r\n%b\r\n" % (size, data[start:end])
+            out.append(reply)
+            self._server.hot.keep(namespace, key, reply, changes)
+        return size
+
+    def _begin_large(self, large: Large, data: bytes) -> None:
+        buffer = self._server.buffers.take(large.size + 2)
+        came = data[large.start :]
+        buffer[: len(came)] = came
+        self._large, self._large_size, self._large_filled = buffer, large.size, len(came)
+        self._rest = b""
+
+    def _take_large(self) -> None:
+        buffer, size = self._large, self._large_size
+        assert buffer is not None  # noqa: S101 - the caller has looked
+        if buffer[size : size + 2] != CRLF:
+            self._deliver([b"-Malformed query string\r\n"], [])
+            self._end()
+            return
+        request = self._reader.take(memoryview(buffer)[:size])
+        self._large = None
+        if request is None:
+            # Further arguments come; this one is kept as it is until then.
+            self._reader.arguments[-1] = bytes(self._reader.arguments[-1])
+            self._server.buffers.give(buffer)
+            return
+        out: list[Any] = []
+        writes: list[Write] = []
+        if self._task is not None or self._paused:
+            # It cannot be: nothing is read while the connection is held up.
+            self._end()
+            return
+        if self._one(request, out, writes):
+            self._deliver(out, writes)
+        self._server.buffers.give(buffer)
+
+    def _give_back(self) -> None:
+        if self._large is not None:
+            self._server.buffers.give(self._large)
+            self._large = None
+
+    def _wait_for(self, answer: Coroutine[Any, Any, bytes], out: list[Any], writes: list[Write]) -> None:
+        self._deliver(out, writes)
+        out.clear()
+        writes.clear()
+        self._task = asyncio.get_running_loop().create_task(self._answer(answer))
+        self._transport.pause_reading()
+
+    async def _answer(self, answer: Coroutine[Any, Any, bytes]) -> None:
+        try:
+            reply = await answer
+        except ZdbError as error:
+            reply = replies.refused(self.client.namespace, error)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            self._server.logger.exception("a command failed")
+            reply = b"-Internal Error\r\n"
+        if self._closing:
+            return
+        self._send_now(reply)
+        await self._drain()
+        self._task = None
+        if not self._closing:
+            self._go_on()
+
+
+def _is_plain(namespace: Namespace) -> bool:
+    """Whether SETs may be written together."""
+    return namespace.durability.sync is not Sync.EVERY
+
+
+def _refused_set(namespace: Namespace, key: bytes, error: ZdbError) -> bytes:
+    if not isinstance(error, ZdbKeyError):
+        return replies.refused(namespace, error)
+    return b"-Key too large\r\n" if len(key) > MAX_KEY else b"-Invalid key, only update authorized\r\n"
