@@ -22,12 +22,15 @@ class PostgresServer:
         self._process = None
 
     def initialize(self):
-        self._run("initdb", "-D", "data", "-U", "statehold", "--auth=trust", "--encoding=UTF8", "--no-locale")
+        data = ("-D", "data", "-U", "statehold", "--auth=trust", "--encoding=UTF8", "--no-locale")
+        self._run("initdb", *data, "--no-sync")
 
     def start(self):
         # Ended by the system, should the test run be killed.
         leash = ["setpriv", "--pdeathsig", "INT", "--"] if shutil.which("setpriv") else []
+        # What a test kills is a process, never the machine: nothing has to wait for a disk.
         settings = {"listen_addresses": "", "unix_socket_directories": self._folder, "max_connections": 50}
+        settings["fsync"] = "off"
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -39,7 +42,7 @@ class PostgresServer:
             )
         import psycopg
 
-        end = time.monotonic() + 30
+        end = time.monotonic() + 120
         while True:
             try:
                 psycopg.connect(self.conninfo).close()
@@ -52,7 +55,7 @@ class PostgresServer:
     def stop(self, number: int = signal.SIGINT):
         if self._process is not None:
             self._process.send_signal(number)
-            self._process.wait(30)
+            self._process.wait(120)
             self._process = None
 
     @property
