@@ -211,7 +211,8 @@ class _Opener:
         faults = check_storage(impl, planned.provider)
         if faults:
             raise PluginError("; ".join(map(str, faults)))
+        if before is not None:
+            # At once: from now on it is noticed if it loses what it has taken over.
+            self._handover.join(number, before, opened)
         if isinstance(impl, IWithProbe):
             impl.probe()
-        if before is not None:
-            self._handover.join(number, before, opened)
