@@ -84,7 +84,8 @@ class Image:
             # Once more: what children make is to lie where nothing has been before.
             kept += [fill_holes(writable().arenas), occupy()]
             pools, lists = full_pools(found.arenas)
-            areas = sorted([*pools, Area(found.heap.start, top), *_static(found, lists)])
+            heap = Area(found.heap.start, min(found.heap.end, top))
+            areas = sorted([*pools, heap, *_static(found, lists)])
             for each in (areas, *areas, *(end for area in areas for end in (area.start, area.end))):
                 ctypes.c_uint32.from_address(id(each) + 4).value |= _MANY
             gc.freeze()

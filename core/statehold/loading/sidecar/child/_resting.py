@@ -7,9 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from statehold.loading.sidecar.child._image import Image
+if TYPE_CHECKING:
+    from statehold.loading.sidecar.child._image import Image
 
 #: How long after a storage was opened memory is given back, and again for what was looked at since, seconds.
 _AFTER: Final = (0.2, 5.0, 60.0)
@@ -82,7 +83,7 @@ class Resting:
                     # A thread of the plugin could be anywhere: what it changes meanwhile would be lost.
                     if threading.active_count() > len(self._lanes):
                         return
-                    if all(rests for (rests,) in self._lanes.values()) and next(steps, self) is self:
+                    if all(rests for (rests,) in tuple(self._lanes.values())) and next(steps, self) is self:
                         return
                 finally:
                     self.busy = False

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import partial
 from time import monotonic
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -18,12 +18,14 @@ from statehold.loading._size import MOST_VALUES, has_too_many
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._failures import told
 from statehold.loading.sidecar._objects import Objects
-from statehold.loading.sidecar.child._image import Image
 from statehold.loading.sidecar.child._logs import LogLane
 from statehold.loading.sidecar.child._opened import Opened, config_of, open_storage
 from statehold.loading.sidecar.child._plugin import Plugin, load
 from statehold.loading.sidecar.child._resting import Resting
 from statehold.sdk import FreedError, StorageError
+
+if TYPE_CHECKING:
+    from statehold.loading.sidecar.child._image import Image
 
 _HEADER: Final = struct.Struct(k.HEADER)
 _length: Final = _HEADER.unpack_from

@@ -8,12 +8,14 @@ import socket
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from statehold.loading.sandbox import Policy, Prepared, SandboxError, enter
 from statehold.loading.sidecar._kinds import CONTROL_FD, LOG_FD
-from statehold.loading.sidecar.child._image import Image
 from statehold.loading.sidecar.child._server import Server
+
+if TYPE_CHECKING:
+    from statehold.loading.sidecar.child._image import Image
 
 NETWORK_FD: Final = 5
 _NETWORK_AT: Final = 4

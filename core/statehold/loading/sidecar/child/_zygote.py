@@ -9,13 +9,14 @@ import socket
 import traceback
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
 from statehold.loading.sandbox import Prepared, prepare
-from statehold.loading.sidecar.child._image import Image
-from statehold.loading.sidecar.child._memory import share_one_heap
+
+if TYPE_CHECKING:
+    from statehold.loading.sidecar.child._image import Image
 
 #: What every sidecar needs, imported once and shared by all of them.
 _PRELOADED: Final = (
@@ -50,7 +51,8 @@ FAILED: Final = 3
 def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
     """Fork a process for each request that comes from the socket *descriptor*, until it is closed."""
     die_with_parent(parent)
-    share_one_heap()
+    with suppress(AttributeError):  # of another C library
+        import_module("statehold.loading.sidecar.child._memory").share_one_heap()
     os.environ.pop("LD_BIND_NOW", None)
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
@@ -109,7 +111,8 @@ class _Zygote:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(woken, select.POLLIN)
-        self._image = Image.taken()
+        with suppress(AttributeError):  # of another C library
+            self._image = import_module("statehold.loading.sidecar.child._image").Image.taken()
         gc.collect()
         gc.freeze()
         self._fork()
