@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import attrs
 
-from statehold.sdk import Clock, StorageError, StorageLogger
+from statehold.sdk import Clock, StateholdError, StorageLogger
 from statehold_aos.launcher._journal import ServiceId
 from statehold_aos.launcher._log import ServiceLog
 from statehold_aos.launcher._processes import Ended, Event, Runner, Spec, Started
@@ -177,7 +177,7 @@ class Keeper:
                 return
             unit.starts.append(self.clock.monotonic())
             unit.process = self.runner.start(spec)
-        except (StorageError, OSError) as error:
+        except (StateholdError, OSError) as error:
             self._failed(unit, str(error))
             return
         self._number += 1
@@ -286,7 +286,7 @@ class Keeper:
         """Tell somebody, whose own errors are no reason to let services alone."""
         try:
             return hear(*what)
-        except StorageError as error:
+        except StateholdError as error:
             self.logger.error("%s", error)  # noqa: TRY400 - no defect of ours
             return None
 
