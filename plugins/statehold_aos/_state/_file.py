@@ -28,11 +28,11 @@ class StateFile:
     """The state file in a claim's folder; a service may write and replace it at any moment."""
 
     folder: Path
+    #: Where the file is.
+    path: Path = attrs.field(init=False)
 
-    @property
-    def path(self) -> Path:
-        """Where the file is."""
-        return self.folder / NAME
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "path", self.folder / NAME)
 
     def read(self, limit: int) -> Disk:
         """Return what it has; what is larger than *limit* bytes is not read, what is no file is not there.

@@ -32,6 +32,10 @@ class Claim:
     watch: int | None = None
     ready: Callable[[], None] | None = None
 
+    def is_due(self, now: float) -> bool:
+        """Say whether something is to be sent again, in seconds of a clock that does not jump."""
+        return self.facts.due is not None and self.facts.due <= now * 1000
+
     def disk(self) -> Disk:
         """Return what the file has; nothing where it cannot be read."""
         if self.file is None:

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import attrs
 
 from statehold_aos._state._facts import Asked, Disk, Facts, Keep, Kind, Pending, Rule, Step, Why
+from statehold_aos.gateway import new_id
 
 #: States of this side that were sent and replaced before there was an answer.
 _REMEMBERED: Final = 16
@@ -27,10 +27,6 @@ class Local(NamedTuple):
     changed: int
 
 
-def _new_id() -> str:
-    return str(uuid.uuid4())
-
-
 @attrs.frozen(kw_only=True)
 class Sending:
     """What goes to the cloud, and goes again until there is an answer.
@@ -39,13 +35,14 @@ class Sending:
         rule: whose state stands where both sides have changed it.
         first: milliseconds after which what got no answer is sent again; twice as many each further time,
         longest: up to these.
+        new_id: makes the correlation id of a message.
 
     """
 
     rule: Rule = Rule.CLOUD
     first: int = 100
     longest: int = 60_000
-    new_id: Callable[[], str] = _new_id
+    new_id: Callable[[], str] = new_id
 
     def connected(self, facts: Facts, now: Now) -> Step | None:
         """Send at once what waits for an answer, because there is a connection again."""

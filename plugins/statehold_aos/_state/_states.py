@@ -260,7 +260,8 @@ class States:
         try:
             self._look_at([one for one in due if self._times.is_to_look(one, now)])
             if self._uplink.is_connected:
-                self._take([(self._claims[one], self._resend) for one in due])
+                again = [claim for one in due if (claim := self._claims[one]).is_due(now)]
+                self._take([(claim, self._resend) for claim in again])
         finally:
             for one in due:
                 if one in self._claims:

@@ -8,6 +8,7 @@ from statehold_aos.gateway._cloud_book import CloudBook
 from statehold_aos.gateway._cloud_hub import CloudHub, Happened
 from statehold_aos.gateway._errors import GatewayError, MessageError
 from statehold_aos.gateway._gateway import Gateway, Unit
+from statehold_aos.gateway._ids import new_id
 from statehold_aos.gateway._in_process import InProcess
 from statehold_aos.gateway._messages import (
     ClaimId,
@@ -54,6 +55,7 @@ __all__ = [
     "Unit",
     "UpdateState",
     "checksum_of",
+    "new_id",
     "new_number",
     "open_gateway",
     "state_of",

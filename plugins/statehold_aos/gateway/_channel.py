@@ -71,6 +71,12 @@ class Channel:
     """
 
     def __init__(self, sock: socket.socket, protocol: ClientProtocol | ServerProtocol, alarm: Alarm) -> None:
+        from websockets.frames import Frame, Opcode  # noqa: PLC0415 - an extra
+        from websockets.protocol import State  # noqa: PLC0415 - likewise
+
+        self._frame: Final = Frame
+        self._data: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+        self._states: Final = State
         self._socket: Final = sock
         self._protocol: Final = protocol
         self._alarm: Final = alarm
@@ -144,10 +150,10 @@ class Channel:
         self._check_open()
 
     def _is_connecting(self) -> bool:
-        return self._protocol.state.name == "CONNECTING"
+        return self._protocol.state is self._states.CONNECTING
 
     def _check_open(self) -> None:
-        if self._protocol.state.name != "OPEN":
+        if self._protocol.state is not self._states.OPEN:
             raise Closed(self.why())
 
     def wait(self, seconds: float) -> None:
@@ -234,10 +240,9 @@ class Channel:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """End the connection in order if the other side takes part, and in any case soon."""
         from websockets.exceptions import WebSocketException  # noqa: PLC0415 - an extra
-        from websockets.protocol import State  # noqa: PLC0415 - likewise
 
         with suppress(Closed, *_ENDED, WebSocketException):
-            if self._protocol.state is State.OPEN:
+            if self._protocol.state is self._states.OPEN:
                 self._protocol.send_close(code, reason)
             self.flush()
             if not self._is_ended:
@@ -262,9 +267,7 @@ class Channel:
 
     def _whole(self, event: object) -> bytes:
         """Return a message once its last part is there; else nothing."""
-        from websockets.frames import Frame, Opcode  # noqa: PLC0415 - an extra
-
-        if not isinstance(event, Frame) or event.opcode not in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+        if not isinstance(event, self._frame) or event.opcode not in self._data:
             return b""
         return self._joined(event)
 

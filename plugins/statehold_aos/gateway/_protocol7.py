@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -10,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from statehold_aos.gateway._errors import MessageError
+from statehold_aos.gateway._ids import new_id
 from statehold_aos.gateway._messages import (
     ClaimId,
     NewState,
@@ -315,7 +315,7 @@ class Protocol7:
 
 def new_number() -> str:
     """Return the number of a new message."""
-    return str(uuid.uuid4())
+    return new_id()
 
 
 def _claim(data: _Data | _ItemStatus, workspace: int) -> ClaimId:
