@@ -132,15 +132,19 @@ class Vehicle:
         if answer.problem:
             raise StateholdError(f"{name}: {answer.problem}")
 
-    def turn(self, service: str, users: str, line: str) -> None:
-        """Turn a knob of a service: write a line into a pipe in its storage folder."""
+    def turn(self, service: str, users: str, line: str) -> bool:
+        """Turn a knob: write a line into a pipe in a service's storage; False where nobody listens yet."""
         with self._storages() as (storage, _, _):
             knob = storage.folder(storage.key(1, service, users)) / "knob"
-        descriptor = os.open(knob, os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            descriptor = os.open(knob, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            return False
         try:
             os.write(descriptor, f"{line}\n".encode())
         finally:
             os.close(descriptor)
+        return True
 
     def look(self) -> list[Seen]:
         """Return how the services are; none where the vehicle is off."""
