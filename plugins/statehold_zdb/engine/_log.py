@@ -19,7 +19,17 @@ from statehold_zdb.engine._descriptors import Descriptors, File
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._errors import ZdbError, ZdbMissingError, ZdbReadError, ZdbWriteError
 from statehold_zdb.engine._position import PLACE_MASK, SLOT_SHIFT, SMALL, SPANS, SPANS_OF_SMALL, span_of
-from statehold_zdb.engine._record import BODY, HEADER_SIZE, MARK, MAX_KEY, PADDING, PREFIX, Record, parse
+from statehold_zdb.engine._record import (
+    BODY,
+    DELETED,
+    HEADER_SIZE,
+    MARK,
+    MAX_KEY,
+    PADDING,
+    PREFIX,
+    Record,
+    parse,
+)
 from statehold_zdb.engine._segment import DATA_MARK, INDEX_MARK, Segment, SegmentHeader
 from statehold_zdb.engine._segment import HEADER_SIZE as SEGMENT_HEADER_SIZE
 
@@ -215,13 +225,14 @@ class Log:
         plain = HEADER_SIZE + key_size + size
         length = (plain + 7) & ~7
         self.number = number = self.number + 1
-        older = 0 if before is None or flags else self.filed(before)
+        older = 0 if before is None or flags & DELETED else self.filed(before)
         rest = BODY.pack(crc, size, number, older, stamp, flags, key_size) + key
         self._parts += (PREFIX.pack(MARK, crc32(rest, self.seed)), rest, payload, PADDING[length - plain])
         self.end = at + length
         span = SPANS_OF_SMALL[(length - 1) >> 6] if length <= SMALL else span_of(length)
         position = self.slot_bits | at << 5 | span
-        self.pending.append((key, position | TOMBSTONE if flags else position, size, stamp, number, before))
+        kept = position | TOMBSTONE if flags & DELETED else position
+        self.pending.append((key, kept, size, stamp, number, before))
         return position
 
     def append_run(self, keys: Sequence[bytes], payloads: Sequence[bytes], stamp: int) -> list[int]:

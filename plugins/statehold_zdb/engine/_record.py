@@ -21,7 +21,9 @@ PREFIX: Final = struct.Struct("<4sI")
 BODY: Final = struct.Struct("<IIQQIBBxx")
 HEADER: Final = struct.Struct("<4sIIIQQIBBxx")
 HEADER_SIZE: Final = HEADER.size
+#: Flags: a tombstone; a record of a batch that is not its last.
 DELETED: Final = 1
+MORE: Final = 2
 PADDING: Final = tuple(bytes(i) for i in range(8))
 
 MAX_KEY: Final = 255
@@ -39,7 +41,7 @@ class Record(NamedTuple):
         number: which record of the namespace it is, from 1; later ones have larger numbers.
         before: the position of the version before, by file; 0 if there is none.
         stamp: when it was written, in seconds since 1970.
-        flags: `DELETED` for a tombstone.
+        flags: `DELETED`, `MORE`.
         start: where the payload begins, counted from the start of the record.
 
     """

@@ -19,7 +19,7 @@ from statehold_zdb.engine._keys import ID_SIZE
 from statehold_zdb.engine._log import Batch
 from statehold_zdb.engine._options import Mode, Sync
 from statehold_zdb.engine._reading import Reading
-from statehold_zdb.engine._record import DELETED, HEADER_SIZE, MAX_KEY, MAX_PAYLOAD
+from statehold_zdb.engine._record import DELETED, HEADER_SIZE, MAX_KEY, MAX_PAYLOAD, MORE
 
 #: What a record takes beside its key and payload, at most.
 _OVERHEAD: Final = HEADER_SIZE + 7
@@ -57,16 +57,18 @@ class Writing(Reading):
     def write(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Put payloads under keys, and remove those whose payload is None: all of them, or none.
 
-        After a crash, too, if they fit into one write, that is into what is left of the segment.
+        After a crash, too, as long as all together fit into one segment.
         """
         with self._lock:
             self._flush()
+            todo = self._needed(changes)
+            self._make_room_for(sum(len(key) + len(payload or b"") + _OVERHEAD for key, payload in todo))
             try:
-                for key, payload in changes:
+                for left, (key, payload) in enumerate(todo, 1 - len(todo)):
                     if payload is None:
-                        self.stage_delete(key)
+                        self.stage_delete(key, more=left < 0)
                     else:
-                        self.stage(key, payload)
+                        self.stage(key, payload, more=left < 0)
             except ZdbError as error:
                 self._log.drop_staged(error)
                 self._undo()
@@ -74,8 +76,10 @@ class Writing(Reading):
             batch = self._staged()
         self._settle(batch)
 
-    def stage(self, key: bytes, payload: bytes | memoryview, *, stamp: int | None = None) -> bytes | None:
-        """Do what `set` does, but leave it to `commit` to write it."""
+    def stage(
+        self, key: bytes, payload: bytes | memoryview, *, stamp: int | None = None, more: bool = False
+    ) -> bytes | None:
+        """Do what `set` does, but leave the writing to `commit`; *more* says that the batch goes on."""
         size = len(payload)
         settings, log, keys = self.settings, self._log, self._keys
         with self._lock:
@@ -110,12 +114,10 @@ class Writing(Reading):
                     f"{self.name}: {live:,} bytes would be there, maxsize is {settings.maxsize:,}",
                     hint="Delete keys, or raise maxsize",
                 )
-            length = len(key) + size + _OVERHEAD
-            if log.active is None or log.end + length > log.segment_size:
-                self._make_room(length)
+            self._make_room_for(len(key) + size + _OVERHEAD)
             if stamp is None:
                 stamp = int(self.now())
-            keys.put(key, log.append(key, payload, crc, before, 0, stamp))
+            keys.put(key, log.append(key, payload, crc, before, MORE if more else 0, stamp))
             log.live = live
             log.next_id += new_id
             if self.changed is not None:
@@ -157,8 +159,8 @@ class Writing(Reading):
                     self.changed(key)
             return True
 
-    def stage_delete(self, key: bytes, *, stamp: int | None = None) -> bool:
-        """Do what `delete` does, but leave it to `commit` to write it."""
+    def stage_delete(self, key: bytes, *, stamp: int | None = None, more: bool = False) -> bool:
+        """Do what `delete` does, but leave the writing to `commit`; *more* is as of `stage`."""
         log = self._log
         with self._lock:
             self._check_write()
@@ -168,10 +170,10 @@ class Writing(Reading):
             if self.settings.worm:
                 raise ZdbWormError(f"{self.name}: a key stands, and in a worm namespace it stays")
             size = self._entry_at(before).size
-            length = len(key) + _OVERHEAD
-            if log.active is None or log.end + length > log.segment_size:
-                self._make_room(length)
-            log.append(key, b"", 0, before, DELETED, int(self.now()) if stamp is None else stamp)
+            self._make_room_for(len(key) + _OVERHEAD)
+            if stamp is None:
+                stamp = int(self.now())
+            log.append(key, b"", 0, before, DELETED | MORE if more else DELETED, stamp)
             self._keys.drop(key)
             log.live -= size
             if self.changed is not None:
@@ -212,6 +214,27 @@ class Writing(Reading):
             self._syncing.wait(batch)
         elif sync is Sync.EVERY:
             self._sync()
+
+    def _make_room_for(self, length: int) -> None:
+        log = self._log
+        if log.active is None or log.end + length > log.segment_size:
+            self._make_room(length)
+
+    def _needed(self, changes: Sequence[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
+        """Return those changes that change something, each key once, as it is to be in the end."""
+        todo = dict(changes)
+        return [
+            (key, payload)
+            for key, payload in todo.items()
+            if (self._keys.get(key) is not None if payload is None else not self._stands(key, payload))
+        ]
+
+    def _stands(self, key: bytes, payload: bytes) -> bool:
+        position = self._keys.get(key)
+        if position is None:
+            return False
+        size, crc = self._old(position)
+        return size == len(payload) and crc == crc32(payload) and self._is_same(key, payload)
 
     def _old(self, position: int) -> tuple[int, int | None]:
         """Return the bytes of a payload that is about to be replaced, and their CRC, if that is at hand."""

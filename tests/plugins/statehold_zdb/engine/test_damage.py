@@ -48,6 +48,40 @@ def test_a_torn_tail_is_cut_at_every_byte_of_the_last_record(tmp_path: Path) -> 
         shutil.rmtree(folder)
 
 
+def test_a_batch_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Wherever a crash has cut it; a batch that was written to its end stays."""
+    engine = written(tmp_path / "whole")
+    engine["default"].write([(b"key1", b"anew"), (b"key2", None), (b"key3", b""), (b"more", b"x" * 50)])
+    after = contents(engine["default"])
+    engine["default"].abandon("it was killed")
+    engine.close()
+    whole = data_file(tmp_path / "whole").stat().st_size
+    for end in range(whole - 4 * 48 - 80, whole + 1, 8):
+        folder = tmp_path / str(end)
+        shutil.copytree(tmp_path / "whole", folder)
+        os.truncate(data_file(folder), end)
+        with opened(folder, durability=Durability.parse("relaxed")) as engine:
+            found = contents(engine["default"])
+            assert found == (after if end == whole else ROWS) or len(found) < len(ROWS)
+            assert (b"more" in found) == (end == whole) == (found.get(b"key1") == b"anew")
+        shutil.rmtree(folder)
+
+
+def test_a_batch_larger_than_what_is_read_at_once(tmp_path: Path) -> None:
+    """It is one, all the same."""
+    engine = opened(tmp_path, durability=Durability.parse("relaxed"))
+    batch = [(b"k%d" % i, bytes([i]) * 400_000) for i in range(30)]
+    engine["default"].write(batch)
+    engine["default"].set(b"after", b"1")
+    engine["default"].abandon("it was killed")
+    engine.close()
+    for cut, expected in ((0, {**dict(batch), b"after": b"1"}), (48, dict(batch)), (2, {})):
+        os.truncate(data_file(tmp_path), data_file(tmp_path).stat().st_size - cut)
+        index_file(tmp_path).unlink()
+        with opened(tmp_path) as engine:
+            assert contents(engine["default"]) == expected
+
+
 @pytest.mark.parametrize("size", [1, 100, 5000, 70_000])
 def test_zeros_at_the_end_are_no_records(tmp_path: Path, size: int) -> None:
     """The shape that a loss of power leaves: the file is long enough, its last blocks are empty."""
