@@ -12,6 +12,7 @@ from statehold_aos.gateway._cloud_connection import CloudConnection, Serving
 from statehold_aos.gateway._cloud_hub import CloudHub
 from statehold_aos.gateway._errors import GatewayError
 from statehold_aos.gateway._exchange import Terms
+from statehold_aos.gateway._extra import need_websockets
 from statehold_aos.gateway._options import default_logger
 from statehold_aos.gateway._protocol7 import Protocol7
 from statehold_aos.gateway._wire import LARGEST
@@ -37,7 +38,7 @@ class CloudServer:
         logger: hears of connections that fail, and of messages that cannot be read.
 
     Raises:
-        GatewayError: the address cannot be had.
+        GatewayError: the address cannot be had, or the library is not installed.
 
     """
 
@@ -55,6 +56,7 @@ class CloudServer:
         remind: float = 5.0,
         logger: logging.Logger | None = None,
     ) -> None:
+        need_websockets("units")
         self._serving: Final = Serving(
             hub=hub,
             context=context,

@@ -11,6 +11,7 @@ from statehold_aos.gateway._channel import Alarm, Channel, Closed, quiet_logger
 from statehold_aos.gateway._dial import dial
 from statehold_aos.gateway._errors import GatewayError, MessageError
 from statehold_aos.gateway._exchange import Exchange, Message, Terms
+from statehold_aos.gateway._extra import need_websockets
 from statehold_aos.gateway._gateway import Unit
 from statehold_aos.gateway._messages import StateAcceptance, ToCloud, UpdateState
 from statehold_aos.gateway._options import Options
@@ -40,13 +41,9 @@ class WebSocketGateway:
     """
 
     def __init__(self, url: str, options: Options, terms: Terms | None = None) -> None:
-        try:
-            from websockets.uri import parse_uri  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise GatewayError(
-                f"the way to {url} needs the package 'websockets', which is not installed",
-                hint="Install statehold[aos]",
-            ) from error
+        need_websockets(url)
+        from websockets.uri import parse_uri  # noqa: PLC0415 - an extra
+
         self._address: Final = Address.of(url)
         self._uri: Final = parse_uri(self._address.url)
         self._options: Final = options

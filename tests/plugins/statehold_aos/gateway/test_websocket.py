@@ -37,6 +37,7 @@ from statehold_aos.gateway import (
     checksum_of,
     open_gateway,
 )
+from statehold_aos.gateway._cloud_server import CloudServer
 from statehold_aos.gateway._exchange import Terms
 from statehold_aos.gateway._tls import server_context
 from statehold_aos.gateway._websocket import WebSocketGateway
@@ -167,6 +168,8 @@ def test_a_missing_library_is_told_with_the_extra_that_brings_it(monkeypatch: py
     with pytest.raises(GatewayError) as found:
         open_gateway("wss://cloud.example", quick())
     assert found.value.hint == "Install statehold[aos]"
+    with pytest.raises(GatewayError, match="websockets"):
+        CloudServer(CloudHub())
 
 
 # -- Answers -------------------------------------------------------------------------------------------------
