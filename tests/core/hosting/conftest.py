@@ -86,7 +86,7 @@ class Device:
         if self.ctx.config.Fail == "leak":
             raise StorageError("refused: " + self.ctx.secrets["Token"].reveal())
         if self.ctx.config.Fail == f"hang {{what}} {{self.name}}":
-            self.hanging.wait(5)
+            self.hanging.wait(60)
 
     def probe(self):
         self.tell("probe")
@@ -201,7 +201,7 @@ def open_host(tmp_path):
     hosts = []
 
     def open_host(**kwargs) -> Host:
-        kwargs = {"environ": {}, "free_timeout": 10.0, "pending_timeout": 10.0} | kwargs
+        kwargs = {"environ": {}, "free_timeout": 60.0, "pending_timeout": 60.0} | kwargs
         hosts.append(Host(tmp_path / "data", **kwargs))
         return hosts[-1]
 
