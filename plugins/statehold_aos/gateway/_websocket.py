@@ -41,10 +41,10 @@ class WebSocketGateway:
     """
 
     def __init__(self, url: str, options: Options, terms: Terms | None = None) -> None:
+        self._address: Final = Address.of(url)  # which has no password, so it can be shown
         need_websockets(url)
         from websockets.uri import parse_uri  # noqa: PLC0415 - an extra
 
-        self._address: Final = Address.of(url)
         self._uri: Final = parse_uri(self._address.url)
         self._options: Final = options
         self._terms: Final = terms or Terms()
