@@ -11,6 +11,7 @@ only files, would bring the key back.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ import attrs
 from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals, read_blocks
 from statehold_zdb.engine._blocks import encode as encode_block
 from statehold_zdb.engine._descriptors import File
-from statehold_zdb.engine._errors import ZdbReadError
+from statehold_zdb.engine._errors import ZdbReadError, ZdbWriteError
 from statehold_zdb.engine._keys import Keys
 from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
 from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT, pack
@@ -44,12 +45,21 @@ class _Kept:
 
 @attrs.define(eq=False)
 class Compaction:
-    """Compacts the closed segments of one namespace, the oldest first."""
+    """Compacts the closed segments of one namespace, the oldest first.
+
+    Attributes:
+        sync: returns when all that was written survives a loss of power; what takes the place of a record
+            must, before that goes.
+        flush: writes what is staged, or undoes it: what is undone comes back to where it stood.
+
+    """
 
     _log: Log
     _keys: Keys
     _lock: threading.RLock
     _say: Callable[[str], None]
+    sync: Callable[[], None]
+    flush: Callable[[], None]
 
     def run(self, dead: float) -> int:
         """Compact segments of which at least the part *dead* is not needed; return the bytes given back."""
@@ -78,6 +88,11 @@ class Compaction:
             except ZdbReadError as error:
                 self._say(f"segment {number} stays as it is: {error.message}")
                 clean = False
+            except OSError as error:
+                raise ZdbWriteError(
+                    f"{log.name}: cannot write segment {number} anew: {error}",
+                    hint="It stays as it is; a compaction needs room for one segment",
+                ) from error
         return given_back
 
     def _needed(self, segment: Segment, *, tombstones: bool) -> tuple[list[_Kept], int]:
@@ -102,14 +117,7 @@ class Compaction:
     def _replace(self, segment: Segment, kept: Sequence[_Kept], size: int) -> int:
         log = self._log
         if not kept:
-            with self._lock:
-                if all(position >> SLOT_SHIFT != segment.slot for _, position in self._keys.items()):
-                    log.forget([segment])
-                    log.generation += 1
-                    Path(segment.path).unlink(missing_ok=True)
-                    Path(segment.index_path).unlink(missing_ok=True)
-                    return size
-            return 0
+            return self._remove(segment, size)
         new = Segment(segment.number, self._slot(), segment.path, segment.index_path, dirty=True)
         head = log.header(segment.number)
         new.salt = head.salt
@@ -118,11 +126,13 @@ class Compaction:
             moved = self._copy(segment, kept, data, head.encode(DATA_MARK))
             end = _offset(moved[-1].position) + kept[-1].length
             self._index(moved, kept, index, head.encode(INDEX_MARK))
+            self.sync()
         except BaseException:
             for path in (data, index):
                 path.unlink(missing_ok=True)
             raise
         with self._lock:
+            self._flush_staged()
             pinned = log.descriptors.get(segment)  # who reads it meanwhile goes on with what it was
             data.replace(segment.path)
             index.replace(segment.index_path)
@@ -145,6 +155,26 @@ class Compaction:
         for folder in {log.data, log.index}:
             log.disk.sync_folder(folder)
         return size - end
+
+    def _remove(self, segment: Segment, size: int) -> int:
+        """Remove a segment that has no record that is needed; return the bytes given back."""
+        log = self._log
+        self.sync()
+        with self._lock:
+            self._flush_staged()
+            if any(position >> SLOT_SHIFT == segment.slot for _, position in self._keys.items()):
+                return 0
+            log.forget([segment])
+            log.generation += 1
+            Path(segment.path).unlink(missing_ok=True)
+            Path(segment.index_path).unlink(missing_ok=True)
+        for folder in {log.data, log.index}:
+            log.disk.sync_folder(folder)
+        return size
+
+    def _flush_staged(self) -> None:
+        with contextlib.suppress(ZdbWriteError):  # those whose writes they are hear of it
+            self.flush()
 
     def _copy(self, segment: Segment, kept: Sequence[_Kept], path: Path, head: bytes) -> list[Entry]:
         """Write the records that stay, and return them as they stand in the new file."""

@@ -117,7 +117,7 @@ class Namespace(Writing):
         self._check_write()
         with self._compacting:
             self.jump()
-            return Compaction(self._log, self._keys, self._lock, self.say).run(dead)
+            return self._compaction().run(dead)
 
     def compact_if_changed(self, dead: float) -> None:
         """Compact closed segments of which *dead* is not needed, if something was written since last."""
@@ -126,7 +126,10 @@ class Namespace(Writing):
             return
         self._compacted = number
         with self._compacting:
-            Compaction(self._log, self._keys, self._lock, self.say).run(dead)
+            self._compaction().run(dead)
+
+    def _compaction(self) -> Compaction:
+        return Compaction(self._log, self._keys, self._lock, self.say, sync=self.sync, flush=self._flush)
 
     def evict(self, segment: int) -> bool:
         """Delete the data of a closed segment from this disk; its index stays. False if it cannot go yet."""

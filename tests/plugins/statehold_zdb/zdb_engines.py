@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from statehold_zdb.engine import Disk, Engine, EngineOptions
@@ -45,6 +45,7 @@ class FailingDisk(Disk):
         self.sync_error: int | None = None
         self.partly = 0
         self.slow: threading.Event | None = None
+        self.during: Callable[[str], None] = lambda path: None
 
     def write(self, fd: int, parts: Sequence[bytes | memoryview], size: int, at: int) -> None:
         if self.write_error is not None:
@@ -55,6 +56,7 @@ class FailingDisk(Disk):
 
     def sync(self, fd: int) -> None:
         self.syncs += 1
+        self.during(str(Path(f"/proc/self/fd/{fd}").readlink()))
         if self.slow is not None:
             assert self.slow.wait(LIMIT)
         if self.sync_error is not None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import shutil
 import threading
 from pathlib import Path
 
 import pytest
-from zdb_engines import SEGMENT, contents, data_file, opened, scanned
+from zdb_engines import SEGMENT, FailingDisk, contents, data_file, opened, scanned
 
-from statehold_zdb.engine import Durability, ZdbError, ZdbMissingError, ZdbNameError, hookimpl
+from statehold_zdb.engine import Durability, ZdbError, ZdbMissingError, ZdbNameError, ZdbWriteError, hookimpl
+from statehold_zdb.engine._compaction import Compaction
 
 RELAXED = Durability.parse("relaxed")
 LIMIT = 60
@@ -266,6 +268,75 @@ def test_a_deleted_key_does_not_come_back_by_a_compaction(tmp_path: Path) -> Non
         index.unlink()
     with opened(tmp_path) as engine:
         assert contents(engine["default"]) == expected
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_is_staged_while_a_segment_is_compacted_takes_nothing_with_it(
+    tmp_path: Path, fails: bool
+) -> None:
+    """If it can be written it is there after a kill; if not, what stood there before is."""
+    disk = FailingDisk()
+    engine = opened(tmp_path, durability=Durability.parse("relaxed:3600"), disk=disk)
+    namespace = engine["default"]
+    namespace.set(b"k", b"before")
+    namespace.set(b"dead", b"x" * 1000)
+    namespace.delete(b"dead")
+    namespace.jump()
+
+    def during(path: str) -> None:
+        if path.endswith("i0.new"):
+            namespace.stage(b"k", b"after")
+            if fails:
+                disk.write_error = errno.ENOSPC
+
+    disk.during = during
+    assert namespace.compact() > 1000
+    disk.write_error = None
+    expected = b"before" if fails else b"after"
+    assert namespace.get(b"k") == expected
+    namespace.abandon("it was killed")
+    engine.close()
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == {b"k": expected}
+
+
+def test_a_compaction_without_room_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    """And is done when there is room again."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("relaxed"), disk=disk) as engine:
+        namespace = engine["default"]
+        namespace.set(b"k", b"v")
+        namespace.set(b"dead", b"x" * 1000)
+        namespace.delete(b"dead")
+        namespace.jump()
+        disk.write_error = errno.ENOSPC
+        with pytest.raises(ZdbWriteError, match="cannot write segment 0 anew"):
+            namespace.compact()
+        disk.write_error = None
+        assert contents(namespace) == {b"k": b"v"}
+        assert not list(tmp_path.rglob("*.new"))
+        assert namespace.compact() > 1000
+        assert contents(namespace) == {b"k": b"v"}
+
+
+def test_what_takes_the_place_of_a_record_is_synced_before_that_goes(tmp_path: Path) -> None:
+    """Or a loss of power would take both."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("relaxed:3600"), disk=disk) as engine:
+        namespace = engine["default"]
+        namespace.set(b"k", b"before")
+        namespace.jump()
+        needed = Compaction._needed
+
+        def late(self, segment, *, tombstones):
+            namespace.set(b"k", b"after")
+            return needed(self, segment, tombstones=tombstones)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Compaction, "_needed", late)
+            assert namespace.compact() > 0
+        assert namespace.unsynced == (0, 0.0)
+        assert namespace.get(b"k") == b"after"
 
 
 def test_settings_and_passwords_survive_a_restart(tmp_path: Path) -> None:
