@@ -51,11 +51,13 @@ _TURN: Final = 16
 #: Added to the upper half of a count of references: it never becomes 0 then.
 _MANY: Final = 1 << 8
 _OF_PYTHON: Final = 1 << 9
-#: Where a dict says where its table is; where a table has its version, and the room that instances have left.
-_TABLE: Final = 32
-_VERSION, _ROOM = 8, 16
-#: Where code says how often it ran.
-_WARMTH: Final = 48
+#: Where a table has the room that instances have left.
+_ROOM: Final = 16
+#: Where code says how often it is still to run until the interpreter makes it faster, and whose code that is.
+_WARMTH: Final = 52
+_OFTEN: Final = ("/sidecar/child/_server.py", "/sidecar/_codec.py")
+#: The longest instruction of Python with what it remembers, in bytes, and a word.
+_EDGE: Final = 32
 
 
 class Image:
@@ -86,6 +88,7 @@ class Image:
             pools, lists = full_pools(found.arenas)
             heap = Area(found.heap.start, min(found.heap.end, top))
             areas = sorted([*pools, heap, *_static(found, lists)])
+            # Looked at between writing a part of memory to the file and mapping it: that counts, too.
             for each in (areas, *areas, *(end for area in areas for end in (area.start, area.end))):
                 ctypes.c_uint32.from_address(id(each) + 4).value |= _MANY
             gc.freeze()
@@ -150,30 +153,38 @@ def _immortal(found: Writable) -> array[int]:
     """Let no object be freed any more; return the places of words that have no meaning then."""
     objects = _objects()
     deque(map(hash, (each for each in objects.values() if type(each) in (str, bytes))), maxlen=0)
-    counts, others, tables = (array("Q") for _ in range(3))
+    counts, others, tables, warm = (array("Q") for _ in range(4))
     counts.extend(objects)
     code, function, table_of = CodeType.__basicsize__, FunctionType.__basicsize__ - WORD, _place_of_table()
     word = ctypes.c_uint64.from_address
     for place, each in objects.items():
         kind = type(each)
         if kind is CodeType:
-            others.append(place + _WARMTH)
-            others.extend(range((place + code) & -WORD, place + sys.getsizeof(each), WORD))
+            if not each.co_filename.endswith(_OFTEN):
+                warm.append(place + _WARMTH)
+            # Not where what belongs together may lie on two pages, of which one is given back.
+            words = range((place + code) & -WORD, place + sys.getsizeof(each), WORD)
+            others.extend(each for each in words if _EDGE <= each % PAGE < PAGE - _EDGE)
         elif kind is FunctionType:
-            others.append(place + function)
-        elif kind is dict:
-            others.append(word(place + _TABLE).value + _VERSION)
+            if place // PAGE == (place + function) // PAGE:
+                others.append(place + function)
         elif issubclass(kind, type):
             with suppress(AttributeError):
                 type.__getattribute__(each, "")
             if each.__flags__ & _OF_PYTHON and (table := word(place + table_of).value):
                 tables.append(table)
     counts = array("Q", sorted([*counts, *tables]))
-    others.extend(table + offset for table in tables for offset in (_VERSION, _ROOM))
     for area in (*found.arenas, found.heap, *found.static):
         upper = content(area).cast("I")
         for place in counts[bisect_left(counts, area.start) : bisect_left(counts, area.end)]:
             upper[(place - area.start) // 4 + 1] |= _MANY
+    for area in (*found.arenas, found.heap, *found.static):
+        for place in tables:
+            if place in area and place + _ROOM in area and word(place + _ROOM).value > 1:
+                word(place + _ROOM).value = 1
+        for place in warm:
+            if place in area:
+                ctypes.c_int16.from_address(place).value = 0
     return array("Q", sorted([*counts, *others]))
 
 
