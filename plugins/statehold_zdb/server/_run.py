@@ -56,6 +56,8 @@ def run(
         except Exception:
             engine.hooks.zdb_crash()
             raise
+        # What is being closed is closed to its end; whoever cannot wait sends SIGKILL, which loses nothing.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _instance(options: ServerOptions) -> str:

@@ -59,9 +59,9 @@ def test_what_was_acknowledged_outlives_a_kill_and_a_term_is_a_clean_end(tmp_pat
             assert talk("GET", "k1") == b"v1"
             assert b"durability: every" in talk("NSINFO", "default")
             assert talk("STOP") == b"Stopping"
-        finally:
-            process.send_signal(signal.SIGTERM)
             assert process.wait(60) == 0
+        finally:
+            process.kill()
     talk.close()
 
 
