@@ -18,16 +18,16 @@ class Disk:
         """Write *parts*, of *size* bytes together, at *at*; OSError if not all of them could be."""
         if size >= _LARGE and len(parts) <= _MOST:
             done = os.pwritev(fd, parts, at)
-            if done == size:
-                return
-            data = memoryview(b"".join(parts))[done:]
-            at += done
         else:
-            data = memoryview(b"".join(parts))
-        while data:
-            done = os.pwrite(fd, data, at)
-            data = data[done:]
+            parts = (b"".join(parts),)
+            done = os.pwrite(fd, parts[0], at)
+        if done == size:
+            return
+        rest = memoryview(b"".join(parts))[done:]
+        while rest:
             at += done
+            done = os.pwrite(fd, rest, at)
+            rest = rest[done:]
 
     def sync(self, fd: int) -> None:
         """Return when what was written is on disk."""
