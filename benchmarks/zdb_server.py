@@ -11,6 +11,8 @@ from benchmarks._redis import programs, redis_server, zdb_server
 
 #: Calls for each payload, those of one client without a pipeline; more clients and depth, more calls.
 SIZES = {100: 6_000, 4096: 4_000, 524_288: 120}
+#: How many keys are got; all that are set are different.
+POOL = 50
 SHAPES = ((1, 1), (16, 1), (1, 16), (16, 16))
 #: What the original does over TCP, calls a second, measured elsewhere: SET and GET, by the shapes.
 ORIGINAL = {
@@ -31,6 +33,10 @@ def rows() -> Iterator[Row]:
             redis_server(Path(folder) / "redis") as redis,
             zdb_server(Path(folder) / "zdb") as zdb,
         ):
+            for server in (redis, zdb):  # what is then got
+                server.seconds_per_call(
+                    "set", unix=True, size=size, clients=4, depth=4, calls=6 * POOL, keys=POOL
+                )
             for unix in (False, True):
                 for shape, (clients, depth) in enumerate(SHAPES):
                     calls = some * min(clients * depth, 16) // (4 if size > 10_000 else 1)
@@ -45,7 +51,7 @@ def rows() -> Iterator[Row]:
                                 clients=clients,  # noqa: B023
                                 depth=depth,  # noqa: B023
                                 calls=calls,  # noqa: B023
-                                keys=10**9 if command == "set" and size < 10_000 else 200,  # noqa: B023
+                                keys=10**9 if command == "set" else POOL,
                             )
                             return seconds
 

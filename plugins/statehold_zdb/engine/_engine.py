@@ -349,6 +349,8 @@ class Engine:
                 self.logger.warning("%s: is not compacted: %s", namespace.name, error)
 
     def _ask_for(self, namespace: Core, segment: Segment) -> bool:
+        if Path(segment.path).exists():
+            return True  # it came between the read and the question
         try:
             brought = self.hooks.zdb_missing_data(namespace=namespace.name, path=segment.path)
         except Exception:
