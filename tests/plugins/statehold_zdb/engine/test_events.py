@@ -26,6 +26,7 @@ class Listener:
         self.store = store
         self.hold: threading.Event | None = None
         self.asked = threading.Event()
+        self.copied = threading.Event()
 
     @hookimpl
     def zdb_namespaces_init(self, index, data):
@@ -45,6 +46,7 @@ class Listener:
         self.heard.append(("jump-data", namespace, Path(old).name, Path(new).name))
         if self.store is not None:
             shutil.copy(old, self.store)
+            self.copied.set()
 
     @hookimpl
     def zdb_missing_data(self, namespace, path):
@@ -54,7 +56,7 @@ class Listener:
             assert self.hold.wait(LIMIT)
         if self.store is None or not (self.store / Path(path).name).exists():
             return False
-        shutil.copy(self.store / Path(path).name, path)
+        Path(shutil.copy(self.store / Path(path).name, f"{path}.part")).rename(path)
         return True
 
     @hookimpl
@@ -147,7 +149,7 @@ def test_a_missing_segment_is_asked_for_and_only_its_readers_wait(tmp_path: Path
         namespace.jump()
         namespace.set(b"here", b"1")
         for _ in range(LIMIT * 100):
-            if (store / "d0").exists():
+            if ("jump-data", "default", "d0", "d1") in listener.heard and listener.copied.is_set():
                 break
             threading.Event().wait(0.01)
         assert namespace.evict(0)
