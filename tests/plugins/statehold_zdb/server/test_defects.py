@@ -197,7 +197,8 @@ def test_a_segment_that_a_program_brings_holds_up_only_who_reads_it(tmp_path: Pa
         echo "$@" >> {tmp_path}/calls
         case $1 in
             jump-data) cp $3 {store}/part; mv {store}/part {store}/$(basename $3) ;;
-            missing-data) while [ ! -e {go} ]; do sleep 0.01; done; cp {store}/$(basename $3) $3.part; mv $3.part $3 ;;
+            missing-data) while [ ! -e {go} ]; do sleep 0.01; done
+                cp {store}/$(basename $3) $3.part; mv $3.part $3 ;;
         esac
         """,
     )
