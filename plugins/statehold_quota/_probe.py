@@ -53,6 +53,8 @@ def probe(backend: Backend, root: Path) -> Finding:
             return trial.run()
     except QuotaError as error:
         reason = f"{error.message} ({error.hint})" if error.hint else error.message
+    except subprocess.TimeoutExpired as error:
+        reason = f"a write of the trial did not end within {error.timeout:g} s"
     except OSError as error:
         reason = f"{error.filename or root}: {error.strerror}"
     return Finding(backend=backend.name, title=backend.title, works=False, reason=reason)

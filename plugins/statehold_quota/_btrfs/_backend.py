@@ -176,8 +176,13 @@ class Btrfs:
             if not _ioctl.is_subvolume(folder):
                 remove_tree(folder)
                 return
-            self._remove_inner(group, folder)
-            _ioctl.remove_subvolume(group.path, name)
+            try:
+                _ioctl.remove_subvolume(group.path, name)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                self._remove_inner(group, folder)
+                _ioctl.remove_subvolume(group.path, name)
             self._wait_until_cleaned(subvolume)
 
     def _remove_inner(self, group: Group, folder: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Final
 
 from statehold_quota._backend import Group
 from statehold_quota._btrfs import _ioctl
+from statehold_quota._walk import check_depth
 
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNCOUNTED: Final = "trusted.statehold.uncounted"
 
 
@@ -30,12 +31,28 @@ def inner_subvolumes(folder: Path) -> Iterator[tuple[int, str]]:
 
     Each as the open folder that it is in, and its name: paths may be swapped for links meanwhile.
     """
-    for _, folders, _, above in os.fwalk(folder, topdown=False, follow_symlinks=False):
-        for name in folders:
-            with suppress(FileNotFoundError):
-                found = os.stat(name, dir_fd=above, follow_symlinks=False)
-                if stat.S_ISDIR(found.st_mode) and found.st_ino == _ioctl.FIRST_OBJECT:
-                    yield above, name
+    with suppress(FileNotFoundError, NotADirectoryError):
+        held = os.open(folder, _FOLDER)
+        try:
+            yield from _below(held, 1, folder)
+        finally:
+            os.close(held)
+
+
+def _below(above: int, depth: int, top: Path) -> Iterator[tuple[int, str]]:
+    check_depth(depth, top)
+    with os.scandir(above) as entries:
+        names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    for name in names:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            held = os.open(name, _FOLDER, dir_fd=above)
+            try:
+                yield from _below(held, depth + 1, top)
+                is_subvolume = os.fstat(held).st_ino == _ioctl.FIRST_OBJECT
+            finally:
+                os.close(held)
+            if is_subvolume:
+                yield above, name
 
 
 def subvolume_in(above: int, name: str) -> int:

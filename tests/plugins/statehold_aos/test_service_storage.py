@@ -98,6 +98,29 @@ def test_the_folders_of_all_claims_go_with_their_service(opened):
         assert not bob.exists()
 
 
+def test_a_claim_whose_folders_lie_too_deep_harms_no_other(opened):
+    with opened() as storage:
+        folder = claim(storage)
+        held = os.open(folder, os.O_RDONLY)
+        for _ in range(1_500):
+            os.mkdir("d", dir_fd=held)
+            inner = os.open("d", os.O_RDONLY, dir_fd=held)
+            os.close(held)
+            held = inner
+        os.close(held)
+        try:
+            claim(storage, service="map")
+            storage.storage.look_after()
+            found = {(key.Service, key.Users): row for key, row in storage.facade.read(storage.prefix(1))}
+            assert found["radio", ANN].Status == "damaged"
+            assert "more than 200 deep" in found["radio", ANN].Message
+            assert found["map", ANN].Status == "ready"
+            change(storage, Removed=True)
+            assert not folder.exists()
+        finally:  # pytest could not remove it
+            subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
 def test_the_folder_of_a_service_goes_with_its_last_claim(opened):
     with opened() as storage:
         folder = claim(storage)

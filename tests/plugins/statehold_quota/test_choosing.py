@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import attrs
@@ -11,6 +12,7 @@ from statehold_quota import (
     Accounting,
     Group,
     QuotaError,
+    _probe,
     backends,
     choose,
     examine,
@@ -39,6 +41,15 @@ def test_a_backend_that_only_says_it_enforces_limits_is_found_out(tmp_path):
     assert not finding.works
     assert not finding.enforced
     assert "2,621,440 bytes were written over a limit of 1,048,576, nobody refused them" in finding.reason
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_of_the_trial_that_does_not_end_is_why_a_backend_does_not_work(tmp_path, monkeypatch):
+    def waits(*_args, **_more):
+        raise subprocess.TimeoutExpired(["dd"], 60)
+
+    monkeypatch.setattr(_probe, "_write", waits)
+    assert probe(Liar(root=tmp_path), tmp_path).reason == "a write of the trial did not end within 60 s"
     assert list(tmp_path.iterdir()) == []
 
 
