@@ -153,7 +153,7 @@ class Bringer:
             return False
         how = "it was kept open" if version in app.kept else "it was open beside"
         progress(f"resume {version.name}: {how}")
-        handover = self._deployer.handover(app)
+        handover = self._deployer.handover(app, version)
         try:
             version.resume(before, joining=handover)
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises

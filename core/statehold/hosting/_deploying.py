@@ -75,7 +75,7 @@ class Deployer:
             lease = app.keeper.lease(plan.num_parts)
             undo.callback(lease.release)
             made = MadeFolders()
-            handover = self.handover(app)
+            handover = self._handover(app, plan.redactor.redact)
             undo.callback(handover.end)
             with opened_partitions(
                 plan,
@@ -106,9 +106,13 @@ class Deployer:
         self._retirer.add(version)
         return version
 
-    def handover(self, app: App) -> Handover:
-        """Return what notes what is written to a version of an app, until another one has replaced it."""
-        return Handover(app.name, timeout=self._settings.pending_timeout, logger=self._settings.logger)
+    def handover(self, app: App, version: AppVersion) -> Handover:
+        """Return what notes what is written to what an app runs, until an open *version* has replaced it."""
+        return self._handover(app, version.partitions[0].redact)
+
+    def _handover(self, app: App, redact: Callable[[str], str]) -> Handover:
+        timeout, logger = self._settings.pending_timeout, self._settings.logger
+        return Handover(app.name, timeout=timeout, logger=logger, redact=redact)
 
     @staticmethod
     def compare(
@@ -149,7 +153,7 @@ class Deployer:
         """
         is_current = entry.role is Role.CURRENT
         was_open = version in app.versions
-        handover, version.handover = version.handover or self.handover(app), None
+        handover, version.handover = version.handover or self.handover(app, version), None
         try:
             if is_current and canary is not None:
                 self._try_out(app, version, canary, handover, progress)

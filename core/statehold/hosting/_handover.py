@@ -10,6 +10,7 @@ import attrs
 
 from statehold.hosting._opened import OpenStorage
 from statehold.hosting._relay import Relay, can_follow
+from statehold.hosting._trouble import Trouble
 from statehold.images import Isolation
 from statehold.sdk import DeployError, Intent, IStateStorage, IWithSharing
 
@@ -53,10 +54,13 @@ class Handover:
     one before is changed in both. So a change that was acknowledged is in the storage that is current.
     """
 
-    def __init__(self, who: str, *, timeout: float, logger: logging.Logger) -> None:
+    def __init__(
+        self, who: str, *, timeout: float, logger: logging.Logger, redact: Callable[[str], str] = str
+    ) -> None:
         self._who = who
         self._timeout = timeout
         self._logger = logger
+        self._trouble = Trouble(redact)
         self._noting: dict[tuple[int, str], Relay] = {}
         self._links: dict[tuple[int, str], _Link] = {}
 
@@ -96,8 +100,8 @@ class Handover:
         """Give what has been noted so far, until it is little; calls go on.
 
         Raises:
-            DeployError: the storage that takes over refuses a row.
-            StateholdError: it does not work.
+            DeployError: the storage that takes over refuses a row or does not work, or a change is under
+                way for too long.
 
         """
         links = [link for link in self._links.values() if link.is_apart]
@@ -106,7 +110,7 @@ class Handover:
             if not many:
                 return
             for link in many:
-                self._give(link, link.giver.take_noted())
+                self._give(link, link.giver.take_noted(time.monotonic() + self._timeout))
 
     @contextmanager
     def swapping(
@@ -122,8 +126,8 @@ class Handover:
         changes meanwhile is noted for that.
 
         Raises:
-            DeployError: a change is under way for too long, a row is refused, or what was taken over is gone.
-            StateholdError: a storage does not work.
+            DeployError: a change is under way for too long, a row is refused, what was taken over is gone, or
+                a storage does not work.
 
         """
         links = [
@@ -142,6 +146,8 @@ class Handover:
             for link in own:
                 self._check(link)
                 self._give(link, link.before.taken())
+                # That may have waited until it was started again.
+                self._check(link)
             for link in links:
                 undo.callback(link.before.hand_to(link.after, is_shared=link.is_shared))
                 if on_trial and not link.is_shared:
@@ -193,14 +199,20 @@ class Handover:
     def _check(link: _Link) -> None:
         if _life(link.impl) != link.life:
             raise DeployError(
-                f"{link.after.name} failed after it had taken over the rows of the version before, and was "
-                "started again without them",
+                f"{link.after.name} failed after it had taken over the rows of the version before, and so "
+                "has lost them",
                 hint="What ran before goes on. The log says what failed",
             )
 
-    @staticmethod
-    def _give(link: _Link, items: list[Intent]) -> None:
-        refused = link.taker.adopt(items, link.giver.rows)
+    def _give(self, link: _Link, items: list[Intent]) -> None:
+        try:
+            refused = link.taker.adopt(items, link.giver.rows)
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+            raise DeployError(
+                f"{link.taker.name} of the version that takes over could not be given what was written "
+                f"meanwhile: {self._trouble.line(error)}",
+                hint="What ran before goes on. The log says what failed",
+            ) from self._trouble.cause(error)
         if refused:
             raise DeployError(
                 f"{link.taker.name} of the version that takes over refuses {len(refused)} of the rows that "

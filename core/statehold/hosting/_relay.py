@@ -83,14 +83,12 @@ class Relay:
     # -- To note what changes ---------------------------------------------------------------------------
 
     def note(self) -> None:
-        """Note from now on which rows change."""
-        with self._order:
-            self._set(noted={}, heir=self._heir)
+        """Note from now on which rows change; what has been made by now is in the storage."""
+        self._set(noted={}, heir=self._heir)
 
     def rest(self) -> None:
-        """Note no more, and forget what was noted."""
-        with self._order:
-            self._set(noted=None, heir=self._heir)
+        """Note no more, and forget what was noted, even while a change hangs."""
+        self._set(noted=None, heir=self._heir)
 
     @property
     def noted(self) -> int:
@@ -105,10 +103,18 @@ class Relay:
         self._noted = {}
         return list(noted.values())
 
-    def take_noted(self) -> list[Intent]:
-        """Return what was noted, and note anew."""
-        with self._order:
+    def take_noted(self, end: float) -> list[Intent]:
+        """Return what was noted, and note anew.
+
+        Raises:
+            DeployError: a change is still under way at *end*, by `time.monotonic`.
+
+        """
+        self.hold(end)
+        try:
             return self.taken()
+        finally:
+            self.let_go()
 
     # -- To change places -------------------------------------------------------------------------------
 
@@ -203,8 +209,10 @@ class Relay:
                 impl.validate(own)
                 relay._through(impl, own)  # noqa: SLF001
             except Exception:
-                # It may have been replaced just now, and freed.
+                # It may have been replaced just now, and freed; or freed alone: then nobody lacks anything.
                 if relay._heir is None:  # noqa: SLF001
+                    if relay._impl is None:  # noqa: SLF001
+                        return
                     raise
             else:
                 return
@@ -219,7 +227,8 @@ class Relay:
         return [Intent(key_class(*astuple(item.key)), make(item.value), item.is_new) for item in items]
 
     def _set(self, *, noted: dict[Key, Intent] | None, heir: Relay | None) -> None:
-        self._noted, self._heir = noted, heir
+        # In this order: where nothing is noted any more, the heir is to be seen.
+        self._heir, self._noted = heir, noted
         self._is_plain = noted is None and heir is None
 
     def _relay(self, apply: Apply, impl: Any, items: Sequence[Intent]) -> None:

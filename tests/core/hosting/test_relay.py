@@ -229,6 +229,107 @@ def test_a_change_that_hangs_keeps_a_version_from_becoming_current():
     thread.join(30)
 
 
+@pytest.mark.parametrize("step", ["_heir", "_noted"])
+def test_a_change_that_is_made_between_two_steps_of_a_swap_is_in_both(pair, step):
+    threads = []
+
+    class Stepped(Relay):
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if name == step and (value is None) is (step == "_noted"):
+                threads.append(threading.Thread(target=put, args=(pair.old, pair.apply, "b", 3)))
+                threads[0].start()
+                # It ends at once, or waits for the end of the swap.
+                threads[0].join(0.2)
+
+    pair.old.relay.__class__ = Stepped
+    with pair.handing.swapping(has_happened=yes):
+        pass
+    threads[0].join(30)
+    assert len(threads) == 1
+    assert pair.new.impl.rows["b"] == pair.old.impl.rows["b"] == 3
+
+
+def test_a_storage_that_raises_while_the_rest_is_given_is_named_and_no_secret_is_told():
+    old, apply = opened()
+    handing = Handover(
+        "acme.app", timeout=30.0, logger=LOGGER, redact=lambda text: text.replace("hush", "***")
+    )
+    handing.note(0, old)
+    new, _ = opened(old)
+    handing.join(0, old, new)
+    put(old, apply, "b", 3)
+
+    def fail():
+        raise KeyError("hush")
+
+    new.impl.gate = fail
+    told = r"test\.Box .*could not be given what was written meanwhile: KeyError: '\*\*\*'"
+    with pytest.raises(DeployError, match=told), handing.swapping(has_happened=yes):
+        raise AssertionError("swapped all the same")
+
+
+def test_a_storage_that_fails_while_the_rest_is_given_does_not_become_current():
+    """It is started again meanwhile, and takes what is given, without the rows that it had taken over."""
+    old, apply = opened()
+    box = Box(old.impl)
+    box.life = 1
+    new, _ = opened(box=box)
+    handing = handover()
+    handing.note(0, old)
+    handing.join(0, old, new)
+    put(old, apply, "b", 3)
+
+    def fail():
+        box.life = 2
+
+    box.gate = fail
+    with pytest.raises(DeployError, match="so has lost them"), handing.swapping(has_happened=yes):
+        raise AssertionError("swapped all the same")
+
+
+def test_a_change_that_hangs_while_it_is_noted_keeps_no_deploy_from_ending():
+    old, apply = opened()
+    handing = handover(timeout=0.05)
+    handing.note(0, old)
+    new, _ = opened(old)
+    handing.join(0, old, new)
+    for number in range(100):
+        put(old, apply, str(number), number)
+    entered, go = threading.Event(), threading.Event()
+
+    def gate():
+        entered.set()
+        assert go.wait(30)
+
+    old.impl.gate = gate
+    thread = threading.Thread(target=put, args=(old, apply, "slow", 1))
+    thread.start()
+    assert entered.wait(30)
+    try:
+        with pytest.raises(DeployError, match="is under way for so long"):
+            handing.give()
+        with pytest.raises(DeployError, match="is under way for so long"), handing.swapping(has_happened=yes):
+            raise AssertionError("swapped all the same")
+        handing.end()
+        # Nor does it stop the next one.
+        handing.note(0, old)
+        handing.end()
+    finally:
+        go.set()
+        thread.join(30)
+
+
+def test_a_change_in_flight_ends_though_what_became_current_after_it_was_freed(pair):
+    """As when the whole app is taken away: nobody is left who could lack it."""
+    with pair.handing.swapping(has_happened=yes):
+        pass
+    pair.handing.end()
+    pair.new.relay.close()
+    put(pair.old, pair.apply, "late", 2)
+    assert pair.old.impl.rows["late"] == 2
+
+
 def test_a_row_that_is_refused_is_named_and_the_others_are_given(pair):
     put(pair.old, pair.apply, "b", 3)
     put(pair.old, pair.apply, "c", 4)

@@ -8,7 +8,6 @@ import time
 import pytest
 
 from statehold.hosting import Canary
-from statehold.loading.sidecar import SidecarError
 from statehold.processing import SYSTEM, Request, Runtime
 from statehold.sdk import CallContext, DeployError, Scope
 
@@ -197,7 +196,29 @@ def test_a_version_whose_process_failed_after_it_had_taken_over_does_not_become_
             while group.starts < 2 and time.monotonic() < end:
                 time.sleep(0.01)
 
-    with pytest.raises(DeployError, match="started again without them"):
+    with pytest.raises(DeployError, match="so has lost them"):
+        host.deploy(den("2", box=APART), progress=kill)
+    assert host.app("acme.den").current.name == "1"
+    assert writer.lost() == {}
+
+
+def test_a_version_whose_process_does_not_run_at_the_swap_does_not_become_current(
+    host, den, writer, monkeypatch
+):
+    host.deploy(den("1", box=APART))
+    writer.put("a", "1")
+
+    def kill(step):
+        if step.stage == "make":
+            group = host._retirer.live[-1].storages[0]["den.Box"].impl.group
+            # It takes its time to be started again.
+            monkeypatch.setattr(group, "_plan_start", lambda: None)
+            signal.pidfd_send_signal(group.pidfd, signal.SIGKILL)
+            end = time.monotonic() + 60
+            while group.is_running and time.monotonic() < end:
+                time.sleep(0.01)
+
+    with pytest.raises(DeployError, match="so has lost them"):
         host.deploy(den("2", box=APART), progress=kill)
     assert host.app("acme.den").current.name == "1"
     assert writer.lost() == {}
@@ -214,7 +235,7 @@ def test_a_version_whose_process_hangs_at_the_swap_does_not_become_current_and_c
             signal.pidfd_send_signal(group.pidfd, signal.SIGSTOP)
 
     hasty = {**APART, "limits": {"deadline": 0.5}}
-    with pytest.raises(SidecarError, match=r"gave no answer within 0\.5 s"):
+    with pytest.raises(DeployError, match=r"den\.Box .*could not be given .*gave no answer within 0\.5 s"):
         host.deploy(den("2", box=hasty), progress=stop)
     assert host.app("acme.den").current.name == "1"
     writer.put("b", "2")

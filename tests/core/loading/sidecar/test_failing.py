@@ -10,6 +10,7 @@ import pytest
 from wild_use import do
 
 from statehold.loading.sidecar import Limits, Reason, SidecarError
+from statehold.loading.sidecar.host._lane import LaneFault
 from statehold.loading.sidecar.host._storage import SidecarStorage
 from statehold.sdk import FreedError, Key, PluginError, SchemaError, StorageError, Value
 from statehold.testing import OpenStorage
@@ -214,3 +215,22 @@ def test_a_freed_plugin_answers_no_more(wild: Wild, shared, wild_file) -> None:
             do(opened, "pid")
     with pytest.raises(FreedError, match="has been freed"):
         plugin.providers  # noqa: B018
+
+
+def test_a_process_that_ends_just_when_it_has_been_started_again_is_followed_by_another(
+    wild: Wild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = wild()
+    group = cast("SidecarStorage", opened.storage).group
+    use, ended = group._use, []
+
+    def end_first(process: Any) -> None:
+        if not ended:
+            ended.append(process)
+            process.condemn(LaneFault(Reason.CRASHED, "ended"))
+        use(process)
+
+    monkeypatch.setattr(group, "_use", end_first)
+    failing(opened, "exit 1")
+    assert do(opened, "pid")
+    assert ended

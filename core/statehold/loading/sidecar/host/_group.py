@@ -373,14 +373,19 @@ class Group:
 
     def _use(self, process: Process) -> None:
         with self._lock:
-            if self._closed:
-                process.stop(self.limits.deadline)
-                raise FreedError(f"{self.who} has been freed")
-            self._process = process
-            self.starts += 1
-            self.idle = process.idle
-            self._breaker.works()
-            self._wake()
+            is_closed = self._closed
+            if not is_closed:
+                self._process = process
+                self.starts += 1
+                self.idle = process.idle
+                self._breaker.works()
+                self._wake()
+        if is_closed:
+            process.stop(self.limits.deadline)
+            raise FreedError(f"{self.who} has been freed")
+        if process.dead:
+            # It ended before it was known here, and nobody else starts the next one.
+            self._died(process)
         look_after(self, process, self._supervisor)
 
     def _died(self, process: Process) -> None:

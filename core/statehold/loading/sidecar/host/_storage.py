@@ -47,9 +47,10 @@ class SidecarStorage:
         return self._group
 
     @property
-    def life(self) -> int:
-        """Which process it lives in, from the first one on: what one had in memory the next has not."""
-        return self._group.starts
+    def life(self) -> object:
+        """Which process it lives in: what one had in memory the next has not; equal to nothing in none."""
+        group = self._group
+        return group.starts if group.is_running else object()
 
     @property
     def handle(self) -> int:
