@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterable
 from enum import StrEnum
@@ -43,6 +44,7 @@ class SidecarHome:
                     logger=self._logger,
                     sandbox=self.sandbox is not Sandbox.OFF,
                     required=self.sandbox is Sandbox.REQUIRED,
+                    share=os.environ.get("STATEHOLD_SHARE_MEMORY") != "off",
                     private=self._private,
                 )
             return self._sidecars

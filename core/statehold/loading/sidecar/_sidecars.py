@@ -35,6 +35,7 @@ class Sidecars:
             what is granted, no other process. Only for plugins that are trusted as the host itself is.
         required: whether a machine on which the sandbox is incomplete starts none; otherwise `lacking` of a
             plugin tells what is missing.
+        share: whether they give memory back that is as in the process that forks them, where possible.
         private: folders of the host, such as that of its data: a sidecar finds its own of them only.
 
     """
@@ -45,12 +46,14 @@ class Sidecars:
         logger: logging.Logger | None = None,
         sandbox: bool = True,
         required: bool = False,
+        share: bool = True,
         private: Iterable[Path] = (),
     ) -> None:
         self._private = tuple(private)
         self._logger = logger or logging.getLogger(__name__)
         self._sandbox = sandbox
         self._required = required
+        self._share = share
         self._lock = threading.RLock()
         self._home: Home | None = None
         self._zygote: Zygote | None = None
@@ -194,7 +197,9 @@ class Sidecars:
             if self._zygote is None:
                 # On the thread that lives as long as the host: the kernel watches it.
                 self._zygote = home.supervisor.call(
-                    lambda: Zygote(home.supervisor, self._logger, self._lost, sandboxed=self._sandbox)
+                    lambda: Zygote(
+                        home.supervisor, self._logger, self._lost, sandboxed=self._sandbox, shares=self._share
+                    )
                 )
             return self._zygote
 

@@ -12,6 +12,7 @@ from time import monotonic
 import pytest
 from wild_use import do, pid_of, private
 
+from statehold.loading.sidecar import Sidecars
 from statehold.testing import OpenStorage
 
 TAKEN = """
@@ -127,6 +128,35 @@ def test_none_is_taken_while_the_process_is_traced_or_of_an_unknown_python() -> 
         sys.version_info = (3, 99)
         print(Image.taken())
         """) == ["None", "None"]
+
+
+@pytest.mark.usefixtures("possible")
+def test_threads_that_python_knows_nothing_of_count_too() -> None:
+    assert run("""
+        import ctypes
+        from statehold.loading.sidecar.child._memory import threads
+        before, image = threads(), Image.taken()
+        libc, thread = ctypes.CDLL(None), ctypes.c_ulong()
+        assert not libc.pthread_create(ctypes.byref(thread), None, libc.pause, None)
+        print(before, image.threads())
+        """) == ["1", "2"]
+
+
+def test_sidecars_that_do_not_share_work_the_same(
+    wild: Callable[..., OpenStorage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    popen = subprocess.Popen
+
+    def start(command: list[str], **options: object) -> object:
+        started.append(command)
+        return popen(command, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with Sidecars(sandbox=False, share=False) as sidecars:
+        opened = wild(sidecars)
+        assert do(opened, "eval [1, 2]") == "[1, 2]"
+    assert started[0][-1] == "own"
 
 
 @pytest.mark.usefixtures("possible")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -16,10 +18,11 @@ class Pages:
     def __init__(self) -> None:
         self.steps: list[bool] = []
         self.resting: Any = None
+        self.threads: Callable[[], int] = lambda: 1
 
     def give_back(self) -> Iterator[None]:
         for _ in range(3):
-            self.steps.append(self.resting.busy)
+            self.steps.append(self.resting.busy and not gc.isenabled())
             yield
 
 
@@ -31,7 +34,12 @@ def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def until_asked(
-    monkeypatch: pytest.MonkeyPatch, ends: tuple[socket.socket, socket.socket], *, threads: int, rests: bool
+    monkeypatch: pytest.MonkeyPatch,
+    ends: tuple[socket.socket, socket.socket],
+    *,
+    threads: int = 2,
+    rests: bool = True,
+    pages: Pages | None = None,
 ) -> list[bool]:
     """Wait on the control lane with one other lane; return the steps until the host asks, after a while."""
     ours, theirs = ends
@@ -43,8 +51,8 @@ def until_asked(
         return threads
 
     monkeypatch.setattr(_resting, "_AFTER", [0.0] * 12)
-    monkeypatch.setattr(_resting.threading, "active_count", count)
-    pages = Pages()
+    pages = Pages() if pages is None else pages
+    pages.threads = count
     pages.resting = resting = Resting(theirs, pages)  # type: ignore[arg-type]
     with resting.lane() as main, resting.lane() as lane:
         main[0], lane[0] = True, rests
@@ -65,3 +73,28 @@ def test_none_is_given_back_while_a_lane_works(monkeypatch, ends) -> None:
 
 def test_none_is_given_back_while_a_thread_of_the_plugin_could_be_anywhere(monkeypatch, ends) -> None:
     assert until_asked(monkeypatch, ends, threads=3, rests=True) == []
+
+
+def test_none_is_given_back_while_code_of_the_plugin_may_run_between_any_two_steps(monkeypatch, ends) -> None:
+    asked = iter(range(100))
+
+    def handlers(_: int) -> object:
+        if not next(asked):
+            ends[0].send(b"x")
+        return print
+
+    monkeypatch.setattr(_resting.signal, "getsignal", handlers)
+    assert until_asked(monkeypatch, ends) == []
+
+
+def test_what_goes_wrong_while_memory_is_given_back_ends_that_and_nothing_else(monkeypatch, ends) -> None:
+    class Broken(Pages):
+        def give_back(self) -> Iterator[None]:
+            self.steps.append(True)
+            ends[0].send(b"x")
+            raise MemoryError
+            yield
+
+    before = gc.isenabled(), sys.getswitchinterval()
+    assert until_asked(monkeypatch, ends, pages=Broken()) == [True]
+    assert (gc.isenabled(), sys.getswitchinterval()) == before

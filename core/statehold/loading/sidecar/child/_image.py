@@ -20,6 +20,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from time import monotonic, sleep
 from types import CodeType, FunctionType
 from typing import Any, Final, Self, cast
 
@@ -36,6 +37,7 @@ from statehold.loading.sidecar.child._memory import (
     occupy,
     replace,
     save,
+    threads,
     trim,
     view,
     without,
@@ -58,6 +60,8 @@ _WARMTH: Final = 52
 _OFTEN: Final = ("/sidecar/child/_server.py", "/sidecar/_codec.py")
 #: The longest instruction of Python with what it remembers, in bytes, and a word.
 _EDGE: Final = 32
+#: How long a thread that has ended may take to be gone, seconds.
+_PATIENCE: Final = 5.0
 
 
 class Image:
@@ -74,11 +78,12 @@ class Image:
     @classmethod
     def taken(cls) -> Self | None:
         """Take it of this process, which has one thread; None where memory is not laid out as expected."""
-        if sys.version_info[:2] not in _KNOWN or sys.gettrace() or sys.getprofile():
+        if sys.version_info[:2] not in _KNOWN or sys.gettrace() or sys.getprofile() or _debugs():
             return None
         gc.collect()
         gc.disable()
         try:
+            _wait_until_alone()
             found = writable()
             top = fill_holes(found.arenas)
             kept: list[Any] = [found, occupy()]
@@ -97,6 +102,11 @@ class Image:
             return None
         finally:
             gc.enable()
+
+    @staticmethod
+    def threads() -> int:
+        """Return how many threads this process has, those included that know nothing of Python."""
+        return threads()
 
     def give_back(self) -> Iterator[None]:
         """Give all pages back that are as they were, a part of them before each step.
@@ -141,6 +151,19 @@ class Image:
         return True
 
 
+def _debugs() -> bool:
+    return hasattr(sys, "gettotalrefcount") or sys.flags.dev_mode or "PYTHONMALLOC" in os.environ
+
+
+def _wait_until_alone() -> None:
+    """Wait until the threads that have ended are gone: what they give back at their end is memory, too."""
+    until = monotonic() + _PATIENCE
+    while threads() > 1:
+        if monotonic() > until:
+            raise LookupError("there are other threads")
+        sleep(0.001)
+
+
 def _static(found: Writable, lists: set[int]) -> Sequence[Area]:
     """Return the interpreter's own objects without what its allocator changes."""
     areas: Sequence[Area] = found.static
@@ -163,7 +186,7 @@ def _immortal(found: Writable) -> array[int]:
             if not each.co_filename.endswith(_OFTEN):
                 warm.append(place + _WARMTH)
             # Not where what belongs together may lie on two pages, of which one is given back.
-            words = range((place + code) & -WORD, place + sys.getsizeof(each), WORD)
+            words = range((place + code) & -WORD, place + object.__sizeof__(each), WORD)
             others.extend(each for each in words if _EDGE <= each % PAGE < PAGE - _EDGE)
         elif kind is FunctionType:
             if place // PAGE == (place + function) // PAGE:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import ctypes
 import mmap
+import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, addressof, byref, c_char, c_int, c_long, c_size_t, c_void_p, sizeof
@@ -140,6 +142,18 @@ def without(area: Area, hole: Area) -> Sequence[Area]:
     return [part for part in (before, after) if part.start < part.end]
 
 
+def threads() -> int:
+    """Return how many threads this process has, those included that know nothing of Python.
+
+    One that has ended counts until it is gone. LookupError if the C library does not say it.
+    """
+    try:
+        native = ctypes.c_uint.in_dll(_libc, "__nptl_nthreads").value
+    except ValueError:
+        raise LookupError("the C library does not say how many threads there are") from None
+    return max(native, _thread._count() + 1, threading.active_count())  # noqa: SLF001 - those without an object, too
+
+
 def share_one_heap() -> None:
     """Let all threads allocate from the same heap, but for what is large; before a second thread runs."""
     _libc.mallopt(_ARENA_MAX, 1)
@@ -165,7 +179,9 @@ def fill_holes(areas: Sequence[Area]) -> int:
     while size:
         while (place := allocate(size)) < top:
             pass
-        give(place)
+        if size > _STEP:
+            give(place)
+        # The last stays: the end of the heap is never before it, so never in what is shared.
         size = size // 2 if size > 2 * _SMALL else size - _STEP
     return top // PAGE * PAGE
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import gc
 import os
 import select
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 _AFTER: Final = (0.2, 5.0, 60.0)
 _ATTEMPTS: Final = 500
 _MOMENT: Final = 2  # ms
+#: Longer than any step takes, seconds.
+_LONG: Final = 3600.0
 
 
 class Resting:
@@ -75,17 +80,48 @@ class Resting:
 
     def _give_back(self) -> None:
         assert self._image is not None  # noqa: S101 - else nothing is due
+        if _interruptible():
+            return
         steps = self._image.give_back()
         for _ in range(_ATTEMPTS):
             with self._gate:
                 self.busy = True
                 try:
                     # A thread of the plugin could be anywhere: what it changes meanwhile would be lost.
-                    if threading.active_count() > len(self._lanes):
+                    if self._image.threads() > len(self._lanes):
                         return
-                    if all(rests for (rests,) in tuple(self._lanes.values())) and next(steps, self) is self:
-                        return
+                    if all(rests for (rests,) in tuple(self._lanes.values())):
+                        with _alone():
+                            if next(steps, self) is self:
+                                return
+                except Exception:  # noqa: BLE001 - of memory: rather take more of it than end
+                    self._image, self._due = None, []
+                    return
                 finally:
                     self.busy = False
             if self._poll.poll(_MOMENT):
                 return
+
+
+def _interruptible() -> bool:
+    """Return whether code of the plugin may run between any two steps of this thread."""
+    handlers = (signal.getsignal(number) for number in signal.valid_signals())
+    return (
+        sys.gettrace() is not None
+        or sys.getprofile() is not None
+        or any(callable(each) and each is not signal.default_int_handler for each in handlers)
+    )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let no other thread of Python have a turn, and no garbage be collected: that calls the plugin."""
+    collects, interval = gc.isenabled(), sys.getswitchinterval()
+    gc.disable()
+    sys.setswitchinterval(_LONG)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+        if collects:
+            gc.enable()

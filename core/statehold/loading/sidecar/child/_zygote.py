@@ -48,8 +48,11 @@ EXITED: Final = 2
 FAILED: Final = 3
 
 
-def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
-    """Fork a process for each request that comes from the socket *descriptor*, until it is closed."""
+def main(descriptor: int, parent: int, *, sandboxed: bool, shares: bool) -> None:
+    """Fork a process for each request that comes from the socket *descriptor*, until it is closed.
+
+    With *shares*, they give back memory that is as in this process.
+    """
     die_with_parent(parent)
     with suppress(AttributeError):  # of another C library
         import_module("statehold.loading.sidecar.child._memory").share_one_heap()
@@ -64,7 +67,7 @@ def main(descriptor: int, parent: int, *, sandboxed: bool) -> None:
         import_module(name)
     warming = import_module("statehold.loading.sidecar.child._warming").Warming()
     warming.run(threads=True)
-    _Zygote(control, prepared, warming).run()
+    _Zygote(control, prepared, warming).run(shares=shares)
 
 
 def die_with_parent(parent: int | None = None) -> None:
@@ -102,7 +105,7 @@ class _Zygote:
         self._numbers: dict[int, int] = {}
         self._image: Image | None = None
 
-    def run(self) -> None:
+    def run(self, *, shares: bool) -> None:
         woken, wake = socket.socketpair()
         woken.setblocking(False)  # noqa: FBT003 - a flag of the socket
         wake.setblocking(False)  # noqa: FBT003 - a flag of the socket
@@ -111,8 +114,13 @@ class _Zygote:
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         poll.register(woken, select.POLLIN)
-        with suppress(AttributeError):  # of another C library
-            self._image = import_module("statehold.loading.sidecar.child._image").Image.taken()
+        if shares:
+            try:
+                self._image = import_module("statehold.loading.sidecar.child._image").Image.taken()
+            except AttributeError:
+                pass  # of another C library
+            except Exception:  # noqa: BLE001 - the host reads it; nothing is shared then
+                traceback.print_exc()
         gc.collect()
         gc.freeze()
         self._fork()

@@ -27,7 +27,7 @@ _START: Final = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[3])
 from statehold.loading.sidecar.child._zygote import main
-main(int(sys.argv[1]), int(sys.argv[2]), sandboxed=sys.argv[4] == "sandboxed")
+main(int(sys.argv[1]), int(sys.argv[2]), sandboxed=sys.argv[4] == "sandboxed", shares=sys.argv[5] == "shared")
 """
 
 
@@ -69,6 +69,7 @@ class Zygote:
         lost: Callable[[Zygote], None],
         *,
         sandboxed: bool,
+        shares: bool = True,
     ) -> None:
         self._supervisor = supervisor
         self._lost = lost
@@ -78,11 +79,11 @@ class Zygote:
         self._number = 0
         self.dead = False
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        mode = "sandboxed" if sandboxed else "open"
+        modes = "sandboxed" if sandboxed else "open", "shared" if shares else "own"
         command = (sys.executable, "-I", "-B", "-c", _START)
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603 - our own Python
-                [*command, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path), mode],
+                [*command, str(theirs.fileno()), str(os.getpid()), json.dumps(sys.path), *modes],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
