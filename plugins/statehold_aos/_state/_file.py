@@ -3,6 +3,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ NAME: Final = "state.dat"
 #: What is written before it takes the place of the state, and what was in that place until it is looked at.
 _NEW: Final = ".state.dat.new"
 _LARGE: Final = "state.dat.too-large"
+_FOLDER: Final = "state.dat.folder"
 _MODE: Final = 0o600
 _AT: Final = -100  # AT_FDCWD
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE
@@ -54,8 +56,7 @@ class StateFile:
 
         """
         new = self.folder / _NEW
-        with suppress(FileNotFoundError):
-            new.unlink()
+        self.clear()
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
         try:
             try:
@@ -82,24 +83,34 @@ class StateFile:
 
     def recover(self, limit: int) -> bytes | None:
         """Return what a crash has left beside the file, which may be the only copy."""
-        return _read(self.folder / _NEW, limit).state
+        new = self.folder / _NEW
+        found = _read(new, limit)
+        if found.size > limit:
+            new.replace(self.folder / _LARGE)
+        return found.state
 
     def clear(self) -> None:
-        """Remove what is beside the file."""
-        with suppress(FileNotFoundError):
-            (self.folder / _NEW).unlink()
+        """Remove what is beside the file; a folder that a service had in its place is left to it."""
+        new = self.folder / _NEW
+        try:
+            new.unlink(missing_ok=True)
+        except IsADirectoryError:
+            new.rename(self.folder / f"{_FOLDER}-{secrets.token_hex(8)}")
 
     def remove(self) -> None:
         """Remove the file."""
         for path in (self.path, self.folder / _NEW, self.folder / _LARGE):
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, IsADirectoryError):
                 path.unlink()
 
     def _give(self, descriptor: int) -> None:
         try:
             found = self.path.lstat()
-            mode = stat.S_IMODE(found.st_mode)
         except FileNotFoundError:
+            found = self.folder.stat()
+        if stat.S_ISREG(found.st_mode):
+            mode = found.st_mode & 0o777  # never rights that go with a program
+        else:
             found, mode = self.folder.stat(), _MODE
         made = os.fstat(descriptor)
         if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):

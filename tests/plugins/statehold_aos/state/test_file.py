@@ -53,10 +53,38 @@ def test_what_is_no_file_is_not_followed_and_nobody_waits_for_it(tmp_path: Path,
     else:
         file.path.mkdir()
     assert file.read(10).state is None
-    if kind != "folder":
-        file.write(b"a", 10)
-        assert file.read(10).state == b"a"
+    for state in (b"a", b"b"):
+        file.write(state, 10)
+        file.clear()
+        assert file.read(10).state == state
+    assert file.path.stat().st_mode & 0o7777 == 0o600
     assert other.read_bytes() == b"secret"
+
+
+def test_what_a_service_had_in_a_folder_in_place_of_the_file_is_left_to_it(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    file.path.mkdir()
+    (file.path / "note").write_bytes(b"kept")
+    for state in (b"a", b"b"):
+        file.write(state, 10)
+    assert [note.read_bytes() for note in tmp_path.glob("state.dat.folder-*/note")] == [b"kept"]
+    assert file.read(10).state == b"b"
+
+
+def test_rights_that_go_with_a_program_do_not_go_over_to_a_state_of_the_cloud(tmp_path: Path) -> None:
+    file = StateFile(tmp_path)
+    file.path.write_bytes(b"a")
+    file.path.chmod(0o6755)
+    file.write(b"b", 10)
+    assert file.path.stat().st_mode & 0o7777 == 0o755
+
+
+def test_what_is_too_large_and_was_being_replaced_in_a_crash_is_put_aside(tmp_path: Path) -> None:
+    (tmp_path / ".state.dat.new").write_bytes(bytes(11))
+    file = StateFile(tmp_path)
+    assert file.recover(10) is None
+    file.clear()
+    assert (tmp_path / "state.dat.too-large").read_bytes() == bytes(11)
 
 
 def test_where_two_files_cannot_be_exchanged_the_file_is_replaced(tmp_path: Path, monkeypatch) -> None:
