@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -15,6 +16,8 @@ from statehold_aos._service_storage._names import folder_name
 from statehold_aos.launcher._image import ServiceConfig, read_config
 
 _NEW: Final = ".new-"
+#: Folders in folders that an image may have.
+_DEEPEST: Final = 100
 _DEPTH: Final = 3  # workspace, service, version
 
 
@@ -105,8 +108,10 @@ class Images:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, depth: int = 0) -> None:
     """Copy folders, files and links, which everybody may read then, and nobody may change."""
+    if depth > _DEEPEST:
+        raise OSError(errno.ELOOP, f"has folders in each other more than {_DEEPEST} deep", source)
     with os.scandir(source) as entries:
         for entry in entries:
             place = target / entry.name
@@ -115,7 +120,7 @@ def _copy(source: Path, target: Path) -> None:
                 place.symlink_to(Path(entry.path).readlink())
             elif entry.is_dir():
                 place.mkdir()
-                _copy(Path(entry.path), place)
+                _copy(Path(entry.path), place, depth + 1)
             elif stat.S_ISREG(found.st_mode):
                 with Path(entry.path).open("rb") as read, place.open("xb") as write:
                     shutil.copyfileobj(read, write)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -107,9 +107,13 @@ class Installed:
     def clean(self, also: Iterable[str] = (), *, staged: bool = False) -> list[str]:
         """Remove the images that no service has, but those of *also*; with *staged* what is half copied."""
         named = {self.images.place(path) for path in also}
-        for folder in self.images.root.glob("[0-9]*"):
-            named |= {self.images.place(row.path) for row in self.tables(int(folder.name)).services.all()}
+        named |= {self.images.place(row.path) for row in self._rows()}
         return self.images.clean(named, staged=staged)
+
+    def _rows(self, *also: int) -> Iterator[Service]:
+        """Yield what is installed in the workspaces that have images, and in those of *also*."""
+        for workspace in {*also, *(int(each.name) for each in self.images.root.glob("[0-9]*"))}:
+            yield from self.tables(workspace).services.all()
 
     def _owner(self, service: ServiceId, config: ServiceConfig) -> tuple[int | None, int | None]:
         """Return a user that no other service has."""
@@ -120,7 +124,7 @@ class Installed:
                     f"service {service.service!r} asks for a user that it cannot be given here"
                 )
             return None, None
-        taken = {row.uid for row in self.tables(service.workspace).services.all()}
+        taken = {row.uid for row in self._rows(service.workspace)}
         for asked in (config.uid, config.gid):
             if asked is not None and not first <= asked < first + count:
                 raise StorageError(
@@ -129,6 +133,11 @@ class Installed:
                     hint="FirstUid and Uids of the launcher say which",
                 )
         if config.uid is not None:
+            if config.uid in taken:
+                raise StorageError(
+                    f"service {service.service!r} asks for user {config.uid}, which is another service's",
+                    hint="Services of one user would have each other's files: let the launcher choose",
+                )
             return config.uid, config.uid if config.gid is None else config.gid
         digest = hashlib.sha256(f"{self.images.root}/{service.workspace}/{service.service}".encode()).digest()
         number = int.from_bytes(digest[:8])

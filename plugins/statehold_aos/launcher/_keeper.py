@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import selectors
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -73,6 +74,7 @@ class Keeper:
     units: dict[ServiceId, Unit] = attrs.field(factory=dict, init=False)
     _selector: selectors.BaseSelector = attrs.field(factory=selectors.DefaultSelector, init=False)
     _wake: int = attrs.field(init=False)
+    _waking: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _ready: deque[Unit] = attrs.field(factory=deque, init=False)
     _seen: list[tuple[Unit, str]] = attrs.field(factory=list, init=False)
     _number: int = attrs.field(default=0, init=False)
@@ -89,8 +91,9 @@ class Keeper:
 
     def wake(self) -> None:
         """Let who waits look."""
-        with suppress(OSError):
-            os.eventfd_write(self._wake, 1)
+        with self._waking:  # after the end, the number may be that of somebody else's file
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
 
     def wait(self, seconds: float) -> None:
         """Wait until something happens."""
@@ -136,7 +139,9 @@ class Keeper:
             unit.log.close()
         self.units.clear()
         self._selector.close()
-        os.close(self._wake)
+        with self._waking:
+            wake, self._wake = self._wake, -1
+        os.close(wake)
         self.runner.close()
 
     # -- What is to be -------------------------------------------------------------------------------------

@@ -70,7 +70,13 @@ class ChildProcess:
             stack.pop_all()
         self._control.setblocking(False)  # noqa: FBT003 - a flag of the socket
         message = {**message_of(spec), "isolation": isolation, "lock": str(lock), "lacks": list(lacks)}
-        self._tell(json.dumps({**message, "cgroups": list(map(str, cgroups))}).encode())
+        text = json.dumps({**message, "cgroups": list(map(str, cgroups))}, ensure_ascii=False)
+        try:
+            self._control.send(text.encode("utf-8", "surrogatepass"))
+        except OSError as error:
+            self.close()
+            why = f"command, arguments and variables cannot be handed over: {error.strerror}"
+            raise OSError(error.errno, why) from error
 
     def fileno(self) -> int:
         """Return a descriptor that can be read when there are events."""

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -167,14 +168,14 @@ def remove(unit: str) -> None:
 
 def unit_text(spec: Spec, *, file: Path, output: Path, ending: Path) -> str:
     """Return a unit as it is written for systemd; *file* describes the service, which others may not read."""
-    note = f'echo "$$EXIT_CODE $$EXIT_STATUS" > {ending}'
+    note = f'echo "$EXIT_CODE $EXIT_STATUS" > {shlex.quote(str(ending))}'
     start = (sys.executable, "-I", "-S", CHILD, str(file))
     settings = {
         "Type": "exec",
         "ExecStart": " ".join(_quoted(each).replace("$", "$$") for each in start),
-        "ExecStopPost": f"/bin/sh -c {_quoted(note)}",
+        "ExecStopPost": f"/bin/sh -c {_quoted(note).replace('$', '$$')}",
         "StandardInput": "null",
-        "StandardOutput": f"file:{output}",
+        "StandardOutput": f"file:{output}".replace("%", "%%"),
         "StandardError": "inherit",
         "KillMode": "control-group",
         "TimeoutStopSec": "5",

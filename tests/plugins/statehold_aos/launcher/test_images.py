@@ -54,6 +54,15 @@ def test_a_path_that_was_never_the_launcher_s_leads_to_nothing(tmp_path: Path, p
     assert images.place(path).is_relative_to(images.root)
 
 
+def test_an_image_with_folders_in_each_other_without_end_is_not_copied(tmp_path: Path) -> None:
+    source = image(tmp_path / "nav")
+    (source / "/".join("d" * 120)).mkdir(parents=True)
+    images = Images(tmp_path / "services")
+    with pytest.raises(StorageError, match="has folders in each other more than 100 deep"):
+        images.stage(source)
+    assert list(images.root.iterdir()) == []
+
+
 def test_what_is_no_file_folder_or_link_is_not_copied(tmp_path: Path) -> None:
     source = image(tmp_path / "nav")
     os.mkfifo(source / "pipe")

@@ -272,6 +272,15 @@ def test_one_that_is_released_when_nobody_wants_it_any_more_is_not_started(bench
     assert bench.took() == []
 
 
+def test_one_that_is_released_after_the_end_writes_into_nobody_s_file(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.hold.add("a")
+    bench.want("a")
+    bench.keeper.close()
+    assert bench.keeper._wake == -1
+    bench.held["a"]()
+
+
 def test_one_whose_folder_cannot_be_used_harms_no_other_and_is_tried_again(bench: Bench) -> None:
     bench.broken["a"] = "its folder is damaged"
     bench.want("a", "b", "late:5")

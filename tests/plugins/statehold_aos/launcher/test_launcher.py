@@ -33,6 +33,14 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
         yield fleet
 
 
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Fleet]:
+    """A fleet that takes no version for well that fails at once, however busy the machine is."""
+    with Fleet(tmp_path, HealthMilliseconds=2_000) as fleet:
+        fleet.launcher.switch(1, ["ann"])
+        yield fleet
+
+
 def test_a_service_sees_its_image_storage_and_state_at_the_paths_that_its_image_names(fleet: Fleet) -> None:
     script = """
     cat /srv/statehold/image/note; echo stored > /var/lib/nav/data/file
@@ -98,7 +106,8 @@ def test_an_update_keeps_user_storage_and_state(fleet: Fleet) -> None:
     assert not Path(before.path).exists()
 
 
-def test_an_update_that_does_not_stay_is_taken_back_with_all_limits(fleet: Fleet) -> None:
+def test_an_update_that_does_not_stay_is_taken_back_with_all_limits(patient: Fleet) -> None:
+    fleet = patient
     fleet.install("nav", 1, COUNTS, env={"VERSION": "1"})
     before = fleet.tables.services.get("nav")
     image = fleet.image("nav", 2, FAILS, quotas={"storageLimit": 1, "stateLimit": 7})
@@ -113,7 +122,8 @@ def test_an_update_that_does_not_stay_is_taken_back_with_all_limits(fleet: Fleet
     assert len(list((fleet.folder / "launcher/services/1").glob("*/*"))) == 1
 
 
-def test_where_the_version_before_does_not_start_either_nothing_is_removed(fleet: Fleet) -> None:
+def test_where_the_version_before_does_not_start_either_nothing_is_removed(patient: Fleet) -> None:
+    fleet = patient
     once = 'if [ -e "$AOS_STORAGE_FOLDER/here" ]; then exit 4; fi; echo > "$AOS_STORAGE_FOLDER/here"; '
     fleet.install(
         "nav",
@@ -222,6 +232,20 @@ def test_limits_are_set_again_at_each_start(fleet: Fleet) -> None:
     fleet.launcher.restart(1, "nav")
     fleet.sees("nav", lambda one: one.phase is Phase.RUNNING and one.pid not in (None, pid))
     assert fleet.limit("nav") == 1_000_000 + 2 * 1000 + SLACK
+
+
+def test_no_service_gets_the_user_of_another_one_in_any_workspace(fleet: Fleet) -> None:
+    if not is_root():
+        pytest.skip("only root may give a process another user")
+    fleet.install("nav")
+    uid = fleet.tables.services.get("nav").uid
+    assert uid is not None
+    fleet.launcher.switch(2, ["bob"])
+    for workspace in (1, 2):
+        with pytest.raises(StorageError, match=f"asks for user {uid}, which is another service's"):
+            fleet.launcher.install(workspace, "radio", fleet.image("radio", uid=uid))
+    assert fleet.install("radio", uid=uid + 1).users == ANN
+    assert fleet.tables.services.get("radio").uid == uid + 1
 
 
 def test_a_service_without_storage_may_have_a_state(fleet: Fleet) -> None:

@@ -113,6 +113,19 @@ def test_a_program_that_is_not_there_fails_with_the_reason(bench: Bench) -> None
     assert "/no/such: [Errno 2]" in running.until(Failed).why
 
 
+def test_long_arguments_arrive_and_ones_that_are_too_long_are_an_error_at_once(bench: Bench) -> None:
+    """As long as they may be in an image, which has 64 KiB, and here twice."""
+    long = "\u00e9" * 15_000
+    command = ["/bin/sh", "-c", 'echo "${#1} ${#2}"', "x", long, long]
+    fallback = Fallback(command=command, env={}, folder="/")
+    spec = Spec(name="long", command=command, env={"LC_ALL": "C"}, folder="/", fallback=fallback)
+    running = Running(bench.runner.start(spec))
+    bench.all.append(running)
+    running.until(Ended, wrote="30000 30000")
+    with pytest.raises(OSError, match="command, arguments and variables cannot be handed over"):
+        bench.runner.start(attrs.evolve(spec, command=["/bin/true", "x" * 8_000_000]))
+
+
 def test_a_signal_reaches_it_and_its_end_is_told_as_one(bench: Bench) -> None:
     running = bench.start("echo up; while :; do sleep 1000; done")
     running.until(Started, wrote="up")
@@ -411,13 +424,19 @@ def test_a_unit_of_systemd_has_the_limits_and_tells_others_nothing() -> None:
         cpu_percent=50,
         processes=7,
     )
-    text = unit_text(spec, file=Path("/a b/50%/x"), output=Path("/o"), ending=Path("/e"))
+    text = unit_text(spec, file=Path("/a b/50%/x"), output=Path("/50%/o"), ending=Path("/a b/$50%/e"))
     lines = text.splitlines()
-    assert {"Type=exec", "MemoryMax=1048576", "CPUQuota=50%", "TasksMax=7", "StandardOutput=file:/o"} <= {
-        *lines
-    }
+    assert {
+        "Type=exec",
+        "MemoryMax=1048576",
+        "CPUQuota=50%",
+        "TasksMax=7",
+        "StandardOutput=file:/50%%/o",
+    } <= {*lines}
     (start,) = [line for line in lines if line.startswith("ExecStart=")]
     assert start.endswith('"/a b/50%%/x"')
+    (note,) = [line for line in lines if line.startswith("ExecStopPost=")]
+    assert note.endswith("""> '/a b/$$50%%/e'\"""")
     assert "secret" not in text
     assert SystemdRunner(Path("/x")).prefix != SystemdRunner(Path("/y")).prefix
 
