@@ -141,7 +141,8 @@ class Quarantine:
                 if leaked is not None:
                     one = self._count(app, leaked, before)
                     self._registry.transact(partial(_write, one=one))
-                    self._known[app, distribution] = one
+                    # Others look without the lock.
+                    self._known = {**self._known, (app, distribution): one}
                     if one.quarantined and (before is None or not before.quarantined):
                         put.append(one)
                 elif before is not None and not before.quarantined:
@@ -187,7 +188,7 @@ class Quarantine:
 
     def _forget(self, app: str, distribution: str) -> None:
         self._registry.transact(lambda db: db[_TABLE].delete(app=app, distribution=distribution))
-        del self._known[app, distribution]
+        self._known = {key: one for key, one in self._known.items() if key != (app, distribution)}
 
 
 def _read(db: Database) -> dict[tuple[str, str], Leaking]:

@@ -252,6 +252,8 @@ def _told(change: Callable[[], T]) -> T:
 def _in_thread(work: Callable[[], Any], after: Callable[[], None]) -> asyncio.Future[Any]:
     """Do work on a thread that keeps no process from ending: a canary takes its time."""
     future: Future[Any] = Future()
+    # Who waits may be cancelled, as where the server stops; the work is not.
+    future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 
 import pytest
 from cafe import CODE, VSQL, cafe
+
+from statehold.serving._deploys import _in_thread
 
 VERSIONS = "/api/v2/apps/acme/cafe/versions"
 ECHO = {"args": json.dumps({"T": "x"})}
@@ -135,3 +138,20 @@ def test_an_image_that_is_too_long_is_refused_and_leaves_no_file(start, system, 
     answer = client.post(VERSIONS, content=b"x" * 2000, headers=system)
     assert answer.status_code == 413
     assert not list(tmp_path.glob("arriving-*"))
+
+
+def test_a_deploy_goes_on_where_the_server_waits_for_it_no_more(monkeypatch):
+    raised, go, done = [], threading.Event(), threading.Event()
+    monkeypatch.setattr(threading, "excepthook", raised.append)
+    found = []
+
+    async def wait():
+        waiting = _in_thread(lambda: go.wait(30), done.set)
+        found.append(next(one for one in threading.enumerate() if one.name == "statehold-deploy"))
+        waiting.cancel()
+
+    asyncio.run(wait())
+    go.set()
+    assert done.wait(30)
+    found[0].join(30)
+    assert raised == []
