@@ -2,9 +2,8 @@
 
 It is measured in a process of its own. Single readings say little: allocators keep what is freed, and give
 it back when they like. So the median of an early window of changes is compared with that of a late one, of
-the same size. A host may grow by `MORE` between them, and its sidecars by as much. Versions that are not
-freed take more than that: a sidecar 7 MiB each, a module its instances and its code, and here it would be
-one for each change.
+the same size. Both may grow by `MORE` between them. Versions that are not freed take more than that: a
+module its instances and its code, and here it would be one for each change; sidecars are counted as well.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from statistics import median
 import attrs
 import pytest
 
-#: KiB.
-MORE = 4 * 1024
+#: KiB. A sidecar gives 5 MiB back a moment after its storage was opened: before a reading, or behind it.
+MORE = {"host": 4 * 1024, "children": 12 * 1024}
 
 
 @attrs.frozen
@@ -56,11 +55,11 @@ def test_memory_of_host_and_sidecars_stays_flat_while_versions_are_replaced(
     assert len(samples) == run.changes
     early, late = samples[run.first : run.first + run.window], samples[-run.window :]
     grown = {}
-    for of in ("host", "children"):
+    for of in MORE:
         before, after = (median(sample[of] for sample in window) for window in (early, late))
         grown[of] = after - before
         sys.stdout.write(f"\n{isolation}, {of}: {before:.0f} KiB, then {after:.0f} KiB")
-    assert max(grown.values()) <= MORE, (grown, samples)
+    assert all(grown[of] <= most for of, most in MORE.items()), (grown, samples)
     # No sidecar outlives its version.
     processes = [median(sample["processes"] for sample in window) for window in (early, late)]
     assert processes[1] <= processes[0], samples
