@@ -9,7 +9,7 @@ from __future__ import annotations
 from statehold_quota._accounting import Accounting
 from statehold_quota._backend import Backend, Fitted, Group, QuotaError, QuotaFullError, fit
 from statehold_quota._btrfs import Btrfs, Mode
-from statehold_quota._choose import NAMES, Choice, backends, choose, examine
+from statehold_quota._choose import NAMES, Choice, backends, choose, clean_up, examine
 from statehold_quota._kernel import ProjectQuota, UserQuota
 from statehold_quota._loop import LoopImage
 from statehold_quota._mounts import Mount, mount_of, mounts_under
@@ -35,6 +35,7 @@ __all__ = [
     "backends",
     "change_owner",
     "choose",
+    "clean_up",
     "examine",
     "fit",
     "mount_of",

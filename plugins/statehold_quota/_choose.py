@@ -1,17 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import attrs
 
 from statehold_quota._accounting import Accounting
-from statehold_quota._backend import Backend, QuotaError
+from statehold_quota._backend import Backend, Group, QuotaError
 from statehold_quota._btrfs import Btrfs, Mode
 from statehold_quota._kernel import ProjectQuota, UserQuota
 from statehold_quota._loop import LoopImage
-from statehold_quota._probe import Finding, probe
+from statehold_quota._probe import TRIAL, Finding, probe
 
 #: The words for the backends, the best first.
 NAMES: Final = ("btrfs-simple", "btrfs-qgroup", "project", "user", "loop", "accounting")
@@ -70,3 +71,14 @@ def choose(root: Path, *, names: Sequence[str] = NAMES, enable: bool = False) ->
 def examine(root: Path, *, enable: bool = False) -> tuple[Finding, ...]:
     """Return what a probe of each backend on *root* finds."""
     return tuple(probe(backend, root) for backend in backends(root, enable=enable))
+
+
+def clean_up(root: Path) -> None:
+    """Remove what probes on *root* that were killed have left; none may be at work there meanwhile."""
+    for name in sorted({path.name.partition(".img")[0] for path in root.glob(f"{TRIAL}*")}):
+        group = Group(root / name)
+        image = root / f"{name}.img"
+        for backend in [LoopImage(root=root)] if image.exists() else backends(root):
+            if group.path.exists() or image.exists():
+                with suppress(QuotaError, OSError):
+                    backend.remove_group(group)

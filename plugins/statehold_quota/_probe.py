@@ -13,6 +13,8 @@ import attrs
 from statehold_quota._backend import Backend, Group, QuotaError
 from statehold_quota._programs import program
 
+#: What the names of trials begin with.
+TRIAL: Final = ".probe-"
 _PIECE: Final = 64 * 1024
 _REFUSALS: Final = {"Disk quota exceeded": "EDQUOT", "No space left on device": "ENOSPC"}
 # Numbers that no system gives to its people.
@@ -64,7 +66,7 @@ def probe(backend: Backend, root: Path) -> Finding:
 def _trial(backend: Backend, root: Path) -> Generator[_Trial]:
     backend.require()
     backend.prepare()
-    name = f".probe-{secrets.token_hex(8)}"
+    name = f"{TRIAL}{secrets.token_hex(8)}"
     uid = _FIRST_UID + secrets.randbelow(100_000_000) if os.geteuid() == 0 else os.geteuid()
     group = Group(root / name, uid)
     try:

@@ -11,7 +11,7 @@ from statehold_aos._service_storage._config import ServiceStorageConfig
 from statehold_aos._service_storage._folders import Folders
 from statehold_aos._service_storage._lock import FolderLock
 from statehold_aos._service_storage._storage import ServiceStorage
-from statehold_quota import NAMES, Backend, QuotaError, backends, choose
+from statehold_quota import NAMES, Backend, QuotaError, backends, choose, clean_up
 
 _BACKEND: Final = "backend"
 _BTRFS: Final = ("btrfs-simple", "btrfs-qgroup")
@@ -70,6 +70,7 @@ def _backend(
 ) -> tuple[Backend, str]:
     """Return who keeps the limits, which stays the same once there are folders, and what is wrong with it."""
     folders, before = root / "folders", book.fact(_BACKEND)
+    clean_up(folders)
     names = _names(config, before if book.entries() else None)
     if config.Backend not in ("auto", *names):
         ctx.logger.warning(

@@ -112,7 +112,7 @@ class LoopImage:
         image = _image(group)
         with self._told(f"remove {group.path.name}"):
             image.unmount()
-            image.file.unlink(missing_ok=True)
+            image.forget()
             remove_tree(group.path)
 
     def unmount(self, group: Group) -> None:

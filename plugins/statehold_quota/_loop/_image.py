@@ -57,7 +57,7 @@ class Image:
 
     def make(self, room: int) -> None:
         """Make the image, with at least that much room; one that was half made is made anew."""
-        new = self.file.with_suffix(".new")
+        new = self._new
         size = room + room // 32 + 4 * _UNIT
         try:
             # What a file system keeps for itself grows in jumps, so each try aims a little higher.
@@ -73,6 +73,15 @@ class Image:
             new.replace(self.file)
         finally:
             new.unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Remove the image, which is not mounted, and one that was half made; none there is no error."""
+        for file in (self.file, self._new):
+            file.unlink(missing_ok=True)
+
+    @property
+    def _new(self) -> Path:
+        return self.file.with_suffix(".new")
 
     def mount(self) -> None:
         """Mount the image, checked before; that it is mounted is no error."""

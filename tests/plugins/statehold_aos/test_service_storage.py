@@ -70,6 +70,16 @@ def test_a_folder_outlives_versions_and_restarts(opened):
         assert (folder / "note").read_text() == "kept"
 
 
+def test_what_a_start_has_left_that_was_killed_is_removed_at_the_next(opened):
+    with opened() as storage:
+        claim(storage)
+        root = storage.storage._folders.root
+    (root / ".probe-0123456789abcdef/a").mkdir(parents=True)
+    with opened() as storage:
+        assert row(storage).Status == "ready"
+        assert [each.name for each in root.iterdir()] == ["1"]
+
+
 def test_an_insert_for_a_claim_that_is_there_keeps_its_data(opened):
     with opened() as storage:
         (claim(storage) / "note").write_text("kept")

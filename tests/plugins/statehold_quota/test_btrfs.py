@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from file_systems import fill, mount, run, unmount_all
 
-from statehold_quota import Btrfs, Group, Mode, QuotaError, probe
+from statehold_quota import Btrfs, Group, Mode, QuotaError, clean_up, probe
 from statehold_quota._btrfs import _ioctl
 
 MIB = 2**20
@@ -233,3 +233,12 @@ def test_another_file_system_is_refused_with_its_name(tmp_path):
     assert not finding.works
     assert "not on btrfs" in finding.reason
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_what_a_probe_has_left_that_was_killed_is_removed_with_its_qgroups(backend, group):
+    before = set(map(str, backend._state().folder.iterdir()))
+    make(backend, ".probe-1")
+    clean_up(backend.root)
+    assert [path.name for path in backend.root.iterdir()] == ["service"]
+    assert set(map(str, backend._state().folder.iterdir())) == before
+    assert (group.path / "a").is_dir()

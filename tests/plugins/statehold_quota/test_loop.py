@@ -5,7 +5,7 @@ import os
 import pytest
 from file_systems import fill, mounted, run, unmount_all
 
-from statehold_quota import Group, LoopImage, QuotaError, QuotaFullError, probe
+from statehold_quota import Group, LoopImage, QuotaError, QuotaFullError, clean_up, probe
 
 MIB = 2**20
 USER = 1_900_000_008
@@ -140,6 +140,26 @@ def test_an_image_that_was_half_made_is_made_anew(backend):
     backend.set_limit(group, LIMIT)
     assert backend.keeps(group, LIMIT)
     assert sorted(path.name for path in backend.root.iterdir()) == ["service", "service.img"]
+
+
+def test_an_image_that_was_half_made_goes_with_its_group(backend):
+    group = Group(backend.root / "service")
+    (backend.root / "service.new").write_bytes(bytes(1000))
+    backend.make_group(group)
+    backend.remove_group(group)
+    assert list(backend.root.iterdir()) == []
+
+
+def test_what_a_probe_has_left_that_was_killed_is_removed_and_nothing_else(backend, group):
+    left = Group(backend.root / ".probe-1")
+    backend.set_limit(left, MIB)
+    backend.make_folder(left, "a")
+    (backend.root / ".probe-2").mkdir()
+    (backend.root / ".probe-2.new").write_bytes(bytes(1000))
+    clean_up(backend.root)
+    assert sorted(path.name for path in backend.root.iterdir()) == ["service", "service.img"]
+    assert (group.path / "a").is_dir()
+    assert str(backend.root / ".probe") not in run("losetup", "--list").stdout
 
 
 def test_a_disk_without_room_for_the_image_is_told_before_anything_is_made(tmp_path):
