@@ -140,9 +140,9 @@ def test_closing_the_host_ends_the_process(host, den, show):
     before = children(os.getpid())
     host.deploy(den("1", box=APART))
     # In a namespace of its own it has another number there.
-    assert children(os.getpid()) > before
+    assert children(os.getpid()) - before
     host.close()
-    assert children(os.getpid()) == before
+    assert children(os.getpid()) <= before
 
 
 def children(pid: int) -> set[str]:
@@ -165,7 +165,7 @@ def test_a_version_that_cannot_be_opened_leaves_no_process(host, den):
     with pytest.raises(DeployError, match="refused"):
         host.deploy(den("2", box=APART, deed="leak"))
     host.close()
-    assert children(os.getpid()) == before
+    assert children(os.getpid()) <= before
 
 
 def test_hooks_of_a_plugin_in_a_sidecar_are_not_called_and_that_is_told(host, den):
