@@ -43,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     # Plugins of which nothing here is in need take longer to import than many a run of pytest by a test.
     before = os.environ.get("PYTEST_ADDOPTS", "")
-    os.environ["PYTEST_ADDOPTS"] = f"{before} -p no:anyio -p no:schemathesis"
+    os.environ["PYTEST_ADDOPTS"] = f"{before} -p no:anyio -p no:faulthandler -p no:schemathesis"
     for folder in ("core", "grammar", "plugins"):
         compileall.compile_dir(config.rootpath / folder, quiet=2)
 

@@ -38,7 +38,7 @@ class Sender:
         deadline = Deadline(self._config.TimeoutMilliseconds / 1000)
         peer = self._connect(mail, deadline)
         try:
-            with _closing_at(deadline, peer), _Smtp(peer, mail.host, self._tls()) as smtp:
+            with peer, _closing_at(deadline, peer), _Smtp(peer, mail.host, self._tls()) as smtp:
                 smtp.begin(mail.port, implicit=self._config.Tls == "implicit")
                 self._secure(smtp)
                 self._log_in(smtp, mail)
@@ -119,13 +119,14 @@ class _Smtp(smtplib.SMTP):
 @contextmanager
 def _closing_at(deadline: Deadline, peer: socket.socket) -> Iterator[None]:
     """Cut the connection at the deadline: SMTP waits for every line anew."""
+    left = deadline.left()
     watched = peer.dup()
 
     def cut() -> None:
         with suppress(OSError):  # it is closed already
             watched.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(deadline.left(), cut)
+    timer = threading.Timer(left, cut)
     timer.daemon = True
     timer.start()
     try:

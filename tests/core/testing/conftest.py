@@ -20,5 +20,5 @@ def _found_by_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """Leave out plugins that are of no use in runs inside a test: each would import them anew."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:anyio -p no:schemathesis")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:anyio -p no:faulthandler -p no:schemathesis")
     return pytester

@@ -3,8 +3,10 @@ from __future__ import annotations
 import contextlib
 import email
 import email.policy
+import select
 import socket
 import ssl
+import struct
 import time
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
@@ -351,6 +353,27 @@ def test_a_server_that_misbehaves(talk: Callable[[socket.socket], None], message
         answer = send(opened, port)
     assert not answer.Success
     assert message in answer.ErrorMessage
+
+
+def test_a_server_that_resets_the_connection_at_once_leaves_no_socket_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect, made = socket.create_connection, []
+
+    def reset(*where: Any) -> socket.socket:
+        peer = connect(*where)
+        select.select([peer], [], [], 60)
+        made.append(peer)
+        return peer
+
+    def at_once(peer: socket.socket) -> None:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    monkeypatch.setattr(socket, "create_connection", reset)
+    with raw_server(at_once) as port, open_storage(provider, allowances=LOCAL) as opened:
+        answer = send(opened, port)
+    assert not answer.Success
+    assert [peer.fileno() for peer in made] == [-1]
 
 
 class TestSendMail(StorageConformance):
