@@ -239,13 +239,14 @@ class Launcher:
             return min(wait, self._closing - now)
         if now >= self._sweep_at:
             self._sweep_at = now + _RETRY
+            self._keep()
             self._sweep()
         if now >= self._expire_at:
             self._expire_at = now + _EXPIRE
             self._expire()
-        return min(
-            wait, self._sweep_at - now if self._journal.notes.removals else wait, self._expire_at - now
-        )
+        notes = self._journal.notes
+        again = self._sweep_at if notes.removals or notes.updates else self._expire_at
+        return min(wait, again - now, self._expire_at - now)
 
     def _look(self) -> None:
         """See what is to be at work now."""
@@ -255,6 +256,18 @@ class Launcher:
             )
             self._sweep_at = self._clock.monotonic()
             self._keeper.wake()
+
+    def _keep(self) -> None:
+        """Let updates stand that are well, and could not be noted as such, as on a full disk."""
+        for update in self._journal.notes.updates:
+            unit = self._keeper.units.get(ServiceId(update.workspace, update.service))
+            if unit is None or unit.phase is not Phase.RUNNING:
+                continue
+            if unit.wanted.place == self._installed.images.place(update.place):
+                try:
+                    self.healthy(unit.wanted)
+                except StorageError as error:
+                    self._logger.error("%s: %s", self.name, error)  # noqa: TRY400 - no defect of ours
 
     def _sweep(self) -> None:
         """Remove what is to be removed, as far as it is not at work any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from fleet import ANN, BOB, Fleet, alive, claim, is_root, known, wait_for
 
 from statehold.sdk import StorageError
 from statehold_aos.database import ServiceState, ServiceStatus
+from statehold_aos.launcher import _launcher
+from statehold_aos.launcher._journal import Journal, ServiceId
 from statehold_aos.launcher._unit import Phase
 
 SLACK = 512 * 1024
@@ -120,6 +123,30 @@ def test_an_update_that_does_not_stay_is_taken_back_with_all_limits(patient: Fle
     assert fleet.limit("nav") == 1_000_000 + 2 * 1000 + SLACK
     assert fleet.state.storage.limit(1, "nav", ANN) == 1000
     assert len(list((fleet.folder / "launcher/services/1").glob("*/*"))) == 1
+
+
+def test_an_update_that_is_well_stands_once_the_disk_takes_it(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_launcher, "_RETRY", 0.05)
+    fleet.install("nav", 1)
+    end_update, is_full = Journal.end_update, threading.Event()
+    is_full.set()
+
+    def ends(journal: Journal, service: ServiceId) -> None:
+        if is_full.is_set():
+            raise StorageError("the disk is full")
+        end_update(journal, service)
+
+    monkeypatch.setattr(Journal, "end_update", ends)
+    fleet.install("nav", 2)
+    journal = fleet.launcher._journal
+    assert journal.notes.updates
+    is_full.clear()
+    wait_for(lambda: not journal.notes.updates)
+    fleet.end()
+    fleet.start()
+    fleet.runs("nav", 2)
 
 
 def test_where_the_version_before_does_not_start_either_nothing_is_removed(patient: Fleet) -> None:
