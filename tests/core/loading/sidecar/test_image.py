@@ -6,6 +6,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from textwrap import dedent
 from time import monotonic
 
@@ -13,7 +14,7 @@ import pytest
 from wild_use import do, pid_of, private
 
 from statehold.loading.sidecar import Sidecars
-from statehold.testing import OpenStorage
+from statehold.testing import OpenStorage, open_storage
 
 TAKEN = """
 import decimal, gc, json, logging, os, re, sys, zipfile
@@ -142,9 +143,7 @@ def test_threads_that_python_knows_nothing_of_count_too() -> None:
         """) == ["1", "2"]
 
 
-def test_sidecars_that_do_not_share_work_the_same(
-    wild: Callable[..., OpenStorage], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sidecars_that_do_not_share_work_the_same(wild_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
     popen = subprocess.Popen
 
@@ -153,8 +152,11 @@ def test_sidecars_that_do_not_share_work_the_same(
         return popen(command, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "Popen", start)
-    with Sidecars(sandbox=False, share=False) as sidecars:
-        opened = wild(sidecars)
+    with (
+        Sidecars(sandbox=False, share=False) as sidecars,
+        sidecars.load_file(wild_file, owner="acme.bills 1") as plugin,
+        open_storage(plugin.providers["Wild"]) as opened,
+    ):
         assert do(opened, "eval [1, 2]") == "[1, 2]"
     assert started[0][-1] == "own"
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _AFTER: Final = (0.2, 5.0, 60.0)
 _ATTEMPTS: Final = 500
 _MOMENT: Final = 2  # ms
-#: Longer than any step takes, seconds.
-_LONG: Final = 3600.0
+#: Longer than a step takes, seconds; who waits for the interpreter then may wait as long once more.
+_LONG: Final = 0.1
 
 
 class Resting:
