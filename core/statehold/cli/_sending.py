@@ -97,7 +97,7 @@ class Server:
             HostError: it cannot be reached, or has refused.
 
         """
-        return self._asked("GET", "apps")
+        return self._asked("GET", "apps", has="apps")
 
     def quarantine(self) -> dict[str, Any]:
         """Return the plugins of the app that are in quarantine there.
@@ -106,7 +106,7 @@ class Server:
             HostError: it cannot be reached, or has refused.
 
         """
-        return self._asked("GET", "quarantine", self._of_app())
+        return self._asked("GET", "quarantine", self._of_app(), has="quarantine")
 
     def lift(self, name: str) -> dict[str, Any]:
         """Let it run the plugins of a distribution in its own process again, and return which these are.
@@ -115,18 +115,16 @@ class Server:
             HostError: it cannot be reached, or has refused.
 
         """
-        return self._asked("DELETE", f"quarantine/{quote(name, safe='')}", self._of_app())
+        return self._asked("DELETE", f"quarantine/{quote(name, safe='')}", self._of_app(), has="lifted")
 
     def _of_app(self) -> dict[str, str]:
         return {} if self.app == "*" else {"app": self.app}
 
     def _asked(
-        self, method: str, path: str, params: Mapping[str, str] = MappingProxyType({})
+        self, method: str, path: str, params: Mapping[str, str] = MappingProxyType({}), *, has: str
     ) -> dict[str, Any]:
         with self._stream(method, path, params=params, content=None) as answer:
-            answer.read()
-            document: dict[str, Any] = answer.json()
-            return document
+            return self._read(answer.read(), has)
 
     def _change(
         self, path: str, tell: Tell, *, params: Mapping[str, str], content: Any, method: str = "POST"
@@ -170,8 +168,8 @@ class Server:
                 hint="Name the URL that `statehold serve` has shown, such as http://127.0.0.1:8080",
             ) from error
         try:
-            document = answer.json()
-        except ValueError:
+            document = self._read(answer.content)
+        except HostError:
             document = {"message": answer.text[:200]}
         raise self._refused({"status": answer.status_code, **document})
 
@@ -181,17 +179,36 @@ class Server:
         # It may be killed at any moment.
         with suppress(httpx.TransportError):
             for line in answer.iter_lines():
-                found: dict[str, Any] = json.loads(line)
+                found = self._read(line)
                 if found.get("ok"):
                     del found["ok"]
                     return found
                 if "error" in found:
                     raise self._refused(found["error"])
+                found = self._read(line, "step", "text")
                 tell(found.pop("step"), found.pop("text"), found)
         raise HostError(
             f"the server at {self.url} ended before {self.app} was changed, or has not said so any more",
             hint="See what is current: statehold apps",
         )
+
+    def _read(self, text: str | bytes, *has: str) -> dict[str, Any]:
+        """Return a document that *has* some members.
+
+        Raises:
+            HostError: it is none.
+
+        """
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not found.keys() >= set(has):
+            raise HostError(
+                f"what answers at {self.url} is no server of Statehold, or one of another version",
+                hint="Name the URL that `statehold serve` has shown, such as http://127.0.0.1:8080",
+            )
+        return found
 
     def _refused(self, document: Mapping[str, Any]) -> HostError:
         status = document.get("status")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -196,3 +198,44 @@ def test_how_long_commands_and_queries_may_take_is_said_to_serve(
 
 def test_a_time_that_nothing_could_be_done_in_is_wrong_usage(data, statehold):
     statehold("serve", "--query-timeout", "0", "--data", data, code=2)
+
+
+class _Page(BaseHTTPRequestHandler):
+    """Answers all that is asked with what the server has to say."""
+
+    def do_GET(self):
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(self.server.said)
+
+    do_DELETE = do_POST = do_GET
+
+    def log_message(self, *_):
+        """Print nothing."""
+
+
+@pytest.fixture
+def page():
+    """A server that is none of Statehold."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(30)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(200, b"<html>"), (200, b"\xff"), (200, b"[]"), (200, b"{}"), (502, b"[1]")]
+)
+def test_what_is_no_server_of_statehold_is_told_as_such(tmp_path, page, machine, status, said):
+    page.status, page.said = status, said
+    Tokens.open(tmp_path)
+    url = f"http://127.0.0.1:{page.server_port}"
+    for command in (("apps",), ("quarantine", "list"), ("rollback", "acme.hello")):
+        error = machine(*command, "--to", url, "--data", tmp_path, code=1)["error"]
+        if status == 200:
+            assert f"what answers at {url} is no server of Statehold" in error["message"]
+        else:
+            assert "refuses" in error["message"]
+            assert "502" in error["message"]
