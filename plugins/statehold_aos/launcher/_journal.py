@@ -51,6 +51,7 @@ class Notes(msgspec.Struct, frozen=True):
         used: when services that are not at work were used last, in milliseconds since 1970.
         updates: versions that are tried.
         removals: what was begun to be removed.
+        seen: the latest time that any host has seen, in milliseconds since 1970.
 
     """
 
@@ -58,6 +59,7 @@ class Notes(msgspec.Struct, frozen=True):
     used: list[tuple[int, str, int]] = []
     updates: list[Update] = []
     removals: list[Removal] = []
+    seen: int = 0
 
 
 class Journal:
@@ -104,9 +106,19 @@ class Journal:
         return next((at for workspace, name, at in self.notes.used if (workspace, name) == service), None)
 
     def use(self, service: ServiceId, at: int | None) -> None:
-        """Note when a service was used last; None forgets it."""
+        """Note when a service was used last; None forgets it.
+
+        That is never before the latest time that was seen: after the start of a machine, its clock may not
+        be set yet, and what was used with such a one would be old once it is.
+        """
         others = [one for one in self.notes.used if one[:2] != service]
-        self.change(used=others if at is None else [*others, (*service, at)])
+        seen = max(self.notes.seen, at or 0)
+        self.change(used=others if at is None else [*others, (*service, seen)], seen=seen)
+
+    def see(self, now: int) -> None:
+        """Note what time it is."""
+        if now > self.notes.seen:
+            self.change(seen=now)
 
     def update(self, service: ServiceId) -> Update | None:
         """Return the version of a service that is tried."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,7 @@ from statehold_aos.launcher._unit import Phase, Status, Wanted, spec_of
 
 #: Seconds after which a removal that failed is tried again, and between looks for what was not used for long.
 _RETRY: Final = 10.0
-_EXPIRE: Final = 3600.0
+_EXPIRE: Final = 600.0
 _DAY: Final = 86_400_000
 _LONGEST: Final = 1000
 
@@ -220,6 +221,8 @@ class Launcher:
     def stop(self) -> None:
         """Have all services end, the last started first, and `run` return."""
         with self._changed:
+            with suppress(StorageError):
+                self._journal.see(self._now())
             self._closing = self._clock.monotonic() + self._installed.settings.StopSeconds
             self._keeper.wanted = {}
             self._keeper.wake()
@@ -289,13 +292,14 @@ class Launcher:
 
     def _expire(self) -> None:
         """Remove services that nobody who is there has, and nobody has used for their time."""
+        self._journal.see(self._now())
         for workspace in self._journal.notes.users:
             for row in self._installed.tables(workspace).services.all():
                 service = ServiceId(workspace, row.id)
-                used = self._journal.used(service) or row.start_at
+                used = max(self._journal.used(service) or 0, row.start_at or 0)
                 if service in self._keeper.wanted or service in self._damaged:
                     continue
-                if used is None:
+                if not used:
                     self._journal.use(service, self._now())
                 elif self._now() - used > (row.ttl or self._installed.settings.TtlDays) * _DAY:
                     self._logger.info("%s: %r was not used for its time, and is removed", self.name, row.id)

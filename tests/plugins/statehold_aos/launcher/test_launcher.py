@@ -242,6 +242,26 @@ def test_what_nobody_has_used_for_its_time_is_removed_with_storage_and_state(fle
     assert [one.service for one in fleet.launcher.status(1)] == ["map"]
 
 
+def test_a_clock_that_is_not_set_yet_makes_nothing_old(fleet: Fleet) -> None:
+    """As that of a machine which forgets the time when it is off."""
+    fleet.install("nav", ttlDays=2)
+    folder = fleet.path("nav")
+    fleet.end()
+    fleet.clock.more -= 50 * 365 * 86_400
+    fleet.start()
+    fleet.runs("nav")
+    fleet.launcher.switch(1, ["bob"])
+    fleet.sees("nav", lambda one: one.phase is Phase.INSTALLED)
+    fleet.clock.more = 86_400
+    fleet.launcher.switch(1, ["carl"])
+    fleet.install("map")
+    assert folder.exists()
+    fleet.clock.more += 1.5 * 86_400
+    fleet.launcher.switch(1, ["bob"])
+    wait_for(lambda: not folder.exists())
+    fleet.gone("nav")
+
+
 def test_a_service_that_ends_is_started_again_and_says_why_when_it_is_left_alone(fleet: Fleet) -> None:
     parameters = {"startBurst": 3, "restartInterval": 0.01}
     fleet.launcher.install(1, "nav", fleet.image("nav", 1, FAILS, runParameters=parameters))
