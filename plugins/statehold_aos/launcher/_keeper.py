@@ -183,7 +183,7 @@ class Keeper:
             unit.starts.append(self.clock.monotonic())
             unit.process = self.runner.start(spec)
         except (StateholdError, OSError) as error:
-            self._failed(unit, str(error))
+            self._failed(unit, str(error), began=False)
             return
         self._number += 1
         unit.restarts += unit.number > 0
@@ -261,7 +261,7 @@ class Keeper:
             return
         self._failed(unit, why)
 
-    def _failed(self, unit: Unit, why: str) -> None:
+    def _failed(self, unit: Unit, why: str, *, began: bool = True) -> None:
         unit.message = why
         unit.failures += 1
         self.logger.warning("service %s %s", _shown(unit), why)
@@ -270,7 +270,8 @@ class Keeper:
             return
         parameters, now = unit.wanted.config.run_parameters, self.clock.monotonic()
         unit.starts = [at for at in unit.starts if at > now - parameters.start_interval]
-        if unit.wanted.config.restart == "never" or len(unit.starts) >= parameters.start_burst:
+        is_over = began and unit.wanted.config.restart == "never"
+        if is_over or len(unit.starts) >= parameters.start_burst:
             self._set(unit, Phase.FAILED)
             self._tell(self.listener.gave_up, unit.wanted, why)
             return

@@ -281,9 +281,12 @@ def test_one_that_is_released_after_the_end_writes_into_nobody_s_file(tmp_path: 
     bench.held["a"]()
 
 
-def test_one_whose_folder_cannot_be_used_harms_no_other_and_is_tried_again(bench: Bench) -> None:
+@pytest.mark.parametrize("restart", ["always", "never"])
+def test_one_whose_folder_cannot_be_used_harms_no_other_and_is_tried_again(
+    bench: Bench, restart: str
+) -> None:
     bench.broken["a"] = "its folder is damaged"
-    bench.want("a", "b", "late:5")
+    bench.want("a", "b", "late:5", restart=restart)
     bench.go(1.0)
     assert bench.took() == ["start b", "healthy b", "start late"]
     assert bench.keeper.units[ServiceId(1, "a")].message == "its folder is damaged"
