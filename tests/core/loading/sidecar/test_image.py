@@ -135,8 +135,8 @@ def test_none_is_taken_while_the_process_is_traced_or_of_an_unknown_python() -> 
 def test_threads_that_python_knows_nothing_of_count_too() -> None:
     assert run("""
         import ctypes
-        from statehold.loading.sidecar.child._memory import threads
-        before, image = threads(), Image.taken()
+        image = Image.taken()
+        before = image.threads()
         libc, thread = ctypes.CDLL(None), ctypes.c_ulong()
         assert not libc.pthread_create(ctypes.byref(thread), None, libc.pause, None)
         print(before, image.threads())

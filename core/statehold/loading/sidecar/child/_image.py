@@ -74,6 +74,7 @@ class Image:
         self._size = sum(map(len, areas))
         self._place = place
         self._file = content(Area(place, place + self._size))
+        self._threads = threads()
 
     @classmethod
     def taken(cls) -> Self | None:
@@ -103,10 +104,9 @@ class Image:
         finally:
             gc.enable()
 
-    @staticmethod
-    def threads() -> int:
+    def threads(self) -> int:
         """Return how many threads this process has, those included that know nothing of Python."""
-        return threads()
+        return self._threads.value
 
     def give_back(self) -> Iterator[None]:
         """Give all pages back that are as they were, a part of them before each step.
@@ -157,8 +157,8 @@ def _debugs() -> bool:
 
 def _wait_until_alone() -> None:
     """Wait until the threads that have ended are gone: what they give back at their end is memory, too."""
-    until = monotonic() + _PATIENCE
-    while threads() > 1:
+    until, count = monotonic() + _PATIENCE, threads()
+    while count.value > 1:
         if monotonic() > until:
             raise LookupError("there are other threads")
         sleep(0.001)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import mmap
-import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from ctypes import POINTER, Structure, addressof, byref, c_char, c_int, c_long, c_size_t, c_void_p, sizeof
@@ -142,16 +140,15 @@ def without(area: Area, hole: Area) -> Sequence[Area]:
     return [part for part in (before, after) if part.start < part.end]
 
 
-def threads() -> int:
-    """Return how many threads this process has, those included that know nothing of Python.
+def threads() -> ctypes.c_uint:
+    """Return where the C library counts the threads of this process; LookupError if it does not say it.
 
-    One that has ended counts until it is gone. LookupError if the C library does not say it.
+    Those that know nothing of Python count, too, and one that has ended does until it is gone.
     """
     try:
-        native = ctypes.c_uint.in_dll(_libc, "__nptl_nthreads").value
+        return ctypes.c_uint.in_dll(_libc, "__nptl_nthreads")
     except ValueError:
         raise LookupError("the C library does not say how many threads there are") from None
-    return max(native, _thread._count() + 1, threading.active_count())  # noqa: SLF001 - those without an object, too
 
 
 def share_one_heap() -> None:

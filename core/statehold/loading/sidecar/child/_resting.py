@@ -79,26 +79,37 @@ class Resting:
                 self._give_back()
 
     def _give_back(self) -> None:
-        assert self._image is not None  # noqa: S101 - else nothing is due
         if _interruptible():
             return
-        steps = self._image.give_back()
+        collects = gc.isenabled()
+        # Else it may call the plugin between any two steps.
+        gc.disable()
+        try:
+            self._in_steps()
+        except Exception:  # noqa: BLE001 - of memory: rather take more of it than end
+            self._image, self._due = None, []
+        finally:
+            if collects:
+                gc.enable()
+
+    def _in_steps(self) -> None:
+        assert self._image is not None  # noqa: S101 - else nothing is due
+        image = self._image
+        steps = image.give_back()
         for _ in range(_ATTEMPTS):
             with self._gate:
                 self.busy = True
+                interval = sys.getswitchinterval()
+                sys.setswitchinterval(_LONG)
                 try:
                     # A thread of the plugin could be anywhere: what it changes meanwhile would be lost.
-                    if self._image.threads() > len(self._lanes):
+                    if image.threads() > len(self._lanes) or gc.isenabled():
                         return
-                    if all(rests for (rests,) in tuple(self._lanes.values())):
-                        with _alone():
-                            if next(steps, self) is self:
-                                return
-                except Exception:  # noqa: BLE001 - of memory: rather take more of it than end
-                    self._image, self._due = None, []
-                    return
+                    if all(rests for (rests,) in tuple(self._lanes.values())) and next(steps, self) is self:
+                        return
                 finally:
                     self.busy = False
+                    sys.setswitchinterval(interval)
             if self._poll.poll(_MOMENT):
                 return
 
@@ -111,17 +122,3 @@ def _interruptible() -> bool:
         or sys.getprofile() is not None
         or any(callable(each) and each is not signal.default_int_handler for each in handlers)
     )
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Let no other thread of Python have a turn, and no garbage be collected: that calls the plugin."""
-    collects, interval = gc.isenabled(), sys.getswitchinterval()
-    gc.disable()
-    sys.setswitchinterval(_LONG)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
-        if collects:
-            gc.enable()
