@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from functools import partial
 
-from statehold.events import PartitionData, ensure_app_workspaces, index_uniques, unindexed
 from statehold.hosting._app import App
 from statehold.hosting._canary import Canary, Trial
 from statehold.hosting._evolving import Declared, compared, declared
@@ -18,8 +16,8 @@ from statehold.hosting._registry import Entry, Registry, Role
 from statehold.hosting._retiring import Retirer
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._version import AppVersion
+from statehold.hosting._writing import make_unique, make_workspaces, unique
 from statehold.images import AppImage
-from statehold.sdk import DeployError
 from statehold.trust import Verdict
 
 Progress = Callable[[str], None]
@@ -98,8 +96,8 @@ class Deployer:
                 plan.plugins.announce_opened()
                 progress(f"probe {sum(map(len, storages))} storages: they work")
                 progress("index what is UNIQUE")
-                _index_uniques(version, version.data.partitions)
-                _make_workspaces(version, self._settings)
+                make_unique(version, version.data.partitions)
+                make_workspaces(version, self._settings)
             undo.pop_all()
         version.handover = handover
         version.compared_with = None if unbroken is None else unbroken.version
@@ -158,7 +156,7 @@ class Deployer:
             if is_current and canary is not None:
                 self._try_out(app, version, canary, handover, progress)
             handover.give()
-            with _unique(version, self._settings) if is_current else nullcontext():
+            with unique(version, self._settings) if is_current else nullcontext():
                 progress(f"make {version.name} {entry.role}")
                 known = self._registry.entries(app.name)
                 try:
@@ -203,7 +201,7 @@ class Deployer:
             progress("canary left out: no version answers calls yet")
             return
         numbers = canary.partitions(len(version.partitions))
-        with _unique(version, self._settings, numbers):
+        with unique(version, self._settings, numbers):
             # What it writes from now on is the app's.
             version.keep()
             app.add(version)
@@ -234,72 +232,3 @@ class Deployer:
 
 def _is_lent(app: App, version: AppVersion) -> bool:
     return version in app.currents
-
-
-@contextmanager
-def _unique(
-    version: AppVersion, settings: HostSettings, numbers: Collection[int] | None = None
-) -> Iterator[None]:
-    """Let the uniques that the version brings be true until the block has made it current.
-
-    That is in the partitions of some *numbers*, or in all.
-
-    The version before knows nothing of them: what it appended while they were indexed is looked at, and it
-    appends nothing meanwhile.
-    """
-    partitions = version.data.partitions
-    if numbers is not None:
-        partitions = tuple(partitions[number] for number in numbers)
-    behind = [one.number for one in unindexed(partitions, version.schemas)]
-    with _held(version, behind, settings, "what it declares UNIQUE could not be looked at"):
-        if behind:
-            _index_uniques(version, partitions)
-        yield
-
-
-@contextmanager
-def _held(
-    version: AppVersion, numbers: Iterable[int], settings: HostSettings, problem: str
-) -> Iterator[None]:
-    """Let nobody append to some partitions while the block runs: the version before may be at work."""
-    end = time.monotonic() + settings.pending_timeout
-    with ExitStack() as held:
-        for number in numbers:
-            lock = version.data.writing[number]
-            if not lock.acquire(timeout=max(0.0, end - time.monotonic())):
-                raise DeployError(
-                    f"{version.app} {version.name}: {problem}: a command keeps partition {number} busy for "
-                    f"more than {settings.pending_timeout:g} s",
-                    hint="Deploy it again when that has ended",
-                )
-            held.callback(lock.release)
-        yield
-
-
-def _index_uniques(version: AppVersion, partitions: Iterable[PartitionData]) -> None:
-    """Let the uniques that the version brings be true of all records there are.
-
-    Raises:
-        DeployError: they are not.
-
-    """
-    problems = index_uniques(partitions, version.schemas)
-    if problems:
-        raise DeployError(
-            f"{version.app} {version.name} declares UNIQUE what is not: " + "; ".join(problems),
-            problems=problems,
-            hint="Change or deactivate one of each two records, or drop the UNIQUE. What ran before goes on",
-        )
-
-
-def _make_workspaces(version: AppVersion, settings: HostSettings) -> None:
-    data, count = version.data, version.app_workspaces
-    number_of = len(data.partitions)
-    missing = {
-        workspace % number_of
-        for workspace in range(1, count + 1)
-        if data.partitions[workspace % number_of].kind(workspace) is None
-    }
-    with _held(version, missing, settings, "its workspaces could not be made"):
-        now = int(settings.clock.now() * 1000)
-        ensure_app_workspaces(data.partitions, version.schemas, count, registered_at=now)

@@ -54,13 +54,13 @@ def test_what_the_version_before_appends_meanwhile_is_looked_at_before_the_chang
     host, shop, first, seat, monkeypatch
 ):
     seat(1)
-    make = deploying._make_workspaces
+    make = deploying.make_workspaces
 
     def meanwhile(*args):
         make(*args)
         seat(1)
 
-    monkeypatch.setattr(deploying, "_make_workspaces", meanwhile)
+    monkeypatch.setattr(deploying, "make_workspaces", meanwhile)
     with pytest.raises(DeployError, match=r"declares UNIQUE what is not: workspace 1 has two .* Number = 1"):
         host.deploy(shop("2", more=UNIQUE), accept_breaking=True)
     assert host.app(APP).current is first
