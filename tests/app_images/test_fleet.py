@@ -1,4 +1,4 @@
-"""acme.fleet on a host: services for those who sit in it, through updates of the app and SIGTERM."""
+"""aos.fleet on a host: services for those who sit in it, through updates of the app and SIGTERM."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import pytest
 from statehold.hosting import Host
 from statehold.processing import SYSTEM, ProcessingError, Request, Runtime
 
-SAMPLE = Path(__file__).parents[2] / "app_images" / "acme.fleet"
-APP = "acme.fleet"
+SAMPLE = Path(__file__).parents[2] / "app_images" / "aos.fleet"
+APP = "aos.fleet"
 STAYS = """
 trap 'printf last > "$AOS_STATE_FILE.new"; mv "$AOS_STATE_FILE.new" "$AOS_STATE_FILE"; exit' TERM
 printf first > "$AOS_STATE_FILE"; while :; do sleep 0.05; done
@@ -43,9 +43,9 @@ class Fleet:
     def image(self, version: int) -> Path:
         """Return the app as it is, in another version."""
         made = self.folder / f"app-{version}" / APP
-        package = made / "image/pkg/acme.example/fleet"
+        package = made / "image/pkg/aos.example/fleet"
         (package / "extensions").mkdir(parents=True)
-        below = SAMPLE / "image/pkg/acme.example/fleet"
+        below = SAMPLE / "image/pkg/aos.example/fleet"
         for name in ("fleet.vsql", "extensions/vehicle.py"):
             (package / name).write_text((below / name).read_text())
         (made / "descriptor.json").write_text(f'{{"Version": "{version}", "NumAppWorkspaces": 1}}')

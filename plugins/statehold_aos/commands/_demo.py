@@ -21,5 +21,5 @@ def demo(out: Output) -> None:
     story = tell(quiet=out.json, color=click.get_current_context().color)
     out.line()
     out.line(f"That was all of it, in {story.seconds:.1f} seconds, and nothing of it is left. Its source is")
-    out.line("app_images/acme.fleet; docs/aos.md says how to run services of your own.")
+    out.line("app_images/aos.fleet; docs/aos.md says how to run services of your own.")
     out.document({"seconds": round(story.seconds, 2), "steps": story.steps})

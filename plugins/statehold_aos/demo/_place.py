@@ -10,7 +10,7 @@ import statehold
 from statehold.sdk import StateholdError
 from statehold_quota import mounts_under
 
-APP: Final = "acme.fleet"
+APP: Final = "aos.fleet"
 _NEW_MOUNTS, _PRIVATE, _RECURSIVE = 0x20000, 1 << 18, 1 << 14
 _DETACH: Final = 2
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"

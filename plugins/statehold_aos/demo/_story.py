@@ -86,7 +86,7 @@ class Story:
             the vehicle and in the cloud. Everything here really happens, in a temporary folder and with a
             cloud on this machine.""",
         )
-        self._teller.does("statehold deploy acme.fleet")
+        self._teller.does("statehold deploy aos.fleet")
         self._vehicle.deploy()
         quota = self._vehicle.quota()
         self._teller.note(f"the vehicle is on, its cloud is at {self._vehicle.cloud.url}")
@@ -239,7 +239,7 @@ class Story:
     # -- What it looks at ------------------------------------------------------------------------------------
 
     def _do(self, name: str, **args: object) -> None:
-        self._teller.does(f"statehold exec acme.fleet fleet.{name} --args '{json.dumps(args)}'")
+        self._teller.does(f"statehold exec aos.fleet fleet.{name} --args '{json.dumps(args)}'")
         self._vehicle.command(name, args)
 
     def _turn(self, line: str) -> None:

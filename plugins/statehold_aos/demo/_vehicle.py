@@ -73,7 +73,7 @@ class CloudSide:
 
 
 class Vehicle:
-    """The host of the vehicle, with the application `acme.fleet`.
+    """The host of the vehicle, with the application `aos.fleet`.
 
     To be made before there is any other thread: those that are there do not see what is mounted.
     """
