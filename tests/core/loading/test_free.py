@@ -114,6 +114,7 @@ def test_every_trace_is_removed(load, inside):
         list(logging.root.handlers),
         [finder for finder in sys.meta_path if type(finder).__module__ != "statehold.loading._space"],
     )
+    finders = list(sys.meta_path)
     plugin = load(FILES)
     kinds = inside(plugin, "scada.kinds")
     marker, handler = plugin.prefix, weakref.ref(kinds.log.handlers[0])
@@ -131,9 +132,10 @@ def test_every_trace_is_removed(load, inside):
         sqlite3.adapters,
         list(warnings.filters),
         logging.root.handlers,
-        sys.meta_path,
+        [finder for finder in sys.meta_path if type(finder).__module__ != "statehold.loading._space"],
     )
     assert before == after
+    assert [finder for finder in sys.meta_path if finder not in finders] == []
     for names in (sys.modules, linecache.cache, logging.Logger.manager.loggerDict, sys.path_importer_cache):
         assert [name for name in names if marker in name or str(plugin.path) in name] == []
 

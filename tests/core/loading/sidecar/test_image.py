@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from time import monotonic
@@ -89,12 +89,14 @@ def possible() -> None:
         pytest.skip("the memory of this Python cannot be shared")
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
 def test_what_a_child_gives_back_is_the_same_as_before() -> None:
     before, after = map(int, run(f"image = Image.taken()\n{FORKED}"))
     assert after < before
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
 def test_nobody_can_write_to_what_is_shared() -> None:
     assert (
@@ -131,6 +133,7 @@ def test_none_is_taken_while_the_process_is_traced_or_of_an_unknown_python() -> 
         """) == ["None", "None"]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
 def test_threads_that_python_knows_nothing_of_count_too() -> None:
     assert run("""
@@ -161,9 +164,18 @@ def test_sidecars_that_do_not_share_work_the_same(wild_file: Path, monkeypatch: 
     assert started[0][-1] == "own"
 
 
+@pytest.fixture
+def sharing() -> Iterator[Sidecars]:
+    with Sidecars(share=True) as sidecars:
+        yield sidecars
+
+
+@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
-def test_a_sidecar_gives_memory_back_when_its_storage_is_open(wild: Callable[..., OpenStorage]) -> None:
-    opened = wild()
+def test_a_sidecar_gives_memory_back_when_its_storage_is_open(
+    sharing: Sidecars, wild: Callable[..., OpenStorage]
+) -> None:
+    opened = wild(sharing)
     assert do(opened, "kept") is None
 
     pid = pid_of(opened)
