@@ -7,6 +7,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from statehold_aos.gateway._bodies import body_of, new_state, state_acceptance, state_request, update_state
 from statehold_aos.gateway._errors import MessageError
 from statehold_aos.gateway._messages import (
     ClaimId,
@@ -18,7 +19,6 @@ from statehold_aos.gateway._messages import (
     ToUnit,
     UpdateState,
 )
-from statehold_aos.gateway._text import state_of, text_of
 from statehold_aos.gateway._wire import (
     LARGEST,
     Count,
@@ -161,38 +161,16 @@ class Protocol2:
             return "unitStatus", _UnitStatus([self._status(*one) for one in message.states])
         claim = message.claim
         given = claim.service, claim.users, self._workspace(claim)
+        body = body_of(message)
         match message:
             case NewState():
-                text, encoding = text_of(message.state)
-                return "newState", _NewState(
-                    *given,
-                    state_checksum=message.checksum.hex(),
-                    state=text,
-                    state_encoding=encoding,
-                    sequence=message.sequence,
-                    base=message.base,
-                )
+                return "newState", _NewState(*given, **body)
             case StateRequest():
-                return "stateRequest", _StateRequest(*given, default=message.default)
+                return "stateRequest", _StateRequest(*given, **body)
             case StateAcceptance():
-                return "stateAcceptance", _StateAcceptance(
-                    *given,
-                    checksum=message.checksum.hex(),
-                    result="accepted" if message.accepted else "rejected",
-                    reason=message.reason,
-                    stamp=message.stamp,
-                    conflict=message.conflict,
-                )
+                return "stateAcceptance", _StateAcceptance(*given, **body)
             case UpdateState():
-                text, encoding = text_of(message.state)
-                return "updateState", _UpdateState(
-                    *given,
-                    state_checksum=message.checksum.hex(),
-                    state=text,
-                    state_encoding=encoding,
-                    stamp=message.stamp,
-                    changed=message.changed,
-                )
+                return "updateState", _UpdateState(*given, **body)
 
     def _status(self, claim: ClaimId, checksum: bytes | None) -> _ServiceStatus:
         text = "" if checksum is None else checksum.hex()
@@ -209,36 +187,13 @@ class Protocol2:
         claim = self._claim(data.service_id, data.users, data.workspace)
         match data:
             case _NewState():
-                return NewState(
-                    claim=claim,
-                    correlation=correlation,
-                    checksum=checksum_from(data.state_checksum, "stateChecksum"),
-                    state=state_of(data.state, data.state_encoding),
-                    sequence=data.sequence,
-                    base=data.base,
-                )
+                return new_state(claim, correlation, data)
             case _StateRequest():
-                return StateRequest(claim=claim, correlation=correlation, default=data.default is True)
+                return state_request(claim, correlation, data)
             case _StateAcceptance():
-                return StateAcceptance(
-                    claim=claim,
-                    correlation=correlation,
-                    checksum=checksum_from(data.checksum, "checksum"),
-                    # As AOS has it: whatever is not accepted is rejected.
-                    accepted=data.result.lower() == "accepted",
-                    reason=data.reason or "",
-                    stamp=data.stamp,
-                    conflict=data.conflict,
-                )
+                return state_acceptance(claim, correlation, data)
             case _UpdateState():
-                return UpdateState(
-                    claim=claim,
-                    correlation=correlation,
-                    checksum=checksum_from(data.state_checksum, "stateChecksum"),
-                    state=state_of(data.state, data.state_encoding),
-                    stamp=data.stamp,
-                    changed=data.changed,
-                )
+                return update_state(claim, correlation, data)
 
     def _claim(self, service: str, users: str, workspace: int | UnsetType) -> ClaimId:
         return claim_of(

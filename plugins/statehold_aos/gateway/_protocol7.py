@@ -8,6 +8,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from statehold_aos.gateway._bodies import body_of, new_state, state_acceptance, state_request, update_state
 from statehold_aos.gateway._errors import MessageError
 from statehold_aos.gateway._ids import new_id
 from statehold_aos.gateway._messages import (
@@ -20,7 +21,6 @@ from statehold_aos.gateway._messages import (
     ToUnit,
     UpdateState,
 )
-from statehold_aos.gateway._text import state_of, text_of
 from statehold_aos.gateway._wire import (
     LARGEST,
     Count,
@@ -225,38 +225,16 @@ class Protocol7:
             content.correlation,
             self._workspace(content.claim),
         )
+        body = body_of(content)
         match content:
             case NewState():
-                text, encoding = text_of(content.state)
-                return _NewState(
-                    *given,
-                    state_checksum=content.checksum.hex(),
-                    state=text,
-                    state_encoding=encoding,
-                    sequence=content.sequence,
-                    base=content.base,
-                )
+                return _NewState(*given, **body)
             case StateRequest():
-                return _StateRequest(*given, default=content.default)
+                return _StateRequest(*given, **body)
             case StateAcceptance():
-                return _StateAcceptance(
-                    *given,
-                    checksum=content.checksum.hex(),
-                    result="accepted" if content.accepted else "rejected",
-                    reason=content.reason,
-                    stamp=content.stamp,
-                    conflict=content.conflict,
-                )
+                return _StateAcceptance(*given, **body)
             case UpdateState():
-                text, encoding = text_of(content.state)
-                return _UpdateState(
-                    *given,
-                    state_checksum=content.checksum.hex(),
-                    state=text,
-                    state_encoding=encoding,
-                    stamp=content.stamp,
-                    changed=content.changed,
-                )
+                return _UpdateState(*given, **body)
 
     def _status(self, claim: ClaimId, checksum: bytes | None) -> _ItemStatus:
         status = _InstanceStatus(0, "" if checksum is None else checksum.hex())
@@ -281,36 +259,13 @@ class Protocol7:
         correlation = data.correlation_id
         match data:
             case _NewState():
-                return NewState(
-                    claim=claim,
-                    correlation=correlation,
-                    checksum=checksum_from(data.state_checksum, "stateChecksum"),
-                    state=state_of(data.state, data.state_encoding),
-                    sequence=data.sequence,
-                    base=data.base,
-                )
+                return new_state(claim, correlation, data)
             case _StateRequest():
-                return StateRequest(claim=claim, correlation=correlation, default=data.default is True)
+                return state_request(claim, correlation, data)
             case _StateAcceptance():
-                return StateAcceptance(
-                    claim=claim,
-                    correlation=correlation,
-                    checksum=checksum_from(data.checksum, "checksum"),
-                    # As AOS has it: whatever is not accepted is rejected.
-                    accepted=data.result.lower() == "accepted",
-                    reason=data.reason or "",
-                    stamp=data.stamp,
-                    conflict=data.conflict,
-                )
+                return state_acceptance(claim, correlation, data)
             case _UpdateState():
-                return UpdateState(
-                    claim=claim,
-                    correlation=correlation,
-                    checksum=checksum_from(data.state_checksum, "stateChecksum"),
-                    state=state_of(data.state, data.state_encoding),
-                    stamp=data.stamp,
-                    changed=data.changed,
-                )
+                return update_state(claim, correlation, data)
 
 
 def new_number() -> str:
