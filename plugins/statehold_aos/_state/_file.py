@@ -11,6 +11,7 @@ from typing import Final
 
 import attrs
 
+from statehold_aos._disk import sync_folder
 from statehold_aos._state._facts import Disk
 
 NAME: Final = "state.dat"
@@ -73,12 +74,12 @@ class StateFile:
                 new.unlink()
             raise
         if not exchanged:
-            self._sync()
+            sync_folder(self.folder)
             return None
         before = _read(new, limit)
         if before.state is None and before.size > limit:
             new.replace(self.folder / _LARGE)
-        self._sync()
+        sync_folder(self.folder)
         return before.state
 
     def recover(self, limit: int) -> bytes | None:
@@ -116,13 +117,6 @@ class StateFile:
         if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
             os.fchown(descriptor, found.st_uid, found.st_gid)
         os.fchmod(descriptor, mode)
-
-    def _sync(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _read(path: Path, limit: int) -> Disk:

@@ -12,6 +12,7 @@ from typing import Final
 import attrs
 
 from statehold.sdk import StorageError
+from statehold_aos._disk import sync_folder
 from statehold_aos._service_storage._names import folder_name
 from statehold_aos.launcher._image import ServiceConfig, read_config
 
@@ -69,9 +70,9 @@ class Images:
         while (place := above / f"{staged.config.version}-{number}").exists():
             number += 1
         staged.folder.rename(place)
-        _sync(above)
-        _sync(above.parent)
-        _sync(self.root)
+        sync_folder(above)
+        sync_folder(above.parent)
+        sync_folder(self.root)
         return place
 
     def place(self, path: str) -> Path:
@@ -130,12 +131,4 @@ def _copy(source: Path, target: Path, depth: int = 0) -> None:
             else:
                 raise OSError(22, "is no file, folder or link", entry.path)
     target.chmod(0o755)
-    _sync(target)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target)

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from statehold.sdk import StorageError
+from statehold_aos._disk import sync_folder
 
 _FILE: Final = "launcher.json"
 
@@ -92,11 +93,7 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._file)
-            folder = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            sync_folder(self._file.parent)
         except OSError as error:
             raise StorageError(f"{self._file} cannot be written: {error.strerror}") from error
         self.notes = notes

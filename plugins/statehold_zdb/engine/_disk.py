@@ -35,8 +35,13 @@ class Disk:
 
     def sync_folder(self, folder: str | Path) -> None:
         """Return when the names in *folder* are on disk."""
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        sync_folder(folder)
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Return when the names in *folder* are on disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

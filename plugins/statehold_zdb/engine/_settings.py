@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from statehold_zdb.engine._disk import sync_folder
 from statehold_zdb.engine._errors import ZdbError
 from statehold_zdb.engine._options import Mode
 
@@ -90,11 +91,7 @@ def write_file(path: Path, data: bytes) -> None:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise
-    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_folder(path.parent)
 
 
 def _hash(password: bytes, salt: bytes) -> str:
