@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import pwd
 import shutil
@@ -11,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import debian
 import pytest
 
 
@@ -87,47 +87,12 @@ def _programs() -> Path | None:
     return max(found, key=lambda path: [int(part) for part in path.parts if part.isdigit()], default=None)
 
 
-def _install():
-    if os.getuid() != 0 or not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
-        return "no PostgreSQL found, and only root on Debian can install one here"
-    # No server of the system's own is to start: the run level says so.
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    wait = ("-o", "DPkg::Lock::Timeout=120")
-    for command in (("update", "-q"), ("install", "-q", "-y", "--no-install-recommends", "postgresql")):
-        try:
-            done = subprocess.run(
-                ["apt-get", *wait, *command],
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return f"apt-get {command[0]} took more than 300 s"
-        if done.returncode and command[0] == "install":
-            return f"no PostgreSQL found, and apt-get cannot install it: {done.stderr.strip()[-300:]}"
-    return None
-
-
-def _found() -> tuple[Path | None, str | None]:
-    """Return where the programs are, installed if need be, or why they are not."""
-    # One at a time: several processes share a test run, and apt-get refuses a second one.
-    with (Path(tempfile.gettempdir()) / f"statehold-apt-{os.geteuid()}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        programs, reason = _programs(), None
-        if programs is None:
-            reason = _install() or "PostgreSQL was installed, but its initdb is nowhere to be found"
-            programs = _programs()
-    return programs, reason
-
-
 @pytest.fixture(scope="session")
 def postgres():
     pytest.importorskip("psycopg", reason="psycopg is not installed: pip install 'statehold[postgres]'")
-    programs, reason = _found()
-    if programs is None:
-        pytest.skip(reason)
+    if reason := debian.missing("postgresql", _programs):
+        pytest.skip(f"no PostgreSQL: {reason}")
+    programs = _programs()
     user = None
     if os.getuid() == 0:  # as which PostgreSQL refuses to run
         names = {entry.pw_name for entry in pwd.getpwall()}

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import debian
 import file_systems
 
 MIB = 2**20
@@ -17,7 +18,7 @@ MIB = 2**20
 def btrfs(tmp_path: Path) -> Iterator[Path]:
     """A new btrfs without quotas, or a skip that says why there is none."""
     file_systems.root_and_loops()
-    file_systems.need("mkfs.btrfs", "btrfs-progs")
+    debian.need("mkfs.btrfs", "btrfs-progs")
     with file_systems.mounted(tmp_path, "btrfs", size=256 * MIB) as point:
         yield point
 

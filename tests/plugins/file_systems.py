@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import functools
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from debian import PATH
 
 _NEW_MOUNTS, _RECURSIVE, _PRIVATE = 0x20000, 0x4000, 0x40000
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-def need(program: str, package: str) -> None:
-    """Skip the test unless a program of Debian is there, or can be installed."""
-    if shutil.which(program, path=_PATH):
-        return
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        pytest.skip(f"no {program} found, and only root on Debian can install {package} here")
-    # No server of the system's own is to start: the run level says so.
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    # One at a time: several processes share a test run.
-    with (Path(tempfile.gettempdir()) / f"statehold-apt-{os.geteuid()}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for command in (("update", "-q"), ("install", "-q", "-y", "--no-install-recommends", package)):
-            if shutil.which(program, path=_PATH):
-                return
-            apt = ["apt-get", "-o", "DPkg::Lock::Timeout=120", *command]
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                subprocess.run(apt, env=environment, capture_output=True, timeout=300, check=False)
-    if not shutil.which(program, path=_PATH):
-        pytest.skip(f"no {program} found, and apt-get cannot install {package}")
 
 
 def root_and_loops() -> None:
@@ -46,11 +22,11 @@ def root_and_loops() -> None:
         pytest.skip("only root may mount file systems")
     if not Path("/dev/loop-control").exists():
         pytest.skip("there are no loop devices here")
-    _own_mounts()
+    own_mounts()
 
 
 @functools.cache
-def _own_mounts() -> None:
+def own_mounts() -> None:
     """Give this process mounts of its own, once, so that the kernel undoes them also if it is killed."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.unshare(_NEW_MOUNTS) or library.mount(b"none", b"/", None, _RECURSIVE | _PRIVATE, None):
@@ -98,7 +74,7 @@ def unmount_all(point: Path) -> None:
 
 def run(*command: object, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a program of the system."""
-    environment = {**os.environ, "LC_ALL": "C", "PATH": _PATH}
+    environment = {**os.environ, "LC_ALL": "C", "PATH": PATH}
     words = list(map(str, command))
     return subprocess.run(words, capture_output=True, text=True, check=check, env=environment, timeout=120)
 
@@ -113,7 +89,7 @@ def fill(folder: Path, size: int, *, uid: int = 0, name: str = "file") -> tuple[
         capture_output=True,
         text=True,
         check=False,
-        env={"LC_ALL": "C", "PATH": _PATH},
+        env={"LC_ALL": "C", "PATH": PATH},
         user=uid,
         group=uid,
         extra_groups=[],

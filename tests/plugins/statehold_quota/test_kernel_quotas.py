@@ -6,7 +6,8 @@ import contextlib
 import os
 
 import pytest
-from file_systems import fill, mounted, need, root_and_loops, run
+from debian import need
+from file_systems import fill, mounted, root_and_loops, run
 
 from statehold_quota import Group, ProjectQuota, UserQuota, probe
 from statehold_quota._kernel._project_ids import project_of, set_project

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import zdb_redis_tools as redis_tools
+from debian import need
 from zdb_servers import Running, serving
 
 from statehold.sdk import Field, StorageError
@@ -136,7 +136,7 @@ def test_urls_that_are_none(url: str) -> None:
 
 def test_redis_cli_speaks_to_it(running: Running) -> None:
     """Its own greeting, and commands by word."""
-    redis_tools.need("redis-cli")
+    need("redis-cli", "redis-tools")
 
     def ask(*words: str) -> str:
         command = ["redis-cli", "-p", str(running.port), *words]

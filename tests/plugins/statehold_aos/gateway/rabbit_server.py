@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from debian import need
 
 _PROGRAMS = Path("/usr/lib/rabbitmq/bin")
 
@@ -98,11 +99,6 @@ class RabbitServer:
 
 
 def _need() -> None:
-    sys.path.insert(0, str(Path(__file__).parents[2]))
-    try:
-        from file_systems import need
-    finally:
-        sys.path.pop(0)
     pytest.importorskip("pika", reason="pika is not installed: pip install 'statehold[aos]'")
     need("rabbitmq-server", "rabbitmq-server")
     if not (_PROGRAMS / "rabbitmqctl").exists():
