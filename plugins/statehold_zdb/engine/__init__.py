@@ -21,6 +21,7 @@ How it works:
 from __future__ import annotations
 
 from statehold_zdb.engine._core import Closed
+from statehold_zdb.engine._cut import Cut, Part
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._engine import DEFAULT, MAX_NAME, Engine
 from statehold_zdb.engine._errors import (
@@ -53,6 +54,7 @@ __all__ = [
     "MAX_NAME",
     "MAX_PAYLOAD",
     "Closed",
+    "Cut",
     "Disk",
     "Durability",
     "Engine",
@@ -62,6 +64,7 @@ __all__ = [
     "Mode",
     "Namespace",
     "Page",
+    "Part",
     "Settings",
     "Sync",
     "Version",

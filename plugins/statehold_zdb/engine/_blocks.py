@@ -111,6 +111,14 @@ def read_blocks(path: str, *, salt: int | None) -> Iterator[tuple[int, Block]]:
         os.close(fd)
 
 
+def is_closed(path: str) -> bool:
+    """Whether an index file says all of its segment."""
+    closed = False
+    for _, block in read_blocks(path, salt=None):
+        closed = not block.keys
+    return closed
+
+
 def _read_block(fd: int, at: int) -> tuple[int, Block] | None:
     head = os.pread(fd, _HEAD.size, at)
     if len(head) < _HEAD.size or head[:4] != MARK:

@@ -21,7 +21,7 @@ from zlib import crc32
 
 import attrs
 
-from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals, read_blocks
+from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals, is_closed, read_blocks
 from statehold_zdb.engine._blocks import encode as encode_block
 from statehold_zdb.engine._descriptors import File
 from statehold_zdb.engine._errors import ZdbReadError, ZdbWriteError
@@ -34,6 +34,8 @@ from statehold_zdb.engine._segment import DATA_MARK, HEADER_SIZE, INDEX_MARK, Se
 
 _FIRST_SLOT: Final = 1 << 22
 _CHUNK: Final = 1024 * 1024
+#: The part of a segment that is elsewhere of which nobody needs so much that it is brought to be compacted.
+_WORTH_A_FETCH: Final = 0.5
 
 
 @attrs.frozen
@@ -51,6 +53,7 @@ class Compaction:
         sync: returns when all that was written survives a loss of power; what takes the place of a record
             must, before that goes.
         flush: writes what is staged, or undoes it: what is undone comes back to where it stood.
+        fetch: brings the data of a segment that is elsewhere, and says whether they are here.
 
     """
 
@@ -60,6 +63,7 @@ class Compaction:
     _say: Callable[[str], None]
     sync: Callable[[], None]
     flush: Callable[[], None]
+    fetch: Callable[[Segment], bool] = lambda _: False
 
     def run(self, dead: float) -> int:
         """Compact segments of which at least the part *dead* is not needed; return the bytes given back."""
@@ -74,16 +78,24 @@ class Compaction:
             try:
                 size = Path(segment.path).stat().st_size
             except FileNotFoundError:
+                size = 0
+            if not size and not is_closed(segment.index_path):
                 clean = False
                 continue
             kept, dropped = self._needed(segment, tombstones=not clean)
             length = HEADER_SIZE + sum(record.length for record in kept)
-            if not dropped and length == size:
+            if not dropped and length == (size or segment.indexed):
                 continue
-            if 1 - length / size < dead:
+            # What is elsewhere is not brought for a little.
+            if 1 - length / (size or segment.indexed) < (dead if size else max(dead, _WORTH_A_FETCH)):
                 clean = False
                 continue
             try:
+                if not size and kept:
+                    if not self.fetch(segment):
+                        clean = False
+                        continue
+                    size = Path(segment.path).stat().st_size
                 given_back += self._replace(segment, kept, size)
             except ZdbReadError as error:
                 self._say(f"segment {number} stays as it is: {error.message}")

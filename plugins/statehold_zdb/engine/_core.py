@@ -3,13 +3,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import attrs
 
 from statehold_zdb.engine._blocks import Entry
+from statehold_zdb.engine._cut import Cut, part_of
 from statehold_zdb.engine._descriptors import Descriptors
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._errors import (
@@ -47,6 +48,7 @@ class Core:
         now: the seconds since 1970.
         say: where it tells what an operator should know.
         on_missing: brings a segment back that is not on this disk; says whether it did.
+        on_missing_range: returns bytes of such a segment, from an offset on; None where it cannot.
         on_closed: told of each segment that was closed, once it is on disk and indexed.
         changed: told each key that was written or deleted, and b"" where all may have changed; for caches.
         closed: why it is of no use any more; empty while it is.
@@ -64,6 +66,7 @@ class Core:
     say: Callable[[str], None]
     on_missing: Callable[[Core, Segment], bool]
     on_closed: Callable[[Core, Closed], None]
+    on_missing_range: Callable[[Core, Segment, int, int], bytes | None] = lambda *_: None
     changed: Callable[[bytes], object] | None = None
     closed: str = ""
     read_errors: int = 0
@@ -127,6 +130,26 @@ class Core:
         self._check_open()
         if not self.options.read_only:
             self._syncing.run()
+
+    def cut(self) -> Cut:
+        """Write what is staged, and return what there is then."""
+        with self._lock:
+            self._check_open()
+            if not self.options.read_only and not self._log.broken:
+                self._flush()
+            log = self._log
+            parts = []
+            for segment in self._segments():
+                active = segment is log.active
+                closed = not active and log.is_indexed(segment)
+                parts.append(part_of(segment, end=log.written if active else None, closed=closed))
+            return Cut(self.settings, log.number, parts)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nobody write meanwhile."""
+        with self._lock:
+            yield
 
     def _recovery(self) -> Recovery:
         log = Log(

@@ -20,6 +20,7 @@ import msgspec
 import pluggy
 
 from statehold_zdb.engine._core import Closed, Core
+from statehold_zdb.engine._cut import Cut
 from statehold_zdb.engine._descriptors import Descriptors
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._errors import ZdbError, ZdbHeldError, ZdbNameError, ZdbReadOnlyError
@@ -195,6 +196,21 @@ class Engine:
         namespace.reload()
         self._tell(lambda: self.hooks.zdb_namespace_reloaded(namespace=name))
 
+    def cut(self) -> dict[str, Cut]:
+        """Return what all namespaces have at this one moment.
+
+        Files copied up to there are what a `kill -9` at that moment would have left.
+
+        Raises:
+            ZdbWriteError: the disk refused what had to be written first.
+
+        """
+        with self._lock, contextlib.ExitStack() as stack:
+            namespaces = [self._namespaces[name] for name in sorted(self._namespaces)]
+            for namespace in namespaces:
+                stack.enter_context(namespace.held())
+            return {namespace.name: namespace.cut() for namespace in namespaces}
+
     def close(self) -> None:
         """Close all namespaces, and tell of it; a second time does nothing."""
         with self._lock:
@@ -316,6 +332,7 @@ class Engine:
             now=self.options.clock or time.time,
             say=lambda text: self.logger.warning("%s: %s", name, text),
             on_missing=self._ask_for,
+            on_missing_range=self._ask_for_range,
             on_closed=self._tell_closed,
         )
 
@@ -357,6 +374,20 @@ class Engine:
             self.logger.exception("%s: the hook missing-data failed for %s", namespace.name, segment.path)
             return False
         return bool(brought) and Path(segment.path).exists()
+
+    def _ask_for_range(self, namespace: Core, segment: Segment, offset: int, size: int) -> bytes | None:
+        if not self._hears:
+            return None
+        try:
+            found: bytes | None = self.hooks.zdb_missing_range(
+                namespace=namespace.name, path=segment.path, offset=offset, size=size
+            )
+        except ZdbError:
+            raise
+        except Exception:
+            self.logger.exception("%s: the hook missing-range failed for %s", namespace.name, segment.path)
+            return None
+        return found
 
     def _tell_closed(self, namespace: Core, closed: Closed) -> None:
         name = namespace.name

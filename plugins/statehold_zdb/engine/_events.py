@@ -39,6 +39,13 @@ class ZdbHooks:
     def zdb_missing_data(self, namespace: str, path: str) -> bool | None:
         """Bring *path* back, and return True; waits, with a limit, while other reads go on."""
 
+    @hookspec(firstresult=True)
+    def zdb_missing_range(self, namespace: str, path: str, offset: int, size: int) -> bytes | None:
+        """Return the bytes of *path* from *offset* on, at most *size*, or None: then the whole is asked for.
+
+        It is called by whoever reads, perhaps by many at once; what it raises as a `ZdbError` they get.
+        """
+
     @hookspec
     def zdb_namespace_created(self, namespace: str) -> None:
         """Hear that a namespace was made."""

@@ -415,6 +415,7 @@ class Log:
             raise ZdbReadError(f"{self.name}: there is no segment {position >> SLOT_SHIFT}")
         try:
             file = segment.file or self.descriptors.get(segment)
+            segment.used = True
             return os.pread(file.fd, size, (position >> 8 & 0x1FFFFFFF) << 3)
         except FileNotFoundError as error:
             raise ZdbMissingError(

@@ -129,7 +129,15 @@ class Namespace(Writing):
             self._compaction().run(dead)
 
     def _compaction(self) -> Compaction:
-        return Compaction(self._log, self._keys, self._lock, self.say, sync=self.sync, flush=self._flush)
+        return Compaction(
+            self._log,
+            self._keys,
+            self._lock,
+            self.say,
+            sync=self.sync,
+            flush=self._flush,
+            fetch=lambda segment: self.on_missing(self, segment),
+        )
 
     def evict(self, segment: int) -> bool:
         """Delete the data of a closed segment from this disk; its index stays. False if it cannot go yet."""

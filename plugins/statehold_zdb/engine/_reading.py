@@ -12,8 +12,8 @@ from statehold_zdb.engine._core import Core
 from statehold_zdb.engine._errors import ZdbCursorError, ZdbMissingError, ZdbReadError
 from statehold_zdb.engine._keys import ID_SIZE
 from statehold_zdb.engine._missing import Fetching
-from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT
-from statehold_zdb.engine._record import HEADER, HEADER_SIZE, MARK, Record
+from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT, SPANS
+from statehold_zdb.engine._record import HEADER, HEADER_SIZE, MARK, Record, parse
 from statehold_zdb.engine._scan import Cursor, Page, Scanner
 
 _SMALL = 4096
@@ -58,8 +58,10 @@ class Reading(Core):
         try:
             found = self.find(key)
         except ZdbMissingError as missing:
-            self.fetch(missing)
-            found = self.find(key)
+            found = self._find_far(key)
+            if found is None:
+                self.fetch(missing)
+                found = self.find(key)
         if found is None:
             return None
         data, start, end = found
@@ -90,6 +92,21 @@ class Reading(Core):
             if crc32(payload) == crc:
                 return data, start, end
         return self._find_again(key)
+
+    def _find_far(self, key: bytes) -> tuple[bytes, int, int] | None:
+        """Return what `find` does, of a segment that is elsewhere, or None where only the whole one helps."""
+        position = self._keys.get(key)
+        segment = None if position is None else self._log.slots.get(position >> SLOT_SHIFT)
+        if position is None or segment is None:
+            return None
+        offset = (position >> 8 & OFFSET_MASK) << 3
+        data = self.on_missing_range(self, segment, offset, SPANS[position & 255])
+        record = None if data is None else parse(self._log.seed, data)
+        if data is None or record is None or record.key != key:
+            return None
+        end = record.start + record.size
+        whole = end <= len(data) and crc32(memoryview(data)[record.start : end]) == record.crc
+        return (data, record.start, end) if whole else None
 
     def fetch(self, missing: ZdbMissingError) -> None:
         """Ask for a missing segment, and wait for it; raise *missing* if it does not come in time."""

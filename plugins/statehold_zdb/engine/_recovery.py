@@ -10,7 +10,7 @@ from typing import Final
 
 import attrs
 
-from statehold_zdb.engine._blocks import TOMBSTONE, UNKNOWN, Block, Entry, Totals, read_blocks
+from statehold_zdb.engine._blocks import TOMBSTONE, UNKNOWN, Block, Entry, Totals, is_closed, read_blocks
 from statehold_zdb.engine._blocks import encode as encode_block
 from statehold_zdb.engine._keys import ID_SIZE, Keys
 from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
@@ -212,11 +212,3 @@ class Recovery:
                         live += size
         live += sum(entry.size for entry in self._unindexed if get(entry.key) == entry.position)
         self.log.live = live
-
-
-def is_closed(path: str) -> bool:
-    """Whether an index file says all of its segment."""
-    closed = False
-    for _, block in read_blocks(path, salt=None):
-        closed = not block.keys
-    return closed

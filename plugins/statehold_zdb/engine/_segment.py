@@ -76,6 +76,7 @@ class Segment:
         closed_at: where the data ended when the index file was last said to be whole.
         dirty: whether its files have changed since a hook heard of them.
         file: the data, while they are open.
+        used: whether it was read from since somebody last took the mark away.
 
     """
 
@@ -89,6 +90,7 @@ class Segment:
     closed_at: int = 0
     dirty: bool = False
     file: File | None = None
+    used: bool = False
 
 
 def read_header(path: str, mark: bytes) -> SegmentHeader | None:

@@ -1,0 +1,64 @@
+"""All namespaces at one moment: what a copy has to have so that it is what a `kill -9` would have left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from statehold_zdb.engine._segment import INDEX_MARK, Segment, read_header
+from statehold_zdb.engine._settings import Settings
+
+
+@attrs.frozen
+class Part:
+    """A segment, at the moment of a cut.
+
+    Its bytes up to `end` do not change as long as its salt is the same: they are appended to, and a
+    compaction makes a file with another salt.
+
+    Attributes:
+        number: of the segment.
+        salt: of its header.
+        end: the bytes that count.
+        closed: whether nothing more is appended, and its index file is whole.
+        path: where its data are, if they are on this disk.
+        index_path: where its index file is.
+
+    """
+
+    number: int
+    salt: int
+    end: int
+    closed: bool
+    path: str
+    index_path: str
+
+
+@attrs.frozen
+class Cut:
+    """A namespace, at the moment of a cut.
+
+    Attributes:
+        settings: what it is told to be.
+        number: of its last record.
+        parts: its segments, the oldest first.
+
+    """
+
+    settings: Settings
+    number: int
+    parts: Sequence[Part]
+
+
+def part_of(segment: Segment, *, end: int | None, closed: bool) -> Part:
+    """Return *segment* as it is now; *end* where it is known otherwise than by its file."""
+    salt = segment.salt
+    if not salt:  # its data were not here when the namespace was opened
+        try:
+            header = read_header(segment.index_path, INDEX_MARK)
+        except FileNotFoundError:
+            header = None
+        salt = segment.salt = header.salt if header is not None else 0
+    size = end if end is not None else segment.size if segment.size is not None else segment.indexed
+    return Part(segment.number, salt, size, closed, segment.path, segment.index_path)

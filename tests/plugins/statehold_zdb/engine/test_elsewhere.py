@@ -1,0 +1,191 @@
+"""What a copy elsewhere needs of an engine: a cut of all at one moment, parts of segments, and compaction."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from zdb_engines import SEGMENT, contents, data_file, index_file, opened
+
+from statehold_zdb.engine import Durability, ZdbMissingError, hookimpl
+
+RELAXED = Durability.parse("relaxed")
+LIMIT = 60
+
+
+class Elsewhere:
+    """Has copies of segments, and gives parts of them, or the whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ranges: list[tuple[str, int, int]] = []
+        self.whole: list[str] = []
+        self.error: Exception | None = None
+        self.wrong = False
+
+    @hookimpl
+    def zdb_missing_range(self, namespace, path, offset, size):
+        self.ranges.append((Path(path).name, offset, size))
+        if self.error is not None:
+            raise self.error
+        data = (self.folder / Path(path).name).read_bytes()[offset : offset + size]
+        return bytes(len(data)) if self.wrong else data
+
+    @hookimpl
+    def zdb_missing_data(self, namespace, path):
+        self.whole.append(Path(path).name)
+        copy = self.folder / Path(path).name
+        if copy.exists():
+            shutil.copy(copy, path)
+        return copy.exists()
+
+    def take(self, engine, name: str, number: int) -> None:
+        """Have a closed segment, which then goes from this disk."""
+        path = engine.data / name / f"d{number}"
+        shutil.copy(path, self.folder / path.name)
+        assert engine[name].evict(number)
+
+
+def elsewhere(tmp_path: Path) -> Elsewhere:
+    (tmp_path / "elsewhere").mkdir()
+    return Elsewhere(tmp_path / "elsewhere")
+
+
+def test_a_cut_of_files_is_what_a_kill_would_have_left(tmp_path):
+    with opened(tmp_path, durability=RELAXED, segment_size=SEGMENT) as engine:
+        first, second = engine.create("first"), engine.create("second")
+        stop = threading.Event()
+
+        def write() -> None:
+            i = 0
+            while not stop.is_set() and i < 100_000:
+                first.set(b"%d" % (i % 50), b"%d" % i * 50)
+                second.set(b"%d" % (i % 50), b"%d" % i * 50)
+                i += 1
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        while first.figures().segments < 2:
+            first.sync()
+        first.compact()
+        cut = engine.cut()
+        copy = tmp_path / "copy"
+        for name, found in cut.items():
+            for kind in ("data", "index"):
+                (copy / kind / name).mkdir(parents=True)
+            shutil.copy(engine.index / name / "zdb-namespace", copy / "index" / name)
+            for part in found.parts:
+                data = Path(part.path).read_bytes()[: part.end]
+                assert len(data) == part.end
+                (copy / "data" / name / f"d{part.number}").write_bytes(data)
+        stop.set()
+        writer.join()
+    with opened(copy) as engine:
+        for name, found in cut.items():
+            assert engine[name].figures().missing == 0
+            assert engine.cut()[name].number == found.number
+        one, two = contents(engine["first"]), contents(engine["second"])
+        latest = [max(int(value[: len(value) // 50]) for value in all_.values()) for all_ in (one, two)]
+        assert latest[0] - latest[1] in (0, 1)
+
+
+def test_a_cut_says_which_segments_are_closed_and_their_salt_without_their_data(tmp_path):
+    with opened(tmp_path, durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1")
+        engine["default"].jump()
+        before = engine.cut()["default"].parts
+        assert [(part.number, part.closed) for part in before] == [(0, True), (1, False)]
+        assert engine["default"].evict(0)
+    with opened(tmp_path) as engine:
+        after = engine.cut()["default"].parts
+        assert (after[0].salt, after[0].end) == (before[0].salt, before[0].end)
+        assert before[0].salt
+
+
+def test_a_read_of_a_segment_elsewhere_brings_only_what_it_needs(tmp_path):
+    there = elsewhere(tmp_path)
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        names = engine["default"]
+        for i in range(100):
+            names.set(b"%d" % i, b"%d" % i * 1000)
+        names.jump()
+        there.take(engine, "default", 0)
+        assert names.get(b"42") == b"42" * 1000
+        [(name, _, size)] = there.ranges
+        assert name == "d0"
+        assert size < 3000
+        assert not there.whole
+        assert not data_file(tmp_path).exists()
+
+
+def test_a_part_that_is_not_what_was_written_is_no_value_and_the_whole_is_asked_for(tmp_path):
+    there = elsewhere(tmp_path)
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1")
+        engine["default"].jump()
+        there.take(engine, "default", 0)
+        there.wrong = True
+        assert engine["default"].get(b"a") == b"1"
+        assert there.whole == ["d0"]
+
+
+def test_who_cannot_be_served_hears_why_and_the_whole_is_not_asked_for(tmp_path):
+    there = elsewhere(tmp_path)
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1")
+        engine["default"].jump()
+        there.take(engine, "default", 0)
+        there.error = ZdbMissingError("the backends are down", segment=0)
+        with pytest.raises(ZdbMissingError, match="backends are down"):
+            engine["default"].get(b"a")
+        assert not there.whole
+        there.error = ValueError("a bug")
+        assert engine["default"].get(b"a") == b"1"
+
+
+def test_a_compaction_removes_a_segment_elsewhere_of_which_nobody_needs_anything(tmp_path):
+    there = elsewhere(tmp_path)
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1" * 1000)
+        engine["default"].jump()
+        there.take(engine, "default", 0)
+        engine["default"].set(b"a", b"2")
+        engine["default"].compact()
+        assert not index_file(tmp_path).exists()
+        assert not there.whole
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == {b"a": b"2"}
+
+
+@pytest.mark.parametrize(("needed", "brought"), [(2, True), (8, False)])
+def test_a_compaction_brings_a_segment_elsewhere_if_most_of_it_is_not_needed(tmp_path, needed, brought):
+    there = elsewhere(tmp_path)
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        names = engine["default"]
+        for i in range(10):
+            names.set(b"%d" % i, b"1" * 1000)
+        names.jump()
+        there.take(engine, "default", 0)
+        for i in range(needed, 10):
+            names.delete(b"%d" % i)
+        names.compact(dead=0.3)
+        assert bool(there.whole) is brought
+        if brought:
+            assert data_file(tmp_path).stat().st_size < 5000
+        assert {key: names.get(key) for key in names.keys()} == {  # noqa: SIM118
+            b"%d" % i: b"1" * 1000 for i in range(needed)
+        }
+
+
+def test_what_is_read_leaves_a_mark_on_its_segment(tmp_path):
+    with opened(tmp_path, durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1")
+        engine["default"].jump()
+        [old, _] = engine["default"].segments()
+        old.used = False
+        engine["default"].get(b"none")
+        assert not old.used
+        engine["default"].get(b"a")
+        assert old.used
