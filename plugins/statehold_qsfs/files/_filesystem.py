@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from statehold_qsfs.files._values import (
     Attributes,
@@ -13,6 +13,9 @@ from statehold_qsfs.files._values import (
     Statistics,
 )
 from statehold_zdb.engine import Engine
+
+if TYPE_CHECKING:
+    from statehold_qsfs.mount import Inodes
 
 ROOT: Final = 1
 
@@ -58,6 +61,11 @@ class FileSystem:
 
     def close(self) -> None:
         """Make all durable, and let go of the namespaces; a second time does nothing."""
+        raise NotImplementedError
+
+    @property
+    def inodes(self) -> Inodes:
+        """What the kernel asks for, by number: `mount.Inodes` says what that is."""
         raise NotImplementedError
 
     # Names
