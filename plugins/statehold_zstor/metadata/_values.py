@@ -35,6 +35,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True):
         block_size: the bytes of it that are encoded together.
         salt: of its edition.
         keys: what the keys of its shards begin with.
+        moved: what those of a shard begin with that was made anew since, by its number: no key is used twice.
         places: the name of the backend of each shard; empty for a shard that is missing.
         leftovers: what is still to be deleted.
 
@@ -51,6 +52,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, kw_only=True):
     salt: bytes
     keys: str
     places: tuple[str, ...]
+    moved: dict[int, str] = {}
     texts: dict[str, str] = {}
     leftovers: tuple[Leftover, ...] = ()
 
