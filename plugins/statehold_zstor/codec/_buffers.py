@@ -1,6 +1,96 @@
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+
+from statehold_zstor.codec import _header
+from statehold_zstor.codec._compression import needed
+from statehold_zstor.codec._erasure import ErasureCode
 
 #: What bytes are read from.
 Buffer: TypeAlias = bytes | bytearray | memoryview
+
+#: How many buffers of a kind are kept for the next block.
+KEPT: Final = 4
+
+
+class Sized(Protocol):
+    """Something with room for blocks of so many bytes."""
+
+    room: int
+
+
+S = TypeVar("S", bound=Sized)
+
+
+class Pool(Generic[S]):
+    """Buffers that are used again: fresh memory costs more than all the sums over what is written to it."""
+
+    def __init__(self, make: Callable[[int], S], room: int) -> None:
+        self._make = make
+        self._room = room
+        self._free: list[S] = []
+
+    def take(self, size: int) -> S:
+        """Return one with room for *size* bytes."""
+        try:
+            # Taken off in one step, so that no two threads have the same one.
+            one = self._free.pop()
+        except IndexError:
+            return self._make(max(size, self._room))
+        return one if one.room >= size else self._make(size)
+
+    def give(self, one: S) -> None:
+        """Take *one* back, which nobody reads any more."""
+        if len(self._free) < KEPT:
+            self._free.append(one)
+
+
+class Bytes:
+    """A buffer of *room* bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.view = memoryview(bytearray(room))
+
+
+class Layout:
+    """Where the n shards of a block lie in a workspace, for pieces of one size."""
+
+    def __init__(self, code: ErasureCode, buffer: memoryview, address: Any, piece: int) -> None:
+        step = _header.SIZE + piece
+        starts = range(0, (code.k + code.m) * step, step)
+        self.piece = piece
+        self.shards = [buffer[start : start + step] for start in starts]
+        self.pieces = [shard[_header.SIZE :] for shard in self.shards]
+        self.summed = [shard[_header.CRC.size :] for shard in self.shards]
+        self.addresses = [address + start + _header.SIZE for start in starts]
+        self.data = code.pointers(self.addresses[: code.k])
+        self.parity = code.pointers(self.addresses[code.k :])
+
+
+class Workspace:
+    """Room for the n shards of a block of up to *room* bytes."""
+
+    def __init__(self, code: ErasureCode, room: int) -> None:
+        self.room = room
+        self._code = code
+        buffer = bytearray((code.k + code.m) * (_header.SIZE + -(-room // code.k)))
+        self._address = code.address(buffer)
+        self._view = memoryview(buffer)
+        self._layout: Layout | None = None
+
+    def layout(self, piece: int) -> Layout:
+        """Return where shards with pieces of *piece* bytes lie: those of the last block as a rule."""
+        if self._layout is None or self._layout.piece != piece:
+            self._layout = Layout(self._code, self._view, self._address, piece)
+        return self._layout
+
+
+class Pools:
+    """The buffers of a codec: for shards, plain blocks, and what is between (compressed, recovered)."""
+
+    def __init__(self, code: ErasureCode, block_size: int) -> None:
+        self.shards = Pool(lambda room: Workspace(code, room), block_size)
+        self.plain = Pool(Bytes, block_size)
+        self.between = Pool(Bytes, needed(block_size))

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+from statehold_zstor.codec._errors import CodecError
+from statehold_zstor.codec._isal import HINT
+
+ZSTD_LEVEL: Final = 3
 
 
 class Compression(StrEnum):
@@ -9,3 +15,46 @@ class Compression(StrEnum):
     NONE = "none"
     SNAPPY = "snappy"
     ZSTD = "zstd"
+
+
+def needed(size: int) -> int:
+    """Return how long the target of `compress` must be for *size* bytes of any kind."""
+    # Snappy's own bound; that of Zstandard is lower but for the first bytes.
+    return 32 + size + size // 6 + 1024
+
+
+def compress(compression: Compression, data: memoryview, target: memoryview) -> int:
+    """Write *data*, compressed, into *target* and return its length; 0 where less than a 16th is gained."""
+    if not data or compression is Compression.NONE:
+        return 0
+    from cramjam import snappy, zstd  # noqa: PLC0415 - of the extra
+
+    if compression is Compression.SNAPPY:
+        size = snappy.compress_raw_into(data, target)
+    else:
+        size = zstd.compress_into(data, target, ZSTD_LEVEL)
+    return size if size <= len(data) - len(data) // 16 and size < len(data) else 0
+
+
+def decompress(compression: Compression, data: memoryview, target: memoryview) -> None:
+    """Fill *target* from *data*; CodecError if that is not exactly what it holds."""
+    from cramjam import DecompressionError, snappy, zstd  # noqa: PLC0415 - of the extra
+
+    try:
+        if compression is Compression.SNAPPY:
+            size = snappy.decompress_raw_into(data, target)
+        else:
+            size = zstd.decompress_into(data, target)
+    except DecompressionError as error:
+        raise CodecError(f"a block of {len(target)} bytes does not decompress: {error}") from error
+    if size != len(target):
+        raise CodecError(f"a block: expected {len(target)} bytes decompressed, got {size}")
+
+
+def check_libraries() -> None:
+    """Raise CodecError, with what to install, where what the codec stands on is not installed."""
+    try:
+        import cramjam  # noqa: F401, PLC0415 - of the extra
+        import isal  # noqa: F401, PLC0415 - of the extra
+    except ImportError as error:
+        raise CodecError(f"the codec: {error}", hint=HINT) from error
