@@ -53,6 +53,8 @@ class Cut:
 
 def part_of(segment: Segment, *, end: int | None, closed: bool) -> Part:
     """Return *segment* as it is now; *end* where it is known otherwise than by its file."""
+    if closed and segment.part is not None:
+        return segment.part
     salt = segment.salt
     if not salt:  # its data were not here when the namespace was opened
         try:
@@ -61,4 +63,7 @@ def part_of(segment: Segment, *, end: int | None, closed: bool) -> Part:
             header = None
         salt = segment.salt = header.salt if header is not None else 0
     size = end if end is not None else segment.size if segment.size is not None else segment.indexed
-    return Part(segment.number, salt, size, closed, segment.path, segment.index_path)
+    made = Part(segment.number, salt, size, closed, segment.path, segment.index_path)
+    if closed:
+        segment.part = made
+    return made

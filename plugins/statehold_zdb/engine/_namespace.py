@@ -74,6 +74,12 @@ class Namespace(Writing):
             self.jump()
         self.write_index()
 
+    @property
+    def revision(self) -> tuple[int, int, int, Settings]:
+        """What is another one whenever a cut may be: records, segments or settings have changed."""
+        log = self._log
+        return log.number, log.generation, len(log.numbers), self.settings
+
     def jump(self) -> None:
         """Close the segment that is written to, if it has records, and begin another."""
         with self._lock:

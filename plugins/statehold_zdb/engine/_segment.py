@@ -15,6 +15,7 @@ from zlib import crc32
 import attrs
 
 if TYPE_CHECKING:
+    from statehold_zdb.engine._cut import Part
     from statehold_zdb.engine._descriptors import File
 
 HEADER: Final = struct.Struct("<8sIIQQQQI8xI")
@@ -77,6 +78,7 @@ class Segment:
         dirty: whether its files have changed since a hook heard of them.
         file: the data, while they are open.
         used: whether it was read from since somebody last took the mark away.
+        part: what a cut says of it, once it is closed.
 
     """
 
@@ -91,6 +93,7 @@ class Segment:
     dirty: bool = False
     file: File | None = None
     used: bool = False
+    part: Part | None = None
 
 
 def read_header(path: str, mark: bytes) -> SegmentHeader | None:

@@ -189,3 +189,27 @@ def test_what_is_read_leaves_a_mark_on_its_segment(tmp_path):
         assert not old.used
         engine["default"].get(b"a")
         assert old.used
+
+
+def test_whether_a_cut_would_be_another_one_is_known_without_making_it(tmp_path):
+    with opened(tmp_path, durability=RELAXED) as engine:
+        names = engine["default"]
+        names.set(b"a", b"1" * 1000)
+        names.set(b"b", b"1")
+        revisions = [names.revision]
+        assert names.revision == revisions[0]
+        names.jump()
+        revisions.append(names.revision)
+        closed = engine.cut()["default"].parts[0]
+        names.set(b"a", b"2")
+        assert engine.cut()["default"].parts[0] is closed
+        revisions.append(names.revision)
+        names.jump()
+        before = names.revision
+        names.compact()
+        assert names.revision != before
+        assert engine.cut()["default"].parts[0] is not closed
+        revisions.append(names.revision)
+        engine.configure("default", maxsize=10_000)
+        revisions.append(names.revision)
+        assert len(set(map(str, revisions))) == 5
