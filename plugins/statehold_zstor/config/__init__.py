@@ -10,6 +10,7 @@ from statehold_zstor.config._values import (
     Config,
     MetaConfig,
     MonitorConfig,
+    quorum_of,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "ConfigError",
     "MetaConfig",
     "MonitorConfig",
+    "quorum_of",
 ]

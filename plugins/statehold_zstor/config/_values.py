@@ -8,6 +8,8 @@ from typing import Any
 import attrs
 
 from statehold.sdk import Secret
+from statehold_zstor.config._table import Problems
+from statehold_zstor.placement import Rules
 
 
 class BackendKind(StrEnum):
@@ -16,6 +18,11 @@ class BackendKind(StrEnum):
     ZDB = "zdb"
     S3 = "s3"
     FOLDER = "file"
+
+
+def quorum_of(count: int, minimal: int) -> int:
+    """Return the least size at which any two sets of *count* backends share *minimal*, and at least one."""
+    return max(count // 2 + 1, -(-(count + minimal) // 2))
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +73,11 @@ class MetaConfig:
     key: Secret
     minimal: int
     backends: tuple[BackendConfig, ...]
+
+    @property
+    def quorum(self) -> int:
+        """How many of the backends have to take a write: any two such sets have `minimal` in common."""
+        return quorum_of(len(self.backends), self.minimal)
 
 
 @attrs.frozen(kw_only=True)
@@ -147,6 +159,16 @@ class Config:
     prometheus_port: int | None = None
     source: str = "the configuration"
 
+    @property
+    def rules(self) -> Rules:
+        """How shards must be spread."""
+        return Rules(
+            minimal=self.minimal_shards,
+            expected=self.expected_shards,
+            redundant_groups=self.redundant_groups,
+            redundant_nodes=self.redundant_nodes,
+        )
+
     @classmethod
     def read(cls, path: Path) -> Config:
         """Return what the file says; paths in it are relative to its folder.
@@ -155,9 +177,13 @@ class Config:
             ConfigError: it cannot be read, or says what cannot be; with all that was found.
 
         """
-        raise NotImplementedError(path)
+        from statehold_zstor.config._parse import read  # noqa: PLC0415 - it makes what this is
+
+        return read(path)
 
     @classmethod
     def of(cls, table: Mapping[str, Any], *, folder: Path, source: str = "the configuration") -> Config:
         """Return what a table says; paths in it are relative to *folder*. Raises as `read`."""
-        raise NotImplementedError(table, folder, source)
+        from statehold_zstor.config._parse import parse  # noqa: PLC0415 - it makes what this is
+
+        return parse(table, Problems(folder), source)

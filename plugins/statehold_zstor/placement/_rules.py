@@ -1,12 +1,11 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from typing import Self
 
 import attrs
 
 from statehold.sdk import StateholdError
-from statehold_zstor.config import Config
 
 
 class PlacementError(StateholdError):
@@ -26,16 +25,6 @@ class Rules:
     redundant_groups: int = 0
     redundant_nodes: int = 0
 
-    @classmethod
-    def of(cls, config: Config) -> Self:
-        """Return those of a configuration."""
-        return cls(
-            minimal=config.minimal_shards,
-            expected=config.expected_shards,
-            redundant_groups=config.redundant_groups,
-            redundant_nodes=config.redundant_nodes,
-        )
-
     def left(self, groups: Iterable[int]) -> int:
         """Return how many shards are left in the worst case of what may be lost.
 
@@ -43,11 +32,13 @@ class Rules:
             groups: the group of each shard.
 
         """
-        raise NotImplementedError(groups)
+        left = sorted(max(0, count - self.redundant_nodes) for count in Counter(groups).values())
+        return sum(left[: max(0, len(left) - self.redundant_groups)])
 
     def hold(self, groups: Iterable[int]) -> bool:
         """Whether shards in these groups are spread as they must be, and are as many as expected."""
-        raise NotImplementedError(groups)
+        groups = list(groups)
+        return len(groups) == self.expected and self.left(groups) >= self.minimal
 
 
 @attrs.frozen(kw_only=True)
