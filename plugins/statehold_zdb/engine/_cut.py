@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
 
 import attrs
 
-from statehold_zdb.engine._segment import INDEX_MARK, Segment, read_header
+from statehold_zdb.engine._segment import (
+    DATA_MARK,
+    HEADER_SIZE,
+    INDEX_MARK,
+    Segment,
+    SegmentHeader,
+    read_header,
+)
 from statehold_zdb.engine._settings import Settings
 
 
@@ -33,6 +42,23 @@ class Part:
     closed: bool
     path: str
     index_path: str
+
+    def open(self) -> BinaryIO:
+        """Return its data, open to be read; FileNotFoundError if they are not here, or are others by now."""
+        return self._open(self.path, DATA_MARK)
+
+    def open_index(self) -> BinaryIO:
+        """Return its index file, open to be read; as `open`."""
+        return self._open(self.index_path, INDEX_MARK)
+
+    def _open(self, path: str, mark: bytes) -> BinaryIO:
+        file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+        header = SegmentHeader.decode(file.read(HEADER_SIZE), mark)
+        if header is None or header.salt != self.salt:
+            file.close()
+            raise FileNotFoundError(f"{path} is not what it was any more")
+        file.seek(0)
+        return file
 
 
 @attrs.frozen

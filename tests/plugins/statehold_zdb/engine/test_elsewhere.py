@@ -213,3 +213,20 @@ def test_whether_a_cut_would_be_another_one_is_known_without_making_it(tmp_path)
         engine.configure("default", maxsize=10_000)
         revisions.append(names.revision)
         assert len(set(map(str, revisions))) == 5
+
+
+def test_the_files_of_a_part_are_refused_once_a_compaction_has_made_others(tmp_path):
+    with opened(tmp_path, durability=RELAXED) as engine:
+        names = engine["default"]
+        names.set(b"a", b"1" * 1000)
+        names.set(b"b", b"1")
+        names.jump()
+        part = engine.cut()["default"].parts[0]
+        with part.open() as data, part.open_index() as index:
+            assert data.read() == data_file(tmp_path).read_bytes()
+            assert index.read() == index_file(tmp_path).read_bytes()
+        names.set(b"a", b"2")
+        names.compact()
+        for opening in (part.open, part.open_index):
+            with pytest.raises(FileNotFoundError):
+                opening()
