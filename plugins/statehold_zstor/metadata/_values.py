@@ -74,6 +74,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """The metadata of an object, as they were read or written.
 
     Attributes:
+        key: the name of the object.
         meta: the object; None for one that was deleted, of which something is still to be cleaned up.
         leftovers: what is still to be deleted, of an object that was deleted too.
         version: which writing it is.
@@ -81,6 +82,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     """
 
+    key: str
     meta: ObjectMeta | None
     leftovers: tuple[Leftover, ...] = ()
     version: Version
