@@ -14,7 +14,7 @@ class Inodes(Protocol):
     """
 
     def hold(self, ino: int) -> None:
-        """Keep a file, also when its last name goes, until `drop`; both are called once per file and mount."""
+        """Keep a file, also when its last name goes, until `drop`; each is called once per file."""
 
     def drop(self, ino: int) -> None:
         """Let go of a file: without a name it goes now."""
@@ -31,7 +31,7 @@ class Inodes(Protocol):
     def make(
         self, parent: int, name: str, mode: int, *, uid: int, gid: int, rdev: int = 0, target: str = ""
     ) -> Attributes:
-        """Make a file, a directory, a symbolic link to *target* or a device: the type is of *mode*; EEXIST."""
+        """Make a file, a directory, a link to *target* or a device: the type is of *mode*; EEXIST."""
 
     def link(self, ino: int, parent: int, name: str) -> Attributes:
         """Give a file a further name."""
