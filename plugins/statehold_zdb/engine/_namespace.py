@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -60,6 +61,12 @@ class Namespace(Writing):
     """
 
     _compacted: int = attrs.field(default=0, init=False)
+    #: Who swaps holds the lock of the key while it is synced; others may share that sync.
+    _swapping: tuple[threading.Lock, ...] = attrs.field(init=False)
+
+    @_swapping.default
+    def _locks(self) -> tuple[threading.Lock, ...]:
+        return tuple(threading.Lock() for _ in range(64))
 
     def keep(self) -> None:
         """Do what is due: write, sync, write index files, close a segment that is old."""
@@ -144,6 +151,20 @@ class Namespace(Writing):
             flush=self._flush,
             fetch=lambda segment: self.on_missing(self, segment),
         )
+
+    def swap(self, key: bytes, before: bytes | None, after: bytes | None) -> bool:
+        """Put *after* under *key* if exactly *before* stands there; return whether it did. None is nothing.
+
+        Of those who swap at once with the same *before* one succeeds. Raises as `get` and `set` do.
+        """
+        with self._swapping[hash(key) % len(self._swapping)]:
+            if self.get(key) != before:
+                return False
+            if after is None:
+                self.delete(key)
+            else:
+                self.set(key, after)
+            return True
 
     def evict(self, segment: int) -> bool:
         """Delete the data of a closed segment from this disk; its index stays. False if it cannot go yet."""

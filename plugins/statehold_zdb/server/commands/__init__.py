@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from statehold_zdb.server._client import Handler
-from statehold_zdb.server.commands import _admin, _data, _namespaces, _scans, _system
+from statehold_zdb.server.commands import _admin, _data, _namespaces, _scans, _swap, _system
 
 __all__ = ["COMMANDS", "find"]
 
@@ -53,6 +53,7 @@ COMMANDS: Final[dict[str, Handler]] = {
     # Those below are ours; they come last, so that they change nothing for what clients send already.
     "COMPACT": _admin.compact,
     "SYNC": _namespaces.sync,
+    "SWAP": _swap.swap,
 }
 
 
