@@ -53,6 +53,7 @@ class Compaction:
         sync: returns when all that was written survives a loss of power; what takes the place of a record
             must, before that goes.
         flush: writes what is staged, or undoes it: what is undone comes back to where it stood.
+        removing: is told of a segment that is about to be removed.
         fetch: brings the data of a segment that is elsewhere, and says whether they are here.
 
     """
@@ -64,6 +65,7 @@ class Compaction:
     sync: Callable[[], None]
     flush: Callable[[], None]
     fetch: Callable[[Segment], bool] = lambda _: False
+    removing: Callable[[Segment], None] = lambda _: None
 
     def run(self, dead: float) -> int:
         """Compact segments of which at least the part *dead* is not needed; return the bytes given back."""
@@ -176,6 +178,7 @@ class Compaction:
             self._flush_staged()
             if any(position >> SLOT_SHIFT == segment.slot for _, position in self._keys.items()):
                 return 0
+            self.removing(segment)
             log.forget([segment])
             log.generation += 1
             Path(segment.path).unlink(missing_ok=True)

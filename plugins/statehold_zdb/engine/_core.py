@@ -49,6 +49,7 @@ class Core:
         say: where it tells what an operator should know.
         on_missing: brings a segment back that is not on this disk; says whether it did.
         on_missing_range: returns bytes of such a segment, from an offset on; None where it cannot.
+        on_removing: told of segments that are about to be removed.
         on_closed: told of each segment that was closed, once it is on disk and indexed.
         changed: told each key that was written or deleted, and b"" where all may have changed; for caches.
         closed: why it is of no use any more; empty while it is.
@@ -67,6 +68,7 @@ class Core:
     on_missing: Callable[[Core, Segment], bool]
     on_closed: Callable[[Core, Closed], None]
     on_missing_range: Callable[[Core, Segment, int, int], bytes | None] = lambda *_: None
+    on_removing: Callable[[Core, Sequence[Segment]], None] = lambda *_: None
     changed: Callable[[bytes], object] | None = None
     closed: str = ""
     read_errors: int = 0

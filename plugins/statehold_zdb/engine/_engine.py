@@ -147,6 +147,7 @@ class Engine:
             namespace = self[name]
             if name == DEFAULT:
                 raise ZdbNameError("the namespace default cannot be deleted")
+            self._tell_removing(namespace, namespace.segments())
             del self._namespaces[name]
             namespace.abandon("it was deleted")
             mark = f"{_GONE}{secrets.token_hex(8)}"
@@ -333,6 +334,7 @@ class Engine:
             say=lambda text: self.logger.warning("%s: %s", name, text),
             on_missing=self._ask_for,
             on_missing_range=self._ask_for_range,
+            on_removing=self._tell_removing,
             on_closed=self._tell_closed,
         )
 
@@ -388,6 +390,12 @@ class Engine:
             self.logger.exception("%s: the hook missing-range failed for %s", namespace.name, segment.path)
             return None
         return found
+
+    def _tell_removing(self, namespace: Core, segments: Sequence[Segment]) -> None:
+        if self._hears:
+            self.hooks.zdb_removing(
+                namespace=namespace.name, segments=[segment.number for segment in segments]
+            )
 
     def _tell_closed(self, namespace: Core, closed: Closed) -> None:
         name = namespace.name

@@ -35,6 +35,10 @@ class ZdbHooks:
     def zdb_jump_data(self, namespace: str, old: str, new: str) -> None:
         """Hear that a segment is whole and on disk; it does not change until it is compacted."""
 
+    @hookspec
+    def zdb_removing(self, namespace: str, segments: Sequence[int]) -> None:
+        """Hear that segments are about to be removed, of which nobody needs anything; waits."""
+
     @hookspec(firstresult=True)
     def zdb_missing_data(self, namespace: str, path: str) -> bool | None:
         """Bring *path* back, and return True; waits, with a limit, while other reads go on."""

@@ -150,6 +150,7 @@ class Namespace(Writing):
             sync=self.sync,
             flush=self._flush,
             fetch=lambda segment: self.on_missing(self, segment),
+            removing=lambda segment: self.on_removing(self, [segment]),
         )
 
     def swap(self, key: bytes, before: bytes | None, after: bytes | None) -> bool:
@@ -166,13 +167,16 @@ class Namespace(Writing):
                 self.set(key, after)
             return True
 
-    def evict(self, segment: int) -> bool:
-        """Delete the data of a closed segment from this disk; its index stays. False if it cannot go yet."""
+    def evict(self, segment: int, *, salt: int | None = None) -> bool:
+        """Delete the data of a closed segment from this disk; its index stays. False if it cannot go yet.
+
+        Or if its data are others by now than those of the part with that *salt*.
+        """
         with self._lock:
             found = self._log.numbers.get(segment)
-            if found is None or not self._log.is_indexed(found):
+            if found is None or not self._log.is_indexed(found) or salt not in (None, found.salt):
                 return False
-        Path(found.path).unlink(missing_ok=True)
+            Path(found.path).unlink(missing_ok=True)
         self.descriptors.forget(found)
         return True
 
@@ -232,6 +236,7 @@ class Namespace(Writing):
             self._flush()
             log = self._log
             old = list(log.numbers.values())
+            self.on_removing(self, old)
             log.live = log.next_id = 0
             log.begin()
             log.forget(old)

@@ -230,3 +230,38 @@ def test_the_files_of_a_part_are_refused_once_a_compaction_has_made_others(tmp_p
         for opening in (part.open, part.open_index):
             with pytest.raises(FileNotFoundError):
                 opening()
+
+
+def test_who_hears_of_removals_does_so_before(tmp_path):
+    heard = []
+
+    class Hears:
+        @hookimpl
+        def zdb_removing(self, namespace, segments):
+            there = [index_file(tmp_path, number, namespace).exists() for number in segments]
+            heard.append((namespace, list(segments), there))
+
+    with opened(tmp_path, Hears(), durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1")
+        engine["default"].jump()
+        engine["default"].set(b"a", b"2")
+        engine["default"].compact()
+        engine.create("n")
+        engine["n"].clear()
+        engine.delete("n")
+    assert heard == [("default", [0], [True]), ("n", [0], [True]), ("n", [1], [True])]
+
+
+def test_a_segment_that_a_compaction_has_written_anew_is_not_evicted_for_the_old_one(tmp_path):
+    with opened(tmp_path, durability=RELAXED) as engine:
+        names = engine["default"]
+        names.set(b"a", b"1" * 1000)
+        names.set(b"b", b"1")
+        names.jump()
+        part = engine.cut()["default"].parts[0]
+        names.set(b"a", b"2")
+        names.compact()
+        assert not names.evict(0, salt=part.salt)
+        assert data_file(tmp_path).exists()
+        assert names.evict(0, salt=engine.cut()["default"].parts[0].salt)
+        assert not data_file(tmp_path).exists()
