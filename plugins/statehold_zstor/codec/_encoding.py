@@ -17,7 +17,8 @@ class Block:
     """One block of an object as its n shards, each of which goes to a place of its own.
 
     The shards lie in a buffer that is used again once the block is released. Whoever does not release it
-    loses a little time, nothing else. After `release` they can no longer be read (ValueError).
+    loses a little time, nothing else. After `release` they can no longer be read (ValueError), and what was
+    sliced from them must not be.
 
     Attributes:
         position: of the block in its object, from 0.
