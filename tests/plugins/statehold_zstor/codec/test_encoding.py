@@ -142,3 +142,23 @@ def test_threads_share_a_codec_and_an_encoder(key: MasterKey, edition: Edition) 
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(there_and_back, range(len(plains))))
+
+
+def test_blocks_larger_than_agreed_now_are_still_read_and_repaired(key: MasterKey, edition: Edition) -> None:
+    plain = os.urandom(1000)
+    with (
+        Codec(k=2, m=1, key=key, block_size=1000)
+        .encoder(edition)
+        .encode(plain, position=0, last=True) as block
+    ):
+        shards = dict(enumerate(map(bytes, block.shards)))
+    small = Codec(k=2, m=1, key=key, block_size=10)
+    # A buffer of the small size lies ready, which must not be taken.
+    with small.encoder(edition).encode(b"small", position=0, last=True) as block:
+        small.decoder(edition).decode(dict(enumerate(block.shards)), position=0).release()
+    with (
+        small.decoder(edition).decode({0: shards[0], 2: shards[2]}, position=0) as read,
+        small.decoder(edition).repair({0: shards[0], 2: shards[2]}, position=0) as again,
+    ):
+        assert read.data == plain
+        assert bytes(again.shards[1]) == shards[1]
