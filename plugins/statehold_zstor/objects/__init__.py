@@ -10,20 +10,32 @@ from statehold_zstor.objects._errors import (
     ZstorError,
 )
 from statehold_zstor.objects._info import BackendStatus, BadShard, ObjectInfo, Repair, Status, Verdict
+from statehold_zstor.objects._lanes import BUCKETS, Lane
+from statehold_zstor.objects._rebuilding import Rebuilt
+from statehold_zstor.objects._sources import Source, checksum_of, key_of
+from statehold_zstor.objects._world import Opener, World
 from statehold_zstor.objects._zstor import Progress, Zstor
 
 __all__ = [
+    "BUCKETS",
     "BackendStatus",
     "BadShard",
     "DamagedError",
+    "Lane",
     "NotStoredError",
     "ObjectChangedError",
     "ObjectInfo",
     "ObjectNotFoundError",
+    "Opener",
     "Progress",
+    "Rebuilt",
     "Repair",
+    "Source",
     "Status",
     "Verdict",
+    "World",
     "Zstor",
     "ZstorError",
+    "checksum_of",
+    "key_of",
 ]

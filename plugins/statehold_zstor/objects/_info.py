@@ -18,7 +18,9 @@ class ObjectInfo:
         metadata: what was given with it.
         data_shards: how many shards suffice to read it.
         shards: how many it has.
+        backends: where each shard is, by the names of the backends; empty for one that is missing.
         missing: the numbers of the shards that are known to be missing; a repair is due.
+        lagging: the backends of the metadata that do not have these yet; a repair is due.
 
     """
 
@@ -30,7 +32,9 @@ class ObjectInfo:
     metadata: Mapping[str, str]
     data_shards: int
     shards: int
+    backends: tuple[str, ...] = ()
     missing: tuple[int, ...] = ()
+    lagging: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +98,9 @@ class BackendStatus:
 
     Attributes:
         name: its address, without the password.
-        group: the number of its group, from 0; None for one of the metadata.
+        group: the number of its group, from 0; None for one that takes no shards.
+        metadata: whether metadata are there, not shards.
+        leaving: whether the configuration names it no more, and it is to be emptied.
         reachable: whether it answers.
         objects: how many values it has.
         used: bytes.
@@ -106,6 +112,8 @@ class BackendStatus:
 
     name: str
     group: int | None
+    metadata: bool = False
+    leaving: bool = False
     reachable: bool
     objects: int | None = None
     used: int | None = None
@@ -120,11 +128,15 @@ class Status:
 
     Attributes:
         backends: each of them.
-        tickets: how many objects wait for a repair.
-        garbage: how many replaced or deleted sets of shards still take space.
+        objects: how many there are; None where nobody asked.
+        tickets: how many of them wait for a repair.
+        garbage: how many replaced or deleted shards still take space.
+        problem: why objects could not be counted.
 
     """
 
     backends: tuple[BackendStatus, ...]
-    tickets: int
-    garbage: int
+    objects: int | None = None
+    tickets: int = 0
+    garbage: int = 0
+    problem: str = ""

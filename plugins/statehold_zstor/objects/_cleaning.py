@@ -1,0 +1,97 @@
+"""How what nobody needs any more is deleted from backends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from statehold_zstor.backends import Backend, BackendError
+from statehold_zstor.metadata import Entry, Leftover, MetadataConflictError
+from statehold_zstor.objects._lanes import Lane
+from statehold_zstor.objects._pieces import batch_of, data_prefix, is_old, piece_key
+from statehold_zstor.objects._world import World
+
+_TRIES: Final = 5
+_AT_ONCE: Final = 64
+
+
+def delete_all(world: World, leftovers: Iterable[Leftover], *, patient: bool = True) -> list[Leftover]:
+    """Delete what lies on backends, and return what is still there: on those that do not answer.
+
+    What lies on a backend that is in no configuration any more is nobody's.
+    """
+    wanted = [leftover for leftover in leftovers if leftover.backend in world.lanes]
+    left: dict[Leftover, None] = {}
+    futures = []
+    for leftover in wanted:
+        lane = world.lanes[leftover.backend]
+        if lane.resting and not patient:
+            left[leftover] = None
+            continue
+        futures.append((leftover, lane.submit(partial(_delete, leftover))))
+    for leftover, future in futures:
+        try:
+            future.result()
+        except BackendError:
+            left[leftover] = None
+    return list(left)
+
+
+def clean(world: World, entry: Entry, *, patient: bool = True) -> Entry | None:
+    """Delete the leftovers of an object, and note in its metadata which are gone.
+
+    Return the metadata as they are then; None where nothing is left of the object.
+    """
+    left = set(delete_all(world, entry.leftovers, patient=patient))
+    gone = set(entry.leftovers) - left
+    found: Entry | None = entry
+    for _ in range(_TRIES):
+        if found is None or not gone.intersection(found.leftovers):
+            break
+        rest = [leftover for leftover in found.leftovers if leftover not in gone]
+        try:
+            return note(world, found, rest)
+        except MetadataConflictError:
+            # Whoever was first has the same leftovers in what he wrote, or has cleaned up, too.
+            found = world.metadata.read(entry.key)
+    return found
+
+
+def note(world: World, entry: Entry, leftovers: Sequence[Leftover]) -> Entry:
+    """Put *leftovers* in the place of those of an object that is there or was deleted."""
+    minimum = world.config.acknowledge.metadata
+    if entry.meta is None:
+        return world.metadata.forget(entry.key, expected=entry.version, leftovers=leftovers)
+    meta = msgspec.structs.replace(entry.meta, leftovers=tuple(leftovers))
+    return world.metadata.write(meta, expected=entry.version, minimum=minimum)
+
+
+def orphans(world: World, lane: Lane, live: set[str], *, age: float, now: float) -> Iterator[str]:
+    """Yield the keys of pieces on a backend that belong to no object, of writings that came to no end."""
+    for key in lane.backend.keys(data_prefix(world.config.meta.prefix)):
+        batch = batch_of(key)
+        if batch not in live and is_old(batch, age=age, now=now):
+            yield key
+
+
+def delete_keys(lane: Lane, keys: Iterator[str]) -> int:
+    """Delete keys, some at once, and return how many."""
+    count = 0
+    while some := list(islice(keys, _AT_ONCE)):
+        for future in [lane.submit(partial(_delete_key, key)) for key in some]:
+            future.result()
+        count += len(some)
+    return count
+
+
+def _delete(leftover: Leftover, backend: Backend) -> None:
+    for block in range(leftover.values):
+        backend.delete(piece_key(leftover.keys, block))
+
+
+def _delete_key(key: str, backend: Backend) -> None:
+    backend.delete(key)

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from statehold_zstor.codec import Plain
+from statehold_zstor.metadata import ObjectMeta
+from statehold_zstor.objects._errors import DamagedError
+from statehold_zstor.objects._fetching import Fetcher, Found
+from statehold_zstor.objects._pieces import block_count
+
+#: What is read or written ahead, in bytes, and in blocks.
+_AHEAD_BYTES, _AHEAD_BLOCKS = 16 * 1024 * 1024, 4
+
+#: Is told what was found to be wrong in a block.
+OnBad = Callable[[ObjectMeta, int, Found], None]
+
+
+def window(block_size: int) -> int:
+    """Return how many blocks are worked on at once."""
+    return max(1, min(_AHEAD_BLOCKS, _AHEAD_BYTES // block_size))
+
+
+def blocks(fetcher: Fetcher, first: int, last: int, executor: Executor, on_bad: OnBad) -> Generator[Plain]:
+    """Yield the blocks from *first* to *last*, in order; some are fetched ahead."""
+    ahead: deque[Future[tuple[Plain, Found]]] = deque()
+    rest: Iterator[int] = iter(range(first, last + 1))
+    size = window(fetcher.meta.block_size)
+    try:
+        while True:
+            while len(ahead) < size and (position := next(rest, None)) is not None:
+                ahead.append(executor.submit(fetcher.block, position))
+            if not ahead:
+                return
+            plain, found = ahead.popleft().result()
+            if found.damaged:
+                on_bad(fetcher.meta, plain.position, found)
+            with plain:
+                yield plain
+    finally:
+        for future in ahead:
+            future.cancel()
+
+
+def read_range(fetcher: Fetcher, offset: int, size: int | None, executor: Executor, on_bad: OnBad) -> bytes:
+    """Return bytes of an object, of the blocks that have them."""
+    meta = fetcher.meta
+    end = meta.size if size is None else min(meta.size, offset + size)
+    if offset >= end:
+        return b""
+    each = meta.block_size
+    whole = bytearray(end - offset)
+    with closing(blocks(fetcher, offset // each, (end - 1) // each, executor, on_bad)) as found:
+        for plain in found:
+            start = plain.position * each
+            _check_length(meta, plain)
+            low, high = max(offset, start), min(end, start + each)
+            whole[low - offset : high - offset] = plain.data[low - start : high - start]
+    return bytes(whole)
+
+
+def write_file(
+    fetcher: Fetcher, target: Path, executor: Executor, on_bad: OnBad, progress: Callable[[int], None]
+) -> None:
+    """Write an object to *target*, which is there when all of it is, and is right, and is on disk."""
+    from isal.isal_zlib import crc32  # noqa: PLC0415  one of the extra's
+
+    meta = fetcher.meta
+    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+    try:
+        with part.open("xb") as file:
+            size = checksum = 0
+            with closing(blocks(fetcher, 0, block_count(meta) - 1, executor, on_bad)) as found:
+                for plain in found:
+                    _check_length(meta, plain)
+                    file.write(plain.data)
+                    checksum = crc32(plain.data, checksum)
+                    size += len(plain.data)
+                    progress(len(plain.data))
+            _check_whole(meta, size, checksum)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, _FLAGS)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_whole(meta: ObjectMeta, size: int, checksum: int) -> None:
+    if (size, checksum) != (meta.size, meta.checksum):
+        raise DamagedError(
+            f"{meta.key!r}: expected {meta.size:,} bytes with the CRC {meta.checksum:08x}, "
+            f"got {size:,} with {checksum:08x}",
+            key=meta.key,
+            block=0,
+            lost={},
+        )
+
+
+def _check_length(meta: ObjectMeta, plain: Plain) -> None:
+    count = block_count(meta)
+    expected = meta.size - (count - 1) * meta.block_size if plain.position == count - 1 else meta.block_size
+    if len(plain.data) != expected or plain.last != (plain.position == count - 1):
+        raise DamagedError(
+            f"{meta.key!r}: block {plain.position}: expected {expected:,} bytes, got {len(plain.data):,}",
+            key=meta.key,
+            block=plain.position,
+            lost={},
+        )

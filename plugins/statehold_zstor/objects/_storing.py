@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from typing import Final
+
+import attrs
+import msgspec
+
+from statehold_zstor.metadata import (
+    Entry,
+    MetadataConflictError,
+    MetadataError,
+    MetadataUnavailableError,
+    ObjectMeta,
+)
+from statehold_zstor.objects._cleaning import delete_all
+from statehold_zstor.objects._errors import DamagedError, NotStoredError, ObjectChangedError
+from statehold_zstor.objects._improving import improve
+from statehold_zstor.objects._pieces import is_old, leftovers_of, new_keys
+from statehold_zstor.objects._sources import Source, size_of
+from statehold_zstor.objects._world import World, shard_size
+from statehold_zstor.objects._writing import Writing
+from statehold_zstor.placement import PlacementError, place, place_some
+
+#: A writing that took longer is given up: what it has written may have been swept away as nobody's.
+LONGEST: Final = 12 * 3600.0
+_TRIES: Final = 20
+_PAUSE: Final = 0.05
+_KEEPS: Final = "What was there before is there still"
+
+
+@attrs.frozen(eq=False, kw_only=True)
+class Order:
+    """What is to be stored.
+
+    Attributes:
+        key: the name.
+        source: the bytes.
+        texts: what is kept with them.
+        expected: the generation that must be there, 0 for none; None for any.
+        progress: gets the bytes that are done.
+
+    """
+
+    key: str
+    source: Source
+    texts: Mapping[str, str]
+    expected: int | None
+    progress: Callable[[int], None]
+
+
+def store(world: World, order: Order, executor: Executor) -> Entry:
+    """Write shards, then the metadata that make them the object; see `Zstor.store`."""
+    entry = _current(world, order)
+    config = world.config
+    keys = new_keys(config.meta.prefix, order.key, now=time.time())
+    writing = Writing(world, order.key, keys, _placed(world, order))
+    try:
+        draft = writing.run(order.source, executor, order.progress)
+    except BaseException:
+        delete_all(world, writing.written(), patient=False)
+        raise
+    draft = msgspec.structs.replace(_whole(world, draft, executor), texts=dict(order.texts))
+    return _commit(world, order, draft, entry)
+
+
+def _current(world: World, order: Order) -> Entry | None:
+    try:
+        entry = world.metadata.read(order.key)
+    except MetadataError as error:
+        raise NotStoredError(f"{order.key!r} is not stored: {error.message}", hint=error.hint) from error
+    _check_expected(order, entry)
+    return entry
+
+
+def _check_expected(order: Order, entry: Entry | None) -> None:
+    there = entry.meta.generation if entry is not None and entry.meta is not None else 0
+    if order.expected is not None and there != order.expected:
+        raise ObjectChangedError(
+            f"{order.key!r} is not stored: expected generation {order.expected}, there is {there}",
+            hint="Look at it again: somebody else has written it",
+        )
+
+
+def _placed(world: World, order: Order) -> dict[int, str]:
+    """Return where the shards of a new object go."""
+    size = shard_size(world, size_of(order.source))
+    # Where those that answer suffice, those that failed lately are not waited for.
+    for patient in (False, True):
+        spots = world.spots(patient=patient)
+        try:
+            return place(world.rules, spots, size=size, random=random.Random())  # noqa: S311
+        except PlacementError as found:
+            error = found
+    minimum = world.config.acknowledge.minimum
+    try:
+        if minimum < world.rules.expected:
+            return place_some(world.rules, spots, minimum=minimum, size=size, random=random.Random())  # noqa: S311
+    except PlacementError as found:
+        error = found
+    told = world.problems()
+    raise NotStoredError(
+        f"{order.key!r} is not stored: {error.message}{': ' if told else ''}{told}",
+        hint=f"{_KEEPS}. `statehold zstor status` shows the backends",
+    ) from error
+
+
+def _whole(world: World, draft: ObjectMeta, executor: Executor) -> ObjectMeta:
+    """Bring shards that could not be written elsewhere, as far as that is needed to acknowledge."""
+    if _suffices(world, draft):
+        return draft
+    try:
+        improved = improve(world, draft, executor, is_lost=lambda _: False)
+    except DamagedError as error:
+        _drop(world, draft)
+        raise NotStoredError(f"{draft.key!r} is not stored: {error.message}", hint=_KEEPS) from error
+    except BaseException:
+        _drop(world, draft)
+        raise
+    draft = improved.meta
+    if _suffices(world, draft):
+        return draft
+    _drop(world, draft)
+    told = "; ".join(dict.fromkeys([*improved.problems, world.problems()])).strip("; ")
+    raise NotStoredError(
+        f"{draft.key!r} is not stored: {_present(draft)} of its {draft.expected} shards are written, "
+        f"{world.config.acknowledge.minimum} are needed{': ' if told else ''}{told}",
+        hint=f"{_KEEPS}. Another backend is needed, or a smaller `minimum` in [acknowledge]",
+    )
+
+
+def _suffices(world: World, draft: ObjectMeta) -> bool:
+    """Whether it may be acknowledged: all shards are spread by the rules, or the minimum is there."""
+    minimum = world.config.acknowledge.minimum
+    return world.holds(draft) or (minimum < draft.expected and _present(draft) >= minimum)
+
+
+def _commit(world: World, order: Order, draft: ObjectMeta, entry: Entry | None) -> Entry:
+    """Make shards the object of a key; who comes last wins, unless he expected something else."""
+    for _ in range(_TRIES):
+        if is_old(draft.keys.rpartition("/")[2], age=LONGEST, now=time.time()):
+            break
+        before = entry.meta if entry is not None else None
+        meta = msgspec.structs.replace(
+            draft,
+            generation=1 + (before.generation if before is not None else 0),
+            stored=time.time(),
+            leftovers=(
+                *draft.leftovers,
+                *(entry.leftovers if entry is not None else ()),
+                *(leftovers_of(before) if before is not None else ()),
+            ),
+        )
+        try:
+            return world.metadata.write(
+                meta,
+                expected=entry.version if entry is not None else None,
+                minimum=world.config.acknowledge.metadata,
+            )
+        except MetadataConflictError:
+            time.sleep(random.uniform(0, _PAUSE))  # noqa: S311
+            try:
+                entry = _current(world, order)
+            except ObjectChangedError:
+                _drop(world, draft)
+                raise
+        except MetadataUnavailableError as error:
+            if not error.maybe:
+                _drop(world, draft)
+                raise NotStoredError(
+                    f"{order.key!r} is not stored: {error.message}", hint=f"{_KEEPS}. {error.hint}"
+                ) from error
+            # Who reads next may find it: nothing of it may be deleted.
+            raise NotStoredError(
+                f"{order.key!r} may be stored or not: {error.message}",
+                hint="Who reads it gets what was there before or all that was to be stored. Store it again",
+            ) from error
+    _drop(world, draft)
+    raise NotStoredError(
+        f"{order.key!r} is not stored: others write it all the time, or it took more than {LONGEST:,.0f} s",
+        hint=_KEEPS,
+    )
+
+
+def _present(meta: ObjectMeta) -> int:
+    return sum(map(bool, meta.places))
+
+
+def _drop(world: World, draft: ObjectMeta) -> None:
+    delete_all(world, [*leftovers_of(draft), *draft.leftovers], patient=False)
