@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import random
+from typing import Final
+
+import attrs
+
+_FIRST: Final = 0.25
+_LONGEST: Final = 10.0
+
+
+@attrs.define
+class Backoff:
+    """How long to wait after a failure: longer each time, and not all at the same time."""
+
+    failures: int = 0
+
+    def failed(self) -> float:
+        """Return the seconds to wait, after one more failure."""
+        self.failures += 1
+        longest = min(_LONGEST, _FIRST * 2.0 ** min(self.failures - 1, 20))
+        return random.uniform(longest / 2, longest)  # noqa: S311 - not a secret
+
+    def succeeded(self) -> None:
+        """Begin anew."""
+        self.failures = 0

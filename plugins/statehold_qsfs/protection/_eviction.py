@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from statehold_qsfs.protection._errors import StoreError
+from statehold_qsfs.protection._state import Kept
+from statehold_qsfs.protection._store import Store
+from statehold_zdb.engine import Engine, Namespace, Part
+
+#: Down to this part of the limit.
+_DOWN_TO: Final = 0.9
+
+
+@attrs.define(eq=False)
+class Eviction:
+    """Deletes closed segments here, those used longest ago first, once they take more than they may.
+
+    Only what the store has, as reading all of it has shown, is deleted. Only one thread calls `run`.
+
+    Attributes:
+        engine: whose segments they are.
+        store: that has them too.
+        kept: returns what the store has of a segment, by namespace and number; None if nothing.
+        limit: the bytes that all data may take; 0 for no limit.
+        last: the namespaces whose segments go last.
+        logger: where it tells what an operator should know.
+        evictions: how many segments were deleted.
+
+    """
+
+    engine: Engine
+    store: Store
+    kept: Callable[[str, int], Kept | None]
+    limit: int
+    last: Collection[str]
+    logger: logging.Logger
+    evictions: int = 0
+    _verified: set[str] = attrs.field(factory=set, init=False)
+    _used: dict[tuple[str, int], float] = attrs.field(factory=dict, init=False)
+
+    def local_bytes(self) -> int:
+        """Return what the data take on this disk."""
+        return sum(size for namespace in self.engine for size in _sizes(namespace).values())
+
+    def run(self) -> None:
+        """Delete what is too much; StoreError if the store does not answer whether it has it."""
+        now = time.monotonic()
+        found: list[tuple[bool, float, int, int, Namespace]] = []
+        total = 0
+        for namespace in list(self.engine):
+            sizes = _sizes(namespace)
+            total += sum(sizes.values())
+            for segment in namespace.segments():
+                key = namespace.name, segment.number
+                if segment.used:
+                    segment.used = False
+                    self._used[key] = now
+                if segment.number in sizes:
+                    used = self._used.setdefault(key, now)
+                    size = sizes[segment.number]
+                    found.append((namespace.name in self.last, used, segment.number, size, namespace))
+        if not self.limit or total <= self.limit:
+            return
+        parts: dict[str, dict[int, Part]] = {}
+        for *_, number, size, namespace in sorted(found, key=lambda each: each[:3]):
+            if total <= self.limit * _DOWN_TO:
+                return
+            if namespace.name not in parts:
+                parts[namespace.name] = {part.number: part for part in namespace.cut().parts}
+            if self._evict(namespace, parts[namespace.name].get(number), size):
+                total -= size
+
+    def _evict(self, namespace: Namespace, part: Part | None, size: int) -> bool:
+        kept = self.kept(namespace.name, part.number) if part is not None else None
+        if kept is None or kept.whole is None or part is None or not part.closed:
+            return False
+        if (part.salt, part.end) != (kept.salt, kept.end) or size != kept.end:
+            return False
+        if kept.whole.name not in self._verified:
+            if not self.store.verify(kept.whole.name):
+                self.logger.warning("%s stays here: the store lacks some of it", part.path)
+                raise StoreError(f"{kept.whole.name} lacks redundancy")
+            self._verified.add(kept.whole.name)
+        try:
+            with part.open_index() as index:
+                os.fsync(index.fileno())  # it is all that is left of it here
+        except FileNotFoundError:
+            return False  # compacted meanwhile
+        if not namespace.evict(part.number, salt=part.salt):
+            return False
+        self.evictions += 1
+        self._verified.discard(kept.whole.name)  # when it has been brought again, who knows
+        return True
+
+
+def _sizes(namespace: Namespace) -> dict[int, int]:
+    """Return the bytes of the segments whose data are on this disk."""
+    sizes = {}
+    for segment in namespace.segments():
+        with contextlib.suppress(FileNotFoundError):
+            sizes[segment.number] = Path(segment.path).stat().st_size
+    return sizes

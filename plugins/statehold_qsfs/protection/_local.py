@@ -1,0 +1,77 @@
+"""What a folder says of itself: whose it is, and whether it was restored to the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from statehold_qsfs.protection._errors import ProtectionError
+
+_OWNER: Final = "owner"
+_RESTORING: Final = "restoring"
+
+
+def owner_of(folder: Path) -> str:
+    """Return the name by which a folder is known in the store; empty where it has none."""
+    if (folder / _RESTORING).exists():
+        raise ProtectionError(
+            f"{folder} was not restored to the end",
+            hint="Restore again: what is there of it is removed first",
+        )
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / _OWNER).read_text(encoding="ascii").strip()
+    return ""
+
+
+def new_owner(folder: Path) -> str:
+    """Give a folder a name, on disk when it returns, and return it."""
+    owner = secrets.token_hex(16)
+    write(folder / _OWNER, owner.encode("ascii"))
+    return owner
+
+
+def begin_restore(folder: Path) -> None:
+    """Note that a folder is not whole."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write(folder / _RESTORING, b"")
+
+
+def end_restore(folder: Path, owner: str) -> None:
+    """Note that a folder is whole, and whose it is."""
+    write(folder / _OWNER, owner.encode("ascii"))
+    (folder / _RESTORING).unlink()
+    sync_folder(folder)
+
+
+def is_restoring(folder: Path) -> bool:
+    """Whether a restore into a folder did not come to its end."""
+    return (folder / _RESTORING).exists()
+
+
+def write(path: Path, data: bytes) -> None:
+    """Put *data* in the place of what a file has, all at once; on disk when it returns."""
+    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder are on disk."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

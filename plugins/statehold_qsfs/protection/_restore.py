@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+from statehold_qsfs.protection._claim import Claim, read_head, take
+from statehold_qsfs.protection._errors import ProtectionError
+from statehold_qsfs.protection._fetching import Fetching
+from statehold_qsfs.protection._local import (
+    begin_restore,
+    end_restore,
+    is_restoring,
+    new_owner,
+    sync_folder,
+    write,
+)
+from statehold_qsfs.protection._removals import Removals
+from statehold_qsfs.protection._state import Area, State
+from statehold_qsfs.protection._store import Store
+
+
+@attrs.frozen(kw_only=True)
+class Restored:
+    """What a restore has brought.
+
+    Attributes:
+        taken: when the cut was made that it has, in seconds since 1970.
+        namespaces: how many there are.
+        segments: how many segments there are.
+        evicted: how many of them stay in the store, until they are read.
+        brought_bytes: what was brought.
+        epoch: which turn it is now.
+
+    """
+
+    taken: float
+    namespaces: int
+    segments: int
+    evicted: int
+    brought_bytes: int
+    epoch: int
+
+
+def restore(
+    store: Store,
+    folder: Path,
+    *,
+    prefix: str = "qsfs",
+    everything: bool = False,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Restored:
+    """Make a folder what that of the machine was which wrote to the store last; take its turn over.
+
+    Closed segments stay in the store until they are read; their index files come.
+
+    Args:
+        store: where it is kept.
+        folder: an empty one, or none, or one with a restore that did not come to its end.
+        prefix: what the names of the objects begin with.
+        everything: whether closed segments are brought, too.
+        progress: is called with how many segments are done, and how many there are.
+
+    Raises:
+        ProtectionError: the folder has something, or the store has nothing.
+        StoreError: the store does not answer.
+
+    """
+    if is_restoring(folder):
+        for left in folder.iterdir():
+            if left.name != "restoring":
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+    elif folder.exists() and any(folder.iterdir()):
+        raise ProtectionError(f"{folder} is not empty", hint="Restore into an empty folder")
+    if read_head(store, prefix) is None:
+        raise ProtectionError(
+            f"the store has no filesystem {prefix!r}",
+            hint="Is it the right configuration, and the right key?",
+        )
+    begin_restore(folder)
+    owner = new_owner(folder)
+    claim = take(store, prefix, owner, over=True)
+    state = claim.load()
+    # Objects of a cut to come may have what the machine wrote after this one, which is not to be.
+    state.objects.update(whole.name for whole in state.wholes.values())
+    state.wholes.clear()
+    done = Progress(sum(len(area.parts) for area in state.areas.values()), progress)
+    fetching = Fetching(store, lambda *_: None, Removals(folder / "removed"), state)
+    for name, area in state.areas.items():
+        _restore_area(fetching, folder, name, area, everything=everything, done=done)
+    for kind in ("data", "index"):
+        (folder / kind).mkdir(exist_ok=True, mode=0o700)
+        sync_folder(folder / kind)
+    sync_folder(folder)
+    _hand_over(claim, state)
+    end_restore(folder, owner)
+    return Restored(
+        taken=state.taken,
+        namespaces=len(state.areas),
+        segments=done.total,
+        evicted=done.evicted,
+        brought_bytes=fetching.brought,
+        epoch=claim.head.epoch,
+    )
+
+
+@attrs.define
+class Progress:
+    """How far a restore is."""
+
+    total: int
+    tell: Callable[[int, int], None]
+    segments: int = 0
+    evicted: int = 0
+
+    def one(self) -> None:
+        """Note that a segment is done."""
+        self.segments += 1
+        self.tell(self.segments, self.total)
+
+
+def _restore_area(
+    fetching: Fetching, folder: Path, name: str, area: Area, *, everything: bool, done: Progress
+) -> None:
+    data, index = folder / "data" / name, folder / "index" / name
+    for each in (data, index):
+        each.mkdir(parents=True, mode=0o700)
+    write(index / "zdb-namespace", area.settings)
+    for number, kept in sorted(area.parts.items()):
+        path = data / f"d{number}"
+        fetching.bring_back(kept, path, index / f"i{number}")
+        if kept.whole is not None and everything:
+            fetching.bring(name, kept, path)
+        done.evicted += kept.whole is not None and not everything
+        done.one()
+    sync_folder(data)
+
+
+def _hand_over(claim: Claim, state: State) -> None:
+    """Let the new term have a base of its own: what the old one stores from now on is nobody's."""
+    claim.store.put(claim.base, state.encode())
+    claim.check()

@@ -1,0 +1,183 @@
+"""The disk here has what is used; the rest is in the store, and comes back when it is read."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from qsfs_machines import SEGMENT, Machine, payload, until
+from qsfs_stores import LIMIT, MemoryStore
+
+from statehold_qsfs.protection import restore
+from statehold_zdb.engine import ZdbMissingError
+
+ROOM = 4 * SEGMENT
+
+
+def local(machine: Machine, name: str = "default") -> set[int]:
+    return {int(path.name[1:]) for path in Path(machine.engine.data / name).glob("d*")}
+
+
+def test_data_take_no_more_than_they_may_and_all_are_read(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store, limit=ROOM) as one:
+        one.fill(800)
+        until(lambda: one.protection.figures().local_bytes <= ROOM)
+        figures = one.protection.figures()
+        assert figures.evicted >= 6
+        assert figures.evictions >= figures.evicted
+        assert all(one.names.get(b"%d" % i) == payload(i) for i in range(0, 800, 7))
+        until(lambda: one.protection.figures().local_bytes <= ROOM)
+
+
+def test_what_is_used_stays_and_what_is_not_goes_first(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(300)
+        one.settle()
+        eviction = one.protection._eviction
+        eviction.run()
+        one.names.get(b"1")
+        eviction.run()
+        eviction.limit = one.protection.figures().local_bytes - SEGMENT
+        eviction.run()
+        assert 0 in local(one)
+        assert 1 not in local(one)
+
+
+def test_nothing_goes_that_the_store_does_not_have_with_all_its_redundancy(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(300)
+        one.settle()
+        before = local(one)
+        store.bad = set(store.objects)
+        eviction = one.protection._eviction
+        eviction.limit = ROOM // 2
+        until(lambda: store.verified)
+        assert local(one) == before
+        store.bad = set()
+        until(lambda: one.protection.figures().local_bytes <= ROOM // 2)
+
+
+def test_nothing_goes_that_waits_to_be_sent_however_little_room_there_is(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store, limit=ROOM) as one:
+        store.down = True
+        one.fill(800)
+        until(lambda: one.protection.figures().failures >= 2)
+        assert one.protection.figures().local_bytes > ROOM
+        assert not one.protection.figures().evicted
+        store.down = False
+        until(lambda: one.protection.figures().local_bytes <= ROOM)
+
+
+def test_namespaces_that_are_to_stay_go_last(tmp_path):
+    store = MemoryStore()
+    options = {"limit": ROOM, "evict_last": frozenset({"default"})}
+    with Machine(tmp_path / "one", store, **options) as one:
+        data = one.engine.create("data")
+        one.fill(100)
+        for i in range(600):
+            data.set(b"%d" % i, payload(i))
+        until(lambda: one.protection.figures().local_bytes <= ROOM)
+        assert {0, 1} <= local(one)
+        assert 0 not in local(one, "data")
+
+
+def test_a_slow_store_holds_up_who_needs_it_and_nobody_else(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(300)
+        one.settle()
+        assert one.names.evict(0)
+        hold, asked = threading.Event(), threading.Event()
+
+        def wait(what, _):
+            if what == "read":
+                asked.set()
+                assert hold.wait(LIMIT)
+
+        store.before = wait
+        found = []
+        slow = threading.Thread(target=lambda: found.append(one.names.get(b"1")))
+        slow.start()
+        assert asked.wait(LIMIT)
+        assert one.names.get(b"299") == payload(299)
+        one.names.set(b"new", b"1")
+        assert one.names.get(b"new") == b"1"
+        hold.set()
+        slow.join(LIMIT)
+        assert found == [payload(1)]
+
+
+def test_many_who_read_the_same_bring_it_once(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(100)
+        one.settle()
+        assert one.names.evict(0)
+        hold = threading.Event()
+        store.before = lambda what, _: what != "read" or hold.wait(LIMIT)
+        store.reads.clear()
+        readers = [threading.Thread(target=one.names.get, args=(b"%d" % i,)) for i in range(20)]
+        for reader in readers:
+            reader.start()
+        hold.set()
+        for reader in readers:
+            reader.join(LIMIT)
+        assert len(store.reads) == 1
+
+
+def test_a_read_of_what_cannot_be_brought_says_so_and_works_again_later(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(100)
+        one.settle()
+        assert one.names.evict(0)
+        store.down = True
+        with pytest.raises(ZdbMissingError, match="backends are down"):
+            one.names.get(b"1")
+        store.down = False
+        assert one.names.get(b"1") == payload(1)
+
+
+def test_a_segment_of_which_much_is_read_comes_back_if_there_is_room(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        big = one.engine.create("big")
+        for i in range(12):
+            big.set(b"%d" % i, payload(i, 500_000))
+        big.set(b"huge", payload(9, 8_000_000))
+        big.jump()
+        one.settle()
+        last = max(part.number for part in one.engine.cut()["big"].parts if part.closed)
+        assert big.evict(last)
+        assert big.get(b"huge") == payload(9, 8_000_000)
+        until(lambda: last in local(one, "big"))
+        store.reads.clear()
+        assert big.get(b"huge") == payload(9, 8_000_000)
+        assert not store.reads
+
+
+def test_what_was_evicted_is_compacted_and_goes_from_the_store(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(300)
+        one.settle()
+        for number in sorted(local(one))[:-1]:
+            assert one.names.evict(number)
+        size = store.size
+        for i in range(300):
+            if i % 10:
+                one.names.delete(b"%d" % i)
+        one.names.compact()
+        one.settle()
+        one.protection._publisher.write_base()
+        assert store.size < size / 2
+        before = one.contents()
+        assert len(before["default"]) == 30
+    restore(store, tmp_path / "two")
+    with Machine(tmp_path / "two", store) as two:
+        assert two.contents() == before
