@@ -35,7 +35,7 @@ namespace = Engine(folder / "data", folder / "index", options=options)["default"
 for i in range(0, keys, 1000):
     names = [b"%010d" % n for n in range(i, i + 1000)]
     assert namespace.stage_run(names, [b"x" * 100] * 1000)
-    namespace.commit()
+    namespace.flush()
 print("filled", flush=True)
 sys.stdin.read()
 """

@@ -40,6 +40,7 @@ from statehold_zdb.engine._errors import (
     ZdbWriteError,
 )
 from statehold_zdb.engine._events import ZdbHooks, hookimpl
+from statehold_zdb.engine._log import Batch
 from statehold_zdb.engine._namespace import Figures, Namespace
 from statehold_zdb.engine._options import DEFAULT_SEGMENT, Durability, EngineOptions, Mode, Sync
 from statehold_zdb.engine._reading import Version
@@ -53,6 +54,7 @@ __all__ = [
     "MAX_KEY",
     "MAX_NAME",
     "MAX_PAYLOAD",
+    "Batch",
     "Closed",
     "Cut",
     "Disk",

@@ -51,7 +51,7 @@ class Core:
         on_missing_range: returns bytes of such a segment, from an offset on; None where it cannot.
         on_removing: told of segments that are about to be removed.
         on_closed: told of each segment that was closed, once it is on disk and indexed.
-        changed: told each key that was written or deleted, and b"" where all may have changed; for caches.
+        changed: told each key that stood and is written anew or deleted, b"" where all may be; for caches.
         closed: why it is of no use any more; empty while it is.
         read_errors, write_errors, last_error_at: what the disk refused, and when last, in seconds since 1970.
 

@@ -44,15 +44,15 @@ class Batch:
     """Records that are written together: all of them or none.
 
     Attributes:
-        last: the number of its last record, once it is written.
+        last: the number of its last record; -1 until it is written.
         error: why it was not written.
 
     """
 
     __slots__ = ("error", "last")
 
-    def __init__(self) -> None:
-        self.last = 0
+    def __init__(self, last: int = -1) -> None:
+        self.last = last
         self.error: ZdbError | None = None
 
 

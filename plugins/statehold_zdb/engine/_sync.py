@@ -41,7 +41,7 @@ class Syncing:
                     raise type(batch.error)(batch.error.message, hint=batch.error.hint)
                 if self._error is not None:
                     raise type(self._error)(self._error.message, hint=self._error.hint)
-                if batch.last and batch.last <= self._synced:
+                if 0 <= batch.last <= self._synced:
                     return
                 if self._leads:
                     turn = threading.Lock()

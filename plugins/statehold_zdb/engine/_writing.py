@@ -41,16 +41,16 @@ class Writing(Reading):
 
         """
         with self._lock:
-            kept = self.stage(key, payload, stamp=stamp)
-            batch = self._staged()
+            kept, batch = self.stage(key, payload, stamp=stamp)
+            self._flush_alone()
         self._settle(batch)
         return kept
 
     def delete(self, key: bytes, *, stamp: int | None = None) -> bool:
         """Remove *key*; False if nothing stood under it. Raises as `set` does."""
         with self._lock:
-            gone = self.stage_delete(key, stamp=stamp)
-            batch = self._staged()
+            gone, batch = self.stage_delete(key, stamp=stamp)
+            self._flush_alone()
         self._settle(batch)
         return gone
 
@@ -73,13 +73,17 @@ class Writing(Reading):
                 self._log.drop_staged(error)
                 self._undo()
                 raise
-            batch = self._staged()
+            batch = self._standing()
+            self._flush_alone()
         self._settle(batch)
 
     def stage(
         self, key: bytes, payload: bytes | memoryview, *, stamp: int | None = None, more: bool = False
-    ) -> bytes | None:
-        """Do what `set` does, but leave the writing to `commit`; *more* says that the batch goes on."""
+    ) -> tuple[bytes | None, Batch]:
+        """Do what `set` does, but leave the writing to `flush`; *more* says that the batch goes on.
+
+        Returns with it what is to survive so that this does.
+        """
         size = len(payload)
         settings, log, keys = self.settings, self._log, self._keys
         with self._lock:
@@ -107,7 +111,7 @@ class Writing(Reading):
                     raise ZdbWormError(f"{self.name}: a key stands, and in a worm namespace it stays")
                 old_size, old_crc = self._old(before)
                 if old_size == size and old_crc == crc and self._is_same(key, payload):
-                    return None
+                    return None, Batch(self._saved_number)
                 live -= old_size
             if settings.maxsize and live > settings.maxsize and live > log.live:
                 raise ZdbFullError(
@@ -120,14 +124,14 @@ class Writing(Reading):
             keys.put(key, log.append(key, payload, crc, before, MORE if more else 0, stamp))
             log.live = live
             log.next_id += new_id
-            if self.changed is not None:
+            if before is not None and self.changed is not None:
                 self.changed(key)
-            return key
+            return key, log.batch
 
-    def stage_run(self, keys: Sequence[bytes], payloads: Sequence[bytes]) -> bool:
+    def stage_run(self, keys: Sequence[bytes], payloads: Sequence[bytes]) -> Batch | None:
         """Stage many payloads at once, where that is simple: all keys are new and different, and all fit in.
 
-        Returns False, and does nothing, where it is not.
+        Returns what is to survive then; or None, and does nothing, where it is not.
         """
         settings, log = self.settings, self._log
         with self._lock:
@@ -142,7 +146,7 @@ class Writing(Reading):
                 or any(map(self._keys.get, keys))
                 or len(set(keys)) != len(keys)
             ):
-                return False
+                return None
             size = sum(map(len, payloads))
             total = size + sum(map(len, keys)) + _OVERHEAD * len(keys)
             if (
@@ -151,22 +155,19 @@ class Writing(Reading):
                 or not 0 < min(map(len, keys)) <= max(map(len, keys)) <= MAX_KEY
                 or max(map(len, payloads)) > MAX_PAYLOAD
             ):
-                return False
+                return None
             self._keys.put_all(keys, log.append_run(keys, payloads, int(self.now())))
             log.live += size
-            if self.changed is not None:
-                for key in keys:
-                    self.changed(key)
-            return True
+            return log.batch
 
-    def stage_delete(self, key: bytes, *, stamp: int | None = None, more: bool = False) -> bool:
-        """Do what `delete` does, but leave the writing to `commit`; *more* is as of `stage`."""
+    def stage_delete(self, key: bytes, *, stamp: int | None = None, more: bool = False) -> tuple[bool, Batch]:
+        """Do what `delete` does, but leave the writing to `flush`; *more* and the batch are as of `stage`."""
         log = self._log
         with self._lock:
             self._check_write()
             before = self._keys.get(key)
             if before is None:
-                return False
+                return False, self._standing()
             if self.settings.worm:
                 raise ZdbWormError(f"{self.name}: a key stands, and in a worm namespace it stays")
             size = self._entry_at(before).size
@@ -178,36 +179,29 @@ class Writing(Reading):
             log.live -= size
             if self.changed is not None:
                 self.changed(key)
-            return True
+            return True, log.batch
 
-    def commit(self) -> int:
-        """Write what is staged, and return up to which record that is; `synced` says when it is durable.
-
-        Where every write has a sync of its own, this is one.
-        """
+    def flush(self) -> None:
+        """Write what is staged, and sync nothing; ZdbWriteError if that cannot be."""
         with self._lock:
             self._flush()
-            number = self._log.number
-        if self.durability.sync is Sync.EVERY and number > self._log.synced:
-            self._sync()
-        return number
 
     @property
     def staged(self) -> bool:
-        """Whether something is staged that `commit` has not written."""
+        """Whether something is staged that `flush` has not written."""
         return self._log.staged
 
-    def _staged(self) -> Batch | None:
-        """Return the batch that is staged, or None; writes it, if nobody is to be waited for."""
-        if not self._log.staged:
-            return None
-        batch = self._log.batch
+    def _standing(self) -> Batch:
+        """Return what is to survive so that all does that stands here now."""
+        return self._log.batch if self._log.staged else Batch(self._saved_number)
+
+    def _flush_alone(self) -> None:
+        """Write what is staged, if nobody is to be waited for."""
         if self.durability.sync is not Sync.GROUP:
             self._flush()
-        return batch
 
-    def _settle(self, batch: Batch | None) -> None:
-        if batch is None:
+    def _settle(self, batch: Batch) -> None:
+        if 0 <= batch.last <= self._log.synced:
             return
         sync = self.durability.sync
         if sync is Sync.GROUP:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from statehold_zdb.engine import Engine, Namespace
+from statehold_zdb.engine import Batch, Engine, Namespace
 
 if TYPE_CHECKING:
     from statehold_zdb.server._server import Server
@@ -28,6 +28,7 @@ class Client:
         writable: whether it may write to it.
         admin: whether it may do what changes namespaces.
         is_master: whether it mirrors another server.
+        batch: what the last command has written, or found written, and is to survive before it is answered.
         nonce: the challenge that the next secure password answers; used once.
         send: writes to the connection, ahead of the answer.
         drain: waits until the connection has taken what was sent.
@@ -40,6 +41,7 @@ class Client:
     admin: bool
     send: Callable[[bytes], None]
     drain: Callable[[], Coroutine[Any, Any, None]]
+    batch: Batch | None = None
     nonce: bytes | None = None
     is_master: bool = False
 

@@ -1,10 +1,10 @@
 """One connection: requests in, answers out, in their order.
 
-What a client sends at once is read and done at once, written with one write, synced with one sync where the
-namespace says so, and answered with one send. A request that has to wait, for a segment or for another
-client, or a
-client that does not take its answers, holds up this connection and no other: nothing more is read from it
-then, so that it takes a bounded amount of memory.
+What a client sends at once is read and done at once, and answered with one send; what all clients send in one
+turn of the loop is written with one write, and synced with one sync where the namespace says so. A request
+that has to wait, for a segment, a sync of its own or another client, or a client that does not take its
+answers, holds up this connection and no other: nothing more is read from it then, so that it takes a bounded
+amount of memory.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from statehold_zdb.server._client import Client
 from statehold_zdb.server._doing import Doing
 from statehold_zdb.server._sending import PIECE
+from statehold_zdb.server._turn import SETS
 
 if TYPE_CHECKING:
     from statehold_zdb.server._server import Server
@@ -65,7 +66,7 @@ class Connection(Doing):
         self._paused = False
         if self._resumed is not None:
             self._resumed.set()
-        if self._task is None and not self._closing:
+        if not self._is_held_up and not self._closing:
             self._go_on()
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
@@ -86,13 +87,18 @@ class Connection(Doing):
         if self._rest:
             data = self._rest + data
             self._rest = b""
-        if self._task is not None or self._paused:
+        if self.asked:
+            self.asked += data
+        elif self._is_held_up:
             self._keep(data)
+        elif data.startswith(SETS) and not self._reader.missing:
+            self.asked = data
+            self._server.turn.ask(self)
         else:
             self._do(data)
 
     def eof_received(self) -> bool:
         """End when the client has all answers to what it has said; it may read on, though it says no more."""
         self._ends = True
-        waits = bool(self._held) or self._task is not None or self._paused
-        return waits and not self._closing
+        waits = self._held or self.asked or self._task is not None or self._paused
+        return bool(waits) and not self._closing

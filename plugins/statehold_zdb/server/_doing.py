@@ -1,18 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from statehold_zdb.engine import (
     MAX_KEY,
+    Batch,
     Mode,
     Namespace,
     Sync,
     ZdbError,
     ZdbKeyError,
     ZdbMissingError,
-    ZdbWriteError,
 )
 from statehold_zdb.server import _replies as replies
 from statehold_zdb.server._hot import LARGEST
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from statehold_zdb.server._server import Server
 
 _GETS: Final = b"*2\r\n$3\r\nGET\r\n$"
+#: Commands that leave alone what is staged, or stage more.
+_STAGING: Final = frozenset({"SET", "SETX", "DEL", "GET", "EXISTS", "PING", "LENGTH"})
+#: The most bytes of a request that are read twice.
+_SHORT: Final = 64 * 1024
 
 
 class Doing(Sending):
@@ -35,12 +40,38 @@ class Doing(Sending):
         self._large: bytearray | None = None
         self._large_size = self._large_filled = 0
 
+    @property
+    def may_join(self) -> bool:
+        """Whether SETs that have come may be done together with those of others."""
+        client = self.client
+        return (
+            client.writable
+            and not self._is_held_up
+            and not self._server.observed
+            and not client.namespace.closed
+            and _is_plain(client.namespace)
+        )
+
+    def was_set(self, count: int, answer: bytes, batch: Batch, rest: bytes) -> None:
+        """Answer *count* SETs that were done together with those of others; *rest* has come after them."""
+        self.asked = rest
+        if count:
+            self._deliver([answer], [(0, count, batch)])
+
+    def do_asked(self) -> None:
+        """Do what has come, by itself."""
+        data, self.asked = self.asked, b""
+        if self._is_held_up:
+            self._keep(data)
+        elif not self._closing:
+            self._do(data)
+
     def _go_on(self) -> None:
         """Do what came while the connection was held up."""
         data, self._rest = self._rest, b""
         if data:
             self._do(data)
-        if not self._paused and self._task is None and not self._closing:
+        if not self._is_held_up and not self._closing:
             self._transport.resume_reading()
             self._end_if_done()
 
@@ -82,27 +113,6 @@ class Doing(Sending):
             self._deliver(out, writes)
             self._end()
 
-    def _do_run(self, tokens: list[bytes], out: list[Any], writes: list[Write]) -> int:
-        """Do SETs of new keys, if there is nothing but such at the start; return how many tokens that was."""
-        count = (len(tokens) - 1) // 7
-        last = 7 * count
-        keys, payloads, key_sizes = tokens[4:last:7], tokens[6:last:7], tokens[3:last:7]
-        size_of = LENGTHS.get
-        if (
-            tokens[0:last:7].count(b"*3") == count
-            and tokens[2:last:7].count(b"SET") == count
-            and tokens[1:last:7].count(b"$3") == count
-            and list(map(size_of, key_sizes)) == list(map(len, keys))
-            and list(map(size_of, tokens[5:last:7])) == list(map(len, payloads))
-            and self.client.namespace.stage_run(keys, payloads)
-        ):
-            writes.append((len(out), count))
-            answers = [CRLF] * (4 * count)
-            answers[0::4], answers[2::4] = key_sizes, keys
-            out.append(b"".join(answers))
-            return last
-        return 0
-
     def _do_fast(self, tokens: list[bytes], out: list[Any], writes: list[Write]) -> None:
         """Do what was asked for; what does not fit the simple way goes on slowly from there."""
         last = len(tokens) - 1
@@ -112,8 +122,6 @@ class Doing(Sending):
         plain = _is_plain(client.namespace)
         sequential = client.namespace.settings.mode is Mode.SEQUENTIAL
         hot = server.hot.table(client.namespace)
-        if plain and last >= 14 and client.writable and not observed and tokens[2] == b"SET":
-            i = self._do_run(tokens, out, writes)
         while i < last:
             head = tokens[i]
             if head == b"*3":
@@ -125,14 +133,12 @@ class Doing(Sending):
                     break
                 i = end
                 if name == b"SET" and plain and (key or sequential) and client.writable and not observed:
-                    writes.append((len(out), 1))
                     try:
-                        kept = client.namespace.stage(key, value)
+                        kept, batch = client.namespace.stage(key, value)
                     except ZdbError as error:
-                        writes.pop()
-                        self._after_refusal(error, out, writes)
                         out.append(_refused_set(client.namespace, key, error))
                         continue
+                    writes.append((len(out), 1, batch))
                     if kept is None:
                         out.append(replies.NIL)
                     else:
@@ -155,9 +161,9 @@ class Doing(Sending):
                         continue
                     size += self._get(key, out, writes)
                     if size > PIECE:
-                        self._deliver(out, writes)
+                        goes_on = self._deliver_piece(out, writes)
                         out, writes, size = [], [], 0
-                        if self._paused or self._closing:
+                        if not goes_on:
                             self._keep(CRLF.join(tokens[i:]))
                             return
                     if self._task is not None:
@@ -184,9 +190,9 @@ class Doing(Sending):
                 return
             size += len(out[-1])
             if size > PIECE:
-                self._deliver(out, writes)
+                goes_on = self._deliver_piece(out, writes)
                 out, writes, size = [], [], 0
-                if self._paused:
+                if not goes_on:
                     self._keep(CRLF.join(tokens[i:]))
                     return
             plain = _is_plain(client.namespace)
@@ -203,8 +209,12 @@ class Doing(Sending):
         reader = self._reader
         size = 0
         while True:
+            begin = -1 if reader.missing else at
             request, at = reader.read(data, at)
             if request is None:
+                if begin >= 0 and len(data) - begin <= _SHORT:
+                    # Read again as a whole, with what comes after it, it can be done the fast way.
+                    reader.missing, at = 0, begin
                 self._rest = data[at:]
                 break
             if isinstance(request, Large):
@@ -218,9 +228,9 @@ class Doing(Sending):
                 return
             size += len(out[-1]) if out else 0
             if size > PIECE:
-                self._deliver(out, writes)
+                goes_on = self._deliver_piece(out, writes)
                 out, writes, size = [], [], 0
-                if self._paused or self._closing:
+                if not goes_on:
                     self._keep(data[at:])
                     return
         self._deliver(out, writes)
@@ -244,25 +254,32 @@ class Doing(Sending):
         else:
             request[:2] = map(bytes, request[:2])
         before = client.namespace
-        if name in ("SET", "SETX", "DEL"):
-            writes.append((len(out), 1))
-        elif before.staged and name not in ("GET", "EXISTS", "PING", "LENGTH"):
+        if name not in _STAGING and before.staged:
             # What else is asked for may change the namespace, or look at what is on disk.
-            self._commit(out, writes)
+            with contextlib.suppress(ZdbError):  # who has written hears of it by the batch
+                before.flush()
+        client.batch = None
         answer = COMMANDS[name](client, request)
         if server.observed:
             server.saw(client, name, request, answer)
         if isinstance(answer, bytes):
             if answer == replies.DENIED:
                 server.counts.unauthorized += 1
-            out.append(answer)
-            if before.staged and before.durability.sync is Sync.EVERY:
-                self._commit(out, writes)
-            elif answer == replies.CANNOT_WRITE and writes:
-                self._after_refusal(ZdbWriteError("the disk refused"), out, writes)
-            return True
+            if client.batch is None:
+                out.append(answer)
+                return True
+            if _is_plain(before) or 0 <= client.batch.last <= before.synced:
+                writes.append((len(out), 1, client.batch))
+                out.append(answer)
+                return True
+            answer = self._when_synced(before, client.batch, answer)
         self._wait_for(answer, out, writes)
         return False
+
+    async def _when_synced(self, namespace: Namespace, batch: Batch, answer: bytes) -> bytes:
+        """Write and sync what was staged, for itself, and then answer."""
+        await self._server.syncs.alone(namespace)
+        return answer if batch.error is None else replies.refused(namespace, batch.error)
 
     def _name(self, word: bytes) -> str | None:
         name = find(word)
@@ -284,7 +301,6 @@ class Doing(Sending):
             self._wait_for(COMMANDS["GET"](client, [b"GET", key]), out, writes)  # type: ignore[arg-type]
             return 0
         except ZdbError as error:
-            self._after_refusal(error, out, writes)
             out.append(replies.refused(namespace, error))
             return 0
         if found is None:
@@ -323,7 +339,7 @@ class Doing(Sending):
             return
         out: list[Any] = []
         writes: list[Write] = []
-        if self._task is not None or self._paused:
+        if self._is_held_up:
             # It cannot be: nothing is read while the connection is held up.
             self._end()
             return
@@ -337,7 +353,7 @@ class Doing(Sending):
             self._large = None
 
     def _wait_for(self, answer: Coroutine[Any, Any, bytes], out: list[Any], writes: list[Write]) -> None:
-        self._deliver(out, writes)
+        self._deliver(out[:], writes[:])
         out.clear()
         writes.clear()
         self._task = asyncio.get_running_loop().create_task(self._answer(answer))
@@ -355,10 +371,11 @@ class Doing(Sending):
             reply = b"-Internal Error\r\n"
         if self._closing:
             return
+        self._server.counts.commands += 1
         self._send_now(reply)
         await self._drain()
         self._task = None
-        if not self._closing:
+        if not self._is_held_up and not self._closing:
             self._go_on()
 
 

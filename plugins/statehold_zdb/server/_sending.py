@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from statehold_zdb.engine import Namespace, Sync, ZdbError, ZdbWriteError
+from statehold_zdb.engine import Batch, Namespace, Sync
 from statehold_zdb.server import _replies as replies
 from statehold_zdb.server._client import Client
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 #: After so many bytes of answers the client has to take some of them before more is done.
 PIECE: Final = 1024 * 1024
-#: Where the answer to a write stands among others, and to how many it is.
-Write: TypeAlias = tuple[int, int]
+#: Where the answer to a write stands among others, to how many it is, and with what they are written.
+Write: TypeAlias = tuple[int, int, Batch]
 
 
 class Sending(asyncio.BufferedProtocol):
@@ -26,13 +26,25 @@ class Sending(asyncio.BufferedProtocol):
         self._server = server
         self._transport: Any = None
         self._paused = False
+        self._full = False
         self._closing = False
         self._ends = False
+        self._over = False
         self._task: asyncio.Task[None] | None = None
         self._rest = b""
         self._resumed: asyncio.Event | None = None
-        #: Answers that wait for a sync: of which namespace, of which record, the answers, those of writes.
-        self._held: deque[tuple[Namespace, int, list[Any], list[Write]]] = deque()
+        #: What has come and is done at the end of the turn.
+        self.asked = b""
+        #: Answers that wait for writes, or behind those that do: of which namespace, and which are to writes.
+        self._held: deque[tuple[Namespace, list[Any], list[Write]]] = deque()
+
+    @property
+    def _is_held_up(self) -> bool:
+        """Whether nothing more is to be done now."""
+        return self._task is not None or self._paused or self._full or self._over
+
+    def _go_on(self) -> None:
+        raise NotImplementedError
 
     async def _drain(self) -> None:
         while self._paused and not self._closing:
@@ -40,56 +52,61 @@ class Sending(asyncio.BufferedProtocol):
             await self._resumed.wait()
         self._resumed = None
 
-    def _commit(self, out: list[Any], writes: list[Write]) -> int:
-        """Write what is staged, and return up to which record that is; where that fails, say so."""
-        namespace = self.client.namespace
-        try:
-            return namespace.commit()
-        except ZdbError as error:
-            self._after_refusal(error, out, writes)
-            return 0
-
-    def _after_refusal(self, error: ZdbError, out: list[Any], writes: list[Write]) -> None:
-        """Where the disk refused what was staged, say so in the answers that said otherwise."""
-        namespace = self.client.namespace
-        if isinstance(error, ZdbWriteError):
-            answer = replies.refused(namespace, error)
-            for place, count in writes:
-                if place < len(out) and out[place][:1] in (b"$", b"+") and out[place] != replies.NIL:
-                    out[place] = answer * count
-            writes.clear()
-
     def _deliver(self, out: list[Any], writes: list[Write]) -> None:
-        namespace = self.client.namespace
-        number = self._commit(out, writes) if writes or namespace.staged else 0
+        """Answer; what was written, and what comes after it, when the turn has ended."""
         if not out:
             return
-        self._server.counts.commands += len(out) + sum(count - 1 for _, count in writes)
-        if (writes and number > namespace.synced and namespace.durability.sync is Sync.GROUP) or self._held:
-            self._held.append((namespace, number if writes else 0, out[:], writes[:]))
-            self._server.sync_soon(namespace, self)
-            return
-        self._send(out)
+        self._server.counts.commands += len(out) + sum(count - 1 for _, count, _ in writes)
+        if writes:
+            self._held.append((self.client.namespace, out, writes))
+            self._server.turn.wait(self, self.client.namespace)
+        elif self._held:
+            self._held.append((self.client.namespace, out, writes))
+        else:
+            self._send(out)
+
+    def _deliver_piece(self, out: list[Any], writes: list[Write]) -> bool:
+        """Answer what there is so far; False if the client has to take it before more is done."""
+        self._deliver(out, writes)
+        self._full = bool(self._held)
+        return not (self._full or self._paused or self._closing)
 
     def _deliver_one(self, answer: bytes) -> None:
         if self._held:
-            self._held.append((self.client.namespace, 0, [answer], []))
+            self._held.append((self.client.namespace, [answer], []))
         else:
             self._server.counts.sent += len(answer)
             self._transport.write(answer)
 
+    def _send_now(self, data: bytes) -> None:
+        if data:
+            self._deliver_one(data)
+
     def release(self) -> None:
-        """Send the answers whose sync is done, or has failed."""
-        while self._held and not self._closing:
-            namespace, number, out, writes = self._held[0]
-            if number > namespace.synced and not namespace.failed and not namespace.closed:
-                self._server.sync_soon(namespace, self)
-                return
-            self._held.popleft()
-            if number > namespace.synced:
-                for place, count in writes:
-                    out[place] = replies.CANNOT_WRITE * count
+        """Send the answers that wait no more, because what they are about is written, or has failed."""
+        held = self._held
+        while held and not self._closing:
+            namespace, out, writes = held[0]
+            if writes:
+                last = writes[-1][2]
+                if last.last < 0 and last.error is None:
+                    return  # it is written when the turn ends
+                group = namespace.durability.sync is Sync.GROUP
+                unsynced = group and last.error is None and last.last > namespace.synced
+                failed = namespace.failed or bool(namespace.closed)
+                if unsynced and not failed:
+                    self._server.syncs.soon(namespace, self)
+                    return
+                for place, count, batch in writes:
+                    if batch.error is not None:
+                        out[place] = replies.refused(namespace, batch.error) * count
+                    elif group and failed and batch.last > namespace.synced:
+                        out[place] = replies.CANNOT_WRITE * count
+            held.popleft()
             self._send(out)
+        if self._full and not self._closing:
+            self._full = False
+            self._go_on()
         self._end_if_done()
 
     def _send(self, out: list[Any]) -> None:
@@ -105,13 +122,6 @@ class Sending(asyncio.BufferedProtocol):
             self._server.counts.sent += len(data)
             self._transport.write(data)
 
-    def _send_now(self, data: bytes) -> None:
-        if data:
-            if self._held:
-                self._held.append((self.client.namespace, 0, [data], []))
-            else:
-                self._send([data])
-
     def end(self) -> None:
         """Close the connection at once, whatever it waits for."""
         if not self._closing:
@@ -119,11 +129,13 @@ class Sending(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _end(self) -> None:
-        """Close the connection, once the client has taken what it was sent."""
-        self._closing = True
-        self._transport.close()
+        """Take nothing more, and close the connection once the client has all answers."""
+        self._ends = self._over = True
+        self._end_if_done()
 
     def _end_if_done(self) -> None:
         """Close the connection of a client that says no more, once it has all answers."""
-        if self._ends and not self._held and self._task is None and not self._paused and not self._closing:
-            self._end()
+        waits = self._held or self.asked or self._task is not None or (self._paused and not self._over)
+        if self._ends and not waits and not self._closing:
+            self._closing = True
+            self._transport.close()

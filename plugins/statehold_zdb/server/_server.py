@@ -22,7 +22,8 @@ from statehold_zdb.server._client import Client
 from statehold_zdb.server._connection import Connection
 from statehold_zdb.server._executable import Executable
 from statehold_zdb.server._hot import Hot
-from statehold_zdb.server._sending import Sending
+from statehold_zdb.server._syncs import Syncs
+from statehold_zdb.server._turn import Turn
 from statehold_zdb.server._watchers import Watchers
 from statehold_zdb.server.commands import COMMANDS
 
@@ -97,12 +98,13 @@ class Server:
         self.receiving: Final = memoryview(bytearray(_RECEIVE))
         self.connections: Final[set[Connection]] = set()
         self.watchers: Final = Watchers()
+        self.turn: Final = Turn(self.logger)
+        self.syncs: Final = Syncs(self.logger)
         self.mirrors: Final[set[Client]] = set()
         self.words: Final = {
             word: name for name in COMMANDS for word in (name.encode(), name.lower().encode())
         }
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="zdb-command")
-        self._syncing: dict[Namespace, set[Sending]] = {}
         self._listening: list[asyncio.Server] = []
         self._stopped = asyncio.Event()
 
@@ -172,6 +174,7 @@ class Server:
         self._listening.clear()
         if self.options.socket is not None:
             self.options.socket.unlink(missing_ok=True)
+        self.syncs.stop()
         self._threads.shutdown(wait=True)
 
     # What commands and connections ask for
@@ -199,31 +202,10 @@ class Server:
                 if mirror is not client and mirror.namespace is client.namespace:
                     mirror.send(data)
 
-    def sync_soon(self, namespace: Namespace, connection: Sending) -> None:
-        """Sync *namespace*, for all who ask until it begins, and then tell them."""
-        waiting = self._syncing.get(namespace)
-        if waiting is not None:
-            waiting.add(connection)
-            return
-        self._syncing[namespace] = {connection}
-        asyncio.get_running_loop().run_in_executor(self._threads, self._sync, namespace).add_done_callback(
-            lambda _: self._synced(namespace)
-        )
-
     # Inside
 
     def _connection(self) -> Connection:
         return Connection(self)
-
-    def _sync(self, namespace: Namespace) -> None:
-        try:
-            namespace.sync()
-        except ZdbError as error:
-            self.logger.error("%s", error)  # noqa: TRY400 - the error says it
-
-    def _synced(self, namespace: Namespace) -> None:
-        for connection in self._syncing.pop(namespace):
-            connection.release()
 
     def _protect(self) -> None:
         self.engine.configure("default", password=self.admin_password, public=True)

@@ -28,7 +28,7 @@ def set_(client: Client, arguments: Arguments) -> Answer:
     if not key and namespace.settings.mode is Mode.USER:
         return b"-Invalid argument, key needed\r\n"
     try:
-        kept = namespace.stage(bytes(key), arguments[2], stamp=stamp)
+        kept, client.batch = namespace.stage(bytes(key), arguments[2], stamp=stamp)
     except ZdbKeyError:
         return b"-Invalid key, only update authorized\r\n"
     except ZdbError as error:
@@ -106,7 +106,7 @@ def delete(client: Client, arguments: Arguments) -> Answer:
         return replies.READ_ONLY
     namespace = client.namespace
     try:
-        gone = namespace.stage_delete(arguments[1], stamp=stamp)
+        gone, client.batch = namespace.stage_delete(arguments[1], stamp=stamp)
     except ZdbWormError:
         return b"-Cannot delete a key when namespace is in worm mode\r\n"
     except ZdbError as error:
