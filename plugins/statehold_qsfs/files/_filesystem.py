@@ -1,26 +1,31 @@
 from __future__ import annotations
 
+import builtins
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Self
+import os
+import time
+from collections.abc import Callable
+from typing import Final, Self
 
-from statehold_qsfs.files._values import (
-    Attributes,
-    Entry,
-    FileSystemOptions,
-    Report,
-    Snapshot,
-    Statistics,
-)
-from statehold_zdb.engine import Engine
+from statehold_qsfs.files._by_handle import ByHandle
+from statehold_qsfs.files._by_inode import ByInode
+from statehold_qsfs.files._by_path import ByPath
+from statehold_qsfs.files._check import Check
+from statehold_qsfs.files._opening import open_volume, view_volume
+from statehold_qsfs.files._parts import Parts
+from statehold_qsfs.files._records import io_error
+from statehold_qsfs.files._repair import repair as mend
+from statehold_qsfs.files._values import BLOCK, MAX_NAME, FileSystemOptions, Report, Snapshot, Statistics
+from statehold_qsfs.files._volume import ROOT, Volume
+from statehold_zdb.engine import Engine, ZdbError
 
-if TYPE_CHECKING:
-    from statehold_qsfs.mount import Inodes
+__all__ = ["ROOT", "FileSystem"]
 
-ROOT: Final = 1
+#: As many files as one likes.
+_MANY: Final = 1 << 40
 
 
-class FileSystem:
+class FileSystem(ByPath, ByHandle):
     """A filesystem in two namespaces of a 0-db engine, `NAME-meta` and `NAME-data`.
 
     Paths are absolute ("/a/b") and are not resolved: no "." or "..", and symbolic links are not followed.
@@ -51,7 +56,16 @@ class FileSystem:
         options: FileSystemOptions | None = None,
         logger: logging.Logger | None = None,
     ) -> None:
-        raise NotImplementedError
+        logger = logger or logging.getLogger("statehold_qsfs")
+        self._begin(open_volume(engine, name, options or FileSystemOptions(), logger), logger, lambda: None)
+
+    def _begin(self, volume: Volume, logger: logging.Logger, leave: Callable[[], object]) -> None:
+        parts = self._parts = Parts.of(volume, logger)
+        self._leave = leave
+        self._by_inode = ByInode(parts, self.statistics)
+        for node in list(volume.unlinked.values()):
+            parts.names.leave(node)
+        parts.commits.start()
 
     def __enter__(self) -> Self:
         return self
@@ -61,172 +75,76 @@ class FileSystem:
 
     def close(self) -> None:
         """Make all durable, and let go of the namespaces; a second time does nothing."""
-        raise NotImplementedError
+        parts = self._parts
+        volume = parts.volume
+        with parts.lock:
+            if volume.closed:
+                return
+            for handle in list(parts.handles):
+                parts.release(handle)
+            volume.held.clear()
+            for node in list(volume.unlinked.values()):
+                parts.names.leave(node)
+        try:
+            if not volume.read_only:
+                parts.commits.sync(barrier=False)
+        finally:
+            with parts.lock:
+                volume.closed = True
+                volume.paths.clear()
+            parts.commits.stop()
+            self._leave()
 
     @property
-    def inodes(self) -> Inodes:
-        """What the kernel asks for, by number: `mount.Inodes` says what that is."""
-        raise NotImplementedError
-
-    # Names
-
-    def getattr(self, path: str) -> Attributes:
-        """Return what is known of a file. The same object as before, as long as nothing of it changes."""
-        raise NotImplementedError
-
-    def list(self, path: str) -> list[Entry]:
-        """Return what is in a directory, without "." and "..", in no order."""
-        raise NotImplementedError
-
-    def readlink(self, path: str) -> str:
-        """Return the target of a symbolic link."""
-        raise NotImplementedError
-
-    def mknod(self, path: str, mode: int, *, rdev: int = 0, uid: int = 0, gid: int = 0) -> Attributes:
-        """Make a file, a fifo, a socket or a device: the type is of *mode*."""
-        raise NotImplementedError
-
-    def mkdir(self, path: str, mode: int, *, uid: int = 0, gid: int = 0) -> Attributes:
-        """Make a directory."""
-        raise NotImplementedError
-
-    def symlink(self, path: str, target: str, *, uid: int = 0, gid: int = 0) -> Attributes:
-        """Make a symbolic link at *path*."""
-        raise NotImplementedError
-
-    def link(self, existing: str, path: str) -> Attributes:
-        """Give a file a further name, *path*; no directory can have one."""
-        raise NotImplementedError
-
-    def unlink(self, path: str) -> None:
-        """Take a name away; the file goes with its last name, or later with its last handle."""
-        raise NotImplementedError
-
-    def rmdir(self, path: str) -> None:
-        """Remove a directory, which must be empty."""
-        raise NotImplementedError
-
-    def rename(self, old: str, new: str, *, flags: int = 0) -> None:
-        """Give a file another name; what had that name is replaced in one step.
-
-        *flags* are those of renameat2: 1 refuses to replace, 2 exchanges both.
-        """
-        raise NotImplementedError
-
-    def chmod(self, path: str, mode: int) -> None:
-        """Set the permissions."""
-        raise NotImplementedError
-
-    def chown(self, path: str, uid: int, gid: int) -> None:
-        """Set the owners, of 32 bits; -1 leaves one as it is."""
-        raise NotImplementedError
-
-    def utimens(self, path: str, atime: int | None, mtime: int | None) -> None:
-        """Set times, in nanoseconds since 1970; None leaves one as it is."""
-        raise NotImplementedError
-
-    def truncate(self, path: str, size: int) -> None:
-        """Cut a file off, or let it have zeros up to *size*."""
-        raise NotImplementedError
-
-    def getxattr(self, path: str, name: str) -> bytes:
-        """Return an extended attribute; ENODATA if there is none."""
-        raise NotImplementedError
-
-    def setxattr(self, path: str, name: str, value: bytes, *, flags: int = 0) -> None:
-        """Set an extended attribute; *flags* 1 is for one that is not there (EEXIST), 2 for one that is."""
-        raise NotImplementedError
-
-    def listxattr(self, path: str) -> list[str]:
-        """Return the names of the extended attributes."""
-        raise NotImplementedError
-
-    def removexattr(self, path: str, name: str) -> None:
-        """Remove an extended attribute; ENODATA if there is none."""
-        raise NotImplementedError
-
-    # Handles
-
-    def open(self, path: str, flags: int) -> int:
-        """Return a handle of a file; of *flags* count the access mode and O_TRUNC."""
-        raise NotImplementedError
-
-    def create(self, path: str, flags: int, mode: int, *, uid: int = 0, gid: int = 0) -> int:
-        """Return a handle of a new file; of one that is there, unless *flags* have O_EXCL."""
-        raise NotImplementedError
-
-    def opendir(self, path: str) -> int:
-        """Return a handle of a directory, for `readdir`, `fsync` and `release`."""
-        raise NotImplementedError
-
-    def readdir(self, handle: int) -> Sequence[Entry]:
-        """Return what was in the directory at the first call for this handle, in an order that stays."""
-        raise NotImplementedError
-
-    def fgetattr(self, handle: int) -> Attributes:
-        """Return what is known of an open file, which need not have a name any more."""
-        raise NotImplementedError
-
-    def read(self, handle: int, size: int, offset: int) -> bytes:
-        """Return up to *size* bytes; fewer only at the end of the file."""
-        raise NotImplementedError
-
-    def read_into(self, handle: int, target: memoryview, offset: int) -> int:
-        """Do what `read` does, into *target*, and return how many bytes that were: one copy fewer."""
-        raise NotImplementedError
-
-    def write(self, handle: int, data: bytes, offset: int) -> int:
-        """Write all of *data*, and return how much that is.
-
-        *data* is kept, not copied: it must not change afterwards.
-        """
-        raise NotImplementedError
-
-    def ftruncate(self, handle: int, size: int) -> None:
-        """Do what `truncate` does, to an open file."""
-        raise NotImplementedError
-
-    def fchmod(self, handle: int, mode: int) -> None:
-        """Do what `chmod` does, to an open file."""
-        raise NotImplementedError
-
-    def fchown(self, handle: int, uid: int, gid: int) -> None:
-        """Do what `chown` does, to an open file."""
-        raise NotImplementedError
-
-    def futimens(self, handle: int, atime: int | None, mtime: int | None) -> None:
-        """Do what `utimens` does, to an open file."""
-        raise NotImplementedError
-
-    def allocate(self, handle: int, mode: int, offset: int, size: int) -> None:
-        """Do what fallocate does: *mode* 0 and FALLOC_FL_KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE."""
-        raise NotImplementedError
-
-    def seek(self, handle: int, offset: int, whence: int) -> int:
-        """Return where the next data (SEEK_DATA) or the next hole (SEEK_HOLE) is from *offset* on."""
-        raise NotImplementedError
-
-    def fsync(self, handle: int) -> None:
-        """Return when all that was done to the file survives a loss of power: what it has, and its name."""
-        raise NotImplementedError
-
-    def release(self, handle: int) -> None:
-        """Let go of a handle."""
-        raise NotImplementedError
+    def inodes(self) -> ByInode:
+        """The same by the numbers of files, as a kernel asks for them."""
+        return self._by_inode
 
     # The whole
 
     def sync(self) -> None:
         """Return when all that was done survives a loss of power; one sync does for all who wait."""
-        raise NotImplementedError
+        self._parts.volume.check_open()
+        self._parts.commits.sync()
 
     def statistics(self) -> Statistics:
         """Return what there is to know of the whole."""
-        raise NotImplementedError
+        volume = self._parts.volume
+        disk = os.statvfs(volume.data.data)
+        with self._parts.lock:
+            options = volume.options
+            total = options.quota or disk.f_blocks * disk.f_frsize
+            free = max(0, volume.room - volume.dirty_bytes)
+            if options.quota:
+                free = min(free, max(0, options.quota - volume.used))
+            since = volume.dirty_since
+            return Statistics(
+                block=BLOCK,
+                total=total,
+                used=volume.used,
+                free=free,
+                files=volume.files,
+                free_files=max(0, options.max_files - volume.files) if options.max_files else _MANY,
+                name_max=MAX_NAME,
+                dirty=volume.dirty_bytes + volume.small_bytes,
+                dirty_seconds=time.monotonic() - since if since else 0.0,
+                commits=self._parts.commits.completed,
+                open_files=len(self._parts.handles),
+                unlinked=len(volume.unlinked),
+                snapshots=len(volume.snapshots),
+                failed=self._parts.commits.failed,
+            )
 
     def compact(self) -> int:
         """Give back the space of what was deleted and overwritten, and return the bytes."""
-        raise NotImplementedError
+        volume = self._parts.volume
+        volume.check_writable()
+        self._parts.commits.sync(barrier=False)
+        self._parts.commits.delete_all()
+        try:
+            return volume.meta.compact() + volume.data.compact()
+        except ZdbError as error:
+            raise io_error(error) from error
 
     def check(self, *, deep: bool = False, repair: bool = False) -> Report:
         """Look for what is wrong with the whole, while nothing else is done to it.
@@ -237,20 +155,36 @@ class FileSystem:
                 into `/lost+found`, names without a file go, counts are set right.
 
         """
-        raise NotImplementedError
+        volume = self._parts.volume
+        with self._parts.commits.alone():
+            findings = Check(volume, self._parts.commits.deletable, deep).run()
+            if repair:
+                volume.check_writable()
+                mend(volume, self._parts.names, findings)
+        if repair:
+            self._parts.commits.sync(barrier=False)
+        return findings.report
 
     def snapshot(self, name: str) -> Snapshot:
         """Keep all as it is now under *name*; what does not change afterwards takes no space twice."""
-        raise NotImplementedError
+        made = self._parts.snapshots.make(name)
+        return Snapshot(made.name, made.made)
 
-    def snapshots(self) -> list[Snapshot]:
+    def snapshots(self) -> builtins.list[Snapshot]:
         """Return the snapshots, the oldest first."""
-        raise NotImplementedError
+        return [Snapshot(found.name, found.made) for found in self._parts.volume.snapshots]
 
     def delete_snapshot(self, name: str) -> None:
         """Forget a snapshot, and free what only it needed."""
-        raise NotImplementedError
+        self._parts.snapshots.delete(name)
 
     def at(self, name: str) -> FileSystem:
         """Return the filesystem as it was at a snapshot, to read only; closed on its own, before this one."""
-        raise NotImplementedError
+        parts = self._parts
+        with parts.lock:
+            parts.volume.check_open()
+            found = parts.snapshots.find(name)
+            view = FileSystem.__new__(FileSystem)
+            volume, leave = view_volume(parts.volume, found), parts.snapshots.look(found)
+            view._begin(volume, parts.commits.logger, leave)  # noqa: SLF001 - its own class
+            return view

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+import attrs
+
+from statehold_qsfs.files._buffers import Bytes
+from statehold_qsfs.files._layout import SnapshotRecord, block_key, generation_of, kept_key, node_key
+from statehold_zdb.engine import Namespace, ZdbError, ZdbFullError, ZdbMissingError, ZdbReadError
+
+
+def refuse(code: int, what: str = "") -> OSError:
+    """Return what to raise for *code*."""
+    return OSError(code, os.strerror(code), what or None)
+
+
+def io_error(error: ZdbError) -> OSError:
+    """Return what to raise where 0-db refuses."""
+    cause = error.__cause__
+    full = isinstance(error, ZdbFullError) or (isinstance(cause, OSError) and cause.errno == errno.ENOSPC)
+    return OSError(errno.ENOSPC if full else errno.EIO, error.message)
+
+
+@attrs.define(eq=False)
+class Records:
+    """Reads the metadata: of now, or of a snapshot.
+
+    Attributes:
+        meta: where they are.
+        view: the number of the snapshot that is looked at; 0 for now.
+        later: of a view, the snapshots from that one on, the oldest first.
+        flying: by key, what is on its way into the namespace; None for what is removed.
+
+    """
+
+    meta: Namespace
+    view: int = 0
+    later: Callable[[], list[SnapshotRecord]] = list
+    flying: dict[bytes, bytes | None] = attrs.field(factory=dict)
+
+    def load(self, key: bytes) -> bytes | None:
+        """Return what stands under *key*, or None; OSError if it cannot be read."""
+        if self.view:
+            return self._load_kept(key)
+        flying = self.flying
+        if flying and key in flying:
+            return flying[key]
+        return self._get(key)
+
+    def has(self, ino: int) -> bool:
+        """Whether there is a file of that number, in the namespace or on its way."""
+        return self.load(node_key(ino)) is not None
+
+    def load_now(self, key: bytes) -> bytes:
+        """Do what `load` does for what must be there."""
+        found = self.load(key)
+        if found is None:
+            raise OSError(errno.EIO, f"{self.meta.name}: there is no record {key.hex()}; `check` tells more")
+        return found
+
+    def _get(self, key: bytes) -> bytes | None:
+        try:
+            return self.meta.get(key)
+        except ZdbError as error:
+            raise io_error(error) from error
+
+    def _load_kept(self, key: bytes) -> bytes | None:
+        while True:
+            for snapshot in self.later():
+                found = self._get(kept_key(key, snapshot.number))
+                if found is not None:
+                    return found
+            found = self._get(key)
+            # What was written after the snapshot has come while this looked, with a copy of what was before.
+            if found is None or generation_of(found) < self.view:
+                return found
+
+
+def find_block(data: Namespace, number: int) -> memoryview | None:
+    """Return a block, or None if it is gone; waits for its segment. OSError if it cannot be read."""
+    key = block_key(number)
+    try:
+        try:
+            found = data.find(key)
+        except ZdbMissingError as missing:
+            data.fetch(missing)
+            found = data.find(key)
+    except ZdbError as error:
+        raise io_error(error) from error
+    if found is None:
+        return None
+    whole, start, end = found
+    return memoryview(whole)[start:end]
+
+
+def find_here(data: Namespace, number: int) -> memoryview | None:
+    """Return a block that is on this disk and can be read, or None."""
+    try:
+        found = data.find(block_key(number))
+    except ZdbReadError:
+        return None
+    if found is None:
+        return None
+    whole, start, end = found
+    return memoryview(whole)[start:end]
+
+
+def stage_block(data: Namespace, payload: Bytes) -> int:
+    """Have a new block, which is there once `data.flush` was called, and return its number."""
+    key, _ = data.stage(b"", payload if isinstance(payload, bytes) else memoryview(payload))
+    if key is None:
+        raise ZdbError(f"{data.name}: a new block has no number")
+    return int.from_bytes(key, "little")
+
+
+def stage_deletes(data: Namespace, numbers: Iterable[int]) -> None:
+    """Have blocks no more, some of which may not be there, once `data.flush` was called."""
+    for number in numbers:
+        data.stage_delete(block_key(number))
+
+
+def block_numbers(data: Namespace) -> Iterator[int]:
+    """Yield the numbers of all blocks."""
+    return (int.from_bytes(key, "little") for key in data.keys())  # noqa: SIM118 - a method of its own
