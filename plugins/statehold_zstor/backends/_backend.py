@@ -40,10 +40,11 @@ class Backend(Protocol):
     """Values under keys, somewhere; for any number of threads.
 
     A key has 1 to `MAX_KEY` characters: ASCII letters, digits, `.`, `_`, `-` and `/`, and no part between
-    slashes is empty, `.` or `..`. A value has at most `MAX_VALUE` bytes. A write is on disk when it returns,
-    if the backend syncs its writes.
+    slashes is empty or begins with a dot. A value has 1 to `MAX_VALUE` bytes. A write is on disk when it
+    returns, if the backend syncs its writes.
 
-    Each call ends within the seconds that the backend was opened with, and raises:
+    Each call ends within about the seconds that the backend was opened with (that of a folder when the
+    operating system ends it), and raises:
 
     - `BackendUnreachableError`, in all of them;
     - `BackendFullError` from `put` and `swap`;
@@ -62,10 +63,11 @@ class Backend(Protocol):
         """Return what stands under *key*; ValueMissingError where nothing does."""
 
     def swap(self, key: str, before: bytes | None, after: bytes | None) -> None:
-        """Put *after* under *key* if exactly *before* stands there; None is nothing, in both.
+        """Put *after* under *key* if *before* stands there, or *after* already; None is nothing, in both.
 
-        Of those who do it at once with the same *before* one succeeds. Only the original 0-db has no such
-        command: there it is two, and somebody else may come between them.
+        Of those who swap at once, with the same *before* and each with another *after*, one succeeds. Two
+        backends do not promise that: the original 0-db, and an object store where *after* is nothing. There
+        somebody may come between the look and the write.
 
         Raises:
             ValueChangedError: something else stands there.

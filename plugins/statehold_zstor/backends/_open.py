@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from statehold_zstor.backends._backend import Backend
-from statehold_zstor.config import BackendConfig
+from statehold_zstor.backends._folder import FolderBackend
+from statehold_zstor.backends._s3 import S3Backend
+from statehold_zstor.backends._zdb import ZdbBackend
+from statehold_zstor.config import BackendConfig, BackendKind
 
 
 def open_backend(config: BackendConfig) -> Backend:
@@ -11,4 +14,6 @@ def open_backend(config: BackendConfig) -> Backend:
         BackendError: the libraries for it are not installed.
 
     """
-    raise NotImplementedError(config)
+    if config.kind is BackendKind.S3:
+        return S3Backend(config)
+    return FolderBackend(config) if config.kind is BackendKind.FOLDER else ZdbBackend(config)
