@@ -53,6 +53,10 @@ DOCUMENTS = {
     "aos doctor": ("path", "file_system", "mounted_at", "chosen", "enforced", "backends"),
     "aos migrate": ("schema", "steps"),
     "aos services": ("services",),
+    "qsfs doctor": ("checks",),
+    "qsfs mount": ("store", "point", "pid"),
+    "qsfs status": ("mounts",),
+    "qsfs umount": ("unmounted",),
     "zdb serve": ("ports", "socket", "pid"),
 }
 

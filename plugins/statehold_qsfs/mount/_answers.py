@@ -20,8 +20,6 @@ from statehold_qsfs.mount._packing import Scratch
 _P = ParamSpec("_P")
 _ENTRIES: Final = "utf-8", "surrogateescape"
 _NS: Final = 1_000_000_000
-_GID_OF_FOLDER: Final = stat.S_ISGID
-_SIZE_LIMIT: Final = 65_536
 _UNKNOWN: Final = 0xFFFF_FFFF
 #: Names are never changed behind the kernel's back, nor are files: what it knows stays true.
 _TIMEOUT: Final = 86_400.0
@@ -319,13 +317,8 @@ class Answers:
         self, request: int, parent: int, name: bytes, mode: int, *, rdev: int = 0, target: str = ""
     ) -> Attributes:
         who = fuse.request_context(request).contents
-        folder, gid = self._files.attributes(parent), who.gid
-        if folder.mode & _GID_OF_FOLDER:
-            gid = folder.gid
-            if stat.S_ISDIR(mode):
-                mode |= _GID_OF_FOLDER
         text = name.decode(*_ENTRIES)
-        return self._files.make(parent, text, mode, uid=who.uid, gid=gid, rdev=rdev, target=target)
+        return self._files.make(parent, text, mode, uid=who.uid, gid=who.gid, rdev=rdev, target=target)
 
     def _without_privileges(self, request: int, ino: int, changes: dict[str, int], *, always: bool) -> None:
         """Add to *changes* that a file is no longer run as its owner: it has got another one, or contents."""

@@ -38,6 +38,7 @@ class Session:
         point: the folder where it is seen.
         source: what the table of mounts says that it is made of.
         status: returns what the root's attribute `user.qsfs.status` says.
+        read_only: nothing can be changed through it.
         logger: takes what an operator should know.
 
     """
@@ -49,11 +50,13 @@ class Session:
         *,
         source: str,
         status: Callable[[], bytes] = bytes,
+        read_only: bool = False,
         logger: logging.Logger | None = None,
     ) -> None:
         self._logger = logger or logging.getLogger(__name__)
         self._point = point
         self._source = source
+        self._read_only = read_only
         self._crew = Crew(self._take)
         self._answers = Answers(files, step_aside=self.step_aside, status=status, logger=self._logger)
         self._operations = self._table_of_operations()
@@ -69,8 +72,7 @@ class Session:
         """
         source = self._source.replace("\\", "\\\\").replace(",", "\\,")
         options = f"default_permissions,fsname={source},subtype=qsfs,max_read={_MIB}"
-        if os.geteuid() == 0:
-            options += ",allow_other"
+        options += ",allow_other" * (os.geteuid() == 0) + ",ro" * self._read_only
         words = [b"qsfs", b"-o", os.fsencode(options)]
         arguments = fuse.Arguments(len(words), (ctypes.c_char_p * len(words))(*words), 0)
         said: list[str] = []

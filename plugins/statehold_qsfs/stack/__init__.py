@@ -9,6 +9,7 @@ from statehold_qsfs.stack._config import (
     Mount,
     StackConfig,
     StackConfigError,
+    size_of,
 )
 
-__all__ = ["Durability", "Fsync", "Local", "Mount", "StackConfig", "StackConfigError"]
+__all__ = ["Durability", "Fsync", "Local", "Mount", "StackConfig", "StackConfigError", "size_of"]

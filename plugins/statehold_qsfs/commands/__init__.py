@@ -1,0 +1,21 @@
+"""The command `statehold qsfs`."""
+
+from __future__ import annotations
+
+import click
+
+from statehold_qsfs.commands._doctor import doctor
+from statehold_qsfs.commands._mount import mount
+from statehold_qsfs.commands._status import status
+from statehold_qsfs.commands._umount import umount
+
+__all__ = ["command"]
+
+
+@click.group("qsfs")
+def command() -> None:
+    """QSFS: a filesystem on 0-db, mounted through FUSE."""
+
+
+for each in (doctor, mount, status, umount):
+    command.add_command(each)

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from statehold_qsfs.files import FileSystem, FileSystemOptions
+from statehold_zdb.engine import Engine, EngineOptions
+
+_SEGMENT: Final = 32 * 1024 * 1024
+_COMPACT_AT: Final = 0.5
+
+
+@contextmanager
+def opened(
+    store: Path, *, options: FileSystemOptions | None = None, logger: logging.Logger | None = None
+) -> Iterator[FileSystem]:
+    """Open the filesystem of a store of this machine alone."""
+    engine_options = EngineOptions(segment_size=_SEGMENT, compact_at=_COMPACT_AT)
+    with (
+        Engine(store / "data", store / "index", options=engine_options, logger=logger) as engine,
+        FileSystem(engine, options=options, logger=logger) as files,
+    ):
+        yield files

@@ -1,0 +1,120 @@
+"""Mounts for tests: in a process of their own, below tmp_path, undone whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from debian import need
+from file_systems import own_mounts, run
+
+PATIENCE = 120
+_COMMAND = [sys.executable, "-m", "statehold", "qsfs"]
+
+
+def needed() -> None:
+    """Skip the test where nothing can be mounted."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount in the tests")
+    if not Path("/dev/fuse").exists():
+        pytest.skip("there is no /dev/fuse here")
+    pytest.importorskip(
+        "mfusepy", reason="mfusepy is not installed: pip install 'statehold[qsfs]'", exc_type=Exception
+    )
+    need("fusermount3", "fuse3")
+    own_mounts()
+
+
+class Mount:
+    """A store, where it is mounted, and the process that answers for it."""
+
+    def __init__(self, folder: Path):
+        self.store, self.point = folder / "store", folder / "point"
+        self.point.mkdir(exist_ok=True)
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self, *options: object) -> None:
+        """Mount it, and return when it can be used."""
+        words = [*_COMMAND, "mount", str(self.store), str(self.point), *map(str, options)]
+        # Ended by the system, should the test run be killed.
+        leash = ["setpriv", "--pdeathsig", "KILL", "--"]
+        self.process = subprocess.Popen(
+            [*leash, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
+        )
+        assert self.process.stdout is not None
+        said = []
+        while select.select([self.process.stdout], [], [], PATIENCE)[0]:
+            line = self.process.stdout.readline()
+            said.append(line)
+            if "is mounted at" in line:
+                return
+            if not line:
+                break
+        raise AssertionError(f"it does not mount: {''.join(said)}")
+
+    def kill(self) -> None:
+        """Have its process killed."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(PATIENCE)
+
+    def stop(self) -> None:
+        """Have it unmounted, and wait for the end of its process."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            said, _ = self.process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        assert self.process.returncode == 0, said
+
+    def undo(self) -> None:
+        """Leave nothing, whatever has happened."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+        while is_mounted(self.point):
+            run("umount", "--lazy", "--no-canonicalize", self.point)
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, *options: object) -> Iterator[Mount]:
+    """Mount a new store below a folder."""
+    needed()
+    mount = Mount(folder)
+    try:
+        mount.start(*options)
+        yield mount
+        mount.stop()
+    finally:
+        mount.undo()
+
+
+def is_mounted(point: Path) -> bool:
+    """Whether something is mounted at a folder."""
+    lines = Path("/proc/thread-self/mountinfo").read_text().splitlines()
+    return any(line.split(" ")[4] == str(point) for line in lines)
+
+
+def qsfs(*words: object, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run `statehold qsfs`."""
+    command = [*_COMMAND, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=check, timeout=PATIENCE, cwd="/")
+
+
+def wait_until(condition, *, seconds: float = PATIENCE) -> None:
+    """Return when *condition* holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
