@@ -76,7 +76,9 @@ class Encoder:
         self._compression = compression
         self._block_size = block_size
         self._pools = pools
-        self._used: set[int] = set()
+        # All positions before `_next` are used, and these after it: of a stream, none.
+        self._next = 0
+        self._later: set[int] = set()
         self._lock = Lock()
 
     def encode(self, plain: Buffer, *, position: int, last: bool) -> Block:
@@ -118,12 +120,15 @@ class Encoder:
         if not 0 <= position < 2**64:
             raise CodecError(f"a block's position: expected 0 to 2**64 - 1, got {position}")
         with self._lock:
-            if position in self._used:
+            if position < self._next or position in self._later:
                 raise CodecError(
                     f"block {position} was encoded before in this edition",
                     hint="Write a new edition of the object",
                 )
-            self._used.add(position)
+            self._later.add(position)
+            while self._next in self._later:
+                self._later.remove(self._next)
+                self._next += 1
 
 
 def seal(cipher: Any, header: _header.Header, body: memoryview, layout: Layout) -> bytes:
