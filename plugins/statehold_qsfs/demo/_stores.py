@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -23,7 +24,7 @@ from statehold_zstor.config import BackendConfig
 SITES: Final[Mapping[str, Sequence[int]]] = {"Ghent": (1, 2, 3), "Vienna": (4, 5), "Cairo": (6, 7)}
 PREFIX: Final = "demo"
 _PATIENCE: Final = 60.0
-_LONGEST: Final = 100
+_LONGEST: Final = 90
 #: A server that ends with whoever started it, also where that is killed.
 _SERVE: Final = """
 import ctypes, os, sys
@@ -43,6 +44,7 @@ class Store:
     number: Final[int]
     site: Final[str]
     folder: Final[Path]
+    _socket: Final[Path]
     _process: subprocess.Popen[bytes] | None = attrs.field(default=None, init=False)
 
     @property
@@ -63,10 +65,6 @@ class Store:
     def url(self, namespace: str) -> str:
         """Return where one of its namespaces is."""
         return f"zdb+unix://{quote(str(self._socket))}?namespace={namespace}"
-
-    @property
-    def _socket(self) -> Path:
-        return self.folder.parent / str(self.number)
 
     def start(self) -> None:
         """Start its process; `wait` says when it answers."""
@@ -144,29 +142,30 @@ class Stores:
     """All of them; their processes end with this."""
 
     def __init__(self, folder: Path) -> None:
-        if len(os.fsencode(folder)) > _LONGEST:
-            raise StateholdError(
-                f"{folder}: expected a path of up to {_LONGEST} bytes, for sockets in it",
-                hint="Set TMPDIR to a shorter one",
-            )
+        self._stack: Final = contextlib.ExitStack()
+        sockets = folder
+        if len(os.fsencode(folder)) > _LONGEST:  # more than the address of a socket may have
+            short = self._stack.enter_context(TemporaryDirectory(prefix="statehold-demo-", dir="/tmp"))
+            sockets = Path(short)
         self.all: Final = [
-            Store(number, site, folder / f"zdb{number}")
+            Store(number, site, folder / f"zdb{number}", sockets / str(number))
             for site, numbers in SITES.items()
             for number in numbers
         ]
+        self._stack.callback(self.stop)
 
     def __enter__(self) -> Self:
         try:
             self.start()
         except BaseException:
-            self.stop()
+            self._stack.close()
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self._stack.close()
 
     def start(self) -> None:
         """Start those that do not run, at once, and wait until all answer."""
