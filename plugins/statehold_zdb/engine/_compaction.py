@@ -29,7 +29,7 @@ from statehold_zdb.engine._keys import Keys
 from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
 from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT, pack
 from statehold_zdb.engine._record import HEADER_SIZE as RECORD_HEADER
-from statehold_zdb.engine._record import parse
+from statehold_zdb.engine._record import alone, parse
 from statehold_zdb.engine._segment import DATA_MARK, HEADER_SIZE, INDEX_MARK, Segment
 
 _FIRST_SLOT: Final = 1 << 22
@@ -211,7 +211,7 @@ class Compaction:
             position = pack(segment.number, at + staged, record.length)
             position |= record.entry.position & TOMBSTONE
             moved.append(record.entry._replace(position=position))
-            parts.append(data)
+            parts.append(alone(log.seed, found, data))
             staged += record.length
             if staged >= _CHUNK:
                 log.disk.write(target.fd, parts, staged, at)

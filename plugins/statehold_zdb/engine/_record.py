@@ -73,3 +73,17 @@ def parse(seed: int, data: bytes, at: int = 0) -> Record | None:
     if len(key) != key_size or crc32(key, crc32(data[at + 8 : at + HEADER_SIZE], seed)) != check:
         return None
     return Record(key, size, crc, number, before, stamp, flags, start)
+
+
+def alone(seed: int, record: Record, data: bytes) -> bytes:
+    """Return the bytes of *record*, *data*, as one that is of no batch.
+
+    Of a batch that was written to its end a compaction may keep some records; without the others they are
+    not to be taken for one that was not.
+    """
+    if not record.flags & MORE:
+        return data
+    flags, key_size = record.flags & ~MORE, len(record.key)
+    rest = BODY.pack(record.crc, record.size, record.number, record.before, record.stamp, flags, key_size)
+    head = PREFIX.pack(MARK, crc32(record.key, crc32(rest, seed))) + rest
+    return head + data[HEADER_SIZE:]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -118,6 +120,67 @@ def test_a_group_shares_a_sync(tmp_path: Path) -> None:
         assert disk.syncs - before <= 5
         assert namespace.unsynced == (0, 0.0)
         disk.slow = None
+
+
+INTERRUPTED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from statehold_zdb.engine import Disk, Engine, EngineOptions
+
+class Slow(Disk):
+    go = threading.Event()
+    go.set()
+    def sync(self, fd):
+        self.go.wait()
+
+disk = Slow()
+folder = Path(sys.argv[1])
+with Engine(folder / "data", folder / "index", options=EngineOptions(disk=disk)) as engine:
+    namespace = engine["default"]
+    waiting = lambda: len(namespace._syncing._waiting)
+    for turn in range(3):
+        disk.go.clear()
+        keys = [b"%d-%d" % (turn, i) for i in range(6)]
+        threads = [threading.Thread(target=namespace.set, args=(key, b"v")) for key in keys]
+        for thread in threads[:3]:
+            thread.start()
+        def interrupt():
+            while waiting() < 3:
+                time.sleep(0.01)
+            for thread in threads[3:]:
+                thread.start()
+            while waiting() < 6:
+                time.sleep(0.01)
+            if turn == 1:
+                disk.go.set()
+            os.kill(os.getpid(), signal.SIGINT)
+        interrupting = threading.Thread(target=interrupt)
+        while waiting() < 2:
+            time.sleep(0.01)
+        interrupting.start()
+        try:
+            namespace.set(b"main", b"%d" % turn)
+            interrupting.join()
+        except KeyboardInterrupt:
+            print("interrupted")
+        disk.go.set()
+        for thread in [*threads, interrupting]:
+            thread.join()
+print("ended")
+"""
+
+
+def test_who_is_interrupted_while_waiting_for_a_sync_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Neither those who wait for the same sync, nor those of the next."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT * 2,
+        check=False,
+    )
+    assert done.stdout.endswith("ended\n"), done.stderr
+    assert "interrupted" in done.stdout
 
 
 def test_a_group_that_cannot_be_written_fails_for_all_who_wait(tmp_path: Path) -> None:

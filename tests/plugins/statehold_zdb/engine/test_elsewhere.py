@@ -265,3 +265,17 @@ def test_a_segment_that_a_compaction_has_written_anew_is_not_evicted_for_the_old
         assert data_file(tmp_path).exists()
         assert names.evict(0, salt=engine.cut()["default"].parts[0].salt)
         assert not data_file(tmp_path).exists()
+
+
+def test_what_a_compaction_keeps_of_batches_is_found_without_its_index(tmp_path):
+    with opened(tmp_path, durability=RELAXED) as engine:
+        for i in range(5):
+            engine["default"].write([(b"%d" % i, b"%d" % i), (b"last", b"%d" % i)])
+        engine["default"].write([(b"a", b"1"), (b"last", None)])
+        engine["default"].compact()
+        before = contents(engine["default"])
+        assert len(before) == 6
+    for path in (tmp_path / "index" / "default").glob("i*"):
+        path.unlink()
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == before
