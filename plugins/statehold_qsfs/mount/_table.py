@@ -29,9 +29,9 @@ class Mounted:
     def dead(self) -> bool:
         """Whether the process is gone that answered for it."""
         try:
-            os.stat(self.point)  # noqa: PTH116  Path.stat would be the same call
+            os.statvfs(self.point)  # which no cache of the kernel answers
         except OSError as error:
-            return error.errno == errno.ENOTCONN
+            return error.errno in {errno.ENOTCONN, errno.ECONNABORTED}
         return False
 
 

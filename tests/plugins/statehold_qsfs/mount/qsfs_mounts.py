@@ -64,7 +64,7 @@ class Mount:
         """Have its process killed."""
         assert self.process is not None
         self.process.kill()
-        self.process.wait(PATIENCE)
+        self.process.communicate(timeout=PATIENCE)
 
     def stop(self) -> None:
         """Have it unmounted, and wait for the end of its process."""
@@ -74,15 +74,14 @@ class Mount:
         try:
             said, _ = self.process.communicate(timeout=PATIENCE)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            self.kill()
             raise
         assert self.process.returncode == 0, said
 
     def undo(self) -> None:
         """Leave nothing, whatever has happened."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(PATIENCE)
+        if self.process is not None and self.process.returncode is None:
+            self.kill()
         while is_mounted(self.point):
             run("umount", "--lazy", "--no-canonicalize", self.point)
 
