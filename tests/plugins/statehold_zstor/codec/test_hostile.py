@@ -240,3 +240,28 @@ def test_a_sound_shard_passes_the_check(codec: Codec, edition: Edition) -> None:
     decoder = codec.decoder(edition)
     for index, shard in encoded(codec, edition).items():
         decoder.check(shard, index=index, position=0)
+
+
+@pytest.mark.parametrize("seeds", [range(300), pytest.param(range(300, 20_000), marks=pytest.mark.soak)])
+def test_whatever_is_done_to_shards_no_wrong_byte_is_read(
+    seeds: range, codec: Codec, edition: Edition
+) -> None:
+    decoder = codec.decoder(edition)
+    plains = [TEXT, random.Random(1).randbytes(1000), b"x", b""]
+    writings = [encoded(codec, edition, plain, position) for position, plain in enumerate(plains)]
+    for seed in seeds:
+        chance = random.Random(seed)
+        position = chance.randrange(len(plains))
+        shards = dict(writings[position])
+        for index in chance.sample(range(K + M), chance.randint(1, K + M)):
+            other = bytearray(chance.choice(writings)[chance.randrange(K + M)])
+            shard = other if chance.random() < 0.2 else bytearray(shards[index])
+            for _ in range(chance.randint(0, 3)):
+                where = chance.randrange(SIZE) if chance.random() < 0.7 else chance.randrange(len(shard))
+                shard[where] = chance.randrange(256)
+            shards[index] = summed(bytes(shard)) if chance.random() < 0.8 else bytes(shard)
+        try:
+            with decoder.decode(shards, position=position) as read:
+                assert (read.data, read.last) == (plains[position], True)
+        except CodecError:
+            continue
