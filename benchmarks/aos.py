@@ -73,8 +73,8 @@ class Watching:
         self.unit = unit
         self.inner.connect(self)
 
-    def send(self, message: ToCloud) -> None:
-        self.inner.send(message)
+    def send(self, message: ToCloud, *, more: bool = False) -> None:
+        self.inner.send(message, more=more)
         self.sent(message)
 
     def close(self) -> None:

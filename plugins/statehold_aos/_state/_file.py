@@ -132,13 +132,13 @@ def _read(path: Path, limit: int) -> Disk:
         if not stat.S_ISREG(found.st_mode):
             return Disk()
         changed = found.st_mtime_ns // _NANO
-        parts, size = [], 0
-        while size <= limit and (part := os.read(descriptor, limit + 1 - size)):
-            parts.append(part)
-            size += len(part)
-        if size > limit:
-            return Disk(None, changed, size=max(size, found.st_size), checksum=None)
-        return Disk(b"".join(parts), changed)
+        state = os.read(descriptor, min(found.st_size, limit) + 1)
+        if len(state) != found.st_size:  # too large, or it is being written
+            while len(state) <= limit and (part := os.read(descriptor, limit + 1 - len(state))):
+                state += part
+        if len(state) > limit:
+            return Disk(None, changed, size=max(len(state), found.st_size), checksum=None)
+        return Disk(state, changed)
     finally:
         os.close(descriptor)
 

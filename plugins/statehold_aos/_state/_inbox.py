@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from contextlib import suppress
 from enum import Enum
 from typing import Final
 
@@ -32,6 +31,7 @@ class Inbox:
         self._lock: Final = threading.Lock()
         self.descriptor: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._open = True
+        self._is_rung = False
         self._size = 0
 
     def connected(self) -> None:
@@ -58,16 +58,15 @@ class Inbox:
             items = list(self._items)
             self._items.clear()
             self._size = 0
-            if self._open:
-                with suppress(BlockingIOError):
-                    os.eventfd_read(self.descriptor)
+            if self._is_rung and self._open:
+                self._is_rung = False
+                os.eventfd_read(self.descriptor)
             return items
 
     def wake(self) -> None:
         """Let who waits for the descriptor look."""
         with self._lock:
-            if self._open:
-                os.eventfd_write(self.descriptor, 1)
+            self._ring()
 
     def close(self) -> None:
         """Take nothing any more."""
@@ -82,5 +81,9 @@ class Inbox:
     def _add(self, item: ToUnit | Link) -> None:
         if self._open:
             self._items.append(item)
-            if len(self._items) == 1:  # else it is awake
-                os.eventfd_write(self.descriptor, 1)
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._open and not self._is_rung:
+            self._is_rung = True
+            os.eventfd_write(self.descriptor, 1)

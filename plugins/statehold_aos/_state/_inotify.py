@@ -21,6 +21,8 @@ _ONLYDIR: Final = 0x01000000
 _MASK: Final = _MODIFY | _CLOSE_WRITE | _MOVED_FROM | _MOVED_TO | _DELETE | _ONLYDIR
 _EVENT: Final = struct.Struct("iIII")
 _BUFFER: Final = 65_536
+#: Bytes of the largest event.
+_LARGEST: Final = _EVENT.size + 256
 
 
 class Event(NamedTuple):
@@ -39,11 +41,14 @@ class Event(NamedTuple):
 class Watcher(Protocol):
     """Hears of folders; with a lock held, so it returns at once."""
 
-    def happened(self, event: Event) -> None:
-        """Hear of a folder that it watches."""
+    def happened(self, event: Event) -> bool:
+        """Hear of a folder that it watches, and say whether it cares."""
 
     def lost(self) -> None:
         """Hear that events were lost."""
+
+    def ring(self) -> None:
+        """Wake who is to look at what was heard, once all of it is."""
 
 
 class Inotify:
@@ -112,19 +117,24 @@ class Inotify:
                     self._libc.inotify_rm_watch(self._descriptor, number)
 
     @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Let all hear of what has happened, and nobody of more in the block."""
+    def reading(self, reader: Watcher) -> Iterator[None]:
+        """Let all hear of what has happened, and nobody of more in the block; *reader* need not be woken."""
         with self._lock:
+            heard: set[Watcher] = set()
             for number, mask, name in self._events():
                 if mask & _OVERFLOW:
                     for watcher in self._all:
                         watcher.lost()
-                elif mask & _IGNORED:  # The folder is gone, and its file with it.
-                    for watcher in self._watchers.pop(number, ()):
-                        watcher.happened(Event(number, None))
-                else:
-                    for watcher in self._watchers.get(number, ()):
-                        watcher.happened(Event(number, name))
+                    heard.update(self._all)
+                    continue
+                # Where the folder is gone, its file is gone with it.
+                is_gone = mask & _IGNORED
+                watchers = self._watchers.pop(number, ()) if is_gone else self._watchers.get(number, ())
+                for watcher in watchers:
+                    if watcher.happened(Event(number, None if is_gone else name)):
+                        heard.add(watcher)
+            for watcher in heard - {reader}:
+                watcher.ring()
             yield
 
     def _events(self) -> Iterator[tuple[int, int, bytes]]:
@@ -137,6 +147,8 @@ class Inotify:
                     at += _EVENT.size
                     yield number, mask, data[at : at + length].rstrip(b"\0")
                     at += length
+                if len(data) < _BUFFER - _LARGEST:
+                    return  # there was no more
 
 
 def _error(what: str) -> OSError:

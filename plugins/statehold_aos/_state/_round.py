@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import attrs
@@ -58,7 +58,7 @@ class Rounds:
     """
 
     def __init__(
-        self, store: Store, send: Callable[[ToCloud], None], logger: StorageLogger, name: str
+        self, store: Store, send: Callable[[Sequence[ToCloud]], None], logger: StorageLogger, name: str
     ) -> None:
         self._store: Final = store
         self._send: Final = send
@@ -73,12 +73,19 @@ class Rounds:
 
         """
         taken = [one for claim, work in works if (one := self._decide(claim, work)) is not None]
+        if not taken:
+            return []
         before = [(one.step.facts.id, keep) for one in taken for keep in self._first(one)]
-        self._store.save((), before)
+        if before:
+            self._store.save((), before)
         taken = [one for one in taken if self._write(one)]
+        changed = [one for one in taken if one.step.facts.lasting() != one.claim.facts.lasting()]
         self._store.save(
-            [one.step.facts for one in taken if one.step.facts.lasting() != one.claim.facts.lasting()],
+            [one.step.facts for one in changed],
             [(one.step.facts.id, keep) for one in taken if one.step.write is None for keep in one.step.keep],
+            accepted=[
+                one.step.facts for one in changed if one.step.facts.accepted != one.claim.facts.accepted
+            ],
         )
         for one in taken:
             one.claim.facts = one.step.facts
@@ -86,9 +93,7 @@ class Rounds:
                 self._clear(one.claim.file)
             if one.step.told:
                 self._logger.warning("%s: %s: %s", self._name, _shown(one.claim), one.step.told)
-        for one in taken:
-            for message in one.step.send:
-                self._send(message)
+        self._send([message for one in taken for message in one.step.send])
         return [one.claim for one in taken]
 
     def _decide(self, claim: Claim, work: Work) -> _Taken | None:

@@ -64,15 +64,17 @@ class Sending:
             changed=local.changed,
             unwritten=unwritten,
         )
-        replaced = () if facts.pending is None else (facts.pending.checksum,)
-        done = attrs.evolve(
-            facts,
-            pending=pending,
-            sent=(*facts.sent, *replaced)[-_REMEMBERED:],
+        # Not evolved, for that takes several times as long, and all states come by here.
+        done = Facts(
+            id=facts.id,
+            limit=facts.limit,
+            accepted=facts.accepted,
+            stamp=facts.stamp,
             sequence=sequence,
-            asked=None,
-            suspect=None,
-            message="",
+            pending=pending,
+            sent=facts.sent
+            if facts.pending is None
+            else (*facts.sent, facts.pending.checksum)[-_REMEMBERED:],
             tries=1,
             due=now.steady + self.first,
         )

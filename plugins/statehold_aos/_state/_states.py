@@ -136,8 +136,7 @@ class States:
                 self._claims[claim.facts.id] = claim
                 self._watched.add(claim)
                 self._touch(claim)  # Its file may be there already, or within a new limit.
-                for message in step.send:
-                    self._uplink.send(message)
+                self._uplink.send(step.send)
             for one in batch.gone:
                 self._forget(one)
 
@@ -207,8 +206,8 @@ class States:
         claims = [claim for claim in self._claims.values() if claim.facts.limit]
         self._take([(claim, self._again) for claim in claims])
         known = [(claim.facts.id, claim.facts.accepted) for claim in claims]
-        for at in range(0, len(known), _STATUS):
-            self._uplink.send(StateStatus(states=tuple(known[at : at + _STATUS])))
+        said = (known[at : at + _STATUS] for at in range(0, len(known), _STATUS))
+        self._uplink.send([StateStatus(states=tuple(states)) for states in said])
 
     def _work_of(self, message: ToUnit) -> Work:
         protocol = self._settings.protocol
@@ -251,12 +250,15 @@ class States:
                 return _RETRY
             for claim in self._watched.changed(self._claims.values()):
                 self._touch(claim)
-            self._receive(self._uplink.take())
+            if messages := self._uplink.take():
+                self._receive(messages)
             self._due(self._clock.monotonic())
             return self._times.wait(self._clock.monotonic(), _RETRY)
 
     def _due(self, now: float) -> None:
         due = [one for one in self._times.due(now) if one in self._claims]
+        if not due:
+            return
         try:
             self._look_at([one for one in due if self._times.is_to_look(one, now)])
             if self._uplink.is_connected:

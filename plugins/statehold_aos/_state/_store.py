@@ -86,10 +86,24 @@ class Store:
         facts: Sequence[Facts],
         kept: Iterable[tuple[ClaimId, Keep]] = (),
         gone: Iterable[ClaimId] = (),
+        *,
+        accepted: Iterable[Facts] | None = None,
     ) -> None:
-        """Write facts and versions, and forget claims with theirs, durable together when it returns."""
+        """Write facts and versions, and forget claims with theirs, durable together when it returns.
+
+        Args:
+            facts: what is known of claims,
+            kept: versions of states to be kept,
+            gone: and claims to be forgotten.
+            accepted: those of *facts* where another state is accepted now; None: maybe all.
+
+        """
         rows = [_row(one, self.home) for one in facts]
-        noted = [{"c": one.accepted, **_bound(_user(one.id))} for one in facts if one.accepted is not None]
+        noted = [
+            (one.id.workspace, one.id.users, one.id.service, one.accepted)
+            for one in (facts if accepted is None else accepted)
+            if one.accepted is not None
+        ]
         versions = self._versions(kept)
         forgotten = [_bound(_claim(claim)) for claim in gone]
 
@@ -105,22 +119,22 @@ class Store:
         if rows or versions or forgotten:
             self.database.write(work)
 
-    def _versions(self, kept: Iterable[tuple[ClaimId, Keep]]) -> list[dict[str, Any]]:
+    def _versions(self, kept: Iterable[tuple[ClaimId, Keep]]) -> list[tuple[Any, ...]]:
         """Return the rows of versions, none of them twice: the last one counts."""
-        found: dict[tuple[ClaimId, bool, bytes], dict[str, Any]] = {}
+        found: dict[tuple[ClaimId, bool, bytes], tuple[Any, ...]] = {}
         at = self.now()
         for claim, keep in kept:
             accepted, checksum = keep.kind is Kind.ACCEPTED, checksum_of(keep.state)
             found.pop((claim, accepted, checksum), None)
-            found[claim, accepted, checksum] = {
-                **_bound(_claim(claim)),
-                "k_kind": keep.kind.value,
-                "k_accepted": accepted,
-                "k_checksum": checksum,
-                "k_at": at,
-                "k_state": keep.state,
-                "k_versions": self.versions,
-            }
+            found[claim, accepted, checksum] = (
+                *claim,
+                keep.kind.value,
+                accepted,
+                checksum,
+                at,
+                keep.state,
+                self.versions,
+            )
         return list(found.values())
 
     def kept(self, claim: ClaimId) -> list[Version]:
@@ -157,7 +171,11 @@ _VERSION: Final = tuple(
     f"k_{name}" for name in (*_KEY, "kind", "accepted", "checksum", "at", "state", "versions")
 )
 _USERS: Final = TABLES["users"]
-_SAVE: Final = Many(lambda one: upsert(one, STATES, _KEY, _OTHERS), tuple(STATES.c.keys()))
+_COLUMNS: Final = (
+    *(*_KEY, "home", "stateLimit", "accepted", "stamp", "sequence", "suspect", "sent", "message"),
+    *("asked", "why", "pending", "pendingState", "correlation", "base", "changed", "unwritten"),
+)
+_SAVE: Final = Many(lambda one: upsert(one, STATES, _KEY, _OTHERS), _COLUMNS)
 _NOTE: Final = Many(
     lambda _: (
         update(_USERS)
@@ -203,27 +221,25 @@ _KEEP: Final = Many(_keep, _VERSION)
 _TRIM: Final = Many(_trim, _VERSION)
 
 
-def _row(facts: Facts, home: str) -> dict[str, Any]:
+def _row(facts: Facts, home: str) -> tuple[Any, ...]:
+    """Return what `_COLUMNS` have."""
     pending, asked = facts.pending, facts.asked
-    return {
-        **_claim(facts.id),
-        "home": home,
-        "stateLimit": facts.limit,
-        "accepted": facts.accepted,
-        "stamp": facts.stamp,
-        "sequence": facts.sequence,
-        "suspect": facts.suspect,
-        "sent": b"".join(facts.sent) or None,
-        "message": facts.message or None,
-        "asked": None if asked is None else asked.correlation,
-        "why": None if asked is None else asked.why.value,
-        "pending": None if pending is None else pending.checksum,
-        "pendingState": None if pending is None else pending.state,
-        "correlation": None if pending is None else pending.correlation,
-        "base": None if pending is None else pending.base,
-        "changed": None if pending is None else pending.changed,
-        "unwritten": pending is not None and pending.unwritten,
-    }
+    known = (
+        *facts.id,
+        home,
+        facts.limit,
+        facts.accepted,
+        facts.stamp,
+        facts.sequence,
+        facts.suspect,
+        b"".join(facts.sent) or None,
+        facts.message or None,
+    )
+    asks = (None, None) if asked is None else (asked.correlation, asked.why.value)
+    if pending is None:
+        return *known, *asks, None, None, None, None, None, False
+    waits = (pending.checksum, pending.state, pending.correlation, pending.base, pending.changed)
+    return *known, *asks, *waits, pending.unwritten
 
 
 def _facts(row: Mapping[Any, Any]) -> Facts:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 from statehold.sdk import StorageLogger
@@ -29,15 +30,17 @@ class Uplink:
             before.close()
         gateway.connect(self._inbox)
 
-    def send(self, message: ToCloud) -> None:
-        """Send a message if there is a connection; what cannot be sent is told."""
+    def send(self, messages: Sequence[ToCloud]) -> None:
+        """Send messages if there is a connection; what cannot be sent is told."""
         gateway = self._gateway
         if gateway is None or not self.is_connected:
             return
-        try:
-            gateway.send(message)
-        except GatewayError as error:
-            self._logger.warning("%s: a message to the cloud was not sent: %s", self._name, error)
+        last = len(messages) - 1
+        for at, message in enumerate(messages):
+            try:
+                gateway.send(message, more=at < last)
+            except GatewayError as error:
+                self._logger.warning("%s: a message to the cloud was not sent: %s", self._name, error)
 
     def take(self) -> list[ToUnit | Link]:
         """Return what has come, and what became of the connection."""

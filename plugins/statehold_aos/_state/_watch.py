@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import select
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +27,7 @@ class Watch:
         self._numbers: Final[set[int]] = set()
         self._found: set[int] = set()
         self._lost = False
+        self._is_rung = False
         self._bell: Final = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll: Final = select.epoll()
         try:
@@ -63,8 +63,9 @@ class Watch:
 
     def read(self) -> tuple[set[int], bool]:
         """Return the numbers of folders whose state file has changed, and whether events were lost."""
-        with self._inotify.reading():
-            with suppress(BlockingIOError):
+        with self._inotify.reading(self):
+            if self._is_rung:
+                self._is_rung = False
                 os.eventfd_read(self._bell)
             found, self._found = self._found, set()
             lost, self._lost = self._lost, False
@@ -78,19 +79,24 @@ class Watch:
 
     # -- What inotify tells, whoever reads it ------------------------------------------------------------
 
-    def happened(self, event: Event) -> None:
+    def happened(self, event: Event) -> bool:
         """Take note of a change."""
         if event.name is None:
             self._numbers.discard(event.number)
         elif event.name != self._name:
-            return
+            return False
         self._found.add(event.number)
-        os.eventfd_write(self._bell, 1)
+        return True
 
     def lost(self) -> None:
         """Take note that changes were missed."""
         self._lost = True
-        os.eventfd_write(self._bell, 1)
+
+    def ring(self) -> None:
+        """Let who waits for the descriptor look."""
+        if not self._is_rung:
+            self._is_rung = True
+            os.eventfd_write(self._bell, 1)
 
 
 @attrs.frozen(kw_only=True)

@@ -107,7 +107,7 @@ class Database:
         """Return what *function* returns, called with tables whose changes all happen, or none does.
 
         No other writer comes between, of this process or another, so what it has read is still true when
-        it writes. It runs on the thread that writes: everybody waits for it.
+        it writes. Everybody who writes waits for it; it may run on another thread.
         """
         return self.write(lambda connection: function(Tables(_Joined(connection), workspace)))
 
@@ -127,7 +127,7 @@ class Database:
             raise told from error
 
     def write(self, work: Callable[[Connection], Result]) -> Result:
-        """Return what *work* returns, called on the thread that writes; all its changes happen, or none."""
+        """Return what *work* returns, called by whoever writes; all its changes happen, or none."""
         return self._writer.do(work)
 
     def count(self, counts: dict[Counter, Count]) -> None:
@@ -174,7 +174,7 @@ class Database:
     ) -> None:
         self.close()
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self, connection: Connection) -> bool:
         # Before each transaction: it is not to take longer than need be.
         found = run_on_driver(connection, _VERSION)
         if found != [(CURRENT,)]:
@@ -184,7 +184,7 @@ class Database:
                 hint="Open it again with the version of Statehold that did so",
             )
         # Before all else, so that nothing newer is overwritten with what was counted earlier.
-        self._buffer.write(connection)
+        return self._buffer.write(connection)
 
     def _failed(self, error: BaseException) -> None:
         if len(self._buffer):

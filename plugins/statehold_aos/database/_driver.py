@@ -1,3 +1,5 @@
+"""What is run so often that SQLAlchemy would take most of the time: on its connections, past it."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,10 +19,49 @@ def run_on_driver(
     cursor = driver.cursor()
     try:
         if rows is not None:
-            cursor.executemany(text, rows)
+            if len(rows) == 1:
+                cursor.execute(text, rows[0])
+            else:
+                cursor.executemany(text, rows)
             return []
         cursor.execute(text)
         found: list[Any] = cursor.fetchall() if cursor.description else []
         return found
     finally:
         cursor.close()
+
+
+def begin(connection: Connection) -> None:
+    """Begin a transaction that writes; what SQLAlchemy is asked to run afterwards is a part of it."""
+    if connection.dialect.name == "sqlite":
+        begin_immediate(connection)
+    else:
+        connection.begin()
+
+
+def begin_immediate(connection: Connection) -> None:
+    """Begin a transaction of SQLite, if there is none, with its lock.
+
+    The driver would begin with the first write: what was read before could be old by then.
+    """
+    driver: Any = connection.connection.driver_connection
+    if not driver.in_transaction:
+        driver.execute("BEGIN IMMEDIATE")
+
+
+def commit(connection: Connection) -> None:
+    """Commit what `begin` has begun."""
+    if connection.in_transaction():
+        connection.commit()
+    else:
+        driver: Any = connection.connection.driver_connection
+        driver.commit()
+
+
+def roll_back(connection: Connection) -> None:
+    """Undo what was done since `begin`."""
+    if connection.in_transaction():
+        connection.rollback()
+    else:
+        driver: Any = connection.connection.driver_connection
+        driver.rollback()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -17,7 +18,7 @@ class Many:
 
     Args:
         make: makes the statement for a connection.
-        names: the values that each row gives it.
+        names: what each row gives it, in this order.
 
     """
 
@@ -25,9 +26,9 @@ class Many:
     _names: Sequence[str]
     _statements: dict[str, Any] = attrs.field(factory=dict, init=False)
     _text: str = attrs.field(default="", init=False)
-    _values: Callable[[Mapping[str, Any]], Sequence[Any]] = attrs.field(default=tuple, init=False)
+    _values: Callable[[Sequence[Any]], Sequence[Any]] = attrs.field(default=tuple, init=False)
 
-    def __call__(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    def __call__(self, connection: Connection, rows: Sequence[Sequence[Any]]) -> None:
         """Run it for *rows*, in their order."""
         if not rows:
             return
@@ -36,12 +37,15 @@ class Many:
         if statement is None:
             statement = self._statements[name] = self._make(connection)
         if name != "sqlite":
-            connection.execute(statement, list(rows))
+            connection.execute(statement, [dict(zip(self._names, row, strict=True)) for row in rows])
             return
         if not self._text:
             compiled = statement.compile(dialect=connection.dialect, column_keys=list(self._names))
             order: Sequence[str] = compiled.positiontup
             fixed = {key: value for key, value in compiled.params.items() if key not in self._names}
-            self._values = lambda row: [fixed[key] if key in fixed else row[key] for key in order]
+            # What is the same for all comes behind what a row gives.
+            places = [*self._names, *fixed]
+            more, pick = tuple(fixed.values()), itemgetter(*map(places.index, order))
+            self._values = lambda row: pick((*row, *more))
             self._text = str(compiled)
         run_on_driver(connection, self._text, [self._values(row) for row in rows])

@@ -14,7 +14,7 @@ import dataset
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from statehold_aos.database._driver import run_on_driver
+from statehold_aos.database._driver import begin_immediate
 from statehold_aos.database._errors import AosSchemaError
 
 _BUSY_SECONDS: Final = 60.0
@@ -106,7 +106,7 @@ class SqliteBackend:
         database = dataset.Database(
             "sqlite://", engine_kwargs={"creator": connect, "poolclass": NullPool}, sqlite_wal_mode=False
         )
-        event.listen(database.engine, "begin", _begin_immediate)
+        event.listen(database.engine, "begin", begin_immediate)
         return database
 
     def _connect(self, *, query_only: bool = False, foreign_keys: bool = False) -> sqlite3.Connection:
@@ -134,11 +134,6 @@ class SqliteBackend:
         )
         connection.execute("PRAGMA query_only = ON")
         return connection
-
-
-def _begin_immediate(connection: Connection) -> None:
-    # The driver would begin with the first write: what was read before could be old by then.
-    run_on_driver(connection, "BEGIN IMMEDIATE")
 
 
 def _begin(connection: Connection) -> None:

@@ -33,8 +33,8 @@ class TrafficBuffer:
         """Return a counter, None if it is in the database or nowhere."""
         return self._set.get(counter)
 
-    def write(self, connection: Connection) -> None:
-        """Write all counters; `committed` forgets them."""
+    def write(self, connection: Connection) -> bool:
+        """Write all counters, and say whether there are any; `committed` forgets them."""
         with self._lock:
             self._written = dict(self._set)
         if self._written:
@@ -43,6 +43,7 @@ class TrafficBuffer:
                 for (workspace, chain), (time, value) in self._written.items()
             ]
             connection.execute(upsert(connection, TABLES["trafficmonitor"], _KEY, ("time", "value")), rows)
+        return bool(self._written)
 
     def committed(self) -> None:
         """Forget what was written, but for what has been set since."""

@@ -61,7 +61,7 @@ class AmqpGateway:
         self._unit = unit
         self._carrier.start()
 
-    def send(self, message: ToCloud) -> None:
+    def send(self, message: ToCloud, *, more: bool = False) -> None:  # noqa: ARG002 - its thread takes all there is
         """Send *message* if there is a connection, else drop it; return without waiting for the broker.
 
         Raises:

@@ -8,14 +8,15 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from statehold_aos.gateway._frames import Frames
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
-    from websockets.frames import Frame
     from websockets.server import ServerProtocol
 
-_READ: Final = 2**18
+_READ: Final = 2**16
 #: What is read at once before it is looked at: one who sends without end does not get all attention.
 _ROUND: Final = 2**20
 #: What the other side has not taken: nothing more of it is read, for that may want an answer.
@@ -61,32 +62,39 @@ class Alarm:
 
 
 class Channel:
-    """WebSocket over a socket, for one thread: whole messages in, whole messages out.
+    """WebSocket over a socket: whole messages in, whole messages out.
+
+    One thread at a time may use it; while one is in `pause`, another one may.
 
     Args:
         sock: connected, with TLS or without.
-        protocol: what a message is, from `websockets`; the handshake may be yet to come.
-        alarm: wakes `wait`.
+        protocol: what a message is, from `websockets`; the handshake is yet to come.
+        alarm: wakes who is in `pause`.
+        largest: bytes of a message.
 
     """
 
-    def __init__(self, sock: socket.socket, protocol: ClientProtocol | ServerProtocol, alarm: Alarm) -> None:
-        from websockets.frames import Frame, Opcode  # noqa: PLC0415 - an extra
-        from websockets.protocol import State  # noqa: PLC0415 - likewise
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: ClientProtocol | ServerProtocol,
+        alarm: Alarm,
+        largest: int,
+    ) -> None:
+        from websockets.protocol import State  # noqa: PLC0415 - an extra
 
-        self._frame: Final = Frame
-        self._data: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
         self._states: Final = State
+        self._frames: Final = Frames(protocol, largest)
         self._socket: Final = sock
+        self._is_secure: Final = isinstance(sock, ssl.SSLSocket)
         self._protocol: Final = protocol
         self._alarm: Final = alarm
         self._out: Final = bytearray()
-        self._part: Final = bytearray()
-        self._is_whole = True
         self._is_ended = False
         self._poll: Final = select.poll()
         self._poll.register(alarm.descriptor, select.POLLIN)
-        self._poll.register(sock, select.POLLIN)
+        self._waits_for = select.POLLIN
+        self._poll.register(sock, self._waits_for)
         #: Whether TLS must write to read.
         self._wants_write = False
         self._early: Final[list[bytes]] = []
@@ -102,15 +110,16 @@ class Channel:
         return len(self._out)
 
     def send(self, messages: Iterable[bytes]) -> None:
-        """Send messages, as far as the other side takes them; the rest goes with `wait`.
+        """Send messages, as far as the other side takes them; the rest goes with `flush`.
 
         Raises:
             Closed: the connection has ended.
 
         """
+        self._collect()
         for message in messages:
             self._check_open()
-            self._protocol.send_binary(message)
+            self._out.extend(self._frames.written(message))
         self.flush()
 
     def ping(self) -> None:
@@ -138,12 +147,14 @@ class Channel:
                 raise Closed("the gateway was closed")
             if time.monotonic() >= until:
                 raise Closed("nobody has spoken WebSocket in time")
-            self.wait(until - time.monotonic())
+            if not self.prepare():
+                self.pause(until - time.monotonic())
             for event in self._receive():
                 if isinstance(event, Request) and not isinstance(protocol, ClientProtocol):
                     protocol.send_response(protocol.accept(event))
-                elif one := self._whole(event):
-                    self._early.append(one)
+                    self._early.extend(self._frames.feed(b""))
+                elif isinstance(event, bytes):
+                    self._early.append(event)
             self.flush()
             if self._is_connecting() and (self._is_ended or protocol.close_expected()):
                 raise Closed(self.why())
@@ -156,13 +167,23 @@ class Channel:
         if self._protocol.state is not self._states.OPEN:
             raise Closed(self.why())
 
-    def wait(self, seconds: float) -> None:
-        """Wait until there is something to read, something was written, or the alarm rings."""
+    def prepare(self) -> bool:
+        """Get ready for `pause`; whether there is something to read already."""
         if self._early or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
-            return
+            return True
         mask = select.POLLIN if len(self._out) < _FULL else 0
         mask |= select.POLLOUT if self._out or self._wants_write else 0
-        self._poll.modify(self._socket, mask)
+        if mask != self._waits_for:
+            self._waits_for = mask
+            self._poll.modify(self._socket, mask)
+        return False
+
+    def pause(self, seconds: float) -> None:
+        """Wait until there is something to read, something was written, or the alarm rings.
+
+        Others may use the channel meanwhile; who leaves something behind that the socket has not taken rings
+        the alarm.
+        """
         for descriptor, _ in self._poll.poll(max(seconds, 0) * 1000):
             if descriptor == self._alarm.descriptor:
                 self._alarm.clear()
@@ -175,7 +196,7 @@ class Channel:
 
         """
         early, self._early[:] = list(self._early), []
-        messages = early + [one for event in self._receive() if (one := self._whole(event))]
+        messages = early + [one for one in self._receive() if isinstance(one, bytes)]
         try:
             self.flush()
         except Closed:
@@ -184,8 +205,9 @@ class Channel:
             raise Closed(self.why())
         return messages
 
-    def _receive(self) -> list[object]:
+    def _receive(self) -> list[Any]:
         taken = 0
+        found: list[Any] = []
         while not self._is_ended and taken < _ROUND and len(self._out) < _FULL:
             try:
                 data = self._socket.recv(_READ)
@@ -199,13 +221,15 @@ class Channel:
                 data = b""
             if data:
                 taken += len(data)
-                self._protocol.receive_data(data)
+                found += self._frames.feed(data)
+                if len(data) < _READ and not self._is_secure:
+                    break  # there is no more, most of the time; TLS gives a part at a time
             else:
-                self._protocol.receive_eof()
+                found += self._frames.end()
                 self._is_ended = True
         if taken:
             self.heard = time.monotonic()
-        return list(self._protocol.events_received())
+        return found
 
     def flush(self) -> None:
         """Send what can be sent without waiting.
@@ -214,8 +238,7 @@ class Channel:
             Closed: the connection has ended.
 
         """
-        for data in self._protocol.data_to_send():
-            self._out.extend(data)  # an end of the stream is empty, and comes with `close`
+        self._collect()
         while self._out:
             try:
                 with memoryview(self._out) as left:
@@ -225,6 +248,11 @@ class Channel:
             except _ENDED as error:
                 raise Closed(str(error) or "the connection was broken") from error
             del self._out[:sent]
+
+    def _collect(self) -> None:
+        """Take what the library wants to be sent."""
+        for data in self._protocol.data_to_send():
+            self._out.extend(data)  # an end of the stream is empty, and comes with `close`
 
     def why(self) -> str:
         """Return why the connection has ended."""
@@ -264,23 +292,6 @@ class Channel:
         until = time.monotonic() + _CLOSING_SECONDS
         while self._socket.recv(_READ) and time.monotonic() < until:
             pass
-
-    def _whole(self, event: object) -> bytes:
-        """Return a message once its last part is there; else nothing."""
-        if not isinstance(event, self._frame) or event.opcode not in self._data:
-            return b""
-        return self._joined(event)
-
-    def _joined(self, frame: Frame) -> bytes:
-        if frame.fin and self._is_whole:
-            return bytes(frame.data)
-        self._part.extend(frame.data)
-        self._is_whole = frame.fin
-        if not frame.fin:
-            return b""
-        whole = bytes(self._part)
-        self._part.clear()
-        return whole
 
 
 def quiet_logger() -> logging.Logger:

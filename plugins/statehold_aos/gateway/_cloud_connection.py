@@ -20,6 +20,8 @@ from statehold_aos.gateway._protocol7 import Protocol7
 from statehold_aos.gateway._session import Session
 
 _CONNECT_SECONDS: Final = 10.0
+#: Between two writes of what units say, while they go on: one is for all that has come by then.
+_GATHER_SECONDS: Final = 0.001
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +73,8 @@ class CloudConnection:
         except MessageError as error:
             self._bad(error)
             return False
-        self._ring()
+        if threading.get_ident() != self.thread.ident:  # it looks before it waits
+            self._ring()
         return taken
 
     def cut(self) -> bool:
@@ -122,7 +125,7 @@ class CloudConnection:
                 self._socket = secure
             secure.do_handshake()
         protocol = ServerProtocol(max_size=serving.codec.largest, logger=quiet_logger())
-        channel = Channel(self._socket, protocol, self._alarm)
+        channel = Channel(self._socket, protocol, self._alarm, serving.codec.largest)
         channel.open(until, self._stopped)
         session = Session(
             channel,
@@ -131,6 +134,7 @@ class CloudConnection:
             settle=lambda: self._settle(session.system),
             bad=self._bad,
             alive=serving.alive,
+            gather=_GATHER_SECONDS,
         )
         reminded = time.monotonic()
         while not self._is_stopped:
@@ -138,7 +142,7 @@ class CloudConnection:
             if self._system and time.monotonic() - reminded >= serving.remind:
                 reminded = time.monotonic()
                 serving.hub.remind(self._system)
-        channel.close(1001, "the cloud ends")
+        session.close(1001, "the cloud ends")
 
     def _stopped(self) -> bool:
         return self._is_stopped
@@ -149,19 +153,20 @@ class CloudConnection:
         self._batch.append(message)
         return True
 
-    def _settle(self, system: str) -> None:
-        """Let the cloud have all that has arrived at once, so that it is kept at once."""
+    def _settle(self, system: str) -> bool:
+        """Let the cloud have all that has arrived at once, and be kept at once; False: nothing has."""
         if not self._system and system:
             self._system = system
             self._exchange.belongs_to(system)
             self._serving.hub.attach(system, self.send)
         if not self._batch:
-            return
+            return False
         batch, self._batch[:] = list(self._batch), []
         if not self._system:
             raise Closed("it does not say which unit it is")
         for answer in self._serving.hub.received(self._system, batch):
             self.send(answer)
+        return True
 
     def _bad(self, error: MessageError) -> None:
         self._serving.logger.warning("AOS cloud: from %s: %s", self._shown(), error)

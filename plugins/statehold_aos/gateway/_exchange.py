@@ -59,6 +59,8 @@ class _Out:
     message: Message
     number: str
     body: bytes
+    #: What it takes the place of, if it is one of those of which the newest counts.
+    key: tuple[type, ClaimId] | None = None
     state: _Is = _Is.FRESH
     tries: int = 0
     #: When it is sent (again), if there is no answer.
@@ -101,10 +103,9 @@ class Exchange:
 
         """
         key = (type(message), message.claim) if isinstance(message, _KEPT) else None
-        with self._lock:
-            before = None if key is None else self._current.get(key)
-            if before is not None and before.message == message:
-                return True
+        before = None if key is None else self._current.get(key)
+        if before is not None and before.message == message:
+            return True
         number = new_number()
         body = self._codec.encode(message, number)
         with self._lock:
@@ -119,7 +120,7 @@ class Exchange:
                 return True
             if before is not None:
                 self._forget(before)
-            out = _Out(message, number, body)
+            out = _Out(message, number, body, key)
             self._count += 1
             self._size += len(body)
             self._fresh.append(out)
@@ -127,26 +128,25 @@ class Exchange:
                 self._current[key] = out
         return True
 
-    def outgoing(self, now: float) -> Iterator[bytes]:
-        """Yield what is to be sent now: answers, what is new, and what is to come again."""
-        answers, self._answers[:] = list(self._answers), []
-        yield from answers
-        while True:
-            with self._lock:
-                out = self._next(now)
-                if out is not None and out.tries > self._terms.tries:
+    def outgoing(self, now: float) -> list[bytes]:
+        """Return what is to be sent now: answers, what is new, and what is to come again."""
+        found, self._answers[:] = list(self._answers), []
+        late: list[_Out] = []
+        with self._lock:
+            for out in self._next(now):
+                if out.tries > self._terms.tries:
                     self._forget(out)
-            if out is None:
-                return
-            if out.tries > self._terms.tries:
-                self._dropped(out.message)
-            else:
-                yield out.body
+                    late.append(out)
+                else:
+                    found.append(out.body)
+        for out in late:
+            self._dropped(out.message)
+        return found
 
     def due(self) -> float | None:
         """Return when there will be something to be sent again."""
         with self._lock:
-            while self._timers and self._sent.get(self._timers[0][1]) is None:
+            while self._timers and self._timers[0][1] not in self._sent:
                 heapq.heappop(self._timers)
             return self._timers[0][0] if self._timers else None
 
@@ -207,15 +207,14 @@ class Exchange:
         if number:
             self._answers.append(self._codec.encode(answer, number))
 
-    def _next(self, now: float) -> _Out | None:
-        if self._fresh:
-            return self._sending(self._fresh.popleft(), now)
+    def _next(self, now: float) -> Iterator[_Out]:
+        while self._fresh:
+            yield self._sending(self._fresh.popleft(), now)
         while self._timers and self._timers[0][0] <= now:
             _, number = heapq.heappop(self._timers)
             out = self._sent.get(number)
             if out is not None and out.due <= now:
-                return self._sending(out, now)
-        return None
+                yield self._sending(out, now)
 
     def _sending(self, out: _Out, now: float) -> _Out:
         out.state = _Is.SENT
@@ -250,7 +249,5 @@ class Exchange:
             return
         self._count -= 1
         self._size -= len(out.body)
-        if isinstance(out.message, _KEPT):
-            key = type(out.message), out.message.claim
-            if self._current.get(key) is out:
-                del self._current[key]
+        if out.key is not None and self._current.get(out.key) is out:
+            del self._current[out.key]

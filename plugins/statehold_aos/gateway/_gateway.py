@@ -32,8 +32,12 @@ class Gateway(Protocol):
     def connect(self, unit: Unit) -> None:
         """Begin to connect, and to connect again whenever the connection is lost; return at once."""
 
-    def send(self, message: ToCloud) -> None:
+    def send(self, message: ToCloud, *, more: bool = False) -> None:
         """Send *message* if there is a connection, else drop it; return without waiting for the cloud.
+
+        Args:
+            message: what is sent.
+            more: others follow at once, so this one may wait for them.
 
         Raises:
             GatewayError: it cannot be sent, and will not be however often it is tried.

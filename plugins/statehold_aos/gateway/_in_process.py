@@ -27,7 +27,7 @@ class InProcess:
             self._unit = unit
         unit.connected()
 
-    def send(self, message: ToCloud) -> None:
+    def send(self, message: ToCloud, *, more: bool = False) -> None:  # noqa: ARG002 - nothing waits
         """Let the cloud have *message*, and the unit its answers."""
         with self._lock:
             unit = self._unit

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -21,6 +20,7 @@ from statehold_aos.gateway._messages import (
     ToUnit,
     UpdateState,
 )
+from statehold_aos.gateway._moments import Moments
 from statehold_aos.gateway._wire import (
     LARGEST,
     Count,
@@ -33,6 +33,10 @@ from statehold_aos.gateway._wire import (
 )
 
 VERSION: Final = 7
+#: Where the time goes in an acknowledgement, and what stands around its number.
+_HERE: Final = "0000"
+_TXN: Final = b'","txn":'
+_ACK_TAIL: Final = b'},"data":{"messageType":"ack"}}'
 _WHAT: Final = "a message of protocol 7"
 
 
@@ -170,6 +174,13 @@ class Protocol7:
     system: str = ""
     workspace: int = 1
     largest: int = LARGEST
+    _moments: Moments = attrs.field(factory=Moments, init=False, eq=False, repr=False)
+    #: An acknowledgement, as far as it is always the same; there is one for each message.
+    _ack_head: bytes = attrs.field(init=False, eq=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        whole = _ENCODER.encode(_Envelope(_Header(VERSION, self.system, _HERE), _Ack()))
+        object.__setattr__(self, "_ack_head", whole.partition(_HERE.encode())[0])
 
     def encode(self, content: ToCloud | ToUnit | Ack | Nack, number: str) -> bytes:
         """Return a message as JSON.
@@ -178,8 +189,11 @@ class Protocol7:
             MessageError: it is too large.
 
         """
-        header = _Header(VERSION, self.system, _moment(), number)
-        body = _ENCODER.encode(_Envelope(header, self._data(content)))
+        if isinstance(content, Ack) and number:
+            body = self._ack(number)
+        else:
+            header = _Header(VERSION, self.system, self._moments.now(), number)
+            body = _ENCODER.encode(_Envelope(header, self._data(content)))
         check_size(len(body), self.largest, _WHAT)
         return body
 
@@ -209,6 +223,10 @@ class Protocol7:
             return ""
 
     # -- Writing -----------------------------------------------------------------------------------------
+
+    def _ack(self, number: str) -> bytes:
+        parts = (self._ack_head, self._moments.now().encode(), _TXN, _ENCODER.encode(number), _ACK_TAIL)
+        return b"".join(parts)
 
     def _data(self, content: ToCloud | ToUnit | Ack | Nack) -> _AnyData:
         match content:
@@ -285,10 +303,6 @@ def _statuses(data: _UnitStatus, workspace: int) -> Iterable[tuple[ClaimId, byte
             check_instance(one.instance)
             text = one.state_checksum
             yield claim, checksum_from(text, "stateChecksum") if text else None
-
-
-def _moment() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from statehold_aos.gateway._channel import Channel, Closed
@@ -22,10 +24,13 @@ class Session:
         channel: what carries it; the handshake is done.
         exchange: what is to be sent, and what becomes of what arrives.
         deliver: takes messages.
-        settle: is called when those that came together have been delivered.
+        settle: is called when those that came together have been delivered; says whether it had to do
+            anything.
         bad: hears of messages that cannot be read.
         alive: seconds without a sign of life after which the other side is asked for one; after twice as
             many it is gone.
+        gather: seconds between two calls of `settle`, where messages come one after the other: then it is
+            called for many of them.
 
     """
 
@@ -35,9 +40,10 @@ class Session:
         exchange: Exchange,
         *,
         deliver: Deliver,
-        settle: Callable[[], None] | None = None,
+        settle: Callable[[], bool] | None = None,
         bad: Callable[[MessageError], None],
         alive: float,
+        gather: float = 0.0,
     ) -> None:
         self._channel: Final = channel
         self._exchange: Final = exchange
@@ -45,6 +51,12 @@ class Session:
         self._settle: Final = settle
         self._bad: Final = bad
         self._alive: Final = alive
+        self._gather: Final = gather
+        self._settled = 0.0
+        #: Who has it uses the channel, and looks for what is to be sent.
+        self._use: Final = threading.Lock()
+        #: When the thread of the session looks again, whatever happens.
+        self._looks = 0.0
         self._is_asked = False
         self._nonsense = 0
         #: The unit that the other side has named.
@@ -59,7 +71,7 @@ class Session:
         """
         while not is_stopped():
             self.turn(10.0)
-        self._channel.close()
+        self.close()
 
     def turn(self, seconds: float) -> None:
         """Do what is to be done now; wait for so long at most if it is nothing.
@@ -68,17 +80,62 @@ class Session:
             Closed: the connection has ended.
 
         """
-        now = time.monotonic()
-        if self._channel.waiting < _ENOUGH:
-            self._channel.send(self._exchange.outgoing(now))
-        else:
-            self._channel.flush()
-        self._channel.wait(min(seconds, self._until(now) - now))
-        for body in self._channel.read():
+        with self._use:
+            now = time.monotonic()
+            if self._channel.waiting < _ENOUGH:
+                self._channel.send(self._exchange.outgoing(now))
+            else:
+                self._channel.flush()
+            wait = min(seconds, self._until(now) - now)
+            self._looks = now + wait
+            is_ready = self._channel.prepare()
+        if not is_ready:
+            self._channel.pause(wait)
+        with self._use:
+            if self._read() and self._settle is not None:
+                self._wait_for_more()
+            if self._settle is not None and self._settle():
+                self._settled = time.monotonic()
+            self._look_after(time.monotonic())
+
+    def push(self) -> bool:
+        """Send what is to be sent now, on any thread; False where the session is to be woken to do so."""
+        if not self._use.acquire(blocking=False):
+            return False
+        try:
+            if self._channel.waiting:
+                return False
+            with suppress(Closed, OSError):  # which the session will find, too
+                self._channel.send(self._exchange.outgoing(time.monotonic()))
+                due = self._exchange.due()
+                is_later = due is None or due >= self._looks
+                return is_later and not self._channel.waiting
+            return False
+        finally:
+            self._use.release()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """End the connection in order if the other side takes part, and in any case soon."""
+        with self._use:
+            self._channel.close(code, reason)
+
+    def drop(self) -> None:
+        """End the connection at once."""
+        with self._use:
+            self._channel.drop()
+
+    def _read(self) -> bool:
+        bodies = self._channel.read()
+        for body in bodies:
             self._take(body)
-        if self._settle is not None:
-            self._settle()
-        self._look_after(time.monotonic())
+        return bool(bodies)
+
+    def _wait_for_more(self) -> None:
+        """Wait shortly for what may follow, where something has come shortly before."""
+        left = self._settled + self._gather - time.monotonic()
+        if left > 0:
+            time.sleep(left)
+            self._read()
 
     def _take(self, body: bytes) -> None:
         try:

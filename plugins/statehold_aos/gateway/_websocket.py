@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from statehold_aos.gateway._address import Address
 from statehold_aos.gateway._channel import Alarm, Channel, Closed, quiet_logger
@@ -23,6 +23,13 @@ _CONNECT_SECONDS: Final = 10.0
 _JOIN_SECONDS: Final = 5.0
 #: A connection that lasts less counts as a failed one.
 _LASTING_SECONDS: Final = 1.0
+
+
+class _Link(NamedTuple):
+    """A connection while it lasts."""
+
+    exchange: Exchange
+    session: Session
 
 
 class WebSocketGateway:
@@ -59,7 +66,7 @@ class WebSocketGateway:
         self._random: Final = random.Random()  # noqa: S311 - for times
         self._alarm: Final = Alarm()
         self._lock: Final = threading.RLock()
-        self._exchange: Exchange | None = None
+        self._link: _Link | None = None
         self._unit: Unit | None = None
         self._thread: threading.Thread | None = None
         self._told = ""
@@ -74,18 +81,23 @@ class WebSocketGateway:
             self._thread = threading.Thread(target=self._run, name="aos-websocket", daemon=True)
             self._thread.start()
 
-    def send(self, message: ToCloud) -> None:
+    def send(self, message: ToCloud, *, more: bool = False) -> None:
         """Send *message* if there is a connection and room for it, else drop it.
 
         Raises:
             GatewayError: it is too large.
 
         """
-        exchange = self._exchange
-        if exchange is not None and exchange.put(message):
-            with self._lock:
-                if not self._is_closed:
-                    self._alarm.ring()
+        link = self._link
+        if link is None:
+            return
+        try:
+            link.exchange.put(message)
+        finally:
+            if not more and not link.session.push():
+                with self._lock:
+                    if not self._is_closed:
+                        self._alarm.ring()
 
     def close(self) -> None:
         """End the connection; a second time does nothing."""
@@ -127,22 +139,23 @@ class WebSocketGateway:
         until = time.monotonic() + _CONNECT_SECONDS
         sock = dial(self._address, self._context, alarm=self._alarm, until=until, is_stopped=self._is_stopped)
         protocol = ClientProtocol(self._uri, max_size=self._options.largest, logger=quiet_logger())
-        channel = Channel(sock, protocol, self._alarm)
+        channel = Channel(sock, protocol, self._alarm, self._options.largest)
         try:
             channel.open(until, self._is_stopped)
-            exchange = Exchange(self._codec, self._terms, self._dropped)
-            session = Session(
-                channel, exchange, deliver=self._deliver, bad=self._bad, alive=self._options.alive
-            )
-            self._exchange = exchange
+        except BaseException:
+            channel.drop()
+            raise
+        exchange = Exchange(self._codec, self._terms, self._dropped)
+        session = Session(channel, exchange, deliver=self._deliver, bad=self._bad, alive=self._options.alive)
+        self._link = _Link(exchange, session)
+        try:
             self._hear(lambda unit: unit.connected())
             self._told = ""
             session.run(self._is_stopped)
         finally:
-            if self._exchange is not None:
-                self._exchange = None
-                self._hear(lambda unit: unit.disconnected())
-            channel.drop()
+            self._link = None
+            self._hear(lambda unit: unit.disconnected())
+            session.drop()
 
     def _deliver(self, message: Message) -> bool:
         if not isinstance(message, StateAcceptance | UpdateState):

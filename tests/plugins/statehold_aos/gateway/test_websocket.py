@@ -454,7 +454,9 @@ def test_a_cloud_that_reads_nothing_costs_no_memory_and_nobody_waits() -> None:
             gateway.send(
                 NewState(claim=claim, correlation=str(number), checksum=checksum_of(state), state=state)
             )
-        exchange = gateway._exchange
+        link = gateway._link
+        assert link is not None
+        exchange = link.exchange
         assert exchange._count <= 100
         assert exchange._size <= 2**20
         release.set()

@@ -60,7 +60,7 @@ class SocketGateway:
                     unit.received(self.connection.recv())
             unit.disconnected()
 
-    def send(self, message: Any) -> None:
+    def send(self, message: Any, *, more: bool = False) -> None:
         with suppress(*GONE):
             if self.connection is not None:
                 self.connection.send(message)

@@ -29,7 +29,7 @@ class Deaf(InProcess):
 
     deaf = True
 
-    def send(self, message: Any) -> None:
+    def send(self, message: Any, *, more: bool = False) -> None:
         """Send a message, or lose it."""
         if not self.deaf:
             super().send(message)
