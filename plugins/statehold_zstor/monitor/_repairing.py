@@ -105,7 +105,7 @@ class Repairs:
                 self._log.info("%r: shard %d %s: it is on %s", key, shard, word, backend)
         for problem in rebuilt.problems:
             self._log.warning("%r: %s", key, problem)
-        return not rebuilt.repair.info.missing and not rebuilt.problems
+        return not rebuilt.lost and not rebuilt.problems
 
     def _tried(self, key: str, work: Callable[[], object]) -> bool:
         """Do something for one object; what fails there keeps nothing from the others."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, wait
+from contextlib import closing
 
 import attrs
 import msgspec
 
 from statehold_zstor.codec import CodecError
 from statehold_zstor.metadata import Leftover, ObjectMeta
+from statehold_zstor.objects._crew import ahead
 from statehold_zstor.objects._fetching import Fetcher, Found
 from statehold_zstor.objects._lanes import Lane
 from statehold_zstor.objects._pieces import block_count, edition_of, new_keys, piece_key, shard_keys
-from statehold_zstor.objects._reading import window
 from statehold_zstor.objects._world import World, shard_size
 from statehold_zstor.objects._writing import put_all
 from statehold_zstor.placement import PlacementError, Spot, place_some
@@ -51,7 +50,6 @@ class Improved:
 def improve(
     world: World,
     meta: ObjectMeta,
-    executor: Executor,
     *,
     is_lost: IsLost,
     deep: bool = False,
@@ -63,7 +61,6 @@ def improve(
     Args:
         world: the backends.
         meta: the object.
-        executor: for some blocks at once.
         is_lost: which backends are given up.
         deep: whether every piece is read, and damaged ones are written again.
         patient: whether backends that failed lately are asked again.
@@ -85,11 +82,11 @@ def improve(
         targets = _targets(world, improved.meta, kept, is_lost, frozenset(avoided), patient=patient)
         if not targets and not deep:
             break
-        keys = new_keys(world.config.meta.prefix, meta.key, now=time.time())
+        keys = new_keys(world.config.meta.prefix, now=time.time())
         job = _Job(world, improved.meta, {s: (b, f"{keys}.{s}") for s, b in targets.items()}, deep=deep)
-        job.run(executor, progress)
+        job.run(progress)
         improved.mended.update(job.mended)
-        improved.problems += list(job.failed.values())
+        improved.problems = list(job.failed.values())
         improved.remade |= {
             shard
             for shard in targets.keys() - job.failed.keys()
@@ -180,19 +177,13 @@ class _Job:
         decoder = self._world.codec(meta).decoder(edition_of(meta))
         self._fetcher = Fetcher(self._world, meta, decoder)
 
-    def run(self, executor: Executor, progress: Callable[[int], None]) -> None:
+    def run(self, progress: Callable[[int], None]) -> None:
         """Look at all blocks."""
-        ahead: deque[Future[int]] = deque()
-        depth = window(self._meta.block_size)
-        try:
-            for position in range(block_count(self._meta)):
-                if len(ahead) >= depth:
-                    progress(ahead.popleft().result())
-                ahead.append(executor.submit(self.block, position))
-            while ahead:
-                progress(ahead.popleft().result())
-        finally:
-            wait([future for future in ahead if not future.cancel()])
+        count = block_count(self._meta)
+        work = ahead(range(count), self.block, size=self._meta.block_size, single=count == 1)
+        with closing(work):
+            for done in work:
+                progress(done)
 
     def block(self, position: int) -> int:
         """Look at one block, and return how many bytes of the object it has."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from typing import Final
 
 from statehold_zstor.codec import Edition
 from statehold_zstor.metadata import Entry, Leftover, ObjectMeta
@@ -12,7 +10,6 @@ from statehold_zstor.objects._info import ObjectInfo
 
 #: The hex digits of the milliseconds since 1970 that a batch begins with, and of its random part.
 _MOMENT, _RANDOM = 12, 16
-_NAMED: Final = 12
 
 
 def data_prefix(prefix: str) -> str:
@@ -20,10 +17,9 @@ def data_prefix(prefix: str) -> str:
     return f"{prefix}/data/"
 
 
-def new_keys(prefix: str, key: str, *, now: float) -> str:
-    """Return what the keys of shards of *key* begin with that are written now; no two are equal."""
-    named = hashlib.blake2b(key.encode(), digest_size=_NAMED).hexdigest()
-    return f"{data_prefix(prefix)}{named}/{int(now * 1000):0{_MOMENT}x}{os.urandom(_RANDOM // 2).hex()}"
+def new_keys(prefix: str, *, now: float) -> str:
+    """Return what the keys of shards begin with that are written now; no two are equal."""
+    return f"{data_prefix(prefix)}{int(now * 1000):0{_MOMENT}x}{os.urandom(_RANDOM // 2).hex()}"
 
 
 def moment_of(batch: str) -> float:

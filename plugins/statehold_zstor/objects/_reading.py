@@ -2,53 +2,35 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections import deque
-from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from statehold_zstor.codec import Plain
 from statehold_zstor.metadata import ObjectMeta
+from statehold_zstor.objects._crew import ahead
 from statehold_zstor.objects._errors import DamagedError
 from statehold_zstor.objects._fetching import Fetcher, Found
 from statehold_zstor.objects._pieces import block_count
-
-#: What is read or written ahead, in bytes, and in blocks.
-_AHEAD_BYTES, _AHEAD_BLOCKS = 16 * 1024 * 1024, 4
 
 #: Is told what was found to be wrong in a block.
 OnBad = Callable[[ObjectMeta, int, Found], None]
 
 
-def window(block_size: int) -> int:
-    """Return how many blocks are worked on at once."""
-    return max(1, min(_AHEAD_BLOCKS, _AHEAD_BYTES // block_size))
-
-
-def blocks(fetcher: Fetcher, first: int, last: int, executor: Executor, on_bad: OnBad) -> Generator[Plain]:
+def blocks(fetcher: Fetcher, first: int, last: int, on_bad: OnBad) -> Generator[Plain]:
     """Yield the blocks from *first* to *last*, in order; some are fetched ahead."""
-    ahead: deque[Future[tuple[Plain, Found]]] = deque()
-    rest: Iterator[int] = iter(range(first, last + 1))
-    size = window(fetcher.meta.block_size)
-    try:
-        while True:
-            while len(ahead) < size and (position := next(rest, None)) is not None:
-                ahead.append(executor.submit(fetcher.block, position))
-            if not ahead:
-                return
-            plain, found = ahead.popleft().result()
-            if found.damaged:
-                on_bad(fetcher.meta, plain.position, found)
+    numbers = range(first, last + 1)
+    found = ahead(numbers, fetcher.block, size=fetcher.meta.block_size, single=first == last)
+    with closing(found):
+        for plain, wrong in found:
+            if wrong.damaged:
+                on_bad(fetcher.meta, plain.position, wrong)
             with plain:
                 yield plain
-    finally:
-        for future in ahead:
-            future.cancel()
 
 
-def read_range(fetcher: Fetcher, offset: int, size: int | None, executor: Executor, on_bad: OnBad) -> bytes:
+def read_range(fetcher: Fetcher, offset: int, size: int | None, on_bad: OnBad) -> bytes:
     """Return bytes of an object, of the blocks that have them."""
     meta = fetcher.meta
     end = meta.size if size is None else min(meta.size, offset + size)
@@ -56,7 +38,7 @@ def read_range(fetcher: Fetcher, offset: int, size: int | None, executor: Execut
         return b""
     each = meta.block_size
     whole = bytearray(end - offset)
-    with closing(blocks(fetcher, offset // each, (end - 1) // each, executor, on_bad)) as found:
+    with closing(blocks(fetcher, offset // each, (end - 1) // each, on_bad)) as found:
         for plain in found:
             start = plain.position * each
             _check_length(meta, plain)
@@ -65,9 +47,7 @@ def read_range(fetcher: Fetcher, offset: int, size: int | None, executor: Execut
     return bytes(whole)
 
 
-def write_file(
-    fetcher: Fetcher, target: Path, executor: Executor, on_bad: OnBad, progress: Callable[[int], None]
-) -> None:
+def write_file(fetcher: Fetcher, target: Path, on_bad: OnBad, progress: Callable[[int], None]) -> None:
     """Write an object to *target*, which is there when all of it is, and is right, and is on disk."""
     from isal.isal_zlib import crc32  # noqa: PLC0415  one of the extra's
 
@@ -76,7 +56,7 @@ def write_file(
     try:
         with part.open("xb") as file:
             size = checksum = 0
-            with closing(blocks(fetcher, 0, block_count(meta) - 1, executor, on_bad)) as found:
+            with closing(blocks(fetcher, 0, block_count(meta) - 1, on_bad)) as found:
                 for plain in found:
                     _check_length(meta, plain)
                     file.write(plain.data)

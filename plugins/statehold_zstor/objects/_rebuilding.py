@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Final
 
 import attrs
@@ -44,19 +43,20 @@ class Rebuilt:
     Attributes:
         entry: the metadata, then.
         repair: what is told of it.
+        lost: the shards that are lost still.
         problems: what could not be done.
 
     """
 
     entry: Entry
     repair: Repair
+    lost: tuple[int, ...]
     problems: tuple[str, ...]
 
 
 def rebuild(
     world: World,
     key: str,
-    executor: Executor,
     *,
     is_lost: IsLost,
     deep: bool,
@@ -66,13 +66,11 @@ def rebuild(
     """Make an object whole again, as far as that can be done; see `Zstor.rebuild`."""
     for _ in range(_TRIES):
         entry, meta = current(world, key)
-        improved = improve(
-            world, meta, executor, is_lost=is_lost, deep=deep, patient=patient, progress=progress
-        )
+        improved = improve(world, meta, is_lost=is_lost, deep=deep, patient=patient, progress=progress)
         if improved.meta == meta:
             if entry.missing and world.metadata.refresh(key):
                 entry, meta = current(world, key)
-            return _rebuilt(entry, improved)
+            return _rebuilt(world, entry, improved, is_lost)
         try:
             after = world.metadata.write(
                 improved.meta, expected=entry.version, minimum=world.config.acknowledge.metadata
@@ -81,7 +79,7 @@ def rebuild(
             # Somebody else has repaired or replaced it: what was made here is nobody's.
             delete_all(world, _made(improved), patient=False)
             continue
-        return _rebuilt(after, improved)
+        return _rebuilt(world, after, improved, is_lost)
     raise ObjectChangedError(f"{key!r} cannot be repaired: others change it all the time")
 
 
@@ -118,23 +116,28 @@ def verify(world: World, key: str, progress: Callable[[int], None]) -> Verdict:
 def check_whole(rebuilt: Rebuilt) -> None:
     """Raise NotStoredError if shards are missing still."""
     info = rebuilt.repair.info
-    if info.missing or rebuilt.problems:
+    if rebuilt.lost or rebuilt.problems:
         told = "; ".join(dict.fromkeys(rebuilt.problems))
         raise NotStoredError(
-            f"{info.key!r} has {info.shards - len(info.missing)} of its {info.shards} shards"
+            f"{info.key!r} has {info.shards - len(rebuilt.lost)} of its {info.shards} shards"
             f"{': ' if told else ', and no backend takes the rest'}{told}",
             hint="Another backend is needed; `statehold zstor status` shows those that there are",
         )
 
 
-def _rebuilt(entry: Entry, improved: Improved) -> Rebuilt:
-    lost = improved.remade
+def _rebuilt(world: World, entry: Entry, improved: Improved, is_lost: IsLost) -> Rebuilt:
+    remade = improved.remade
     return Rebuilt(
         entry=entry,
         repair=Repair(
             info=info_of(entry),
-            repaired={**{s: b for s, b in improved.made.items() if s in lost}, **improved.mended},
-            moved={shard: place for shard, place in improved.made.items() if shard not in lost},
+            repaired={**{s: b for s, b in improved.made.items() if s in remade}, **improved.mended},
+            moved={shard: place for shard, place in improved.made.items() if shard not in remade},
+        ),
+        lost=tuple(
+            shard
+            for shard, place in enumerate(improved.meta.places)
+            if place not in world.lanes or is_lost(world.lanes[place])
         ),
         problems=tuple(improved.problems),
     )

@@ -10,11 +10,11 @@ Source: TypeAlias = bytes | bytearray | memoryview | Path | BinaryIO
 _PIECE: Final = 1024 * 1024
 
 
-def size_of(source: Source) -> int:
-    """Return how many bytes a source has; 0 where nobody knows."""
+def size_of(source: Source) -> int | None:
+    """Return how many bytes a source has; None where nobody knows."""
     if isinstance(source, Path):
         return source.stat().st_size
-    return len(source) if isinstance(source, bytes | bytearray | memoryview) else 0
+    return len(source) if isinstance(source, bytes | bytearray | memoryview) else None
 
 
 def pieces_of(source: Source, size: int) -> Iterator[tuple[bytes | memoryview, bool]]:

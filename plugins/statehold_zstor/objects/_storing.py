@@ -3,7 +3,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from typing import Final
 
 import attrs
@@ -52,18 +51,20 @@ class Order:
     progress: Callable[[int], None]
 
 
-def store(world: World, order: Order, executor: Executor) -> Entry:
+def store(world: World, order: Order) -> Entry:
     """Write shards, then the metadata that make them the object; see `Zstor.store`."""
     entry = _current(world, order)
     config = world.config
-    keys = new_keys(config.meta.prefix, order.key, now=time.time())
+    keys = new_keys(config.meta.prefix, now=time.time())
     writing = Writing(world, order.key, keys, _placed(world, order))
     try:
-        draft = writing.run(order.source, executor, order.progress)
+        size = size_of(order.source)
+        single = size is not None and size <= config.block_size
+        draft = writing.run(order.source, order.progress, single=single)
     except BaseException:
         delete_all(world, writing.written(), patient=False)
         raise
-    draft = msgspec.structs.replace(_whole(world, draft, executor), texts=dict(order.texts))
+    draft = msgspec.structs.replace(_whole(world, draft, writing.failed), texts=dict(order.texts))
     return _commit(world, order, draft, entry)
 
 
@@ -87,7 +88,7 @@ def _check_expected(order: Order, entry: Entry | None) -> None:
 
 def _placed(world: World, order: Order) -> dict[int, str]:
     """Return where the shards of a new object go."""
-    size = shard_size(world, size_of(order.source))
+    size = shard_size(world, size_of(order.source) or 0)
     # Where those that answer suffice, those that failed lately are not waited for.
     for patient in (False, True):
         spots = world.spots(patient=patient)
@@ -108,12 +109,12 @@ def _placed(world: World, order: Order) -> dict[int, str]:
     ) from error
 
 
-def _whole(world: World, draft: ObjectMeta, executor: Executor) -> ObjectMeta:
+def _whole(world: World, draft: ObjectMeta, failed: Mapping[int, str]) -> ObjectMeta:
     """Bring shards that could not be written elsewhere, as far as that is needed to acknowledge."""
     if _suffices(world, draft):
         return draft
     try:
-        improved = improve(world, draft, executor, is_lost=lambda _: False)
+        improved = improve(world, draft, is_lost=lambda _: False)
     except DamagedError as error:
         _drop(world, draft)
         raise NotStoredError(f"{draft.key!r} is not stored: {error.message}", hint=_KEEPS) from error
@@ -124,7 +125,7 @@ def _whole(world: World, draft: ObjectMeta, executor: Executor) -> ObjectMeta:
     if _suffices(world, draft):
         return draft
     _drop(world, draft)
-    told = "; ".join(dict.fromkeys([*improved.problems, world.problems()])).strip("; ")
+    told = "; ".join(dict.fromkeys([*failed.values(), *improved.problems]))
     raise NotStoredError(
         f"{draft.key!r} is not stored: {_present(draft)} of its {draft.expected} shards are written, "
         f"{world.config.acknowledge.minimum} are needed{': ' if told else ''}{told}",

@@ -114,6 +114,11 @@ class World:
                 found.append(Spot(name=name, group=self.groups[name], free=free))
         return found
 
+    def look(self) -> None:
+        """Ask all backends of data how they are."""
+        for future in [lane.look() for lane in self.lanes.values()]:
+            future.result()
+
     def problems(self) -> str:
         """Return what is wrong with which backend, for an error; empty where nothing is known."""
         return "; ".join(

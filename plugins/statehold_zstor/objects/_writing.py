@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from functools import partial
 
 import attrs
@@ -11,9 +10,9 @@ import attrs
 from statehold_zstor.backends import Backend, BackendError, Buffer
 from statehold_zstor.codec import Block
 from statehold_zstor.metadata import Leftover, ObjectMeta
+from statehold_zstor.objects._crew import ahead
 from statehold_zstor.objects._errors import NotStoredError
 from statehold_zstor.objects._pieces import new_edition, piece_key
-from statehold_zstor.objects._reading import window
 from statehold_zstor.objects._sources import Source, pieces_of
 from statehold_zstor.objects._world import World
 
@@ -37,8 +36,13 @@ class Writing:
     failed: dict[int, str] = attrs.field(factory=dict, init=False)
     blocks: int = attrs.field(default=0, init=False)
 
-    def run(self, source: Source, executor: Executor, progress: Callable[[int], None]) -> ObjectMeta:
+    def run(self, source: Source, progress: Callable[[int], None], *, single: bool) -> ObjectMeta:
         """Write all of *source*, and return what there is then, which nobody knows of yet.
+
+        Args:
+            source: the bytes.
+            progress: gets the bytes that are done.
+            single: whether they are known to be one block.
 
         Raises:
             NotStoredError: too few backends took it to read it again.
@@ -49,23 +53,20 @@ class Writing:
         codec = self._world.codec()
         salt = os.urandom(_SALT)
         encoder = codec.encoder(new_edition(self._key, self._keys, salt))
-        ahead: deque[Future[int]] = deque()
-        depth = window(codec.block_size)
         size = checksum = 0
-        try:
+
+        def jobs() -> Iterator[tuple[Callable[[], Block], int, int]]:
+            nonlocal size, checksum
             for position, (plain, last) in enumerate(pieces_of(source, codec.block_size)):
-                if len(ahead) >= depth:
-                    progress(ahead.popleft().result())
+                self.blocks += 1
                 size += len(plain)
                 checksum = crc32(plain, checksum)
-                self.blocks += 1
                 encode = partial(encoder.encode, plain, position=position, last=last)
-                ahead.append(executor.submit(self._put, encode, position, len(plain)))
-            while ahead:
-                progress(ahead.popleft().result())
-        finally:
-            # What still runs would write what is deleted after a failure.
-            wait([future for future in ahead if not future.cancel()])
+                yield encode, position, len(plain)
+
+        with closing(ahead(jobs(), self._put, size=codec.block_size, single=single)) as done:
+            for count in done:
+                progress(count)
         return ObjectMeta(
             key=self._key,
             generation=0,
@@ -94,7 +95,8 @@ class Writing:
     def _shard(self, shard: int) -> str:
         return f"{self._keys}.{shard}"
 
-    def _put(self, encode: Callable[[], Block], position: int, size: int) -> int:
+    def _put(self, job: tuple[Callable[[], Block], int, int]) -> int:
+        encode, position, size = job
         with encode() as block:
             targets = {
                 shard: (place, piece_key(self._shard(shard), position), block.shards[shard])

@@ -44,7 +44,6 @@ from statehold_zstor.objects._world import Opener, World
 Progress = Callable[[int], None]
 T = TypeVar("T")
 
-_THREADS: Final = 4
 _TRIES: Final = 20
 _MOST_LATER: Final = 1_000
 _DAY: Final = 86_400.0
@@ -84,7 +83,6 @@ class Zstor:
         self._closed = False
         self._world = World.open(Config.read(config) if isinstance(config, Path) else config, opener)
         self._retired: list[Lane] = []
-        self._blocks = ThreadPoolExecutor(_THREADS, thread_name_prefix="zstor-blocks")
         self._later = ThreadPoolExecutor(1, thread_name_prefix="zstor-later")
         self._due: set[object] = set()
         #: How often which call ended, by its name and whether it did what it should.
@@ -125,7 +123,7 @@ class Zstor:
             raise ZstorError("the key of an object: expected a text, got an empty one")
         order = Order(key=key, source=source, texts=metadata or {}, expected=expected, progress=progress)
         with self._call("store") as world:
-            entry = store(world, order, self._blocks)
+            entry = store(world, order)
             self._clean_later(world, entry)
         return info_of(entry)
 
@@ -139,7 +137,7 @@ class Zstor:
         """
 
         def write(fetcher: Fetcher) -> None:
-            write_file(fetcher, target, self._blocks, self._on_bad, progress)
+            write_file(fetcher, target, self._on_bad, progress)
 
         entry, _ = self._reading("retrieve", key, write)
         return info_of(entry)
@@ -154,9 +152,7 @@ class Zstor:
         """
         if offset < 0 or (size is not None and size < 0):
             raise ZstorError(f"bytes of {key!r}: expected none before its start, got {offset}, {size}")
-        _, found = self._reading(
-            "read", key, lambda fetcher: read_range(fetcher, offset, size, self._blocks, self._on_bad)
-        )
+        _, found = self._reading("read", key, lambda fetcher: read_range(fetcher, offset, size, self._on_bad))
         return found
 
     def check(self, key: str) -> ObjectInfo | None:
@@ -190,6 +186,7 @@ class Zstor:
             NotStoredError: no backend takes what is missing; what could be repaired is.
 
         """
+        self._world.look()
         rebuilt = self.improve(key, is_lost=lambda lane: lane.down_since is not None, progress=progress)
         check_whole(rebuilt)
         return rebuilt.repair
@@ -214,9 +211,7 @@ class Zstor:
 
         """
         with self._call("rebuild") as world:
-            rebuilt = rebuild(
-                world, key, self._blocks, is_lost=is_lost, deep=deep, patient=patient, progress=progress
-            )
+            rebuilt = rebuild(world, key, is_lost=is_lost, deep=deep, patient=patient, progress=progress)
             self._clean_later(world, rebuilt.entry)
         return rebuilt
 
@@ -275,7 +270,7 @@ class Zstor:
                 live.update(batch_of(piece_key(shard.keys, 0)) for shard in shards)
             count = 0
             for lane in world.lanes.values():
-                if not lane.resting and lane.health().reachable:
+                if lane.health().reachable:
                     count += delete_keys(lane, orphans(world, lane, live, age=age, now=now))
             return count
 
@@ -304,7 +299,6 @@ class Zstor:
             self._closed = True
             self._lock.wait_for(lambda: not self._calls)
         self._later.shutdown(wait=True)
-        self._blocks.shutdown(wait=True)
         for lane in (*self._world.lanes.values(), *self._world.meta_lanes.values(), *self._retired):
             lane.close()
 
