@@ -63,11 +63,10 @@ def clean(world: World, entry: Entry, *, patient: bool = True) -> Entry | None:
 
 def note(world: World, entry: Entry, leftovers: Sequence[Leftover]) -> Entry:
     """Put *leftovers* in the place of those of an object that is there or was deleted."""
-    minimum = world.config.acknowledge.metadata
     if entry.meta is None:
         return world.metadata.forget(entry.key, expected=entry.version, leftovers=leftovers)
     meta = msgspec.structs.replace(entry.meta, leftovers=tuple(leftovers))
-    return world.metadata.write(meta, expected=entry.version, minimum=minimum)
+    return world.metadata.write(meta, expected=entry.version)
 
 
 def orphans(world: World, lane: Lane, live: set[str], *, age: float, now: float) -> Iterator[str]:

@@ -72,9 +72,7 @@ def rebuild(
                 entry, meta = current(world, key)
             return _rebuilt(world, entry, improved, is_lost)
         try:
-            after = world.metadata.write(
-                improved.meta, expected=entry.version, minimum=world.config.acknowledge.metadata
-            )
+            after = world.metadata.write(improved.meta, expected=entry.version)
         except MetadataConflictError:
             # Somebody else has repaired or replaced it: what was made here is nobody's.
             delete_all(world, _made(improved), patient=False)

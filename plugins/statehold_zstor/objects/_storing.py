@@ -159,7 +159,6 @@ def _commit(world: World, order: Order, draft: ObjectMeta, entry: Entry | None) 
             return world.metadata.write(
                 meta,
                 expected=entry.version if entry is not None else None,
-                minimum=world.config.acknowledge.metadata,
             )
         except MetadataConflictError:
             time.sleep(random.uniform(0, _PAUSE))  # noqa: S311

@@ -67,6 +67,7 @@ class World:
                 minimal=config.meta.minimal,
                 key=MasterKey.parse(config.meta.key.reveal()),
                 prefix=config.meta.prefix,
+                acknowledge=config.acknowledge.metadata,
             ),
         )
 

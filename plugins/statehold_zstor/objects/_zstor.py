@@ -230,7 +230,6 @@ class Zstor:
                         key,
                         expected=entry.version,
                         leftovers=[*leftovers_of(entry.meta), *entry.leftovers],
-                        minimum=world.config.acknowledge.metadata,
                     )
                 except MetadataConflictError:
                     continue

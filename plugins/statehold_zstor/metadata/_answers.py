@@ -1,0 +1,126 @@
+"""What backends answered of one object, and what follows from it. Nothing here calls a backend."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import attrs
+
+from statehold_zstor.backends import BackendError
+from statehold_zstor.metadata._coding import Coding, Written
+from statehold_zstor.metadata._errors import MetadataUnavailableError
+from statehold_zstor.metadata._state import Ballot, Piece, State
+from statehold_zstor.metadata._values import Version
+
+_ByVersion: TypeAlias = dict[Version, list[Piece]]
+
+
+@attrs.frozen
+class Answer:
+    """What one backend has.
+
+    Attributes:
+        raw: the bytes; None for nothing.
+        state: what they say; None for nothing, and for what is damaged.
+        sound: whether it is not damaged.
+
+    """
+
+    raw: bytes | None
+    state: State | None
+    sound: bool = True
+
+
+def next_ballot(answers: Mapping[int, Answer]) -> Ballot:
+    """Return a ballot that is higher than all that *answers* know of."""
+    known = [answer.state.promised.number for answer in answers.values() if answer.state is not None]
+    return Ballot(max(known, default=0) + 1, os.urandom(8))
+
+
+def settled(answers: Mapping[int, Answer], *, quorum: int, count: int) -> Version | bool:
+    """Return the version that a quorum has accepted; False for none at all, True while it is not known.
+
+    Args:
+        answers: of the backends, so far.
+        quorum: how many must agree.
+        count: how many backends there are.
+
+    """
+    accepted = Counter(
+        (answer.state.ballot, answer.state.accepted.version)
+        for answer in answers.values()
+        if answer.state is not None and answer.state.accepted is not None
+    )
+    for (_, version), times in accepted.items():
+        if times >= quorum:
+            return version
+    nothing = sum(
+        answer.sound and (answer.state is None or answer.state.accepted is None)
+        for answer in answers.values()
+    )
+    if nothing >= quorum:
+        return False
+    # Where all have the same, no quorum has anything else, however often it was written.
+    versions = {version for _, version in accepted}
+    if len(versions) == 1 and accepted.total() == count:
+        return versions.pop()
+    return True
+
+
+def newest(
+    coding: Coding, id_: str, answers: Mapping[int, Answer], *, count: int, reached: int
+) -> Written | None:
+    """Return the newest writing that can be read of those that may count, or None for none.
+
+    One that cannot be read is passed over only if it cannot have reached *reached* of the *count* backends.
+
+    Raises:
+        MetadataUnavailableError: it may have; or too many backends do not answer to know.
+
+    """
+    found: _ByVersion = {}
+    order: dict[Version, tuple[Ballot, int]] = {}
+    sound = [answer for answer in answers.values() if answer.sound]
+    for answer in sound:
+        state = answer.state
+        if state is None:
+            continue
+        for piece, ballot in ((state.accepted, state.ballot), (state.former, None)):
+            if piece is not None:
+                found.setdefault(piece.version, []).append(piece)
+                rank = (ballot or Ballot(0, b""), piece.version.number)
+                order[piece.version] = max(rank, order.get(piece.version, rank))
+    silent = count - len(sound)
+    if len(sound) < coding.minimal:
+        raise MetadataUnavailableError(
+            f"{silent} of {count} backends of the metadata do not answer, {coding.minimal} must",
+            hint="Bring them back",
+        )
+    for version in sorted(found, key=lambda version: order[version], reverse=True):
+        pieces = found[version]
+        written = coding.read(id_, pieces)
+        if written is not None:
+            return written
+        # Of those that were written with other backends nobody knows how many would have been enough.
+        same = (pieces[0].minimal, pieces[0].count) == (coding.minimal, coding.count)
+        if len(pieces) + silent >= reached if same else silent:
+            raise MetadataUnavailableError(
+                f"the metadata of an object: {len(pieces)} pieces of {pieces[0].minimal} that are needed "
+                f"are there, and {silent} of {count} backends do not answer",
+                hint="Bring a backend of the metadata back",
+            )
+    if silent >= reached:
+        raise MetadataUnavailableError(
+            f"{silent} of {count} backends of the metadata do not answer",
+            hint="Bring them back",
+        )
+    return None
+
+
+def problems_of(results: Mapping[int, object]) -> str:
+    """Return what the errors among *results* say, for a message."""
+    errors = [result.message for _, result in sorted(results.items()) if isinstance(result, BackendError)]
+    return "".join(f"; {message}" for message in errors)

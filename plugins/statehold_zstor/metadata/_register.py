@@ -1,0 +1,339 @@
+"""One object's metadata, on several backends: who reads and who writes.
+
+It is CASPaxos, with pieces of an erasure code instead of copies. A backend has a state for each object, which
+is only ever replaced as a whole, by a swap: the attempt that was announced there last (`promised`), the
+newest writing (`accepted`, with the `ballot` of the attempt that brought it), and the writing before that
+(`former`).
+
+- A writer announces a ballot that is higher than all that it sees, to a quorum at least. Of what those have,
+  the accepted writing with the highest ballot is the current one, if its pieces suffice to read it. If not,
+  it has not reached a quorum, for any two quorums have as many backends in common as suffice; and the one
+  before it is looked for. The writer then has each backend accept its piece of the new writing, and keep one
+  of the current as `former`. A swap fails where somebody else has announced or written meanwhile: it is all
+  done again.
+- A reader returns what a quorum has accepted with one ballot. If there is no such thing, somebody writes, or
+  died while writing: after a moment the reader does as a writer does, and has all accept the current writing.
+- Where fewer than a quorum answer, a reader takes the newest writing that can be read, unless a newer one may
+  have been acknowledged. With every step of a writer that dies all backends have a piece of the writing
+  before, or of the new one, and most of both.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import attrs
+
+from statehold_zstor.backends import (
+    Backend,
+    BackendDamagedError,
+    BackendError,
+    ValueChangedError,
+    ValueMissingError,
+)
+from statehold_zstor.metadata._answers import Answer, newest, next_ballot, problems_of, settled
+from statehold_zstor.metadata._coding import LINEAGE, Coding, Written
+from statehold_zstor.metadata._errors import MetadataConflictError, MetadataError, MetadataUnavailableError
+from statehold_zstor.metadata._fan import Fan
+from statehold_zstor.metadata._state import Ballot, Piece, State
+
+#: How often a reader looks again before it ends what somebody else has begun.
+_LOOKS: Final = 4
+_ATTEMPTS: Final = 40
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5
+#: How long those who are not needed may take to answer a writer, in seconds.
+_PATIENCE: Final = 1.0
+
+#: Returns what is to be written in the place of what is there; that itself, to have all backends accept it.
+Change = Callable[[Written | None], Written | None]
+
+
+@attrs.frozen(kw_only=True)
+class Outcome:
+    """What was read or written.
+
+    Attributes:
+        written: None where there is nothing.
+        raws: what each backend has now, as far as is known, by its number.
+        missing: the backends that answered, and do not have it.
+
+    """
+
+    written: Written | None
+    raws: Mapping[int, bytes] = {}
+    missing: frozenset[int] = frozenset()
+
+
+@attrs.frozen
+class Register:
+    """The metadata of objects, each by its id, on *count* backends.
+
+    Attributes:
+        fan: the backends.
+        coding: makes pieces.
+        path: what keys on the backends begin with.
+        count: how many backends there are.
+        quorum: how many have to take a write.
+        acknowledged: how many have to, that it counts.
+
+    """
+
+    fan: Fan
+    coding: Coding
+    path: str
+    count: int
+    quorum: int
+    acknowledged: int
+
+    def read(self, id_: str) -> Outcome:
+        """Return the current writing."""
+        for look in range(_LOOKS):
+            if look:
+                _pause(look)
+            results = self._ask(id_, lambda answers: self._settled(id_, answers) is not None)
+            answers = _sound(results)
+            outcome = self._settled(id_, answers)
+            if outcome is not None:
+                return outcome
+            if len(answers) < self.quorum:
+                break
+        else:
+            try:
+                return self.propose(id_, lambda current: current, needed=self.quorum)
+            except (MetadataUnavailableError, MetadataConflictError):
+                pass
+        try:
+            written = newest(
+                self.coding, id_, answers, count=self.count, reached=min(self.acknowledged, self.count)
+            )
+        except MetadataUnavailableError as error:
+            raise MetadataUnavailableError(error.message + problems_of(results), hint=error.hint) from error
+        return Outcome(written=written, missing=_without(written, answers))
+
+    def look(self, id_: str) -> dict[int, Answer | BackendError]:
+        """Return what each backend has, or why it does not answer."""
+        return self._ask(id_, lambda _: False)
+
+    def propose(self, id_: str, change: Change, *, needed: int, purge: bool = False) -> Outcome:
+        """Write what *change* makes of the current writing, on *needed* backends at least.
+
+        Args:
+            id_: of the object.
+            change: is called again where somebody else was first; what it raises ends the attempt.
+            needed: at least a quorum.
+            purge: whether states are deleted where there is nothing to be written.
+
+        Raises:
+            MetadataUnavailableError: fewer took it.
+            MetadataConflictError: others write all the time.
+
+        """
+        mine: Written | None = None
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                _pause(attempt)
+            results = self._ask(id_, lambda answers: len(answers) >= needed, patience=_PATIENCE, damaged=True)
+            answers = {n: answer for n, answer in results.items() if isinstance(answer, Answer)}
+            if len(answers) < needed:
+                raise self._unavailable(len(answers), needed, results, maybe=mine is not None)
+            ballot = next_ballot(answers)
+            promised = {
+                number: State(ballot) if answer.state is None else _promised(answer.state, ballot)
+                for number, answer in answers.items()
+            }
+            taken, refused = self._swap(
+                id_, {n: (answers[n].raw, state.pack()) for n, state in promised.items()}
+            )
+            if any(isinstance(error, ValueChangedError) for error in refused.values()):
+                continue
+            if len(taken) < needed:
+                raise self._unavailable(len(taken), needed, refused, maybe=mine is not None)
+            sound = {n: answers[n] for n in taken if answers[n].sound}
+            current = newest(self.coding, id_, sound, count=self.count, reached=self.quorum)
+            accepting = {n: promised[n] for n in taken}
+            done_before = mine is not None and _is_after(current, mine)
+            if mine is not None and current is not None and current.version == mine.version:
+                wanted: Written | None = mine
+            elif done_before:
+                wanted = current
+            else:
+                wanted = self._changed(id_, change, current, accepting, ballot)
+            if wanted is not None and wanted is current and not self.coding.fits(wanted):
+                wanted = self.coding.write(id_, wanted.record, current=current)
+            if wanted is None:
+                if purge and len(taken) == self.count:
+                    self._swap(id_, {n: (promised[n].pack(), None) for n in taken})
+                return Outcome(written=None)
+            states = _accepting(wanted, current, accepting, ballot)
+            if not done_before:
+                mine = wanted
+            done, refused = self._swap(
+                id_, {n: (promised[n].pack(), state.pack()) for n, state in states.items()}
+            )
+            if len(done) >= needed:
+                return Outcome(
+                    written=mine,
+                    raws={n: states[n].pack() for n in done},
+                    missing=frozenset(range(self.count)) - done,
+                )
+            if not any(isinstance(error, ValueChangedError) for error in refused.values()):
+                raise self._unavailable(len(done), needed, refused, maybe=True)
+        raise MetadataUnavailableError(
+            f"the metadata of an object: others were first {_ATTEMPTS} times",
+            maybe=mine is not None,
+            hint="Try again later",
+        )
+
+    def remove(self, id_: str, raws: Mapping[int, bytes]) -> None:
+        """Delete states that are still *raws*."""
+        self._swap(id_, {number: (raw, None) for number, raw in raws.items()})
+
+    def _changed(
+        self,
+        id_: str,
+        change: Change,
+        current: Written | None,
+        promised: Mapping[int, State],
+        ballot: Ballot,
+    ) -> Written | None:
+        try:
+            return change(current)
+        except MetadataError:
+            # Who is told that somebody else was first finds that one's writing there, whatever happens.
+            if current is not None and self.coding.fits(current):
+                states = _accepting(current, current, promised, ballot)
+                self._swap(id_, {n: (promised[n].pack(), state.pack()) for n, state in states.items()})
+            raise
+
+    def _settled(self, id_: str, answers: Mapping[int, Answer | BackendError]) -> Outcome | None:
+        sound = _sound(answers)
+        version = settled(sound, quorum=self.quorum, count=self.count)
+        if version is True:
+            return None
+        if version is False:
+            return Outcome(written=None)
+        pieces = [
+            piece
+            for answer in sound.values()
+            if answer.state is not None
+            for piece in (answer.state.accepted,)
+            if piece is not None and piece.version == version
+        ]
+        written = self.coding.read(id_, pieces)
+        return None if written is None else Outcome(written=written, missing=_without(written, sound))
+
+    def _ask(
+        self,
+        id_: str,
+        enough: Callable[[Mapping[int, Answer | BackendError]], bool],
+        *,
+        patience: float = 0.0,
+        damaged: bool = False,
+    ) -> dict[int, Answer | BackendError]:
+        key = self.path + id_
+
+        def get(backend: Backend) -> Answer:
+            try:
+                raw = backend.get(key)
+            except ValueMissingError:
+                return Answer(None, None)
+            except BackendDamagedError:
+                if not damaged:
+                    raise
+                backend.delete(key)
+                return Answer(None, None, sound=False)
+            state = State.unpack(raw)
+            return Answer(raw, state, sound=state is not None)
+
+        def suffices(results: Mapping[int, Answer | BackendError]) -> bool:
+            answers = {n: each for n, each in results.items() if isinstance(each, Answer)}
+            return enough(answers if damaged else _sound(answers))
+
+        return self.fan.call(dict.fromkeys(range(self.count), get), suffices, patience=patience)
+
+    def _swap(
+        self, id_: str, changes: Mapping[int, tuple[bytes | None, bytes | None]]
+    ) -> tuple[frozenset[int], dict[int, BackendError]]:
+        key = self.path + id_
+
+        def swapping(before: bytes | None, after: bytes | None) -> Callable[[Backend], None]:
+            return lambda backend: backend.swap(key, before, after)
+
+        results = self.fan.call(
+            {number: swapping(*change) for number, change in changes.items()}, lambda _: False
+        )
+        refused = {n: error for n, error in results.items() if isinstance(error, BackendError)}
+        return frozenset(results) - frozenset(refused), refused
+
+    def _unavailable(
+        self, got: int, needed: int, results: Mapping[int, object], *, maybe: bool
+    ) -> MetadataUnavailableError:
+        return MetadataUnavailableError(
+            f"metadata: {needed} of {self.count} backends must take a write, {got} did{problems_of(results)}",
+            maybe=maybe,
+            hint="Bring backends of the metadata back, or lower [acknowledge] metadata",
+        )
+
+
+def _promised(state: State, ballot: Ballot) -> State:
+    """Return *state* with a promise."""
+    return State(ballot, state.ballot, state.accepted, state.former)
+
+
+def _accepting(
+    wanted: Written, current: Written | None, promised: Mapping[int, State], ballot: Ballot
+) -> dict[int, State]:
+    """Return what each backend has once it accepts *wanted*."""
+    found = {}
+    for number, state in promised.items():
+        former: Piece | None
+        if current is None:
+            former = None
+        elif wanted.version != current.version:
+            former = current.pieces[number] if number < len(current.pieces) else None
+        else:
+            # Only what came before it; what did not reach enough backends to be current is dropped.
+            known = [piece for piece in (state.accepted, state.former) if piece is not None]
+            former = next((piece for piece in known if piece.version.tag == wanted.before()), None)
+        found[number] = State(ballot, ballot, wanted.pieces[number], former)
+    return found
+
+
+def _is_after(current: Written | None, mine: Written) -> bool:
+    """Whether *current* was written after *mine*, so that this was current before.
+
+    Raises:
+        MetadataUnavailableError: so much was written meanwhile that nobody knows.
+
+    """
+    if current is None or current.version.number <= mine.version.number:
+        return False
+    if current.version.number - mine.version.number > LINEAGE:
+        raise MetadataUnavailableError(
+            "the metadata of an object: others have written it many times meanwhile", maybe=True
+        )
+    return mine.version.tag in current.record.lineage
+
+
+def _sound(results: Mapping[int, Answer | BackendError]) -> dict[int, Answer]:
+    return {n: each for n, each in results.items() if isinstance(each, Answer) and each.sound}
+
+
+def _without(written: Written | None, answers: Mapping[int, Answer]) -> frozenset[int]:
+    """Return those that answered, and do not have *written*."""
+    if written is None:
+        return frozenset()
+    return frozenset(
+        number
+        for number, answer in answers.items()
+        if answer.state is None
+        or answer.state.accepted is None
+        or answer.state.accepted.version != written.version
+    )
+
+
+def _pause(attempt: int) -> None:
+    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))  # noqa: S311 - no secret
