@@ -94,7 +94,7 @@ def _get(folder: Path) -> Row:
             gets,
             floor,
             limit_name="dict, pread and crc32 of as many bytes",
-            bar=3,
+            bar=2.5,
         )
         os.close(fd)
         return row

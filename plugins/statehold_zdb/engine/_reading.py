@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import NamedTuple
+from os import pread
+from typing import Final, NamedTuple
 from zlib import crc32
 
 import attrs
@@ -12,11 +13,13 @@ from statehold_zdb.engine._core import Core
 from statehold_zdb.engine._errors import ZdbCursorError, ZdbMissingError, ZdbReadError
 from statehold_zdb.engine._keys import ID_SIZE
 from statehold_zdb.engine._missing import Fetching
-from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT, SPANS
-from statehold_zdb.engine._record import HEADER, HEADER_SIZE, MARK, Record, parse
+from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT, SPAN_BITS, SPAN_MASK, SPANS
+from statehold_zdb.engine._record import HEADER_SIZE, MARK, Record, parse
 from statehold_zdb.engine._scan import Cursor, Page, Scanner
 
-_SMALL = 4096
+_SMALL: Final = 4096
+#: What a GET needs of the first bytes of a record: the mark, the payload's CRC and size, the size of the key.
+_ESSENCE: Final = struct.Struct("<4s4xII21xB2x").unpack_from
 
 
 class Version(NamedTuple):
@@ -62,13 +65,10 @@ class Reading(Core):
             if found is None:
                 self.fetch(missing)
                 found = self.find(key)
-        if found is None:
-            return None
-        data, start, end = found
-        return data[start:end]
+        return found if found is None or found.__class__ is bytes else bytes(found)
 
-    def find(self, key: bytes) -> tuple[bytes, int, int] | None:
-        """Return what `get` does, among the bytes that were read: those, and where it starts and ends.
+    def find(self, key: bytes) -> bytes | memoryview | None:
+        """Return what `get` does; what is not small as a view of the bytes that were read.
 
         Raises:
             ZdbMissingError: its segment is not on this disk; `fetch` asks for it.
@@ -81,19 +81,20 @@ class Reading(Core):
         if position is None:
             return None
         try:
-            data = self._log.read(position)
-            mark, _, crc, size, _, _, _, _, key_size = HEADER.unpack_from(data)
-        except (ZdbReadError, struct.error):
+            segment = self._log.slots[position >> SLOT_SHIFT]
+            segment.used = True
+            file = segment.file or self.descriptors.get(segment)
+            data = pread(file.fd, SPANS[position & SPAN_MASK], (position >> SPAN_BITS & OFFSET_MASK) << 3)
+            mark, crc, size, key_size = _ESSENCE(data)
+        except (OSError, KeyError, struct.error):
             return self._find_again(key)
         start = HEADER_SIZE + key_size
-        end = start + size
-        if mark == MARK and data[HEADER_SIZE:start] == key and end <= len(data):
-            payload = data[start:end] if size <= _SMALL else memoryview(data)[start:end]
-            if crc32(payload) == crc:
-                return data, start, end
+        payload = data[start : start + size] if size <= _SMALL else memoryview(data)[start : start + size]
+        if mark == MARK and data[HEADER_SIZE:start] == key and len(payload) == size and crc32(payload) == crc:
+            return payload
         return self._find_again(key)
 
-    def _find_far(self, key: bytes) -> tuple[bytes, int, int] | None:
+    def _find_far(self, key: bytes) -> bytes | memoryview | None:
         """Return what `find` does, of a segment that is elsewhere, or None where only the whole one helps."""
         position = self._keys.get(key)
         segment = None if position is None else self._log.slots.get(position >> SLOT_SHIFT)
@@ -104,9 +105,8 @@ class Reading(Core):
         record = None if data is None else parse(self._log.seed, data)
         if data is None or record is None or record.key != key:
             return None
-        end = record.start + record.size
-        whole = end <= len(data) and crc32(memoryview(data)[record.start : end]) == record.crc
-        return (data, record.start, end) if whole else None
+        payload = memoryview(data)[record.start : record.start + record.size]
+        return payload if len(payload) == record.size and crc32(payload) == record.crc else None
 
     def fetch(self, missing: ZdbMissingError) -> None:
         """Ask for a missing segment, and wait for it; raise *missing* if it does not come in time."""
@@ -206,7 +206,7 @@ class Reading(Core):
             return None
         return self._raw(found.slot << SLOT_SHIFT | offset << 5)
 
-    def _find_again(self, key: bytes) -> tuple[bytes, int, int] | None:
+    def _find_again(self, key: bytes) -> bytes | None:
         """Do what `find` does when nothing moves meanwhile, and tell what is wrong."""
         with self._lock:
             self._flush()
@@ -228,7 +228,7 @@ class Reading(Core):
                     f"{segment.path} is not what was written",
                     hint="Bring the segment back from a copy, or write the key anew",
                 )
-            return found[1], 0, len(found[1])
+            return found[1]
 
     def _raw(self, position: int) -> tuple[Record, bytes] | None:
         """Return the record at *position*, and its payload, if the CRCs of both hold."""

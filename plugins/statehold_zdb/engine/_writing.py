@@ -246,7 +246,4 @@ class Writing(Reading):
             found = self.find(key)
         except ZdbReadError:
             return False  # what is damaged or missing is written anew
-        if found is None:
-            return False
-        data, start, end = found
-        return memoryview(data)[start:end] == payload
+        return found is not None and found == payload

@@ -306,12 +306,11 @@ class Doing(Sending):
         if found is None:
             out.append(replies.NIL)
             return 5
-        data, start, end = found
-        size = end - start
+        size = len(found)
         if size > LARGEST:
-            out += (b"$%d\r\n" % size, memoryview(data)[start:end], CRLF)
+            out += (b"$%d\r\n" % size, memoryview(found), CRLF)
         else:
-            reply = b"$%d\r\n%b\r\n" % (size, data[start:end])
+            reply = replies.bulk(found)
             out.append(reply)
             self._server.hot.keep(namespace, key, reply, changes)
         return size

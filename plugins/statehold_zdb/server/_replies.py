@@ -60,9 +60,9 @@ def refused(namespace: Namespace, error: ZdbError) -> bytes:
     return b"-Internal Error\r\n"
 
 
-def bulk(data: bytes) -> bytes:
+def bulk(data: bytes | memoryview) -> bytes:
     """Return a bulk string."""
-    return b"$%d\r\n%b\r\n" % (len(data), data)
+    return b"".join((b"$%d\r\n" % len(data), data, b"\r\n"))
 
 
 def number(value: int) -> bytes:

@@ -74,8 +74,7 @@ def _get(client: Client, key: bytes) -> Answer:
         return replies.refused(namespace, error)
     if found is None:
         return replies.NIL
-    data, start, end = found
-    return replies.bulk(data[start:end])
+    return replies.bulk(found)
 
 
 async def _get_missing(client: Client, key: bytes, missing: ZdbMissingError) -> bytes:
@@ -87,8 +86,7 @@ async def _get_missing(client: Client, key: bytes, missing: ZdbMissingError) -> 
         return replies.refused(client.namespace, error)
     if found is None:
         return replies.NIL
-    data, start, end = found
-    return replies.bulk(data[start:end])
+    return replies.bulk(found)
 
 
 def delete(client: Client, arguments: Arguments) -> Answer:
