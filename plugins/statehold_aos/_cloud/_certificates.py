@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _DAYS: Final = 365
+#: Which a certificate must be good for, to be taken again.
+_LEFT_DAYS: Final = 30
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -33,9 +35,10 @@ class Made:
 
 
 def make_certificates(folder: Path, hosts: tuple[str, ...] = ()) -> Made:
-    """Make an authority, and certificates of the cloud and of a unit from it, unless they are there.
+    """Make an authority, and certificates of the cloud and of a unit from it, unless good ones are there.
 
-    The authority's key is forgotten: it signs nothing else. They are good for a year.
+    The authority's key is forgotten: it signs nothing else. They are good for a year; a month before its end
+    all of them are made anew, and units have to be given theirs again.
 
     Raises:
         OSError: the folder cannot be written.
@@ -43,7 +46,7 @@ def make_certificates(folder: Path, hosts: tuple[str, ...] = ()) -> Made:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Made(folder / "authority.pem", folder / "cloud.pem", folder / "unit.pem")
-    if all(path.exists() for path in attrs.astuple(made)):
+    if all(map(_is_good, attrs.astuple(made))):
         return made
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Statehold, to develop with")])
@@ -58,6 +61,16 @@ def make_certificates(folder: Path, hosts: tuple[str, ...] = ()) -> Made:
         leaf = _builder(subject, name, own.public_key()).add_extension(names, critical=False)
         _write(path, leaf.sign(key, hashes.SHA256()), own)
     return made
+
+
+def _is_good(path: Path) -> bool:
+    """Say whether a file has a certificate that is good for a while."""
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    until = certificate.not_valid_after_utc
+    return until - dt.datetime.now(dt.UTC) > dt.timedelta(days=_LEFT_DAYS)
 
 
 def _builder(

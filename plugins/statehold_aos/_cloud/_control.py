@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from statehold.sdk import StateholdError
 from statehold_aos.gateway import GatewayError
+from statehold_aos.gateway._options import default_logger
 
 _NAME: Final = "control"
 _LONGEST: Final = 2**28
@@ -33,6 +34,7 @@ class Control:
 
     def __init__(self, folder: Path, answer: Answer) -> None:
         self._answer: Final = answer
+        self._logger: Final = default_logger()
         self._path: Final = folder / _NAME
         if is_running(folder):
             raise GatewayError(f"a cloud runs already in {folder}", hint="Give another folder with --data")
@@ -65,10 +67,14 @@ class Control:
                     lines.write(json.dumps(self._done(lines.readline(_LONGEST))).encode() + b"\n")
 
     def _done(self, line: bytes) -> dict[str, Any]:
+        order = json.loads(line)
         try:
-            return {"ok": True, **self._answer(json.loads(line))}
+            return {"ok": True, **self._answer(order)}
         except StateholdError as error:
             return {"ok": False, "message": error.message, "hint": error.hint}
+        except Exception as error:  # others give orders, too
+            self._logger.exception("AOS cloud: an order could not be carried out")
+            return {"ok": False, "message": f"the order could not be carried out: {error!r}"}
 
 
 def ask(folder: Path, order: dict[str, Any]) -> dict[str, Any]:

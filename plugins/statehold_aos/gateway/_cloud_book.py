@@ -3,7 +3,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,15 +48,25 @@ class CloudBook:
             raise GatewayError(f"the cloud's states in {path}: {error}") from error
 
     def systems(self) -> list[str]:
-        """Return the units of which anything is known."""
-        with self._lock:
-            rows = self._connection.execute("SELECT DISTINCT system FROM states ORDER BY system")
+        """Return the units of which anything is known.
+
+        Raises:
+            GatewayError: it cannot be read.
+
+        """
+        with self._using() as connection:
+            rows = connection.execute("SELECT DISTINCT system FROM states ORDER BY system")
             return [name for (name,) in rows]
 
     def load(self, system: str) -> dict[ClaimId, Record]:
-        """Return what is known of a unit's claims."""
-        with self._lock:
-            return dict(map(_record, self._connection.execute(_LOAD, (system,))))
+        """Return what is known of a unit's claims.
+
+        Raises:
+            GatewayError: it cannot be read.
+
+        """
+        with self._using() as connection:
+            return dict(map(_record, connection.execute(_LOAD, (system,))))
 
     def save(self, system: str, records: Iterable[tuple[ClaimId, Record]]) -> None:
         """Write what is known of some claims; durable when it returns.
@@ -66,22 +76,28 @@ class CloudBook:
 
         """
         rows = list(_rows(system, records))
-        with self._lock:
+        with self._using() as connection:
+            connection.execute("BEGIN IMMEDIATE")
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    self._connection.executemany(_SAVE, rows)
-                    self._connection.execute("COMMIT")
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
-            except sqlite3.Error as error:
-                raise GatewayError(f"the cloud's states in {self._path}: {error}") from error
+                connection.executemany(_SAVE, rows)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()  # if a full disk has not done so
+                raise
 
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
             self._connection.close()
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        """Yield the connection, to one at a time; errors are told as those of the cloud."""
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise GatewayError(f"the cloud's states in {self._path}: {error}") from error
 
 
 def _rows(system: str, records: Iterable[tuple[ClaimId, Record]]) -> Iterator[tuple[object, ...]]:

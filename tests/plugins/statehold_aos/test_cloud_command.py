@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent / "gateway"))
 from hearing import PATIENCE, Hearing
 
 from statehold.cli import run
+from statehold.sdk import Secret
+from statehold_aos._cloud import _certificates
 from statehold_aos._cloud._certificates import make_certificates
 from statehold_aos._cloud._control import _short, ask
 from statehold_aos._cloud._rule import Rule
@@ -34,6 +37,7 @@ from statehold_aos.gateway import (
     checksum_of,
     open_gateway,
 )
+from statehold_aos.gateway.websocket import client_context, server_context
 
 ANN = ClaimId(1, "nav", '["ann"]')
 
@@ -218,3 +222,47 @@ def test_certificates_are_made_once_and_for_their_owner_alone(tmp_path: Path) ->
     assert made.cloud.read_bytes() == before
     assert {path.stat().st_mode & 0o777 for path in (made.authority, made.cloud, made.unit)} == {0o600}
     assert b"PRIVATE" not in made.authority.read_bytes()
+
+
+def test_certificates_that_end_soon_or_are_damaged_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_certificates, "_DAYS", 29)
+    ending = make_certificates(tmp_path / "made").cloud.read_bytes()
+    monkeypatch.undo()
+    made = make_certificates(tmp_path / "made")
+    fresh = made.cloud.read_bytes()
+    assert fresh != ending
+    assert make_certificates(tmp_path / "made").cloud.read_bytes() == fresh
+    made.unit.write_bytes(b"half a file")
+    assert make_certificates(tmp_path / "made").cloud.read_bytes() != fresh
+    server_context(made.cloud, None, made.authority)
+    client_context(made.authority, made.unit, Secret(made.unit.read_text()))
+
+
+def test_a_cloud_whose_database_fails_says_so_and_goes_on_to_take_orders(tmp_path: Path) -> None:
+    running = Running(Settings(folder=tmp_path), lambda _: None)
+    try:
+        ask(tmp_path, {"do": "push", "unit": "u", "service": "nav", "users": "ann", "state": ""})
+        with sqlite3.connect(tmp_path / "cloud.db") as other:
+            other.execute("ALTER TABLE states RENAME TO hidden")
+        with pytest.raises(GatewayError, match=r"the cloud's states in .*no such table"):
+            ask(tmp_path, {"do": "list"})
+        with pytest.raises(GatewayError, match="no such table"):
+            ask(tmp_path, {"do": "push", "unit": "v", "service": "nav", "users": "ann", "state": ""})
+        with sqlite3.connect(tmp_path / "cloud.db") as other:
+            other.execute("ALTER TABLE hidden RENAME TO states")
+        assert [one["unit"] for one in ask(tmp_path, {"do": "list"})["units"]] == ["u"]
+    finally:
+        running.close()
+
+
+def test_an_order_that_makes_no_sense_is_answered_and_more_are_taken(tmp_path: Path) -> None:
+    running = Running(Settings(folder=tmp_path), lambda _: None)
+    try:
+        for wrong in ({"do": "push", "unit": "u", "service": "nav", "users": "ann", "workspace": "x"}, [1]):
+            with pytest.raises(GatewayError, match=r"could not be carried out|nobody knows"):
+                ask(tmp_path, wrong)
+        assert ask(tmp_path, {"do": "list"})["units"] == []
+    finally:
+        running.close()
