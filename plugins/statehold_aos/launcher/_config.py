@@ -20,6 +20,8 @@ class LauncherConfig(AosConfig, frozen=True, forbid_unknown_fields=True):
         HealthMilliseconds: a service that has been there for so long has started well.
         StopSeconds: what all services together may take to end when the host does; then they are killed.
         TtlDays: how long a service stays that no current claim has, if its image does not say.
+        SteadySeconds: for how long the clock of the machine must have gone on without a jump before a service
+            is removed because it was not used for its time.
         LogBytes: the size of a file of what a service writes,
         LogFiles: and how many of them are kept.
 
@@ -33,5 +35,6 @@ class LauncherConfig(AosConfig, frozen=True, forbid_unknown_fields=True):
     HealthMilliseconds: Annotated[int, msgspec.Meta(ge=1, le=600_000)] = 1_000
     StopSeconds: Annotated[float, msgspec.Meta(ge=0.1, le=600)] = 8.0
     TtlDays: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 30
+    SteadySeconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 600.0
     LogBytes: Annotated[int, msgspec.Meta(ge=4_096, le=2**30)] = 2**20
     LogFiles: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3

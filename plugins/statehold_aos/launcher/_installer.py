@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import attrs
@@ -23,6 +23,7 @@ class Installer:
         installed: what there is.
         journal: where it is noted what is tried.
         stores: the folders and states of services.
+        is_at_work: whether a service is at work, or is to be.
 
     """
 
@@ -30,6 +31,7 @@ class Installer:
     installed: Installed
     journal: Journal
     stores: Stores
+    is_at_work: Callable[[ServiceId], bool]
 
     def check(self, service: ServiceId, version: int, users: Sequence[str]) -> Service | None:
         """Return what is installed of a service, unless that version cannot be installed for these users."""
@@ -41,7 +43,8 @@ class Installer:
             raise StorageError(f"{who} is still being removed", hint="The log says what it waits for")
         if row is not None and version < row.version:
             raise StorageError(f"{who}: version {version} is older than {row.version}, which is installed")
-        if row is not None and version > row.version and self.journal.update(service) is not None:
+        is_tried = self.journal.update(service) is not None and self.is_at_work(service)
+        if row is not None and version > row.version and is_tried:
             raise StorageError(
                 f"{who}: version {row.version} is still being tried", hint="Try again when it runs"
             )
@@ -53,6 +56,10 @@ class Installer:
         if row is None:
             self._add(service, staged, users)
             return
+        if staged.config.version > row.version and self.journal.update(service) is not None:
+            # It was not tried to the end, for those it was tried with have it no more, or are not there.
+            self.take_back(service)
+            row = self.installed.find(service) or row
         self._give(service, users)
         if staged.config.version > row.version or not self._is_whole(row):
             self._update(service, staged, row)

@@ -19,6 +19,7 @@ from statehold_aos.launcher._keeper import Keeper
 from statehold_aos.launcher._log import ServiceLog
 from statehold_aos.launcher._processes import Runner, Spec
 from statehold_aos.launcher._recovery import recover
+from statehold_aos.launcher._steady import SteadyClock
 from statehold_aos.launcher._stores import Stores
 from statehold_aos.launcher._unit import Phase, Status, Wanted, spec_of
 
@@ -51,11 +52,16 @@ class Launcher:
         self._folder: Final = folder
         self._installed: Final = installed
         self._clock: Final = clock
+        self._steady: Final = SteadyClock(clock, installed.settings.SteadySeconds)
         self._logger: Final = logger
         self._changed: Final = threading.Condition(threading.RLock())
         self._journal: Final = Journal(folder)
         self._installer: Final = Installer(
-            name=name, installed=installed, journal=self._journal, stores=stores
+            name=name,
+            installed=installed,
+            journal=self._journal,
+            stores=stores,
+            is_at_work=self._is_at_work,
         )
         self._keeper: Final = Keeper(
             runner,
@@ -222,7 +228,8 @@ class Launcher:
         """Have all services end, the last started first, and `run` return."""
         with self._changed:
             with suppress(StorageError):
-                self._journal.see(self._now())
+                if self._steady.is_believed():
+                    self._journal.see(self._now())
             self._closing = self._clock.monotonic() + self._installed.settings.StopSeconds
             self._keeper.wanted = {}
             self._keeper.wake()
@@ -287,11 +294,16 @@ class Launcher:
             except StorageError as error:
                 self._logger.error("%s: %s cannot be removed yet: %s", self.name, removal, error)  # noqa: TRY400
 
+    def _is_at_work(self, service: ServiceId) -> bool:
+        return service in self._keeper.wanted or service in self._keeper.units
+
     def _tried(self) -> list[str]:
         return [path for one in self._journal.notes.updates for path in (one.place, one.before["path"])]
 
     def _expire(self) -> None:
         """Remove services that nobody who is there has, and nobody has used for their time."""
+        if not self._steady.is_believed():
+            return
         self._journal.see(self._now())
         for workspace in self._journal.notes.users:
             for row in self._installed.tables(workspace).services.all():

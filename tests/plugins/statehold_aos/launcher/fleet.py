@@ -52,7 +52,7 @@ class Fleet:
 
     def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = folder
-        self.options = {"HealthMilliseconds": 50, **options}
+        self.options = {"HealthMilliseconds": 50, "SteadySeconds": 0, **options}
         self.state_options: dict[str, Any] = {"QuietMilliseconds": 20}
         self.storage_options: dict[str, Any] = {"Backend": "accounting"}
         self.clock = RealClock()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -260,6 +261,48 @@ def test_a_clock_that_is_not_set_yet_makes_nothing_old(fleet: Fleet) -> None:
     fleet.launcher.switch(1, ["bob"])
     wait_for(lambda: not folder.exists())
     fleet.gone("nav")
+
+
+def test_a_clock_that_is_far_in_the_future_for_a_while_makes_nothing_old(tmp_path: Path) -> None:
+    with Fleet(tmp_path, SteadySeconds=3600) as fleet:
+        fleet.launcher.switch(1, ["ann"])
+        fleet.install("nav", ttlDays=2)
+        folder = fleet.path("nav")
+        fleet.launcher.switch(1, ["bob"])
+        fleet.sees("nav", lambda one: one.phase is Phase.INSTALLED)
+        fleet.clock.more += 100 * 365 * 86_400
+        fleet.launcher.switch(1, ["carl"])
+        soon = time.monotonic()
+        wait_for(lambda: fleet.launcher._expire_at > soon + 1, "it has looked")
+        assert fleet.launcher._journal.notes.removals == []
+        assert fleet.launcher._journal.notes.seen < fleet.launcher._now() - 86_400_000
+        fleet.clock.more = 0.0
+        fleet.launcher.switch(1, ["ann"])
+        fleet.runs("nav")
+        assert folder.exists()
+
+
+def test_what_is_removed_while_an_update_is_tried_can_be_installed_in_a_newer_version(
+    tmp_path: Path,
+) -> None:
+    with Fleet(tmp_path) as fleet:
+        fleet.launcher.switch(1, ["ann"])
+        fleet.install("nav")
+        fleet.launcher._keeper.health = 3600.0  # from now on, nothing has been there for long enough
+        fleet.launcher.install(1, "nav", fleet.image("nav", 2))
+        fleet.sees("nav", lambda one: one.version == 2 and one.pid)
+        with pytest.raises(StorageError, match="version 2 is still being tried"):
+            fleet.launcher.install(1, "nav", fleet.image("nav", 3))
+        fleet.launcher.remove(1, "nav")
+        wait_for(lambda: not fleet.launcher._journal.notes.removals)
+        fleet.launcher.install(1, "nav", fleet.image("nav", 3, FAILS))
+        tried = fleet.launcher._journal.update(ServiceId(1, "nav"))
+        fleet.sees("nav", lambda one: "version 3 was taken back" in one.message)
+        assert tried is not None
+        assert tried.before["version"] == 1, "version 2 was never seen to be well"
+        assert fleet.sees("nav", lambda one: one.pid).version == 1
+        images = [each.name for each in (tmp_path / "launcher/services").glob("*/*/*")]
+        assert [name.partition("-")[0] for name in images] == ["1"]
 
 
 def test_a_service_that_ends_is_started_again_and_says_why_when_it_is_left_alone(fleet: Fleet) -> None:
