@@ -192,12 +192,12 @@ class ByInode:
         return self._statistics()
 
     def _node(self, ino: int) -> Node:
-        """Return the file of that number; ENOENT, or ESTALE, if there is none."""
+        """Return the file of that number; ESTALE if there is none any more."""
         volume = self._volume
         found = volume.nodes.get(ino)
         if found is None or volume.closed:
             volume.check_open()
-            if not volume.records.has(ino):
+            if not volume.has(ino):
                 raise refuse(errno.ESTALE)
             found = volume.node(ino)
         return found

@@ -53,7 +53,6 @@ class Commits:
     _deleting: list[int] = attrs.field(factory=list, init=False)
     _complained: float = attrs.field(default=-_PATIENCE, init=False)
     _wake: threading.Event = attrs.field(factory=threading.Event, init=False)
-    _pressed: bool = attrs.field(default=False, init=False)
     _end: threading.Event = attrs.field(factory=threading.Event, init=False)
     _thread: threading.Thread | None = attrs.field(default=None, init=False)
 
@@ -103,8 +102,7 @@ class Commits:
             pass
 
     def press(self) -> None:
-        """Have a commit soon, which nobody waits for."""
-        self._pressed = True
+        """Have what is due done soon."""
         self._wake.set()
 
     # The thread
@@ -133,9 +131,8 @@ class Commits:
         while not self._end.is_set():
             self._wake.wait(every / 4)
             self._wake.clear()
-            pressed, self._pressed = self._pressed, False
             since = self.volume.dirty_since
-            if since and (pressed or time.monotonic() - since >= every * 3 / 4):
+            if since and (self.volume.pressing or time.monotonic() - since >= every * 3 / 4):
                 try:
                     self.sync(barrier=False)
                 except OSError as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import threading
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -21,6 +22,8 @@ PUNCH_HOLE: Final = 2
 ZERO_RANGE: Final = 16
 #: From so many bytes on that were written to a file, its full blocks are brought into the namespace.
 _FLUSH: Final = 4 * 1024 * 1024
+#: So many blocks are kept of which parts were read.
+_KEPT: Final = 32
 _ZEROS: Final = bytes(BLOCK)
 
 
@@ -47,6 +50,8 @@ class Content:
 
     volume: Volume
     flushing: Flushing
+    _kept: dict[int, memoryview] = attrs.field(factory=dict, init=False)
+    _keeping: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
     # Reading
 
@@ -100,7 +105,7 @@ class Content:
             if at <= start and end <= at + len(data):
                 return memoryview(data)[start - at : end - at]
         if len(pieces) == 3 and not parts and pieces[0] <= start and end <= pieces[1]:
-            return self._block(pieces[2])[start - pieces[0] : end - pieces[0]]
+            return self._block(pieces[2], end - start)[start - pieces[0] : end - pieces[0]]
         if not pieces and not parts:
             return _ZEROS[: end - start]
         painted = bytearray(end - start)
@@ -108,17 +113,26 @@ class Content:
             at, stop, number = pieces[i : i + 3]
             if at < end and start < stop:
                 low, high = max(at, start), min(stop, end)
-                painted[low - start : high - start] = self._block(number)[low - at : high - at]
+                painted[low - start : high - start] = self._block(number, high - low)[low - at : high - at]
         for at, data in parts:
             low, high = max(at, start), min(at + len(data), end)
             if low < high:
                 painted[low - start : high - start] = memoryview(data)[low - at : high - at]
         return memoryview(painted)
 
-    def _block(self, number: int) -> memoryview:
-        found = find_block(self.volume.data, number)
+    def _block(self, number: int, wanted: int) -> memoryview:
+        """Return a block; of those of which little is *wanted* at a time, the last ones are kept."""
+        kept = self._kept
+        found = kept.get(number)
         if found is None:
-            raise _GoneError
+            found = find_block(self.volume.data, number)
+            if found is None:
+                raise _GoneError
+            if len(found) > 2 * wanted:
+                with self._keeping:
+                    kept[number] = found
+                    while len(kept) > _KEPT:
+                        del kept[next(iter(kept))]
         return found
 
     # Writing

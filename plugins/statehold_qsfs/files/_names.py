@@ -186,9 +186,9 @@ class Names:
         volume.check_writable()
         if flags not in (0, NOREPLACE, EXCHANGE):
             raise refuse(errno.EINVAL, name)
-        entry = self.entry(parent, name)
         if not target.is_directory:
             raise refuse(errno.ENOTDIR, new)
+        entry = self.entry(parent, name)
         check_name(new)
         replaced = self.get(target, new)
         if replaced is None and flags == EXCHANGE:

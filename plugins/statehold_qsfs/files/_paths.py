@@ -43,7 +43,10 @@ class Paths:
         head, _, name = path.rpartition("/")
         if not name:
             raise refuse(of_root if path == "/" else errno.ENOENT, path)
-        return self.find(head or "/"), name
+        parent = self.find(head or "/")
+        if not parent.is_directory:
+            raise refuse(errno.ENOTDIR, path)
+        return parent, name
 
     def forget(self, path: str, node: Node | None = None) -> None:
         """Note that another file may be at *path*; of a directory, that others are below it."""

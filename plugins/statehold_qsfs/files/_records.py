@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import attrs
 
 from statehold_qsfs.files._buffers import Bytes
-from statehold_qsfs.files._layout import SnapshotRecord, block_key, generation_of, kept_key, node_key
+from statehold_qsfs.files._layout import SnapshotRecord, block_key, generation_of, kept_key
 from statehold_zdb.engine import Namespace, ZdbError, ZdbFullError, ZdbMissingError, ZdbReadError
 
 
@@ -49,10 +49,6 @@ class Records:
             return flying[key]
         return self._get(key)
 
-    def has(self, ino: int) -> bool:
-        """Whether there is a file of that number, in the namespace or on its way."""
-        return self.load(node_key(ino)) is not None
-
     def load_now(self, key: bytes) -> bytes:
         """Do what `load` does for what must be there."""
         found = self.load(key)
@@ -84,15 +80,11 @@ def find_block(data: Namespace, number: int) -> memoryview | None:
     try:
         try:
             found = data.find(key)
-        except ZdbMissingError as missing:
-            data.fetch(missing)
-            found = data.find(key)
+        except ZdbMissingError:
+            found = data.get(key)
     except ZdbError as error:
         raise io_error(error) from error
-    if found is None:
-        return None
-    whole, start, end = found
-    return memoryview(whole)[start:end]
+    return None if found is None else memoryview(found)
 
 
 def find_here(data: Namespace, number: int) -> memoryview | None:
@@ -101,10 +93,7 @@ def find_here(data: Namespace, number: int) -> memoryview | None:
         found = data.find(block_key(number))
     except ZdbReadError:
         return None
-    if found is None:
-        return None
-    whole, start, end = found
-    return memoryview(whole)[start:end]
+    return None if found is None else memoryview(found)
 
 
 def stage_block(data: Namespace, payload: Bytes) -> int:

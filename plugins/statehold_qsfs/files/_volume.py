@@ -39,7 +39,7 @@ class Volume:
         meta, data: the namespaces.
         records: reads the metadata.
         now: returns the nanoseconds since 1970.
-        pressed: called when much waits to be written.
+        pressed: called when much waits to be written, or much is kept in memory that need not be.
         nodes: files by number.
         paths: files by path; those that are not `cached` any more are not meant.
         changed: what is to be written, by key; None is to be removed.
@@ -113,13 +113,20 @@ class Volume:
             self.changed[what.key] = what
             if not self.dirty_since:
                 self.dirty_since = time.monotonic()
-            if len(self.changed) >= self._most_changes or self.small_bytes > self._most_bytes:
+            if self.pressing:
                 self.pressed()
+
+    @property
+    def pressing(self) -> bool:
+        """Whether so much of the metadata has changed that a commit should come soon."""
+        return len(self.changed) >= self._most_changes or self.small_bytes > self._most_bytes
 
     @property
     def crowded(self) -> bool:
         """Whether so much of the metadata has changed that a commit must come first."""
-        return len(self.changed) > 2 * self._most_changes or self.small_bytes > 2 * self._most_bytes
+        return len(self.changed) > 2 * self._most_changes or self.small_bytes > max(
+            2 * self._most_bytes, self.options.dirty_limit
+        )
 
     def touch(self, node: Node) -> None:
         """Have *node* written, and let nobody believe what is known of it."""
@@ -155,6 +162,14 @@ class Volume:
             found = Node.of(ino, decode_node(self.records.load_now(node_key(ino))))
             self._keep(found)
         return found
+
+    def has(self, ino: int) -> bool:
+        """Whether there is a file of that number."""
+        if ino in self.nodes:
+            return True
+        key = node_key(ino)
+        removed = key in self.changed and self.changed[key] is None
+        return not removed and self.records.load(key) is not None
 
     def make(self, mode: int, *, uid: int, gid: int, rdev: int = 0) -> Node:
         """Return a new file."""
