@@ -1,4 +1,4 @@
-# ruff: noqa: PTH  what the host does is asked of it as it is, by the same names
+# ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH108, PTH112, PTH113, PTH114, PTH115, PTH120, PTH208, PTH211
 """Random operations, done to a filesystem of ours and to the host's, which must agree."""
 
 from __future__ import annotations
