@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import tempfile
@@ -13,6 +14,21 @@ from statehold_qsfs.protection._errors import ProtectionError
 
 _OWNER: Final = "owner"
 _RESTORING: Final = "restoring"
+_LOCK: Final = ".lock"
+
+
+def hold(folder: Path) -> int:
+    """Have a folder alone, and return the descriptor that is closed to let go of it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(fd)
+        raise ProtectionError(
+            f"{folder} is held by another process", hint="Stop that one first, or use another folder"
+        ) from error
+    return fd
 
 
 def owner_of(folder: Path) -> str:

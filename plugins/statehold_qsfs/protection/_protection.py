@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from statehold_qsfs.protection._errors import BarrierError, DivergedError, Fence
 from statehold_qsfs.protection._eviction import Eviction
 from statehold_qsfs.protection._fetching import Fetching
 from statehold_qsfs.protection._figures import Figures
-from statehold_qsfs.protection._local import new_owner, owner_of
+from statehold_qsfs.protection._local import hold, new_owner, owner_of
 from statehold_qsfs.protection._publisher import Publisher
 from statehold_qsfs.protection._removals import Removals
 from statehold_qsfs.protection._state import Kept, State
@@ -83,6 +84,7 @@ class Protection:
     logger: logging.Logger = attrs.field(factory=lambda: logging.getLogger("statehold_qsfs"))
     on_fenced: Callable[[FencedError], None] = lambda _: None
     plugin: Fetching = attrs.field(init=False)
+    _held: int = attrs.field(init=False)
     _claim: Claim = attrs.field(init=False)
     _state: State = attrs.field(init=False)
     _publisher: Publisher | None = attrs.field(default=None, init=False)
@@ -102,21 +104,15 @@ class Protection:
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
-        owner = owner_of(self.folder)
-        if not owner:
-            head = read_head(self.store, self.options.prefix)
-            if head is not None:
-                raise ProtectionError(
-                    f"the store has a filesystem of {head.host}, and {self.folder} has none",
-                    hint="Restore it into this folder, or use another prefix",
-                )
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            owner = new_owner(self.folder)
-        self._claim = take(self.store, self.options.prefix, owner, over=False)
-        self._state = self._claim.load()
-        self.plugin = Fetching(
-            self.store, self.kept, Removals(self.folder / "removed"), self._state, logger=self.logger
-        )
+        self._held = hold(self.folder)
+        try:
+            self._claim = take(self.store, self.options.prefix, self._owner(), over=False)
+            self._state = self._claim.load()
+        except BaseException:
+            os.close(self._held)
+            raise
+        removals = Removals(self.folder / "removed")
+        self.plugin = Fetching(self.store, self.kept, removals, self._state, logger=self.logger)
 
     def __enter__(self) -> Self:
         return self
@@ -220,6 +216,9 @@ class Protection:
         for thread in threads:
             thread.join()
         self._threads = []
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)
 
     def figures(self) -> Figures:
         """Return how well what is here is protected."""
@@ -256,6 +255,18 @@ class Protection:
         )
 
     # Inside
+
+    def _owner(self) -> str:
+        owner = owner_of(self.folder)
+        if owner:
+            return owner
+        head = read_head(self.store, self.options.prefix)
+        if head is not None:
+            raise ProtectionError(
+                f"the store has a filesystem of {head.host}, and {self.folder} has none",
+                hint="Restore it into this folder, or use another prefix",
+            )
+        return new_owner(self.folder)
 
     def _left(self, name: str, part: Part) -> int:
         """Return how many bytes of a segment the store does not have."""

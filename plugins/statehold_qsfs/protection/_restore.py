@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -12,6 +14,7 @@ from statehold_qsfs.protection._fetching import Fetching
 from statehold_qsfs.protection._local import (
     begin_restore,
     end_restore,
+    hold,
     is_restoring,
     new_owner,
     sync_folder,
@@ -20,6 +23,9 @@ from statehold_qsfs.protection._local import (
 from statehold_qsfs.protection._removals import Removals
 from statehold_qsfs.protection._state import Area, State
 from statehold_qsfs.protection._store import Store
+
+#: What may be in a folder that nothing was restored into.
+_HARMLESS: Final = frozenset({".lock", "mounted", "restoring"})
 
 
 @attrs.frozen(kw_only=True)
@@ -68,11 +74,21 @@ def restore(
         StoreError: the store does not answer.
 
     """
+    held = hold(folder)
+    try:
+        return _restore(store, folder, prefix, everything=everything, progress=progress)
+    finally:
+        os.close(held)
+
+
+def _restore(
+    store: Store, folder: Path, prefix: str, *, everything: bool, progress: Callable[[int, int], None]
+) -> Restored:
+    there = [each for each in folder.iterdir() if each.name not in _HARMLESS]
     if is_restoring(folder):
-        for left in folder.iterdir():
-            if left.name != "restoring":
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-    elif folder.exists() and any(folder.iterdir()):
+        for left in there:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
+    elif there:
         raise ProtectionError(f"{folder} is not empty", hint="Restore into an empty folder")
     if read_head(store, prefix) is None:
         raise ProtectionError(

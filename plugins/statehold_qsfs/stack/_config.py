@@ -9,15 +9,11 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from statehold.sdk import StateholdError
+from statehold_qsfs.stack._errors import StackConfigError
 
 _T = TypeVar("_T")
 _UNITS: Final = {"": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _SIZE: Final = re.compile(r"(\d+)\s*([KMGT]iB)?")
-
-
-class StackConfigError(StateholdError):
-    """The configuration cannot be read, or says what cannot be."""
 
 
 class Fsync(StrEnum):
