@@ -15,6 +15,7 @@ class Figures:
         tickets: how many of them had less than their redundancy.
         oldest_ticket: when the oldest of those was stored, in seconds since 1970; 0 where there is none.
         leftovers: how many replaced or deleted shards were still to be deleted.
+        unread: how many objects there were then whose metadata could not be read.
         looked: when that was, in seconds since 1970.
         repaired: how many objects were repaired.
         failed: how many repairs failed.
@@ -37,6 +38,7 @@ class Figures:
     tickets: int = 0
     oldest_ticket: float = 0.0
     leftovers: int = 0
+    unread: int = 0
     looked: float = 0.0
     repaired: int = 0
     failed: int = 0

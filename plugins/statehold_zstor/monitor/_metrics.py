@@ -92,6 +92,7 @@ def _of_figures(figures: Figures) -> Iterator[Metric]:
         ("zstor_underprotected_objects", "Those that lack a shard.", figures.tickets),
         ("zstor_underprotected_oldest_seconds", "How old the oldest of those is.", oldest),
         ("zstor_leftover_shards", "Replaced or deleted shards still to be deleted.", figures.leftovers),
+        ("zstor_unread_metadata", "Objects whose metadata could not be read then.", figures.unread),
         ("zstor_unreadable_objects", "Objects that the last scrub could not read.", figures.unreadable),
         ("zstor_scrub_progress", "The part of objects that the scrub has seen.", figures.scrub_done),
         ("zstor_scrub_ended_time_seconds", "When the last scrub ended.", figures.scrub_ended),

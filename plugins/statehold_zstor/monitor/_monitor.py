@@ -20,6 +20,7 @@ from statehold_zstor.objects import Zstor
 _FIRST_REST, _LONGEST_REST = 1.0, 60.0
 _EVICT_EVERY: Final = 60.0
 _SWEEP_EVERY: Final = 86_400.0
+_REFRESH_EVERY: Final = 3_600.0
 _MOST_TICKS: Final = 1.0
 
 
@@ -52,6 +53,7 @@ class Monitor:
         self._repairs = Repairs(zstor, self.figures, self._log)
         self._stamp = _stamp(source) if source is not None else None
         self._next_sweep = time.monotonic()
+        self._next_refresh = self._next_sweep
         self._known: dict[int, tuple[bool, bool]] = {}
         self._threads: list[threading.Thread] = []
         self._server: Callable[[], None] = lambda: None
@@ -142,13 +144,14 @@ class Monitor:
         self._wake.clear()
         world = self._zstor.world
         pace = Pace(self._stop)
-        if self._meta_anew:
+        if self._meta_anew or time.monotonic() >= self._next_refresh:
             self._meta_anew = False
             try:
                 refreshed = world.metadata.refresh_all(lambda _: pace(0))
             except BaseException:
                 self._meta_anew = True
                 raise
+            self._next_refresh = time.monotonic() + _REFRESH_EVERY
             if refreshed.repaired:
                 self._log.info("the metadata of %d objects are on all backends again", refreshed.repaired)
             for key, problem in refreshed.failed.items():

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from statehold.sdk import StateholdError
-from statehold_zstor.metadata import Entry, ObjectMeta
+from statehold_zstor.metadata import Entry, MetadataError, ObjectMeta
 from statehold_zstor.monitor._figures import Figures
 from statehold_zstor.monitor._pace import Pace, StoppedError
 from statehold_zstor.objects import Lane, ObjectNotFoundError, Zstor
@@ -39,7 +39,13 @@ class Repairs:
         due: list[tuple[float, str]] = []
         objects = size = tickets = leftovers = 0
         oldest = 0.0
-        for entry in self._zstor.world.metadata.scan(deleted=True):
+        unread: list[str] = []
+
+        def failed(name: str, error: MetadataError) -> None:
+            self._log.error("the metadata under %s: %s", name, error)
+            unread.append(name)
+
+        for entry in self._zstor.world.metadata.scan(deleted=True, failed=failed):
             pace(0)
             leftovers += len(entry.leftovers)
             if entry.leftovers:
@@ -57,9 +63,10 @@ class Repairs:
             if len(due) > _MOST:
                 heapq.heappop(due)
         figures = self._figures
+        figures.unread = len(unread)
         figures.objects, figures.bytes, figures.leftovers = objects, size, leftovers
         figures.tickets, figures.oldest_ticket, figures.looked = tickets, oldest, time.time()
-        well = True
+        well = not unread
         for _, key in sorted(due, reverse=True):
             well &= self._repair(key, pace)
         return well

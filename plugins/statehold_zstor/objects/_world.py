@@ -62,14 +62,12 @@ class World:
             lanes={**lanes, **leaving},
             groups={each.url: number for number, group in enumerate(config.groups) for each in group},
             meta_lanes=metas,
-            metadata=Metadata(
-                [lane.backend for lane in metas.values()],
-                minimal=config.meta.minimal,
-                key=MasterKey.parse(config.meta.key.reveal()),
-                prefix=config.meta.prefix,
-                acknowledge=config.acknowledge.metadata,
-            ),
+            metadata=_metadata(config, metas, before),
         )
+
+    def parts(self) -> tuple[Lane | Metadata, ...]:
+        """Return all that is to be closed."""
+        return (*self.lanes.values(), *self.meta_lanes.values(), self.metadata)
 
     def codec(self, meta: ObjectMeta | None = None) -> Codec:
         """Return that of an object, or of new ones."""
@@ -125,6 +123,23 @@ class World:
         return "; ".join(
             f"{name}: {self.lanes[name].problem}" for name in self.groups if self.lanes[name].problem
         )
+
+
+def _metadata(config: Config, lanes: Mapping[str, Lane], before: World | None) -> Metadata:
+    """Return the metadata of a configuration; those of the one before, where nothing about them is new."""
+    if (
+        before is not None
+        and (before.config.meta, before.config.acknowledge) == (config.meta, config.acknowledge)
+        and list(before.meta_lanes.values()) == list(lanes.values())
+    ):
+        return before.metadata
+    return Metadata(
+        [lane.backend for lane in lanes.values()],
+        minimal=config.meta.minimal,
+        key=MasterKey.parse(config.meta.key.reveal()),
+        prefix=config.meta.prefix,
+        acknowledge=config.acknowledge.metadata,
+    )
 
 
 def _lane(config: BackendConfig, opener: Opener, known: Mapping[str, Lane]) -> Lane:

@@ -14,7 +14,7 @@ from typing import Final, Self, TypeVar
 from statehold.sdk import StateholdError
 from statehold_zstor.backends import open_backend
 from statehold_zstor.config import Config
-from statehold_zstor.metadata import Entry, MetadataConflictError, ObjectMeta
+from statehold_zstor.metadata import Entry, Metadata, MetadataConflictError, ObjectMeta
 from statehold_zstor.objects._cleaning import clean, delete_keys, orphans
 from statehold_zstor.objects._errors import (
     DamagedError,
@@ -82,7 +82,7 @@ class Zstor:
         self._calls = 0
         self._closed = False
         self._world = World.open(Config.read(config) if isinstance(config, Path) else config, opener)
-        self._retired: list[Lane] = []
+        self._retired: list[Lane | Metadata] = []
         self._later = ThreadPoolExecutor(1, thread_name_prefix="zstor-later")
         self._due: set[object] = set()
         #: How often which call ended, by its name and whether it did what it should.
@@ -281,10 +281,8 @@ class Zstor:
         with self._lock:
             before = self._world
             self._world = World.open(config, self._opener, before=before)
-            kept = {id(lane) for lane in (*self._world.lanes.values(), *self._world.meta_lanes.values())}
-            self._retired += [
-                lane for lane in (*before.lanes.values(), *before.meta_lanes.values()) if id(lane) not in kept
-            ]
+            kept = set(map(id, self._world.parts()))
+            self._retired += [part for part in before.parts() if id(part) not in kept]
 
     def settle(self) -> None:
         """Wait for what is done behind those who called until now."""
@@ -298,8 +296,8 @@ class Zstor:
             self._closed = True
             self._lock.wait_for(lambda: not self._calls)
         self._later.shutdown(wait=True)
-        for lane in (*self._world.lanes.values(), *self._world.meta_lanes.values(), *self._retired):
-            lane.close()
+        for part in sorted((*self._world.parts(), *self._retired), key=lambda part: isinstance(part, Lane)):
+            part.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,46 @@
+"""Storage `Zstor`: rows as objects in shards, of which some may be lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold_zstor.storage._config import ZstorConfig
+
+if TYPE_CHECKING:
+    from statehold_zstor.storage._opened import Opened
+
+__all__ = ["ZstorConfig", "make_provider", "provider"]
+
+
+def make_provider() -> Provider:
+    """Return a provider; its storages share the zstors of their configurations."""
+    opened: list[Opened] = []
+
+    def open_zstor(ctx: StorageContext) -> IStateStorage:
+        from statehold_zstor.storage._opened import Opened  # noqa: PLC0415 - brings all of zstor
+        from statehold_zstor.storage._storage import ZstorStorage  # noqa: PLC0415
+
+        if not opened:
+            opened.append(Opened())
+        return ZstorStorage.open(ctx, opened[0])
+
+    return Provider(
+        name="Zstor",
+        open=open_zstor,
+        operations={
+            Operation.GET: frozenset(Scope),
+            Operation.GETBATCH: frozenset(Scope),
+            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.INSERT: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.UPDATE: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
+        },
+        default_key=[Field("Name", "text", required=True)],
+        default_value=[Field("Data", "bytes")],
+        config=ZstorConfig,
+        sync_projector=True,
+        description="Rows as objects in shards over many backends, of which some may be lost",
+    )
+
+
+provider: Final = make_provider()

@@ -1,0 +1,309 @@
+"""Backends that are stopped, slow, full or cut off while objects are stored, read and repaired."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from zstor_worlds import BLOCK, LIMIT, Place, Shelf
+
+from statehold_zstor.metadata import MetadataError
+from statehold_zstor.objects import DamagedError, NotStoredError, Zstor
+
+DATA = os.urandom(6 * BLOCK + 1)
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+@pytest.fixture
+def zstor(place: Place) -> Iterator[Zstor]:
+    """Return one of 3 of 5 shards on 7 backends."""
+    with place.zstor(groups=(7,)) as opened:
+        yield opened
+
+
+def stopped(shelf: Shelf) -> None:
+    shelf.down = True
+
+
+def full(shelf: Shelf) -> None:
+    shelf.full = True
+
+
+def after_pieces(place: Place, count: int, then: Callable[[Shelf], None]) -> list[Shelf]:
+    """Do *then* to a backend with the n-th piece of all that are written, once; return to which."""
+    hit: list[Shelf] = []
+    lock = threading.Lock()
+    seen = 0
+
+    def count_puts(shelf: Shelf, key: str) -> None:
+        nonlocal seen
+        with lock:
+            seen += 1
+            if seen == count and "/data/" in key:
+                hit.append(shelf)
+                then(shelf)
+
+    for shelf in place.datas():
+        shelf.before_put = lambda key, shelf=shelf: count_puts(shelf, key)  # type: ignore[misc]
+    return hit
+
+
+@pytest.mark.parametrize("harm", [stopped, full], ids=["stopped", "full"])
+@pytest.mark.parametrize("count", [1, 5, 13, 33])
+def test_a_backend_that_fails_while_an_object_is_stored_is_replaced(
+    place: Place, zstor: Zstor, harm: Callable[[Shelf], None], count: int
+) -> None:
+    """With the first piece or a later one: it is acknowledged with all shards, elsewhere."""
+    hit = after_pieces(place, count, harm)
+    info = zstor.store("key", DATA)
+    assert len(hit) == 1
+    assert hit[0].name not in info.backends
+    assert info.missing == ()
+    assert zstor.verify("key").whole
+    assert zstor.read("key") == DATA
+    hit[0].down = hit[0].full = False
+    zstor.world.look()
+    entry = zstor.world.metadata.read("key")
+    assert entry is not None
+    zstor.clean(entry)
+    assert hit[0].data() == [], "what it had taken is deleted when it answers"
+
+
+@pytest.mark.parametrize("harm", [stopped, full], ids=["stopped", "full"])
+def test_where_nobody_replaces_it_nothing_is_acknowledged(
+    place: Place, harm: Callable[[Shelf], None]
+) -> None:
+    """What was there before is there still, and what was written is deleted."""
+    with place.zstor(groups=(5,)) as zstor:
+        zstor.store("key", b"before")
+        hit = after_pieces(place, 7, harm)
+        with pytest.raises(NotStoredError, match=r"4 of its 5 shards are written, 5 are needed: .*data-0"):
+            zstor.store("key", DATA)
+        hit[0].down = hit[0].full = False
+        zstor.settle()
+        assert zstor.read("key") == b"before"
+        assert zstor.verify("key").whole
+        zstor.sweep(age=-60)
+        assert place.left() == 5
+
+
+def test_where_too_many_fail_at_once_it_is_told_and_nothing_is_left(place: Place, zstor: Zstor) -> None:
+    """A partition that leaves too few backends to read what would be written."""
+
+    def cut_off(_: Shelf) -> None:
+        for number in range(5):
+            place.data(number).down = True
+
+    after_pieces(place, 9, cut_off)
+    with pytest.raises(NotStoredError, match="'key' is not stored"):
+        zstor.store("key", DATA)
+    for shelf in place.datas():
+        shelf.down = False
+    assert zstor.check("key") is None
+    zstor.sweep(age=-60)
+    assert place.left() == 0
+    assert zstor.store("key", DATA).generation == 1
+
+
+def test_a_slow_backend_holds_up_no_read(place: Place, zstor: Zstor, tmp_path: Path) -> None:
+    """Another shard is asked for when one does not come: the first that suffice win."""
+    info = zstor.store("key", DATA)
+    gate = threading.Event()
+    slow = [place.shelf(name) for name in info.backends[:2]]
+    for shelf in slow:
+        shelf.gate = gate
+    try:
+        assert zstor.read("key") == DATA
+        zstor.retrieve("key", tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == DATA
+    finally:
+        gate.set()
+
+
+def test_a_write_waits_for_a_slow_backend_and_others_go_on_meanwhile(place: Place, zstor: Zstor) -> None:
+    """It is not acknowledged before that one has its shard; readers and other writers do not notice."""
+    zstor.store("other", b"other")
+    gate, reached, done = threading.Event(), threading.Event(), threading.Event()
+
+    def slow_down(shelf: Shelf) -> None:
+        shelf.gate = gate
+        reached.set()
+
+    hit = after_pieces(place, 3, slow_down)
+
+    def store() -> None:
+        zstor.store("key", DATA)
+        done.set()
+
+    thread = threading.Thread(target=store)
+    thread.start()
+    try:
+        assert reached.wait(LIMIT)
+        assert zstor.read("other") == b"other"
+        assert not done.is_set()
+        assert zstor.check("key") is None
+    finally:
+        gate.set()
+        thread.join(LIMIT)
+    assert done.is_set()
+    info = zstor.check("key")
+    assert info is not None
+    assert hit[0].name in info.backends
+    assert zstor.verify("key").whole
+
+
+def test_as_many_backends_as_may_be_lost_go_while_an_object_is_read(place: Place, zstor: Zstor) -> None:
+    """The block that was being fetched comes from others."""
+    info = zstor.store("key", DATA)
+    read = bytearray()
+    for offset in range(0, len(DATA), BLOCK):
+        read += zstor.read("key", offset, BLOCK)
+        for name in info.backends[:2]:
+            place.shelf(name).down = True
+    assert bytes(read) == DATA
+    place.shelf(info.backends[2]).down = True
+    with pytest.raises(DamagedError, match="block 0 has 2 sound shards, 3 are needed"):
+        zstor.read("key", 0, 1)
+    place.shelf(info.backends[2]).down = False
+    assert zstor.read("key") == DATA
+
+
+def test_redundancy_comes_back_elsewhere_and_the_old_shards_are_deleted_when_they_can_be(
+    place: Place, zstor: Zstor
+) -> None:
+    """A rebuild counts what does not answer as lost."""
+    info = zstor.store("key", DATA)
+    gone = info.backends[:2]
+    for name in gone:
+        place.shelf(name).down = True
+    repair = zstor.rebuild("key")
+    assert set(repair.repaired) == {0, 1}
+    assert not set(gone) & set(repair.info.backends)
+    assert zstor.verify("key").whole
+    for name in gone:
+        assert place.shelf(name).data()
+        place.shelf(name).down = False
+    zstor.world.look()
+    entry = zstor.world.metadata.read("key")
+    assert entry is not None
+    assert {leftover.backend for leftover in entry.leftovers} == set(gone)
+    zstor.clean(entry)
+    assert [place.shelf(name).data() for name in gone] == [[], []]
+    assert zstor.status().garbage == 0
+    assert zstor.read("key") == DATA
+
+
+@pytest.mark.parametrize("harm", [stopped, full], ids=["stopped", "full"])
+def test_a_backend_that_fails_while_it_gets_a_rebuilt_shard_is_replaced(
+    place: Place, zstor: Zstor, harm: Callable[[Shelf], None]
+) -> None:
+    """By another one that is left."""
+    info = zstor.store("key", DATA)
+    place.shelf(info.backends[0]).down = True
+    hit = after_pieces(place, 3, harm)
+    repair = zstor.rebuild("key")
+    assert hit[0].name not in repair.info.backends
+    assert repair.info.missing == ()
+    assert zstor.verify("key").whole
+    assert zstor.read("key") == DATA
+
+
+def test_a_rebuild_that_nobody_has_room_for_says_so_and_does_what_it_can(place: Place) -> None:
+    """The shards that could be made anew are."""
+    with place.zstor(groups=(6,)) as zstor:
+        info = zstor.store("key", DATA)
+        for name in info.backends[:2]:
+            place.shelf(name).down = True
+        with pytest.raises(NotStoredError, match=r"'key' has 4 of its 5 shards"):
+            zstor.rebuild("key")
+        assert zstor.read("key") == DATA
+        place.shelf(info.backends[0]).down = False
+        assert zstor.rebuild("key").info.missing == ()
+        assert zstor.verify("key").whole
+
+
+def test_damage_on_a_backend_that_takes_nothing_any_more_is_made_anew_elsewhere(
+    place: Place, zstor: Zstor
+) -> None:
+    """A disk that is full, or broken for writes, keeps no damaged shard."""
+    info = zstor.store("key", DATA)
+    shelf = place.shelf(info.backends[4])
+    shelf.values[shelf.data()[2]] = b"rot"
+    shelf.full = True
+    repair = zstor.rebuild("key")
+    assert repair.repaired.keys() == {4}
+    assert shelf.name not in repair.info.backends
+    assert zstor.verify("key").whole
+
+
+def test_metadata_that_cannot_be_written_acknowledge_nothing(place: Place, zstor: Zstor) -> None:
+    """With one of their backends away, unless the policy says that fewer suffice."""
+    zstor.store("key", b"before")
+    place.metas()[1].down = True
+    with pytest.raises(NotStoredError):
+        zstor.store("key", DATA)
+    assert zstor.read("key") == b"before"
+    place.metas()[1].down = False
+    with place.zstor(groups=(7,), acknowledge={"metadata": 3}) as lenient:
+        place.metas()[1].down = True
+        info = lenient.store("key", DATA)
+        assert lenient.read("key") == DATA
+        assert info.lagging == (place.metas()[1].name,)
+
+
+def test_metadata_of_which_too_few_answer_are_an_error_not_an_empty_zstor(place: Place, zstor: Zstor) -> None:
+    """Nobody is told that there is no such object."""
+    zstor.store("key", DATA)
+    for shelf in place.metas()[:3]:
+        shelf.down = True
+    for call in (zstor.read, zstor.check, zstor.verify, zstor.rebuild, zstor.delete):
+        with pytest.raises(MetadataError):
+            call("key")
+    with pytest.raises(MetadataError):
+        list(zstor.list())
+    with pytest.raises(NotStoredError, match="'key' is not stored"):
+        zstor.store("key", b"x")
+    status = zstor.status()
+    assert status.problem
+    assert [each.reachable for each in status.backends if each.metadata] == [False] * 3 + [True]
+    for shelf in place.metas():
+        shelf.down = False
+    assert zstor.read("key") == DATA
+
+
+def test_a_deleted_object_whose_backend_is_away_is_cleaned_up_later(place: Place, zstor: Zstor) -> None:
+    """Nobody can read it meanwhile."""
+    info = zstor.store("key", DATA)
+    away = place.shelf(info.backends[0])
+    away.down = True
+    assert zstor.delete("key")
+    zstor.settle()
+    assert zstor.check("key") is None
+    assert zstor.status().garbage == 1
+    away.down = False
+    zstor.world.look()
+    for entry in list(zstor.world.metadata.scan(deleted=True)):
+        zstor.clean(entry)
+    assert place.left() == 0
+    assert zstor.status().garbage == 0
+
+
+def test_writings_that_came_to_no_end_are_swept_away_and_nothing_else(place: Place, zstor: Zstor) -> None:
+    """What is written just now, and what objects have, stays."""
+    zstor.store("key", DATA)
+    left = place.left()
+    shelf = place.data(0)
+    old, new = "01000000000" + "0" * 17, f"{2**47:012x}" + "0" * 16
+    shelf.values |= {f"test/data/{old}.0/0": b"x", f"test/data/{old}.0/1": b"x", f"test/data/{new}.0/0": b"x"}
+    shelf.values |= {"test/data/strange": b"x", "other/data/x.0/0": b"x"}
+    assert zstor.sweep() == 2
+    assert zstor.sweep() == 0
+    assert place.left() == left + 3
+    assert zstor.verify("key").whole
