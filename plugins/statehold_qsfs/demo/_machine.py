@@ -3,30 +3,30 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
-from statehold_qsfs.files import FileSystem, FileSystemOptions
-from statehold_qsfs.protection import Figures, Protection, ProtectionOptions, Restored, ZstorStore, restore
-from statehold_zdb.engine import Engine, EngineOptions
-from statehold_zstor.objects import Zstor
-
-_SEGMENT: Final = 512 * 1024
-_LIMIT: Final = 4 * _SEGMENT
+from statehold_qsfs.files import FileSystem
+from statehold_qsfs.protection import Figures, Restored
+from statehold_qsfs.stack import Stack, StackConfig, restore_stack
 
 
 class Machine:
-    """A filesystem, its cache on this machine, and what protects it."""
+    """A machine with a filesystem, of which it keeps 2 MiB; each fsync waits for the stores."""
 
-    def __init__(self, folder: Path, zstor: Zstor) -> None:
-        self._folder: Final = folder
-        self._zstor: Final = zstor
-        self._stack: Final = ExitStack()
-        self._protection: Protection | None = None
-        self._files: FileSystem | None = None
+    def __init__(self, folder: Path, zstor: Mapping[str, Any]) -> None:
+        self._config: Final = StackConfig.of(
+            {
+                "zstor": zstor,
+                "local": {"folder": folder.name, "limit": "2 MiB", "segment": "512 KiB"},
+                "durability": {"fsync": "quorum"},
+            },
+            folder=folder.parent,
+        )
+        self._stack: Stack | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -34,36 +34,20 @@ class Machine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._stop()
 
     def start(self) -> None:
-        """Open the filesystem; what it writes is protected from now on."""
-        options = ProtectionOptions(limit=_LIMIT, timeout=60)
-        protection = Protection(ZstorStore(self._zstor), self._folder, options)
-        self._stack.callback(protection.close)
-        engine = self._stack.enter_context(
-            Engine(
-                self._folder / "data",
-                self._folder / "index",
-                options=EngineOptions(segment_size=_SEGMENT),
-                plugins=[protection.plugin],
-            )
-        )
-        # Threads of the protection use the engine, so they end before it does.
-        self._stack.callback(protection.close)
-        protection.start(engine)
-        barrier = FileSystemOptions(barrier=protection.barrier)
-        self._files = self._stack.enter_context(FileSystem(engine, options=barrier))
-        self._protection = protection
+        """Open the filesystem."""
+        self._stack = Stack(self._config)
 
     def lose(self) -> None:
         """Lose the machine: its disk is empty from now on."""
-        self._close()
-        shutil.rmtree(self._folder)
+        self._stop()
+        shutil.rmtree(self._config.local.folder)
 
     def restore(self) -> Restored:
         """Make what was lost anew, from what the stores have."""
-        return restore(ZstorStore(self._zstor), self._folder)
+        return restore_stack(self._config)
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file and wait until the stores have it."""
@@ -79,13 +63,16 @@ class Machine:
     @property
     def files(self) -> FileSystem:
         """The filesystem."""
-        assert self._files is not None  # noqa: S101 - of a machine that was started
-        return self._files
+        return self._running.files
 
     def figures(self) -> Figures:
         """Return how well protected it is."""
-        assert self._protection is not None  # noqa: S101 - of a machine that was started
-        return self._protection.figures()
+        return self._running.figures()
+
+    @property
+    def _running(self) -> Stack:
+        assert self._stack is not None  # noqa: S101 - of a machine that was started
+        return self._stack
 
     @contextlib.contextmanager
     def _opened(self, path: str, flags: int) -> Iterator[int]:
@@ -97,6 +84,10 @@ class Machine:
         finally:
             files.release(handle)
 
-    def _close(self) -> None:
-        self._protection = self._files = None
-        self._stack.close()
+    def _stop(self) -> None:
+        """Stop, and wait for nothing: what was synced is in the stores."""
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            now = threading.Event()
+            now.set()
+            stack.stop(give_up=now)

@@ -46,7 +46,7 @@ def tell(*, quiet: bool = False, color: bool | None = None) -> Told:
             table = stores.config(key=MasterKey.new().hex(), meta_key=MasterKey.new().hex())
             with (
                 Zstor(Config.of(table, folder=folder)) as zstor,
-                Machine(folder / "machine", zstor) as machine,
+                Machine(folder / "machine", table) as machine,
             ):
                 picture = Picture(stores, zstor)
                 with Teller(picture, quiet=quiet, color=color) as teller:
