@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import errno
 import stat
+from collections.abc import Iterable
 
 from statehold_qsfs.files._nodes import Node
 from statehold_qsfs.files._parts import Parts
@@ -81,15 +82,28 @@ class ByPath:
 
         *flags* are those of renameat2: 1 refuses to replace, 2 exchanges both.
         """
+        self._parts.commits.relieve()
+        with self._parts.lock:
+            self._rename(old, new, flags)
+
+    def rename_all(self, moves: Iterable[tuple[str, str]]) -> None:
+        """Do what `rename` does for each old and new name; a crash leaves all of it done, or nothing.
+
+        One that is refused ends it, and those before it are done.
+        """
+        self._parts.commits.relieve()
+        with self._parts.lock:
+            for old, new in moves:
+                self._rename(old, new, 0)
+
+    def _rename(self, old: str, new: str, flags: int) -> None:
         parts = self._parts
-        parts.commits.relieve()
-        with parts.lock:
-            parent, name = parts.paths.split(old, errno.EBUSY)
-            target, new_name = parts.paths.split(new, errno.EBUSY)
-            parts.names.rename(parent, name, target, new_name, flags)
-            moved = parts.names.find(target, new_name)
-            parts.paths.forget(old, moved)
-            parts.paths.forget(new, moved)
+        parent, name = parts.paths.split(old, errno.EBUSY)
+        target, new_name = parts.paths.split(new, errno.EBUSY)
+        parts.names.rename(parent, name, target, new_name, flags)
+        moved = parts.names.find(target, new_name)
+        parts.paths.forget(old, moved)
+        parts.paths.forget(new, moved)
 
     def chmod(self, path: str, mode: int) -> None:
         """Set the permissions."""
