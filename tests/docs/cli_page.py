@@ -55,6 +55,8 @@ DOCUMENTS = {
     "aos services": ("services",),
     "qsfs doctor": ("checks",),
     "qsfs mount": ("store", "point", "pid"),
+    "qsfs restore": ("folder", "taken", "namespaces", "segments", "evicted", "brought_bytes", "epoch"),
+    "qsfs serve": ("store", "point", "pid"),
     "qsfs status": ("mounts",),
     "qsfs umount": ("unmounted",),
     "zdb serve": ("ports", "socket", "pid"),

@@ -6,6 +6,8 @@ import click
 
 from statehold_qsfs.commands._doctor import doctor
 from statehold_qsfs.commands._mount import mount
+from statehold_qsfs.commands._restore import restore
+from statehold_qsfs.commands._serve import serve
 from statehold_qsfs.commands._status import status
 from statehold_qsfs.commands._umount import umount
 
@@ -17,5 +19,5 @@ def command() -> None:
     """QSFS: a filesystem on 0-db, mounted through FUSE."""
 
 
-for each in (doctor, mount, status, umount):
+for each in (doctor, mount, restore, serve, status, umount):
     command.add_command(each)
