@@ -44,7 +44,7 @@ def settled(answers: Mapping[int, Answer], *, quorum: int, count: int) -> Versio
     """Return the version that a quorum has accepted; False for none at all, True while it is not known.
 
     Args:
-        answers: of the backends, so far.
+        answers: of the backends, so far; no damaged ones.
         quorum: how many must agree.
         count: how many backends there are.
 
@@ -57,12 +57,8 @@ def settled(answers: Mapping[int, Answer], *, quorum: int, count: int) -> Versio
     for (_, version), times in accepted.items():
         if times >= quorum:
             return version
-    nothing = sum(
-        answer.sound and (answer.state is None or answer.state.accepted is None)
-        for answer in answers.values()
-    )
-    if nothing >= quorum:
-        return False
+    if not accepted:
+        return len(answers) < quorum
     # Where all have the same, no quorum has anything else, however often it was written.
     versions = {version for _, version in accepted}
     if len(versions) == 1 and accepted.total() == count:
@@ -104,9 +100,9 @@ def newest(
         written = coding.read(id_, pieces)
         if written is not None:
             return written
-        # Of those that were written with other backends nobody knows how many would have been enough.
+        # Of one that was written to another number of backends nobody knows how many of them it reached.
         same = (pieces[0].minimal, pieces[0].count) == (coding.minimal, coding.count)
-        if len(pieces) + silent >= reached if same else silent:
+        if not same or len(pieces) + silent >= reached:
             raise MetadataUnavailableError(
                 f"the metadata of an object: {len(pieces)} pieces of {pieces[0].minimal} that are needed "
                 f"are there, and {silent} of {count} backends do not answer",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -26,16 +27,14 @@ class Fan:
     def call(
         self,
         calls: Mapping[int, Callable[[Backend], T]],
-        enough: Callable[[Mapping[int, T | BackendError]], bool],
-        *,
-        patience: float = 0.0,
+        enough: Callable[[Mapping[int, T | BackendError]], float | None] = lambda _: None,
     ) -> dict[int, T | BackendError]:
         """Return what each of *calls* returned, or the error of its backend.
 
         Args:
             calls: what to do with which backend, by its number.
-            enough: whether what there is suffices; the others are left alone then.
-            patience: seconds in which others still may answer all the same.
+            enough: the seconds in which others still may answer, once what there is suffices; None while
+                it does not.
 
         """
         running: dict[Future[T], int] = {
@@ -45,7 +44,9 @@ class Fan:
         results: dict[int, T | BackendError] = {}
         end: float | None = None
         while running:
-            left = None if end is None else max(0.0, end - time.monotonic())
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                break
             done, _ = wait(running, timeout=left, return_when=FIRST_COMPLETED)
             if not done:
                 break
@@ -55,10 +56,9 @@ class Fan:
                     results[number] = future.result()
                 except BackendError as error:
                     results[number] = error
-            if end is None and enough(results):
-                if not patience:
-                    break
-                end = time.monotonic() + patience
+            patience = enough(results)
+            if patience is not None:
+                end = min(end or math.inf, time.monotonic() + patience)
         for future in running:
             future.cancel()
         return results

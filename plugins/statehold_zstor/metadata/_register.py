@@ -93,7 +93,7 @@ class Register:
         for look in range(_LOOKS):
             if look:
                 _pause(look)
-            results = self._ask(id_, lambda answers: self._settled(id_, answers) is not None)
+            results = self._ask(id_, lambda answers: self._suffices(id_, answers))
             answers = _sound(results)
             outcome = self._settled(id_, answers)
             if outcome is not None:
@@ -102,7 +102,7 @@ class Register:
                 break
         else:
             try:
-                return self.propose(id_, lambda current: current, needed=self.quorum)
+                return self.propose(id_, lambda current: current, needed=self.quorum, purge=True)
             except (MetadataUnavailableError, MetadataConflictError):
                 pass
         try:
@@ -115,7 +115,7 @@ class Register:
 
     def look(self, id_: str) -> dict[int, Answer | BackendError]:
         """Return what each backend has, or why it does not answer."""
-        return self._ask(id_, lambda _: False)
+        return self._ask(id_, lambda _: None)
 
     def propose(self, id_: str, change: Change, *, needed: int, purge: bool = False) -> Outcome:
         """Write what *change* makes of the current writing, on *needed* backends at least.
@@ -135,7 +135,9 @@ class Register:
         for attempt in range(_ATTEMPTS):
             if attempt:
                 _pause(attempt)
-            results = self._ask(id_, lambda answers: len(answers) >= needed, patience=_PATIENCE, damaged=True)
+            results = self._ask(
+                id_, lambda answers: _PATIENCE if len(answers) >= needed else None, damaged=True
+            )
             answers = {n: answer for n, answer in results.items() if isinstance(answer, Answer)}
             if len(answers) < needed:
                 raise self._unavailable(len(answers), needed, results, maybe=mine is not None)
@@ -208,29 +210,34 @@ class Register:
                 self._swap(id_, {n: (promised[n].pack(), state.pack()) for n, state in states.items()})
             raise
 
-    def _settled(self, id_: str, answers: Mapping[int, Answer | BackendError]) -> Outcome | None:
-        sound = _sound(answers)
-        version = settled(sound, quorum=self.quorum, count=self.count)
+    def _suffices(self, id_: str, answers: Mapping[int, Answer]) -> float | None:
+        outcome = self._settled(id_, answers)
+        if outcome is None:
+            return None
+        # A quorum that has nothing is believed, unless somebody who is late has something.
+        return _PATIENCE if outcome.written is None else 0.0
+
+    def _settled(self, id_: str, answers: Mapping[int, Answer]) -> Outcome | None:
+        version = settled(answers, quorum=self.quorum, count=self.count)
         if version is True:
             return None
         if version is False:
             return Outcome(written=None)
         pieces = [
             piece
-            for answer in sound.values()
+            for answer in answers.values()
             if answer.state is not None
             for piece in (answer.state.accepted,)
             if piece is not None and piece.version == version
         ]
         written = self.coding.read(id_, pieces)
-        return None if written is None else Outcome(written=written, missing=_without(written, sound))
+        return None if written is None else Outcome(written=written, missing=_without(written, answers))
 
     def _ask(
         self,
         id_: str,
-        enough: Callable[[Mapping[int, Answer | BackendError]], bool],
+        enough: Callable[[Mapping[int, Answer]], float | None],
         *,
-        patience: float = 0.0,
         damaged: bool = False,
     ) -> dict[int, Answer | BackendError]:
         key = self.path + id_
@@ -248,11 +255,11 @@ class Register:
             state = State.unpack(raw)
             return Answer(raw, state, sound=state is not None)
 
-        def suffices(results: Mapping[int, Answer | BackendError]) -> bool:
+        def suffices(results: Mapping[int, Answer | BackendError]) -> float | None:
             answers = {n: each for n, each in results.items() if isinstance(each, Answer)}
             return enough(answers if damaged else _sound(answers))
 
-        return self.fan.call(dict.fromkeys(range(self.count), get), suffices, patience=patience)
+        return self.fan.call(dict.fromkeys(range(self.count), get), suffices)
 
     def _swap(
         self, id_: str, changes: Mapping[int, tuple[bytes | None, bytes | None]]
@@ -262,9 +269,7 @@ class Register:
         def swapping(before: bytes | None, after: bytes | None) -> Callable[[Backend], None]:
             return lambda backend: backend.swap(key, before, after)
 
-        results = self.fan.call(
-            {number: swapping(*change) for number, change in changes.items()}, lambda _: False
-        )
+        results = self.fan.call({number: swapping(*change) for number, change in changes.items()})
         refused = {n: error for n, error in results.items() if isinstance(error, BackendError)}
         return frozenset(results) - frozenset(refused), refused
 

@@ -78,7 +78,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         meta: the object; None for one that was deleted, of which something is still to be cleaned up.
         leftovers: what is still to be deleted, of an object that was deleted too.
         version: which writing it is.
-        missing: the backends of the metadata that do not have it yet; a repair is due.
+        missing: the backends of the metadata that are known not to have it; a repair is due. A read does
+            not wait for those whose answer is not needed.
 
     """
 
