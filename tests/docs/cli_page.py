@@ -53,6 +53,7 @@ DOCUMENTS = {
     "aos doctor": ("path", "file_system", "mounted_at", "chosen", "enforced", "backends"),
     "aos migrate": ("schema", "steps"),
     "aos services": ("services",),
+    "qsfs demo": ("seconds", "steps"),
     "qsfs doctor": ("checks",),
     "qsfs mount": ("store", "point", "pid"),
     "qsfs restore": ("folder", "taken", "namespaces", "segments", "evicted", "brought_bytes", "epoch"),

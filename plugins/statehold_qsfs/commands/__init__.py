@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from statehold_qsfs.commands._demo import demo
 from statehold_qsfs.commands._doctor import doctor
 from statehold_qsfs.commands._mount import mount
 from statehold_qsfs.commands._restore import restore
@@ -19,5 +20,5 @@ def command() -> None:
     """QSFS: a filesystem on 0-db, mounted through FUSE."""
 
 
-for each in (doctor, mount, restore, serve, status, umount):
+for each in (demo, doctor, mount, restore, serve, status, umount):
     command.add_command(each)
