@@ -1,0 +1,47 @@
+"""Storage `Qsfs`: values as files, in a folder of a filesystem that nobody has to mount."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold_qsfs.storage._config import QsfsConfig
+
+if TYPE_CHECKING:
+    from statehold_qsfs.storage._stores import Stores
+
+__all__ = ["QsfsConfig", "make_provider", "provider"]
+
+
+def make_provider() -> Provider:
+    """Return a provider; its storages share the filesystems of their folders."""
+    stores: list[Stores] = []
+
+    def open_qsfs(ctx: StorageContext) -> IStateStorage:
+        from statehold_qsfs.storage._storage import Qsfs  # noqa: PLC0415 - brings the filesystem
+        from statehold_qsfs.storage._stores import Stores  # noqa: PLC0415
+
+        if not stores:
+            stores.append(Stores())
+        return Qsfs.open(ctx, stores[0])
+
+    return Provider(
+        name="Qsfs",
+        open=open_qsfs,
+        operations={
+            Operation.GET: frozenset(Scope),
+            Operation.GETBATCH: frozenset(Scope),
+            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.INSERT: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
+            Operation.UPDATE: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
+        },
+        default_key=[Field("Name", "text", required=True)],
+        default_value=[Field("Data", "bytes")],
+        config=QsfsConfig,
+        sync_projector=True,
+        inprocess_only="its files have one process at a time, and versions of an app overlap",
+        description="Values as files of a QSFS: large ones are read and written whole, all are durable",
+    )
+
+
+provider: Final = make_provider()
