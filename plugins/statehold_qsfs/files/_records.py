@@ -63,15 +63,22 @@ class Records:
             raise io_error(error) from error
 
     def _load_kept(self, key: bytes) -> bytes | None:
-        while True:
-            for snapshot in self.later():
-                found = self._get(kept_key(key, snapshot.number))
-                if found is not None:
-                    return found
+        """Return what stood under *key* at the snapshot, or None if nothing did."""
+        found = self._first_kept(key)
+        if found is None:
             found = self._get(key)
-            # What was written after the snapshot has come while this looked, with a copy of what was before.
-            if found is None or generation_of(found) < self.view:
+            if found is not None and generation_of(found) >= self.view:
+                # It was replaced just now, with a copy of what stood there, or is newer than the snapshot.
+                found = self._first_kept(key)
+        return found if found is not None and generation_of(found) < self.view else None
+
+    def _first_kept(self, key: bytes) -> bytes | None:
+        """Return what the first snapshot keeps that keeps anything, from the one looked at on."""
+        for snapshot in self.later():
+            found = self._get(kept_key(key, snapshot.number))
+            if found is not None:
                 return found
+        return None
 
 
 def find_block(data: Namespace, number: int) -> memoryview | None:
