@@ -226,8 +226,9 @@ class Pool:
         try:
             with self.client() as client:
                 return client.calls(commands)
-        except ZdbConnectionError:
-            if fresh:
+        except ZdbConnectionError as error:
+            # A server that did not answer in time has had all the time that a call may take.
+            if fresh or isinstance(error.__cause__, TimeoutError):
                 raise
         with self._lock:
             idle, self._idle = self._idle, []

@@ -119,7 +119,7 @@ class FolderBackend:
 
     def _get(self, path: str) -> bytes | None:
         try:
-            return Path(path).read_bytes()
+            return _read(path)
         except FileNotFoundError:
             return None
 
@@ -132,7 +132,7 @@ class FolderBackend:
                 rest = memoryview(value)
                 while rest:
                     rest = rest[file.write(rest) :]
-                os.fdatasync(file.fileno())
+                _sync(file.fileno())
             self._rename(new, path)
         except BaseException:
             Path(new).unlink(missing_ok=True)
@@ -238,6 +238,14 @@ class FolderBackend:
             if error.errno == errno.EIO and not writing:
                 raise BackendDamagedError(message, backend=self.name) from error
             raise BackendUnreachableError(message, backend=self.name) from error
+
+
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _sync(fd: int) -> None:
+    os.fdatasync(fd)
 
 
 def _sync_folder(folder: str) -> None:
