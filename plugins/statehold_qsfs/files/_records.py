@@ -3,12 +3,16 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import attrs
+import msgspec
 
 from statehold_qsfs.files._buffers import Bytes
 from statehold_qsfs.files._layout import SnapshotRecord, block_key, generation_of, kept_key
 from statehold_zdb.engine import Namespace, ZdbError, ZdbFullError, ZdbMissingError, ZdbReadError
+
+T = TypeVar("T")
 
 
 def refuse(code: int, what: str = "") -> OSError:
@@ -49,12 +53,17 @@ class Records:
             return flying[key]
         return self._get(key)
 
-    def load_now(self, key: bytes) -> bytes:
-        """Do what `load` does for what must be there."""
+    def decoded(self, key: bytes, decode: Callable[[bytes], T]) -> T:
+        """Return what stands under *key*, which must be there; OSError if it is not, or is not understood."""
         found = self.load(key)
         if found is None:
-            raise OSError(errno.EIO, f"{self.meta.name}: there is no record {key.hex()}; `check` tells more")
-        return found
+            raise OSError(errno.EIO, f"{self.meta.name}: there is no record {key.hex()}; see `check`")
+        try:
+            return decode(found)
+        except msgspec.MsgspecError as error:
+            raise OSError(
+                errno.EIO, f"{self.meta.name}: the record {key.hex()} is not understood: {error}"
+            ) from error
 
     def _get(self, key: bytes) -> bytes | None:
         try:

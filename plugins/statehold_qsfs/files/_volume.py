@@ -159,7 +159,7 @@ class Volume:
         """Return the file of that number, which must be there."""
         found = self.nodes.get(ino)
         if found is None:
-            found = Node.of(ino, decode_node(self.records.load_now(node_key(ino))))
+            found = Node.of(ino, self.records.decoded(node_key(ino), decode_node))
             self._keep(found)
         return found
 
@@ -244,7 +244,7 @@ class Volume:
         if not node.has_page(number):
             return None
         key = page_key(node.ino, number)
-        record = decode_page(self.records.load_now(key))
+        record = self.records.decoded(key, decode_page)
         return self._keep_page(node, number, Page(key, record.blocks, record.generation))
 
     def writable_page(self, node: Node, number: int) -> Page:
@@ -293,9 +293,8 @@ class Volume:
         if found is None:
             key = bucket_key(node.ino, number)
             found = Bucket(key, {})
-            payload = self.records.load(key)
-            if payload is not None:
-                record = decode_bucket(payload)
+            if self.records.load(key) is not None:
+                record = self.records.decoded(key, decode_bucket)
                 found.generation = record.generation
                 found.entries = {
                     name.decode("utf-8", "surrogateescape"): entry for name, entry in record.entries.items()
