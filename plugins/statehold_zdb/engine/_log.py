@@ -346,7 +346,8 @@ class Log:
         """Forget records that are in an index file now."""
         del self.pending[: len(block.entries)]
         block.segment.indexed = block.point.totals.end
-        self._points.remove(block.point)
+        # A sync may have come meanwhile, after which a later point of that segment says it all.
+        self._points = [point for point in self._points if point is not block.point]
 
     def read(self, position: int) -> bytes:
         """Return the bytes at *position*, the whole record and perhaps more.

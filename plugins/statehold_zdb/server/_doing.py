@@ -16,7 +16,6 @@ from statehold_zdb.engine import (
     ZdbMissingError,
 )
 from statehold_zdb.server import _replies as replies
-from statehold_zdb.server._hot import LARGEST
 from statehold_zdb.server._protocol import COUNTS, CRLF, LENGTHS, Large, ProtocolError, Reader
 from statehold_zdb.server._sending import PIECE, Sending, Write
 from statehold_zdb.server.commands import COMMANDS, find
@@ -102,10 +101,8 @@ class Doing(Sending):
                 except KeyError:
                     pass
                 else:
-                    answer = b"".join(found)
-                    if len(answer) <= PIECE and not client.namespace.closed:
-                        server.counts.commands += len(found)
-                        self._deliver_one(answer)
+                    if sum(map(len, found)) <= PIECE and not client.namespace.closed:
+                        self._deliver(found, [])
                         return
             self._do_fast(data.split(CRLF), out, writes)
         except ProtocolError as error:
@@ -307,12 +304,13 @@ class Doing(Sending):
             out.append(replies.NIL)
             return 5
         size = len(found)
-        if size > LARGEST:
-            out += (b"$%d\r\n" % size, memoryview(found), CRLF)
-        else:
+        hot = self._server.hot
+        if hot.wants(key, size):
             reply = replies.bulk(found)
             out.append(reply)
-            self._server.hot.keep(namespace, key, reply, changes)
+            hot.keep(namespace, key, reply, changes)
+        else:
+            out += (b"$%d\r\n" % size, found, CRLF)
         return size
 
     def _begin_large(self, large: Large, data: bytes) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: After so many bytes of answers the client has to take some of them before more is done.
 PIECE: Final = 1024 * 1024
+#: From so many bytes for each part on, joining them costs more than sending them one by one.
+_LARGE: Final = 16 * 1024
 #: Where the answer to a write stands among others, to how many it is, and with what they are written.
 Write: TypeAlias = tuple[int, int, Batch]
 
@@ -110,17 +112,16 @@ class Sending(asyncio.BufferedProtocol):
         self._end_if_done()
 
     def _send(self, out: list[Any]) -> None:
-        if len(out) == 1 and out[0].__class__ is bytes:
-            data = out[0]
-            self._server.counts.sent += len(data)
-            self._transport.write(data)
-        elif any(part.__class__ is memoryview for part in out):
-            self._server.counts.sent += sum(map(len, out))
+        if len(out) == 1:
+            self._server.counts.sent += len(out[0])
+            self._transport.write(out[0])
+            return
+        size = sum(map(len, out))
+        self._server.counts.sent += size
+        if size > _LARGE * len(out):
             self._transport.writelines(out)
         else:
-            data = b"".join(out)
-            self._server.counts.sent += len(data)
-            self._transport.write(data)
+            self._transport.write(b"".join(out))
 
     def end(self) -> None:
         """Close the connection at once, whatever it waits for."""

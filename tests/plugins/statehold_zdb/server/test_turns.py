@@ -261,3 +261,23 @@ def test_what_stands_already_is_acknowledged_when_it_survives(tmp_path: Path) ->
         go.set()
         assert exactly(one, 14) == bulk(b"k") + b"+PONG\r\n"
         assert exactly(other, 5) == b"$-1\r\n"
+
+
+def test_a_large_payload_that_is_read_again_is_what_was_written_last(tmp_path: Path) -> None:
+    """Though the server keeps what is asked for often; by whomever it is written."""
+    with (
+        serving(tmp_path, durability=Durability.parse("relaxed"), server={"cache": 4_000_000}) as running,
+        raw(running.port) as connection,
+    ):
+        keys = [b"k%d" % i for i in range(6)]
+        for turn in range(3):
+            for key in keys:
+                running.engine["default"].set(key, key * 100_000 + b"%d" % turn)
+            for _ in range(4):
+                for key in keys[: 2 + 2 * turn]:
+                    connection.sendall(request(b"GET", key))
+                    expected = bulk(key * 100_000 + b"%d" % turn)
+                    assert exactly(connection, len(expected)) == expected
+        running.engine["default"].delete(keys[0])
+        connection.sendall(request(b"GET", keys[0]))
+        assert exactly(connection, 5) == b"$-1\r\n"
