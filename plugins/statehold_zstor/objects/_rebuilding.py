@@ -8,7 +8,12 @@ import attrs
 from statehold_zstor.codec import CodecError
 from statehold_zstor.metadata import Entry, Leftover, MetadataConflictError, ObjectMeta
 from statehold_zstor.objects._cleaning import delete_all
-from statehold_zstor.objects._errors import NotStoredError, ObjectChangedError, ObjectNotFoundError
+from statehold_zstor.objects._errors import (
+    DamagedError,
+    NotStoredError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+)
 from statehold_zstor.objects._fetching import Fetcher
 from statehold_zstor.objects._improving import Improved, IsLost, improve
 from statehold_zstor.objects._info import BadShard, Repair, Verdict
@@ -66,7 +71,12 @@ def rebuild(
     """Make an object whole again, as far as that can be done; see `Zstor.rebuild`."""
     for _ in range(_TRIES):
         entry, meta = current(world, key)
-        improved = improve(world, meta, is_lost=is_lost, deep=deep, patient=patient, progress=progress)
+        try:
+            improved = improve(world, meta, is_lost=is_lost, deep=deep, patient=patient, progress=progress)
+        except DamagedError:
+            if is_same(current(world, key)[1], meta):
+                raise
+            continue  # It was replaced meanwhile, and its shards were deleted.
         if improved.meta == meta:
             if entry.missing and world.metadata.refresh(key):
                 entry, meta = current(world, key)

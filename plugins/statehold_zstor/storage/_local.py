@@ -24,8 +24,8 @@ def local_config(folder: Path, wanted: ZstorConfig) -> Config:
 
     """
     key, meta_key = _keys(folder)
-    shards = [{"url": (folder / "shards" / str(n)).as_uri()} for n in range(wanted.Shards)]
-    metadata = [{"url": (folder / "metadata" / str(n)).as_uri()} for n in range(_METADATA)]
+    shards = [_backend(folder / "shards" / str(number)) for number in range(wanted.Shards)]
+    metadata = [_backend(folder / "metadata" / str(number)) for number in range(_METADATA)]
     return Config.of(
         {
             "minimal_shards": wanted.DataShards,
@@ -38,6 +38,11 @@ def local_config(folder: Path, wanted: ZstorConfig) -> Config:
         folder=folder,
         source="JSONCONFIG",
     )
+
+
+def _backend(folder: Path) -> dict[str, str]:
+    folder.mkdir(parents=True, exist_ok=True)
+    return {"url": folder.as_uri()}
 
 
 def _keys(folder: Path) -> tuple[str, str]:

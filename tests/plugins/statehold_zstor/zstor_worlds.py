@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -189,3 +190,27 @@ def table_of(
 
 def config_of(**changes: object) -> Config:
     return Config.of(table_of(**changes), folder=Path("/"))
+
+
+def toml_of(table: dict[str, object]) -> str:
+    """Return a table as TOML."""
+    lines: list[str] = []
+    _write(table, "", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _write(table: dict[str, object], path: str, lines: list[str]) -> None:
+    for name, value in table.items():
+        if not isinstance(value, dict) and not (
+            isinstance(value, list) and value and isinstance(value[0], dict)
+        ):
+            lines.append(f"{name} = {json.dumps(value)}")
+    for name, value in table.items():
+        whole = f"{path}.{name}" if path else name
+        if isinstance(value, dict):
+            lines.append(f"[{whole}]")
+            _write(value, whole, lines)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for each in value:
+                lines.append(f"[[{whole}]]")
+                _write(each, whole, lines)
