@@ -26,7 +26,8 @@ from statehold_aos.launcher._processes import Bind, Ended, Event, Failed, Fallba
 from statehold_aos.launcher._processes._cgroups import Cgroups
 from statehold_aos.launcher._processes._child_runner import ChildProcess, ChildRunner
 from statehold_aos.launcher._processes._choose import choose_runner
-from statehold_aos.launcher._processes._systemd import SystemdRunner, unit_text, why_no_systemd
+from statehold_aos.launcher._processes._systemd import SystemdRunner, why_no_systemd
+from statehold_aos.launcher._processes._unit_process import unit_text
 
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 USER = 0x6FFF_0001
