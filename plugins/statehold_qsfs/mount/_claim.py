@@ -37,9 +37,13 @@ def claimed(store: Path, point: Path) -> Iterator[Claimed | None]:
     """Have the store of a folder alone, while the block runs, and yield where it was mounted before.
 
     Raises:
-        MountError: another process has it.
+        MountError: another process has it, or one of both folders is in the other.
 
     """
+    if store == point or point in store.parents or store in point.parents:
+        raise MountError(
+            f"{point} and {store}: one is in the other", hint="Mount at a folder outside of the store"
+        )
     try:
         store.mkdir(parents=True, exist_ok=True, mode=0o700)
         fd = os.open(store / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -11,6 +11,7 @@ from statehold_zdb.engine import Engine, EngineOptions
 
 _SEGMENT: Final = 32 * 1024 * 1024
 _COMPACT_AT: Final = 0.5
+_COMPACT_EVERY: Final = 5.0
 
 
 @contextmanager
@@ -18,7 +19,9 @@ def opened(
     store: Path, *, options: FileSystemOptions | None = None, logger: logging.Logger | None = None
 ) -> Iterator[FileSystem]:
     """Open the filesystem of a store of this machine alone."""
-    engine_options = EngineOptions(segment_size=_SEGMENT, compact_at=_COMPACT_AT)
+    engine_options = EngineOptions(
+        segment_size=_SEGMENT, compact_at=_COMPACT_AT, compact_every=_COMPACT_EVERY
+    )
     with (
         Engine(store / "data", store / "index", options=engine_options, logger=logger) as engine,
         FileSystem(engine, options=options, logger=logger) as files,

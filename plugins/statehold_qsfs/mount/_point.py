@@ -12,7 +12,7 @@ def prepare(point: Path, store: Path, *, before: Path | None = None) -> list[Pat
 
     Args:
         point: the folder.
-        store: what is to be mounted, which must not lie in it.
+        store: what is to be mounted.
         before: where it was mounted last: a process that was killed has left a dead mount there.
 
     Raises:
@@ -43,10 +43,6 @@ def prepare(point: Path, store: Path, *, before: Path | None = None) -> list[Pat
         raise MountError(
             f"{point}: is not empty, and what is in it would not be seen: {names[0]}",
             hint="Mount at an empty folder",
-        )
-    if store == point or point in store.parents or store in point.parents:
-        raise MountError(
-            f"{point} and {store}: one is in the other", hint="Mount at a folder outside of the store"
         )
     return gone
 

@@ -26,7 +26,8 @@ _MIB: Final = 1 << 20
 _ASKED_FLAGS: Final = 52
 #: The seconds after which pages of open files are taken from the kernel, which would keep them for 30.
 _PAGES_EVERY: Final = 4.0
-_GRACE: Final = 5.0
+#: For programs that still have files open when it is to end.
+_GRACE: Final = 3.0
 _JOIN: Final = 60.0
 
 
