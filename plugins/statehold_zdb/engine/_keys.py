@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 ID_SIZE: Final = 8
+#: How many keys that count up have one array.
+_PAGE_BITS: Final = 8
+_PAGE_MASK: Final = (1 << _PAGE_BITS) - 1
+_NO_PAGE: Final = bytes(8 << _PAGE_BITS)
 
 
 class Keys(Protocol):
@@ -55,42 +59,66 @@ class UserKeys:
 
 
 class SequentialKeys:
-    """Keys that count up from 0, as 8 bytes, little-endian: an array, 8 bytes a key."""
+    """Keys that count up from 0, as 8 bytes, little-endian: pages of 8 bytes a key.
 
-    __slots__ = ("_count", "_positions")
+    A page goes with its last key: what was deleted takes a 24th of a byte.
+    """
+
+    __slots__ = ("_count", "_pages", "_used")
 
     def __init__(self) -> None:
-        self._positions = array("Q")
+        self._pages: list[array[int] | None] = []
+        self._used = array("H")
         self._count = 0
 
     def get(self, key: bytes) -> int | None:
         if len(key) != ID_SIZE:
             return None
         number = int.from_bytes(key, "little")
-        return (self._positions[number] or None) if number < len(self._positions) else None
+        pages = self._pages
+        place = number >> _PAGE_BITS
+        if place >= len(pages) or (page := pages[place]) is None:
+            return None
+        return page[number & _PAGE_MASK] or None
 
     def put(self, key: bytes, position: int) -> None:
         number = int.from_bytes(key, "little")
-        positions = self._positions
-        if number >= len(positions):
-            positions.frombytes(bytes(8 * (number + 1 - len(positions))))
-        self._count += not positions[number]
-        positions[number] = position
+        pages, place = self._pages, number >> _PAGE_BITS
+        if place >= len(pages):
+            more = place + 1 - len(pages)
+            pages += [None] * more
+            self._used.frombytes(bytes(2 * more))
+        page = pages[place]
+        if page is None:
+            page = pages[place] = array("Q", _NO_PAGE)
+        if not page[number & _PAGE_MASK]:
+            self._used[place] += 1
+            self._count += 1
+        page[number & _PAGE_MASK] = position
 
     def put_all(self, keys: Iterable[bytes], positions: Iterable[int]) -> None:
         for key, position in zip(keys, positions, strict=True):
             self.put(key, position)
 
     def drop(self, key: bytes) -> None:
+        if self.get(key) is None:
+            return
         number = int.from_bytes(key, "little")
-        if number < len(self._positions) and self._positions[number]:
-            self._positions[number] = 0
-            self._count -= 1
+        place = number >> _PAGE_BITS
+        page = self._pages[place]
+        assert page is not None  # noqa: S101 - `get` has found it
+        page[number & _PAGE_MASK] = 0
+        self._count -= 1
+        self._used[place] -= 1
+        if not self._used[place]:
+            self._pages[place] = None
 
     def items(self) -> Iterator[tuple[bytes, int]]:
+        pages = [(i << _PAGE_BITS, page[:]) for i, page in enumerate(self._pages) if page is not None]
         return (
-            (number.to_bytes(ID_SIZE, "little"), position)
-            for number, position in enumerate(array("Q", self._positions))
+            ((first + i).to_bytes(ID_SIZE, "little"), position)
+            for first, page in pages
+            for i, position in enumerate(page)
             if position
         )
 
