@@ -8,7 +8,10 @@ from statehold_zdb.engine import ZdbError
 from statehold_zstor.config._table import Table
 from statehold_zstor.config._values import BackendConfig, BackendKind
 
-_SCHEMES: Final = "expected zdb://HOST:PORT/NAMESPACE, zdb+unix:///PATH?namespace=NAME, s3://BUCKET/PREFIX or file:///FOLDER"
+_SCHEMES: Final = (
+    "expected zdb://HOST:PORT/NAMESPACE, zdb+unix:///PATH?namespace=NAME, s3://BUCKET/PREFIX, "
+    "file:///FOLDER or file:FOLDER"
+)
 _OBJECT_STORE: Final = ("endpoint", "region", "access_key", "secret_key")
 
 
@@ -79,7 +82,8 @@ def _url(table: Table) -> str:
         prefix = "/".join(part for part in parts.path.split("/") if part)
         return f"s3://{parts.netloc}/{prefix}".rstrip("/")
     elif parts.scheme == "file" and not parts.netloc and parts.path.strip("/") and not parts.query:
-        return f"file://{quote(unquote(parts.path).rstrip('/'))}"
+        # A folder without a slash before it lies beside the configuration, as other paths in it do.
+        return f"file://{quote(str(table.problems.folder / unquote(parts.path).rstrip('/')))}"
     else:
         table.add("url", f"{_SCHEMES}, got {url!r}")
     return ""

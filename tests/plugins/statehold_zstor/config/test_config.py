@@ -229,3 +229,8 @@ def test_a_file_that_is_not_there_or_no_toml_is_refused(tmp_path: Path) -> None:
 def test_a_policy_of_less_than_all_is_read(tmp_path: Path) -> None:
     config = Config.read(written(tmp_path, "acknowledge = { minimum = 3, metadata = 3 }\n" + WHOLE))
     assert (config.acknowledge.minimum, config.acknowledge.metadata) == (3, 3)
+
+
+def test_a_folder_without_a_slash_before_it_lies_beside_the_configuration(tmp_path: Path) -> None:
+    config = Config.read(written(tmp_path, WHOLE.replace("file:///srv/shards/", "file:shards/one")))
+    assert config.groups[1][1].url == (tmp_path / "shards" / "one").as_uri()
