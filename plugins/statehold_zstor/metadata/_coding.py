@@ -19,7 +19,8 @@ _LARGEST: Final = 1024 * 1024
 _ID_SIZE: Final = 16
 _CODECS: Final = 16
 #: How many writings a writing remembers that came before it.
-LINEAGE: Final = 8
+LINEAGE: Final = 32
+_MARK_SIZE: Final = 6
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True):
@@ -29,7 +30,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         key: the name of the object.
         meta: the object; None for one that was deleted.
         leftovers: what is still to be deleted of one that was deleted.
-        lineage: the tags of the writings that came before, the newest last.
+        lineage: the marks of the writings that came before, the newest last.
 
     """
 
@@ -59,9 +60,15 @@ class Written:
     record: Record
     pieces: Sequence[Piece]
 
+    @property
     def before(self) -> bytes | None:
-        """Return the tag of the writing before it."""
+        """The mark of the writing before it."""
         return self.record.lineage[-1] if self.record.lineage else None
+
+
+def mark_of(version: Version) -> bytes:
+    """Return what tells a writing from the others of its object."""
+    return version.tag[:_MARK_SIZE]
 
 
 def id_of(key: str) -> str:
@@ -94,7 +101,7 @@ class Coding:
         number = 1
         if current is not None:
             number = current.version.number + 1
-            lineage = (*current.record.lineage, current.version.tag)[-LINEAGE:]
+            lineage = (*current.record.lineage, mark_of(current.version))[-LINEAGE:]
             record = msgspec.structs.replace(record, lineage=lineage)
         data = msgspec.msgpack.encode(record)
         if len(data) > _LARGEST:

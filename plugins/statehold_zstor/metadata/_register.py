@@ -35,7 +35,7 @@ from statehold_zstor.backends import (
     ValueMissingError,
 )
 from statehold_zstor.metadata._answers import Answer, newest, next_ballot, problems_of, settled
-from statehold_zstor.metadata._coding import LINEAGE, Coding, Written
+from statehold_zstor.metadata._coding import LINEAGE, Coding, Written, mark_of
 from statehold_zstor.metadata._errors import MetadataConflictError, MetadataError, MetadataUnavailableError
 from statehold_zstor.metadata._fan import Fan
 from statehold_zstor.metadata._state import Ballot, Piece, State
@@ -43,7 +43,7 @@ from statehold_zstor.metadata._state import Ballot, Piece, State
 #: How often a reader looks again before it ends what somebody else has begun.
 _LOOKS: Final = 4
 _ATTEMPTS: Final = 40
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.5
+_SHORTEST, _LONGEST_PAUSE = 0.002, 2.0
 #: How long those who are not needed may take to answer a writer, in seconds.
 _PATIENCE: Final = 1.0
 
@@ -90,9 +90,10 @@ class Register:
 
     def read(self, id_: str) -> Outcome:
         """Return the current writing."""
+        start = time.monotonic()
         for look in range(_LOOKS):
             if look:
-                _pause(look)
+                start = _pause(look, since=start)
             results = self._ask(id_, lambda answers: self._suffices(id_, answers))
             answers = _sound(results)
             outcome = self._settled(id_, answers)
@@ -132,9 +133,10 @@ class Register:
 
         """
         mine: Written | None = None
+        start = time.monotonic()
         for attempt in range(_ATTEMPTS):
             if attempt:
-                _pause(attempt)
+                start = _pause(attempt, since=start)
             results = self._ask(
                 id_, lambda answers: _PATIENCE if len(answers) >= needed else None, damaged=True
             )
@@ -302,7 +304,7 @@ def _accepting(
         else:
             # Only what came before it; what did not reach enough backends to be current is dropped.
             known = [piece for piece in (state.accepted, state.former) if piece is not None]
-            former = next((piece for piece in known if piece.version.tag == wanted.before()), None)
+            former = next((piece for piece in known if mark_of(piece.version) == wanted.before), None)
         found[number] = State(ballot, ballot, wanted.pieces[number], former)
     return found
 
@@ -320,7 +322,7 @@ def _is_after(current: Written | None, mine: Written) -> bool:
         raise MetadataUnavailableError(
             "the metadata of an object: others have written it many times meanwhile", maybe=True
         )
-    return mine.version.tag in current.record.lineage
+    return mark_of(mine.version) in current.record.lineage
 
 
 def _sound(results: Mapping[int, Answer | BackendError]) -> dict[int, Answer]:
@@ -340,5 +342,8 @@ def _without(written: Written | None, answers: Mapping[int, Answer]) -> frozense
     )
 
 
-def _pause(attempt: int) -> None:
-    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)))  # noqa: S311 - no secret
+def _pause(attempt: int, *, since: float) -> float:
+    """Wait, longer each time, and where attempts take long; *since* is when the last began. Return now."""
+    took = max(_SHORTEST, time.monotonic() - since)
+    time.sleep(random.uniform(0, min(_LONGEST_PAUSE, took * 2**attempt)))  # noqa: S311 - no secret
+    return time.monotonic()

@@ -146,6 +146,7 @@ def test_of_two_who_write_at_once_one_wins_and_the_other_knows() -> None:
     with metadata_on(found) as metadata:
         metadata.write(meta("key", 0), expected=None)
     won = [0] * 3
+    unknown: list[str] = []
 
     def count(number: int) -> None:
         with metadata_on(found) as metadata:
@@ -156,8 +157,8 @@ def test_of_two_who_write_at_once_one_wins_and_the_other_knows() -> None:
                 except MetadataConflictError:
                     continue
                 except MetadataUnavailableError as error:
-                    if error.maybe:
-                        break  # nobody knows; the sum will not be right
+                    # Who did not run while others wrote very often cannot know.
+                    unknown.append(error.message)
                     continue
                 won[number] += 1
 
@@ -169,7 +170,8 @@ def test_of_two_who_write_at_once_one_wins_and_the_other_knows() -> None:
     with metadata_on(found) as metadata:
         entry = metadata.read("key")
     assert won == [8, 8, 8]
-    assert entry.meta == meta("key", 24)
+    assert 24 <= entry.meta.generation <= 24 + len(unknown)
+    assert entry.meta == meta("key", entry.meta.generation)
 
 
 @pytest.mark.parametrize("seed", range(4))
