@@ -13,8 +13,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
-from zlib import crc32
 
+from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._segment import HEADER_SIZE, INDEX_MARK, SegmentHeader
 
 MARK: Final = b"\xf5zI\x01"

@@ -17,12 +17,12 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
-from zlib import crc32
 
 import attrs
 
 from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals, is_closed, read_blocks
 from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._descriptors import File
 from statehold_zdb.engine._errors import ZdbReadError, ZdbWriteError
 from statehold_zdb.engine._keys import Keys

@@ -9,12 +9,12 @@ from itertools import zip_longest
 from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
-from zlib import crc32
 
 import attrs
 
 from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals
 from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._descriptors import Descriptors, File
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._errors import ZdbError, ZdbMissingError, ZdbReadError, ZdbWriteError

@@ -4,12 +4,12 @@ import struct
 from collections.abc import Iterator
 from os import pread
 from typing import Final, NamedTuple
-from zlib import crc32
 
 import attrs
 
 from statehold_zdb.engine._blocks import Entry, read_blocks
 from statehold_zdb.engine._core import Core
+from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._errors import ZdbCursorError, ZdbMissingError, ZdbReadError
 from statehold_zdb.engine._keys import ID_SIZE
 from statehold_zdb.engine._missing import Fetching

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import struct
 from typing import Final, NamedTuple
-from zlib import crc32
+
+from statehold_zdb.engine._crc import crc32
 
 MARK: Final = b"\xf5zR\x01"
 PREFIX: Final = struct.Struct("<4sI")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from typing import Final, NamedTuple
-from zlib import crc32
 
 from statehold_zdb.engine._blocks import TOMBSTONE, Entry
+from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._position import pack
 from statehold_zdb.engine._record import (
     DELETED,

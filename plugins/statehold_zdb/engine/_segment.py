@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import struct
 from typing import TYPE_CHECKING, Final, NamedTuple
-from zlib import crc32
 
 import attrs
+
+from statehold_zdb.engine._crc import crc32
 
 if TYPE_CHECKING:
     from statehold_zdb.engine._cut import Part

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from zlib import crc32
 
 import attrs
 
+from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._errors import (
     ZdbError,
     ZdbFullError,
