@@ -61,6 +61,22 @@ DOCUMENTS = {
     "qsfs status": ("mounts",),
     "qsfs umount": ("unmounted",),
     "zdb serve": ("ports", "socket", "pid"),
+    "zstor check": (
+        *("key", "generation", "size", "checksum", "stored", "metadata", "data_shards", "shards"),
+        *("backends", "missing"),
+    ),
+    "zstor delete": ("key",),
+    "zstor list": ("objects",),
+    "zstor monitor": ("pid", "backends", "prometheus_port"),
+    "zstor rebuild": ("objects", "failed"),
+    "zstor retrieve": (
+        *("path", "key", "generation", "size", "checksum", "stored", "metadata", "data_shards", "shards"),
+        *("backends", "missing"),
+    ),
+    "zstor status": ("backends", "objects", "tickets", "endangered", "garbage"),
+    "zstor store": ("stored",),
+    "zstor test": ("shards", "missing", "seconds"),
+    "zstor verify": ("objects",),
 }
 
 _HEAD = (

@@ -119,6 +119,11 @@ def size_text(size: float | None) -> str:
     return f"{size:.1f} TiB"
 
 
+def counted(number: int, what: str) -> str:
+    """Return a number of things."""
+    return f"{number or 'no'} {what}{'' if number == 1 else 's'}"
+
+
 def protection(info: ObjectInfo) -> str:
     """Return what may be lost of an object, in words."""
     there = info.shards - len(info.missing)

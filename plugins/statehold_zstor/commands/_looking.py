@@ -9,6 +9,7 @@ import click
 from statehold.cli import Output, common
 from statehold_zstor.commands._common import (
     chosen,
+    counted,
     described,
     file_option,
     key_option,
@@ -20,7 +21,7 @@ from statehold_zstor.commands._common import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from statehold_zstor.objects import BackendStatus
+    from statehold_zstor.objects import BackendStatus, Status
 
 
 @click.command()
@@ -80,6 +81,7 @@ def status(context: click.Context, out: Output) -> None:
             "backends": [_backend(each) for each in found.backends],
             "objects": found.objects,
             "tickets": found.tickets,
+            "endangered": found.endangered,
             "garbage": found.garbage,
         },
         ok=well,
@@ -90,13 +92,16 @@ def status(context: click.Context, out: Output) -> None:
     ):
         out.table(_table(title, backends))
         out.line()
+    for each in found.backends:
+        if not each.reachable:
+            out.line(
+                f"{click.style('✗', fg='red')} {each.name}: {each.problem.removeprefix(each.name + ': ')}"
+            )
     if found.problem:
         out.warn(found.problem)
     else:
-        out.line(f"{found.objects} objects, {_waiting(found.tickets)}")
-        if found.garbage:
-            out.line(f"{found.garbage} replaced or deleted shards are still to be deleted")
-    context.exit(not well)
+        out.line(_told(found))
+    context.exit(0 if well else 1)
 
 
 @click.command()
@@ -126,10 +131,16 @@ def _moment(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def _waiting(tickets: int) -> str:
-    if not tickets:
-        return "all with full redundancy"
-    return f"{tickets} of them {'waits' if tickets == 1 else 'wait'} for a repair"
+def _told(status: Status) -> str:
+    """Return how the objects are, in words."""
+    objects = status.objects or 0
+    lacking = status.tickets + status.endangered
+    text = counted(objects, "object")
+    if objects:
+        text += f"; {lacking} with less than full redundancy" if lacking else ", with full redundancy"
+    if status.garbage:
+        text += f"; {counted(status.garbage, 'replaced or deleted shard')} still to be deleted"
+    return text
 
 
 def _backend(status: BackendStatus) -> dict[str, Any]:
@@ -161,7 +172,7 @@ def _table(title: str, backends: list[BackendStatus]) -> Table:
         whole = (each.used or 0) + (each.free or 0)
         part = f"{100 * (each.used or 0) / whole:.0f} %" if each.free is not None and whole else ""
         row = [
-            "yes" if each.reachable else f"NO: {each.problem}",
+            "yes" if each.reachable else "NO",
             "" if each.objects is None else f"{each.objects:,}",
             size_text(each.used),
             size_text(each.free),

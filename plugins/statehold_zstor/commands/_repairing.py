@@ -7,7 +7,7 @@ import click
 
 from statehold.cli import Output, common
 from statehold.sdk import StateholdError
-from statehold_zstor.commands._common import bar, chosen, one_or_all, opened, protection
+from statehold_zstor.commands._common import bar, chosen, counted, one_or_all, opened, protection
 
 if TYPE_CHECKING:
     from statehold_zstor.objects import Repair, Verdict, Zstor
@@ -44,8 +44,8 @@ def rebuild(
                 _tell_repair(out, name, repair)
     out.document({"objects": done, "failed": failed}, ok=not failed)
     if everything:
-        out.line(f"{len(done)} objects are whole{f', {len(failed)} are not' if failed else ''}")
-    context.exit(bool(failed))
+        out.line(f"{counted(len(done), 'object')} whole{f', {len(failed)} not' if failed else ''}")
+    context.exit(int(bool(failed)))
 
 
 @click.command()
@@ -88,8 +88,9 @@ def verify(  # noqa: PLR0917  how click passes them
                     found[-1]["repaired"] = True
     out.document({"objects": found}, ok=not harmed)
     if everything:
-        out.line(f"{count} objects were read, {harmed or 'none'} need{'s' if harmed == 1 else ''} a repair")
-    context.exit(bool(harmed))
+        needs = f"{harmed or 'none'} need{'' if harmed > 1 else 's'} a repair"
+        out.line(f"{counted(count, 'object')} read, {needs}")
+    context.exit(int(bool(harmed)))
 
 
 def _rebuild(out: Output, zstor: Zstor, key: str) -> Repair:
@@ -119,7 +120,7 @@ def _tell_verdict(out: Output, verdict: Verdict) -> None:
     mark = click.style("✗", fg="yellow" if verdict.readable else "red")
     out.line(f"{mark} {info.key}: {word}; {info.shards - len(verdict.bad)} of {info.shards} shards are sound")
     for bad in verdict.bad:
-        blocks = f"{bad.blocks} block{'' if bad.blocks == 1 else 's'}"
+        blocks = counted(bad.blocks, "block")
         out.line(f"    shard {bad.shard} on {bad.backend or 'no backend'}: {blocks}: {bad.reason}")
 
 

@@ -40,6 +40,7 @@ class Repairs:
         objects = size = tickets = leftovers = 0
         oldest = 0.0
         unread: list[str] = []
+        used: set[str] = set()
 
         def failed(name: str, error: MetadataError) -> None:
             self._log.error("the metadata under %s: %s", name, error)
@@ -50,8 +51,10 @@ class Repairs:
             leftovers += len(entry.leftovers)
             if entry.leftovers:
                 self._tried(entry.key, lambda entry=entry: self._zstor.clean(entry))  # type: ignore[misc]
+            used.update(leftover.backend for leftover in entry.leftovers if self._answers(leftover.backend))
             if entry.meta is None:
                 continue
+            used.update(entry.meta.places)
             objects += 1
             size += entry.meta.size
             if (urgency := self._urgency(entry, entry.meta)) is None:
@@ -66,6 +69,10 @@ class Repairs:
         figures.unread = len(unread)
         figures.objects, figures.bytes, figures.leftovers = objects, size, leftovers
         figures.tickets, figures.oldest_ticket, figures.looked = tickets, oldest, time.time()
+        leaving = self._zstor.world.lanes.keys() - self._zstor.world.groups.keys() - used
+        if leaving and not unread:
+            self._zstor.forget(leaving)
+            self._log.info("%s: nothing is there any more", ", ".join(sorted(leaving)))
         well = not unread
         for _, key in sorted(due, reverse=True):
             well &= self._repair(key, pace)
@@ -74,6 +81,10 @@ class Repairs:
     def is_lost(self, lane: Lane) -> bool:
         """Whether what a backend has is given up: it has not answered for as long as repairs are apart."""
         return lane.down_for >= self._zstor.world.config.monitor.repair
+
+    def _answers(self, name: str) -> bool:
+        lane = self._zstor.world.lanes.get(name)
+        return lane is not None and not self.is_lost(lane)
 
     def _urgency(self, entry: Entry, meta: ObjectMeta) -> float | None:
         """Return the part of its spare shards that an object has; None where nothing is to be done."""

@@ -129,7 +129,8 @@ class Status:
     Attributes:
         backends: each of them.
         objects: how many there are; None where nobody asked.
-        tickets: how many of them wait for a repair.
+        tickets: how many of them lack a shard, and wait for a repair.
+        endangered: how many others have a shard on a backend that does not answer.
         garbage: how many replaced or deleted shards still take space.
         problem: why objects could not be counted.
 
@@ -138,5 +139,6 @@ class Status:
     backends: tuple[BackendStatus, ...]
     objects: int | None = None
     tickets: int = 0
+    endangered: int = 0
     garbage: int = 0
     problem: str = ""

@@ -21,16 +21,19 @@ def status_of(world: World, *, objects: bool) -> Status:
     )
     if not objects:
         return Status(backends=backends)
-    count = tickets = garbage = 0
+    count = tickets = endangered = garbage = 0
+    there = {each.name for each in backends if each.reachable and not each.metadata}
     try:
         for entry in world.metadata.scan(deleted=True):
             garbage += len(entry.leftovers)
             if entry.meta is not None:
                 count += 1
-                tickets += bool(entry.missing) or not all(entry.meta.places)
+                lacks = bool(entry.missing) or not all(entry.meta.places)
+                tickets += lacks
+                endangered += not lacks and not there.issuperset(entry.meta.places)
     except MetadataError as error:
         return Status(backends=backends, problem=error.message)
-    return Status(backends=backends, objects=count, tickets=tickets, garbage=garbage)
+    return Status(backends=backends, objects=count, tickets=tickets, endangered=endangered, garbage=garbage)
 
 
 def _status(lane: Lane, health: Health, *, group: int | None, leaving: bool, metadata: bool) -> BackendStatus:

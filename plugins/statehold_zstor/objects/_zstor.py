@@ -4,12 +4,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
+
+import attrs
 
 from statehold.sdk import StateholdError
 from statehold_zstor.backends import open_backend
@@ -283,6 +285,18 @@ class Zstor:
             self._world = World.open(config, self._opener, before=before)
             kept = set(map(id, self._world.parts()))
             self._retired += [part for part in before.parts() if id(part) not in kept]
+
+    def forget(self, names: Collection[str]) -> None:
+        """Read no more from backends that the configuration does not name."""
+        with self._lock:
+            before = self._world
+            lanes = {
+                name: lane
+                for name, lane in before.lanes.items()
+                if name in before.groups or name not in names
+            }
+            self._world = attrs.evolve(before, lanes=lanes)
+            self._retired += [lane for name, lane in before.lanes.items() if name not in lanes]
 
     def settle(self) -> None:
         """Wait for what is done behind those who called until now."""

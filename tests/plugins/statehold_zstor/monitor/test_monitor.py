@@ -166,6 +166,7 @@ def test_a_backend_that_is_removed_from_the_configuration_is_emptied(place: Plac
             (tmp_path / "new").replace(path)
             until(lambda: monitor.figures.reloads == 1)
             until(lambda: not leaving.data())
+            until(lambda: leaving.name not in zstor.world.lanes)
             assert zstor.status().garbage == 0
             assert monitor.figures.moved >= 1
         assert all(zstor.verify(info.key).whole for info in infos)
