@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -14,8 +13,6 @@ from statehold_zstor.metadata._coding import Coding, Written
 from statehold_zstor.metadata._errors import MetadataUnavailableError
 from statehold_zstor.metadata._state import Ballot, Piece, State
 from statehold_zstor.metadata._values import Version
-
-_ByVersion: TypeAlias = dict[Version, list[Piece]]
 
 
 @attrs.frozen
@@ -77,43 +74,59 @@ def newest(
         MetadataUnavailableError: it may have; or too many backends do not answer to know.
 
     """
-    found: _ByVersion = {}
-    order: dict[Version, tuple[Ballot, int]] = {}
     sound = [answer for answer in answers.values() if answer.sound]
-    for answer in sound:
-        state = answer.state
-        if state is None:
-            continue
-        for piece, ballot in ((state.accepted, state.ballot), (state.former, None)):
-            if piece is not None:
-                found.setdefault(piece.version, []).append(piece)
-                rank = (ballot or Ballot(0, b""), piece.version.number)
-                order[piece.version] = max(rank, order.get(piece.version, rank))
     silent = count - len(sound)
     if len(sound) < coding.minimal:
         raise MetadataUnavailableError(
             f"{silent} of {count} backends of the metadata do not answer, {coding.minimal} must",
             hint="Bring them back",
         )
-    for version in sorted(found, key=lambda version: order[version], reverse=True):
-        pieces = found[version]
+    lost: Piece | None = None
+    for pieces in _by_version(sound):
         written = coding.read(id_, pieces)
         if written is not None:
             return written
+        first = pieces[0]
         # Of one that was written to another number of backends nobody knows how many of them it reached.
-        same = (pieces[0].minimal, pieces[0].count) == (coding.minimal, coding.count)
-        if not same or len(pieces) + silent >= reached:
-            raise MetadataUnavailableError(
-                f"the metadata of an object: {len(pieces)} pieces of {pieces[0].minimal} that are needed "
-                f"are there, and {silent} of {count} backends do not answer",
-                hint="Bring a backend of the metadata back",
-            )
+        same = (first.minimal, first.count) == (coding.minimal, coding.count)
+        if len(pieces) + silent >= reached if same else silent:
+            raise _too_few(pieces, silent, count)
+        # The first writing of an object may have been given up; after others, one of them must be there.
+        if not first.empty and not (same and first.version.number == 1):
+            lost = lost or first
+    if lost is not None:
+        raise _too_few([lost], silent, count)
     if silent >= reached:
         raise MetadataUnavailableError(
             f"{silent} of {count} backends of the metadata do not answer",
             hint="Bring them back",
         )
     return None
+
+
+def _by_version(answers: Sequence[Answer]) -> list[list[Piece]]:
+    """Return the pieces of each writing, that of the highest ballot first."""
+    found: dict[Version, list[Piece]] = {}
+    order: dict[Version, tuple[Ballot, int]] = {}
+    for answer in answers:
+        state = answer.state
+        if state is None or state.accepted is None:
+            continue
+        for piece, ballot in ((state.accepted, state.ballot), (state.former, None)):
+            # Before an object that is gone nothing is looked for.
+            if piece is not None and (piece is state.accepted or not state.accepted.empty):
+                found.setdefault(piece.version, []).append(piece)
+                rank = (ballot or Ballot(0, b""), piece.version.number)
+                order[piece.version] = max(rank, order.get(piece.version, rank))
+    return [found[version] for version in sorted(found, key=order.__getitem__, reverse=True)]
+
+
+def _too_few(pieces: Sequence[Piece], silent: int, count: int) -> MetadataUnavailableError:
+    return MetadataUnavailableError(
+        f"the metadata of an object: {len(pieces)} pieces of {pieces[0].minimal} that are needed "
+        f"are there, and {silent} of {count} backends do not answer",
+        hint="Bring a backend of the metadata back",
+    )
 
 
 def problems_of(results: Mapping[int, object]) -> str:

@@ -159,12 +159,16 @@ class Register:
             current = newest(self.coding, id_, sound, count=self.count, reached=self.quorum)
             accepting = {n: promised[n] for n in taken}
             done_before = mine is not None and _is_after(current, mine)
+            settling = False
             if mine is not None and current is not None and current.version == mine.version:
                 wanted: Written | None = mine
             elif done_before:
                 wanted = current
             else:
                 wanted = self._changed(id_, change, current, accepting, ballot)
+                settling = wanted is not current and self._lags(current, accepting)
+                if settling:
+                    wanted = current
             if wanted is not None and wanted is current and not self.coding.fits(wanted):
                 wanted = self.coding.write(id_, wanted.record, current=current)
             if wanted is None:
@@ -172,11 +176,13 @@ class Register:
                     self._swap(id_, {n: (promised[n].pack(), None) for n in taken})
                 return Outcome(written=None)
             states = _accepting(wanted, current, accepting, ballot)
-            if not done_before:
+            if not done_before and not settling:
                 mine = wanted
             done, refused = self._swap(
                 id_, {n: (promised[n].pack(), state.pack()) for n, state in states.items()}
             )
+            if len(done) >= needed and settling:
+                continue
             if len(done) >= needed:
                 return Outcome(
                     written=mine,
@@ -218,6 +224,21 @@ class Register:
             return None
         # A quorum that has nothing is believed, unless somebody who is late has something.
         return _PATIENCE if outcome.written is None else 0.0
+
+    def _lags(self, current: Written | None, states: Mapping[int, State]) -> bool:
+        """Whether a backend does not have the current writing.
+
+        It is brought there first. Otherwise, if whoever writes next died, one backend could have the next
+        and the current writing, and another one the current and that before, and none of them be on enough.
+        """
+        return (
+            current is not None
+            and self.coding.fits(current)
+            and any(
+                state.accepted is None or state.accepted.version != current.version
+                for state in states.values()
+            )
+        )
 
     def _settled(self, id_: str, answers: Mapping[int, Answer]) -> Outcome | None:
         version = settled(answers, quorum=self.quorum, count=self.count)

@@ -33,8 +33,13 @@ KILLS = 3
 STEPS = sorted(set(itertools.product((0, 1), repeat=COUNT)) | set(itertools.product((1, 2), repeat=COUNT)))
 
 
-def killed_writer(found: list[Shelf], steps: Sequence[int], expected: Entry | None, key: str = "key") -> None:
-    """Write generation 2, or delete, and die where *steps* say."""
+ANY_DOWN = [*itertools.combinations(range(COUNT), 1), *itertools.combinations(range(COUNT), 2)]
+
+
+def killed_writer(
+    found: list[Shelf], steps: Sequence[int], expected: Entry | None, generation: int = 2
+) -> None:
+    """Write, and die where *steps* say."""
     done = [0] * COUNT
 
     def before(number: int, call: str) -> None:
@@ -44,8 +49,11 @@ def killed_writer(found: list[Shelf], steps: Sequence[int], expected: Entry | No
             raise KilledError
         done[number] += 1
 
-    with metadata_on(found, before=before) as writer, contextlib.suppress(KilledError):
-        writer.write(meta(key, 2), expected=expected.version if expected is not None else None)
+    with (
+        metadata_on(found, before=before) as writer,
+        contextlib.suppress(KilledError, MetadataConflictError),
+    ):
+        writer.write(meta("key", generation), expected=expected.version if expected is not None else None)
 
 
 def written(found: list[Shelf]) -> Entry:
@@ -77,7 +85,7 @@ def test_a_writer_that_dies_at_any_step_leaves_the_old_or_the_new_whole(steps: t
     before = written(start)
     killed_writer(start, steps, before)
     new = meta("key", 2)
-    for down in (*((),), *itertools.combinations(range(COUNT), 1), *itertools.combinations(range(COUNT), 2)):
+    for down in ((), *ANY_DOWN):
         found = copies(start)
         entry = read(found, *down)
         assert entry is not None
@@ -139,6 +147,35 @@ def test_a_deletion_that_dies_leaves_the_object_or_nothing(steps: tuple[int, ...
     with metadata_on(found) as other:
         other.refresh_all()
         assert bool(entry) == any(shelf.values for shelf in found)
+
+
+def die_in_a_row(seed: int) -> None:
+    draw = random.Random(seed)
+    found = shelves(COUNT)
+    expected: Entry | None = written(found)
+    possible = {1}
+    for generation in range(2, 6):
+        steps = [draw.randint(0, 4) for _ in range(COUNT)]
+        killed_writer(found, steps, expected, generation)
+        possible.add(generation)
+        down = draw.choice([*ANY_DOWN, ()])
+        expected = read(copies(found) if draw.random() < 0.5 else found, *down)
+        assert expected is not None, (steps, down)
+        assert expected.meta is not None
+        assert expected.meta.generation in possible
+        assert expected.meta == meta("key", expected.meta.generation)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_writers_that_die_one_after_another_leave_one_of_what_they_wrote_whole(seed: int) -> None:
+    """With any two of the four backends away after each."""
+    die_in_a_row(seed)
+
+
+@pytest.mark.soak
+def test_thousands_of_writers_that_die_leave_one_of_what_they_wrote_whole() -> None:
+    for seed in range(100, 400):
+        die_in_a_row(seed)
 
 
 @pytest.mark.parametrize("acknowledge", [3, 4])
