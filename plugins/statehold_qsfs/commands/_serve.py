@@ -43,7 +43,8 @@ def serve(out: Output, config: Path) -> None:
             stack = Stack(described, told=lambda step: tell(f"{step} has started"))
 
         def ready(session: Session) -> None:
-            if impatient.is_set():  # it came while all this started
+            if impatient.is_set():  # it came while all this started, and is the first one
+                impatient.clear()
                 session.stop()
                 return
             out.document({"store": str(store), "point": str(point), "pid": os.getpid()})
@@ -58,7 +59,6 @@ def serve(out: Output, config: Path) -> None:
 
 
 def _stop(out: Output, stack: Stack, impatient: threading.Event) -> None:
-    impatient.clear()
     with out.progress("waits for what was written last") as tell:
         left = stack.stop(lambda figures: tell(waiting(figures)), impatient)
     if left.pending_bytes:

@@ -5,7 +5,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Final
 
 import attrs
@@ -48,7 +47,7 @@ class Eviction:
 
     def local_bytes(self) -> int:
         """Return what the data take on this disk."""
-        return sum(size for namespace in self.engine for size in _sizes(namespace).values())
+        return sum(size for namespace in self.engine for size in sizes_of(namespace).values())
 
     def run(self) -> None:
         """Delete what is too much; StoreError if the store does not answer whether it has it."""
@@ -56,7 +55,7 @@ class Eviction:
         found: list[tuple[bool, float, int, int, Namespace]] = []
         total = 0
         for namespace in list(self.engine):
-            sizes = _sizes(namespace)
+            sizes = sizes_of(namespace)
             total += sum(sizes.values())
             for segment in namespace.segments():
                 key = namespace.name, segment.number
@@ -101,10 +100,12 @@ class Eviction:
         return True
 
 
-def _sizes(namespace: Namespace) -> dict[int, int]:
+def sizes_of(namespace: Namespace) -> dict[int, int]:
     """Return the bytes of the segments whose data are on this disk."""
     sizes = {}
-    for segment in namespace.segments():
-        with contextlib.suppress(FileNotFoundError):
-            sizes[segment.number] = Path(segment.path).stat().st_size
+    with contextlib.suppress(FileNotFoundError), os.scandir(namespace.data) as found:
+        for entry in found:
+            if entry.name[:1] == "d" and entry.name[1:].isdecimal():
+                with contextlib.suppress(FileNotFoundError):
+                    sizes[int(entry.name[1:])] = entry.stat().st_size
     return sizes

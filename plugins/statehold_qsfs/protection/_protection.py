@@ -17,7 +17,7 @@ from statehold.sdk import StateholdError
 from statehold_qsfs.protection._backoff import Backoff
 from statehold_qsfs.protection._claim import Claim, read_head, take
 from statehold_qsfs.protection._errors import BarrierError, DivergedError, FencedError, ProtectionError
-from statehold_qsfs.protection._eviction import Eviction
+from statehold_qsfs.protection._eviction import Eviction, sizes_of
 from statehold_qsfs.protection._fetching import Fetching
 from statehold_qsfs.protection._figures import Figures
 from statehold_qsfs.protection._local import hold, new_owner, owner_of
@@ -132,7 +132,9 @@ class Protection:
         self.plugin.removals.trim(self._state)
         self.plugin.known = lambda name, number: _is_known(engine, name, number)
         pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="qsfs-send")
-        self._publisher = Publisher(engine, self._claim, self._state, self._lock, pool, self.logger)
+        self._publisher = Publisher(
+            engine, self._claim, self._state, self._lock, pool, self.logger, self._ended
+        )
         self._eviction = Eviction(
             engine, self.store, self.kept, self.options.limit, self.options.evict_last, self.logger
         )
@@ -212,7 +214,7 @@ class Protection:
             self._turn.notify_all()
         publisher, threads = self._publisher, self._threads
         if publisher is not None:
-            publisher.pool.shutdown(cancel_futures=True)
+            publisher.pool.shutdown()
         for thread in threads:
             thread.join()
         self._threads = []
@@ -223,19 +225,21 @@ class Protection:
     def figures(self) -> Figures:
         """Return how well what is here is protected."""
         publisher, eviction = self._publisher, self._eviction
-        pending = segments = unsealed = evicted = 0
+        pending = segments = unsealed = evicted = local = 0
         changed = False
         if publisher is not None:
             with contextlib.suppress(ZdbError):
                 changed = publisher.revision() != publisher.published
                 for name, cut in publisher.engine.cut().items():
+                    sizes = sizes_of(publisher.engine[name])
+                    local += sum(sizes.values())
                     for part in cut.parts:
                         left = self._left(name, part)
                         pending += left
                         segments += bool(left)
                         kept = self.kept(name, part.number)
                         unsealed += part is not cut.parts[-1] and (kept is None or kept.whole is None)
-                        evicted += not Path(part.path).exists()
+                        evicted += part.number not in sizes
         return Figures(
             pending_bytes=pending,
             pending_segments=segments,
@@ -243,7 +247,7 @@ class Protection:
             unsealed=unsealed,
             sent_bytes=publisher.sent if publisher is not None else 0,
             brought_bytes=self.plugin.brought,
-            local_bytes=eviction.local_bytes() if eviction is not None else 0,
+            local_bytes=local,
             limit_bytes=self.options.limit,
             evicted=evicted,
             evictions=eviction.evictions if eviction is not None else 0,

@@ -67,6 +67,7 @@ class Publisher:
         lock: who reads or changes the state has it.
         pool: stores large objects, a few at a time.
         logger: where it tells what an operator should know.
+        ended: nothing more is sent once it is set.
         sent: how many bytes were stored since it began.
 
     """
@@ -77,6 +78,7 @@ class Publisher:
     lock: threading.RLock
     pool: ThreadPoolExecutor
     logger: logging.Logger
+    ended: threading.Event
     sent: int = 0
     base_seq: int = -1
     published: object = None
@@ -130,6 +132,7 @@ class Publisher:
         with self.lock:
             if key in self._wholes:
                 return
+        self._check()
         name = self.claim.name(next(self._numbers))
         with whole(part) as (stream, index):
             self.claim.store.put(name, stream)
@@ -176,6 +179,11 @@ class Publisher:
                 self.claim.store.delete(name)
 
     # Inside
+
+    def _check(self) -> None:
+        # The pool does not cancel what waits in it: who waits for a future that it cancels does for ever.
+        if self.ended.is_set():
+            raise StoreError("it was not sent: the end came first")
 
     def _close_segments(self) -> None:
         """Let full segments be whole with their index files, so that each is sent as one object."""
@@ -275,6 +283,7 @@ class Publisher:
         return found, b""
 
     def _store_piece(self, part: Part, start: int, end: int) -> Extent:
+        self._check()
         data = _read(part, start, end)
         name = self.claim.name(next(self._numbers))
         self.claim.store.put(name, data)
@@ -341,7 +350,7 @@ class Publisher:
 
 
 def _error(future: Future[Any]) -> BaseException | None:
-    return StoreError("it was not sent: the end came first") if future.cancelled() else future.exception()
+    return StoreError("it was not sent: another one failed") if future.cancelled() else future.exception()
 
 
 def _start(extents: tuple[Extent, ...]) -> int:

@@ -243,3 +243,24 @@ def test_who_is_impatient_is_told_what_still_waits_and_it_is_sent_at_the_next_st
     with Machine(tmp_path / "one", store) as one:
         assert one.protection.drain().pending_bytes == 0
     assert restored(store, tmp_path / "two") == before
+
+
+def test_an_end_waits_for_what_is_under_way_and_for_nothing_that_has_not_begun(tmp_path):
+    store = MemoryStore()
+    one = Machine(tmp_path / "one", store, window=600.0)
+    one.fill(1000)
+    hold = threading.Event()
+    store.before = lambda what, _: what != "put" or hold.wait(LIMIT)
+    waiting = threading.Thread(target=one.protection.drain)
+    waiting.start()
+    until(lambda: store.at_once >= 3)
+    ending = threading.Thread(target=one.close)
+    ending.start()
+    until(one.protection._ended.is_set)
+    hold.set()
+    ending.join(LIMIT)
+    waiting.join(LIMIT)
+    assert not ending.is_alive()
+    assert len(store.puts) < 10
+    with Machine(tmp_path / "one", store) as one:
+        assert one.protection.drain().pending_bytes == 0

@@ -56,7 +56,8 @@ class Served:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(0.5)
         said, _ = self.process.communicate(timeout=2 * LIMIT)
-        assert self.process.returncode == 0, said
+        # Where nobody waits the last signal may find a process that has just let go of them.
+        assert self.process.returncode == 0 or (not waits and self.process.returncode == -signal.SIGTERM)
         return said
 
     def end(self) -> None:
