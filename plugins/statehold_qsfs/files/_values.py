@@ -184,7 +184,7 @@ class FileSystemOptions:
     quota: int = attrs.field(default=0, validator=_bytes)
     max_files: int = 0
     dirty_limit: int = attrs.field(default=64 * 1024 * 1024, validator=_bytes)
-    cached_nodes: int = 65_536
+    cached_nodes: int = 32_768
     read_only: bool = False
     barrier: Callable[[], None] | None = None
     clock: Callable[[], int] | None = None

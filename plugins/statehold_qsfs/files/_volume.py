@@ -89,7 +89,7 @@ class Volume:
     def __attrs_post_init__(self) -> None:
         # A commit is one write of 0-db, which is all or nothing as long as it fits into a segment.
         segment = self.meta.options.segment_size
-        self._most_changes = min(max(segment // 2048, 128), 32_768)
+        self._most_changes = min(max(segment // 2048, 128), 16_384)
         self._most_bytes = min(segment // 8, 16 * 1024 * 1024)
         self._most_nodes = self.options.cached_nodes * 5 // 4
 
