@@ -44,7 +44,7 @@ class SidecarHome:
                     logger=self._logger,
                     sandbox=self.sandbox is not Sandbox.OFF,
                     required=self.sandbox is Sandbox.REQUIRED,
-                    share=os.environ.get("STATEHOLD_SHARE_MEMORY") == "on",
+                    share=os.environ.get("STATEHOLD_SHARE_MEMORY") != "off",
                     private=self._private,
                 )
             return self._sidecars

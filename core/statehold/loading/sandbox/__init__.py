@@ -12,6 +12,7 @@ from statehold.loading.sandbox._enter import enter
 from statehold.loading.sandbox._grants import Grant
 from statehold.loading.sandbox._identity import app_uid
 from statehold.loading.sandbox._lack import Lack, SandboxError
+from statehold.loading.sandbox._numbers import machine
 from statehold.loading.sandbox._policy import Policy
 from statehold.loading.sandbox._prepare import Prepared, prepare
 
@@ -26,5 +27,6 @@ __all__ = [
     "app_uid",
     "capabilities",
     "enter",
+    "machine",
     "prepare",
 ]

@@ -35,7 +35,7 @@ class Sidecars:
             what is granted, no other process. Only for plugins that are trusted as the host itself is.
         required: whether a machine on which the sandbox is incomplete starts none; otherwise `lacking` of a
             plugin tells what is missing.
-        share: whether they give memory back that is as in the process that forks them: a trial.
+        share: whether they give memory back that is as in the process that forks them, where that can be.
         private: folders of the host, such as that of its data: a sidecar finds its own of them only.
 
     """
@@ -46,7 +46,7 @@ class Sidecars:
         logger: logging.Logger | None = None,
         sandbox: bool = True,
         required: bool = False,
-        share: bool = False,
+        share: bool = True,
         private: Iterable[Path] = (),
     ) -> None:
         self._private = tuple(private)

@@ -104,7 +104,7 @@ def pidfd(host):
 
 
 def test_a_sidecar_that_is_killed_in_the_middle_is_back_before_a_query_has_noticed(host, den, show):
-    host.deploy(den("1", box=APART))
+    host.deploy(den("1", box={**APART, "limits": {"deadline": 60}}))
     before = show("pid")
     with Load(*[lambda: show("version")] * 4) as load:
         load.goes_on()

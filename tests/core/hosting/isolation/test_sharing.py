@@ -10,7 +10,7 @@ from statehold.hosting._sandbox import SidecarHome
 from statehold.loading import sidecar
 
 
-@pytest.mark.parametrize(("said", "shares"), [("off", False), ("on", True), (None, False)])
+@pytest.mark.parametrize(("said", "shares"), [("off", False), ("on", True), (None, True)])
 def test_the_environment_of_a_host_says_whether_its_sidecars_share_memory(
     monkeypatch: pytest.MonkeyPatch, said: str | None, *, shares: bool
 ) -> None:

@@ -40,7 +40,7 @@ def often(monkeypatch: pytest.MonkeyPatch, make_wheel: Callable[..., Path]) -> I
     code = GIVING.read_text(encoding="utf-8")
     file = make_wheel({"giving.py": code}, name="acme-giving", storages={"Giving": "giving:provider"})
     with (
-        Sidecars(sandbox=False, share=True) as sidecars,
+        Sidecars(sandbox=False) as sidecars,
         sidecars.load_file(file, owner="acme.giving 1", limits=Limits(deadline=60.0)) as plugin,
         open_storage(plugin.providers["Giving"]) as opened,
     ):
@@ -57,8 +57,7 @@ def wait_until_given_back(opened: OpenStorage) -> None:
         select.select([], [], [], 0.005)
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("calls", [60, 4000])
+@pytest.mark.parametrize("calls", [60, pytest.param(4000, marks=pytest.mark.soak)])
 def test_answers_are_those_of_the_same_code_in_this_process(often: OpenStorage, calls: int) -> None:
     # In a process of its own, for it changes what this one is made of.
     program = f"import giving\nfor seed in range({calls}): print(ascii(giving.work(seed)), flush=True)"

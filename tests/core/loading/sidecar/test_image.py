@@ -89,14 +89,12 @@ def possible() -> None:
         pytest.skip("the memory of this Python cannot be shared")
 
 
-@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
 def test_what_a_child_gives_back_is_the_same_as_before() -> None:
     before, after = map(int, run(f"image = Image.taken()\n{FORKED}"))
     assert after < before
 
 
-@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
 def test_nobody_can_write_to_what_is_shared() -> None:
     assert (
@@ -133,7 +131,6 @@ def test_none_is_taken_while_the_process_is_traced_or_of_an_unknown_python() -> 
         """) == ["None", "None"]
 
 
-@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
 def test_threads_that_python_knows_nothing_of_count_too() -> None:
     assert run("""
@@ -170,7 +167,6 @@ def sharing() -> Iterator[Sidecars]:
         yield sidecars
 
 
-@pytest.mark.soak
 @pytest.mark.usefixtures("possible")
 def test_a_sidecar_gives_memory_back_when_its_storage_is_open(
     sharing: Sidecars, wild: Callable[..., OpenStorage]

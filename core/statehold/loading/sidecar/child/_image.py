@@ -18,7 +18,7 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic, sleep
 from types import CodeType, FunctionType
@@ -29,14 +29,16 @@ from statehold.loading.sidecar.child._memory import (
     WORD,
     Area,
     Writable,
+    are_of,
     compare,
     content,
     fill_holes,
     forget,
     full_pools,
+    full_then,
     occupy,
-    replace,
-    save,
+    swap,
+    swapping,
     threads,
     trim,
     view,
@@ -48,6 +50,7 @@ _KNOWN: Final = frozenset({(3, 11)})
 _PART: Final = 256
 _WORDS: Final = struct.Struct(f"={_PART // WORD}Q")
 _CHUNK: Final = 16 * PAGE
+_NAME: Final = "image"
 #: So many chunks are looked at before others have their turn.
 _TURN: Final = 16
 #: Added to the upper half of a count of references: it never becomes 0 then.
@@ -67,13 +70,15 @@ _PATIENCE: Final = 5.0
 class Image:
     """What a process had in its memory once, shared with all that it forks later."""
 
-    def __init__(self, areas: Sequence[Area], meaningless: bytes, place: int, kept: object) -> None:
+    def __init__(
+        self, parts: Iterable[tuple[Area, int]], meaningless: bytes, file: Area, kept: object
+    ) -> None:
         self._kept = kept
-        self._areas = [(area, content(area)) for area in areas]
+        self._parts = [(area, content(area), at) for area, at in parts]
         self._meaningless = meaningless
-        self._size = sum(map(len, areas))
-        self._place = place
-        self._file = content(Area(place, place + self._size))
+        self._place = file.start
+        self._size = len(file)
+        self._file = content(file)
         self._threads = threads()
 
     @classmethod
@@ -94,11 +99,11 @@ class Image:
             pools, lists = full_pools(found.arenas)
             heap = Area(found.heap.start, min(found.heap.end, top))
             areas = sorted([*pools, heap, *_static(found, lists)])
-            # Looked at between writing a part of memory to the file and mapping it: that counts, too.
-            for each in (areas, *areas, *(end for area in areas for end in (area.start, area.end))):
-                ctypes.c_uint32.from_address(id(each) + 4).value |= _MANY
+            kept += [pools, lists, heap, areas]
             gc.freeze()
-            return cls(areas, _flags(areas, meaningless), _swapped(areas), kept)
+            file = _swapped(areas, kept)
+            parts = _parts(areas, pools, file)
+            return cls(parts, _flags(areas, meaningless), file, kept)
         except (AttributeError, LookupError, OSError):
             return None
         finally:
@@ -114,15 +119,15 @@ class Image:
         No other thread may run meanwhile, but for some steps that look at nothing older than this process.
         """
         trim()
-        at = turn = 0
-        for area, own in self._areas:
+        turn = 0
+        for area, own, start in self._parts:
             for place in range(area.start, area.end, _CHUNK):
                 size = min(_CHUNK, area.end - place)
+                at = start + place - area.start
                 if not compare(place, self._place + at, size):
                     forget(place, size)
                 else:
                     self._give_back(place, own, place - area.start, at, size)
-                at += size
                 turn += 1
                 if not turn % _TURN:
                     yield
@@ -253,19 +258,32 @@ def _flags(areas: Sequence[Area], meaningless: array[int]) -> bytes:
     return bytes(flags)
 
 
-def _swapped(areas: Sequence[Area]) -> int:
+def _parts(areas: Sequence[Area], pools: Sequence[Area], file: Area) -> Iterator[tuple[Area, int]]:
+    """Yield the areas that nothing is added to, and where in the file they are."""
+    at = 0
+    for area in areas:
+        for part in full_then(area, file.start + at) if area in pools else [area]:
+            yield part, at + part.start - area.start
+        at += len(area)
+
+
+def _swapped(areas: Sequence[Area], kept: list[Any]) -> Area:
     """Let *areas* be parts of a file that nobody can change, and return where it can be read."""
-    file = os.memfd_create("image", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    file = os.memfd_create(_NAME, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         size = sum(map(len, areas))
         os.ftruncate(file, size)
-        at = 0
-        for area in areas:
-            save(file, area, at)
-            replace(file, area, at)
-            at += len(area)
+        steps = swapping(file, areas)
+        kept.append(steps)
+        # They are looked at while they are written: that counts, too.
+        for each in (steps, *steps, *(word for step in steps for word in step)):
+            ctypes.c_uint32.from_address(id(each) + 4).value |= _MANY
+        swap(iter(steps))
         seals = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
         fcntl.fcntl(file, fcntl.F_ADD_SEALS, seals)
-        return view(file, size)
+        if not are_of(_NAME, areas):
+            raise OSError("a part of the memory cannot be mapped")
+        place = view(file, size)
+        return Area(place, place + size)
     finally:
         os.close(file)

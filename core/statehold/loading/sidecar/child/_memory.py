@@ -5,12 +5,16 @@ from __future__ import annotations
 import ctypes
 import mmap
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ctypes import POINTER, Structure, addressof, byref, c_char, c_int, c_long, c_size_t, c_void_p, sizeof
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Final
 
 import attrs
+
+from statehold.loading.sandbox import machine
 
 PAGE: Final = mmap.PAGESIZE
 WORD: Final = 8
@@ -22,6 +26,7 @@ _ARENA_MAX: Final = -8
 _MMAP_THRESHOLD: Final = -3
 _WITH_SYMBOL: Final = 1
 _WRITE: Final = 0x200
+_READ_WRITE: Final = mmap.PROT_READ | mmap.PROT_WRITE
 #: What Python and the C library allocate: the largest object of Python's own pools, the largest hole.
 _SMALL: Final = 512
 _STEP: Final = 16
@@ -66,6 +71,8 @@ class _Heap(Structure):
 compare: Final = _function(_libc, "memcmp", c_int, c_void_p, c_void_p, c_size_t)
 _write: Final = _function(_libc, "pwrite", c_long, c_int, c_void_p, c_size_t, c_long)
 _map: Final = _function(_libc, "mmap", c_void_p, c_void_p, c_size_t, c_int, c_int, c_int, c_long)
+_call: Final = ctypes.PyDLL(None)["syscall"]
+_call.restype = None
 _advise: Final = _function(_libc, "madvise", c_int, c_void_p, c_size_t, c_int)
 _trim: Final = _function(_libc, "malloc_trim", c_int, c_size_t)
 _view: Final = _function(
@@ -102,12 +109,7 @@ class Writable:
 def writable() -> Writable:
     """Return the areas of this process; LookupError if they are not as expected."""
     state = _state()
-    found = []
-    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
-        addresses, permissions, _, _, _, *name = line.split(maxsplit=5)
-        start, end = (int(each, 16) for each in addresses.split("-"))
-        if permissions == "rw-p":
-            found.append((Area(start, end), name[0] if name else ""))
+    found = [*_maps()]
     heap = [area for area, name in found if name == "[heap]"]
     library = {name for area, name in found if state.start in area} - {""}
     own = [area for area, name in found if name in library]
@@ -118,6 +120,15 @@ def writable() -> Writable:
         heap=Area(heap[0].start, heap[-1].end),
         static=tuple(part for area in own for part in without(area, state)),
     )
+
+
+def _maps() -> Iterator[tuple[Area, str]]:
+    """Yield what this process can write to, and the name of the file that it is of."""
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
+        addresses, permissions, _, _, _, *name = line.split(maxsplit=5)
+        if permissions == "rw-p":
+            start, end = (int(each, 16) for each in addresses.split("-"))
+            yield Area(start, end), name[0] if name else ""
 
 
 def _state() -> Area:
@@ -207,52 +218,105 @@ def occupy(count: int = 64) -> list[Any]:
     return kept
 
 
-def full_pools(areas: Sequence[Area]) -> tuple[list[Area], set[int]]:
+def full_pools(areas: Iterable[Area]) -> tuple[list[Area], set[int]]:
     """Return where small objects are so dense that none will be added, and what these pools are listed in."""
     found: list[Area] = []
     lists: set[int] = set()
     for area in areas:
         first = -(-area.start // _POOL) * _POOL
         for place in range(first, area.end - _POOL + 1, _POOL):
-            pool = _Pool.from_address(place)
-            size = (pool.size + 1) * _STEP
-            if (
-                size <= _SMALL
-                and pool.last + size == _POOL
-                and pool.next > pool.last
-                and pool.used == (_POOL - sizeof(_Pool)) // size
-                and pool.free is None
-            ):
-                joined = found and found[-1].end == place
-                start = found.pop().start if joined else place
-                found.append(Area(start, place + _POOL))
-                lists.update(each or 0 for each in pool.others)
-    return found, lists
+            if _is_full(place):
+                found.append(Area(place, place + _POOL))
+                lists.update(each or 0 for each in _Pool.from_address(place).others)
+    return joined(found), lists
 
 
-def save(file: int, area: Area, offset: int) -> None:
-    """Write what is in *area* to a file."""
-    if _write(file, area.start, len(area), offset) != len(area):
-        raise OSError(ctypes.get_errno(), "memory cannot be written to a file")
+def full_then(area: Area, copy: int) -> list[Area]:
+    """Return what of *area*, which full_pools has found, a copy shows to have been full when it was made.
+
+    Another pool has a hole, in which there was something that full_pools itself had made.
+    """
+    return joined(
+        Area(place, place + _POOL)
+        for place in range(area.start, area.end, _POOL)
+        if _is_full(place - area.start + copy)
+    )
 
 
-def replace(file: int, area: Area, offset: int) -> None:
-    """Let *area* be that part of a file, until it is written to."""
-    _mapped(area.start, len(area), mmap.PROT_READ | mmap.PROT_WRITE, _FIXED, file, offset)
+def _is_full(place: int) -> bool:
+    pool = _Pool.from_address(place)
+    size = (pool.size + 1) * _STEP
+    return (
+        size <= _SMALL
+        and pool.last + size == _POOL
+        and pool.next > pool.last
+        and pool.used == (_POOL - sizeof(_Pool)) // size
+        and pool.free is None
+    )
+
+
+def joined(areas: Iterable[Area]) -> list[Area]:
+    """Return *areas*, which ascend, with those as one that follow one another."""
+    found: list[Area] = []
+    for area in areas:
+        if found and found[-1].end == area.start:
+            found[-1] = Area(found[-1].start, area.end)
+        else:
+            found.append(area)
+    return found
+
+
+def swapping(file: int, areas: Iterable[Area]) -> list[tuple[Any, ...]]:
+    """Return what `swap` is to do, so that *areas* become parts of a file, one after the other.
+
+    The file is as long as they are together, and has room for them then.
+    """
+    numbers = _numbers()
+    word = c_size_t.from_param
+    steps = []
+    offset = 0
+    for area in areas:
+        if _write(file, area.start, len(area), offset) != len(area):
+            raise OSError("memory cannot be written to a file")
+        steps += [
+            (numbers["pwrite64"], file, area.start, len(area), offset),
+            (numbers["mmap"], area.start, len(area), _READ_WRITE, mmap.MAP_PRIVATE | _FIXED, file, offset),
+        ]
+        offset += len(area)
+    return [tuple(map(word, step)) for step in steps]
+
+
+def swap(steps: Iterator[tuple[Any, ...]]) -> None:
+    """Let memory be what it is in a file that has just been written with it.
+
+    From the first to the last step no line of Python runs, and nothing is made nor freed: what would change
+    in memory between writing it and mapping it is lost.
+    """
+    deque(starmap(_call, steps), maxlen=0)
+
+
+def are_of(name: str, areas: Sequence[Area]) -> bool:
+    """Return whether each of *areas* is a part of the file in memory of that name."""
+    of_file = joined(area for area, file in _maps() if file.startswith(f"/memfd:{name} "))
+    starts = [area.start for area in of_file]
+    at = [bisect_right(starts, area.start) - 1 for area in areas]
+    return all(each >= 0 and area.end <= of_file[each].end for area, each in zip(areas, at, strict=True))
+
+
+def _numbers() -> Mapping[str, int]:
+    known = machine()
+    if known is None:
+        raise LookupError("the numbers of this machine's system calls are not known")
+    return known.numbers
 
 
 def view(file: int, size: int) -> int:
     """Return where a file can be read from now on."""
-    place = _mapped(None, size, mmap.PROT_READ, 0, file, 0)
+    place: int = _map(None, size, mmap.PROT_READ, mmap.MAP_PRIVATE, file, 0)
+    if place in (None, c_size_t(-1).value):
+        raise OSError("a file cannot be mapped into memory")
     _advise(place, size, _POPULATE_READ)
     return place
-
-
-def _mapped(place: int | None, size: int, protection: int, flags: int, file: int, offset: int) -> int:  # noqa: PLR0917 - mmap
-    found: int = _map(place, size, protection, mmap.MAP_PRIVATE | flags, file, offset)
-    if found in (None, c_size_t(-1).value):
-        raise OSError("a file cannot be mapped into memory")
-    return found
 
 
 def content(area: Area) -> memoryview:

@@ -28,6 +28,8 @@ from statehold.sdk import FreedError, StateholdError, StorageLogger
 _LANES: Final = 8
 _READS: Final = 32
 _MOMENT: Final = 0.05
+#: How long the log waits for how a process ended, seconds.
+_PATIENCE: Final = 5.0
 #: How much longer than a call it may take to free a storage, seconds: its work has the time of one to end.
 _MORE: Final = 0.5
 _handles: Final = itertools.count(1)
@@ -393,10 +395,14 @@ class Group:
             if process is not self._process or self._closed:
                 return
             self._plan_start()
-        # A moment later, when it is known how the process ended, and what it said.
-        self._supervisor.at(monotonic() + _MOMENT, lambda: self._tell(process))
+        until = monotonic() + _PATIENCE
+        self._supervisor.at(monotonic() + _MOMENT, lambda: self._tell(process, until))
 
-    def _tell(self, process: Process) -> None:
+    def _tell(self, process: Process, until: float) -> None:
+        """Log how a process ended, and what it said, once that is known."""
+        if not process.is_over and monotonic() < until:
+            self._supervisor.at(monotonic() + _MOMENT, lambda: self._tell(process, until))
+            return
         self._trouble = error = process.error(LaneFault(Reason.CRASHED, "ended"), patience=0)
         self._heard(0, logging.WARNING, str(error))
 

@@ -182,6 +182,11 @@ class Process:
 
     # -- Ending -------------------------------------------------------------------------------------------
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and how is known, if it ever will be."""
+        return self._over.is_set()
+
     def _watch(self, forked: Forked, log: socket.socket, out: int, err: int) -> None:
         self._output.listen(log, {out: logging.INFO, err: logging.WARNING})
         self._supervisor.watch(forked.pidfd, lambda: self._ended(forked))

@@ -69,7 +69,7 @@ class Zygote:
         lost: Callable[[Zygote], None],
         *,
         sandboxed: bool,
-        shares: bool = False,
+        shares: bool,
     ) -> None:
         self._supervisor = supervisor
         self._lost = lost
