@@ -18,7 +18,7 @@ from statehold_qsfs.demo._picture import Picture
 
 T = TypeVar("T")
 _WIDTH: Final = 79
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 120.0
 
 
 class Teller:
@@ -35,6 +35,7 @@ class Teller:
             no_color=color is False,
         )
         self._doing = ""
+        self._began = 0.0
         self._spinner: Final = Spinner("dots")
         self.steps: Final[list[dict[str, Any]]] = []
 
@@ -53,7 +54,8 @@ class Teller:
 
     def step(self, title: str, text: str) -> None:
         """Begin a numbered step."""
-        self.steps.append({"title": title, "notes": []})
+        self._began = time.monotonic()
+        self.steps.append({"title": title, "notes": [], "seconds": 0.0})
         head = f"{len(self.steps)}. {title} "
         self._console.print()
         self._console.print(Text(f"{head}{'─' * (_WIDTH - len(head))}", style="bold cyan"))
@@ -62,6 +64,7 @@ class Teller:
     def note(self, text: str) -> None:
         """Write what came of it."""
         self.steps[-1]["notes"].append(text)
+        self.steps[-1]["seconds"] = round(time.monotonic() - self._began, 2)
         filled = textwrap.fill(text, _WIDTH - 4, initial_indent="  ✓ ", subsequent_indent="    ")
         self._console.print(Text(filled, style="green"))
 
