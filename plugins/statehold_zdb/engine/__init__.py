@@ -20,6 +20,7 @@ How it works:
 
 from __future__ import annotations
 
+from statehold_zdb.engine._batch import Batch
 from statehold_zdb.engine._core import Closed
 from statehold_zdb.engine._cut import Cut, Part
 from statehold_zdb.engine._disk import Disk
@@ -40,7 +41,6 @@ from statehold_zdb.engine._errors import (
     ZdbWriteError,
 )
 from statehold_zdb.engine._events import ZdbHooks, hookimpl
-from statehold_zdb.engine._log import Batch
 from statehold_zdb.engine._namespace import Figures, Namespace
 from statehold_zdb.engine._options import DEFAULT_SEGMENT, Durability, EngineOptions, Mode, Sync
 from statehold_zdb.engine._reading import Version

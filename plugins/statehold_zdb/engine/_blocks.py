@@ -12,7 +12,7 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._segment import HEADER_SIZE, INDEX_MARK, SegmentHeader
@@ -54,6 +54,10 @@ class Entry(NamedTuple):
     number: int
 
 
+#: The fields of an `Entry`, and the position that its key had before.
+Staged: TypeAlias = tuple[bytes, int, int, int, int, int | None]
+
+
 class Block(NamedTuple):
     """Part of an index file, by columns, in the order in which the records were written.
 
@@ -73,9 +77,9 @@ class Block(NamedTuple):
         return map(Entry, self.keys, self.positions, self.sizes, self.stamps, self.numbers)
 
 
-def encode(entries: Sequence[Entry], start: int, totals: Totals) -> bytes:
+def encode(entries: Sequence[Entry | Staged], start: int, totals: Totals) -> bytes:
     """Return a block of *entries*, for the bytes from *start* on; one without entries closes a segment."""
-    keys, positions, sizes, stamps, numbers = zip(*entries, strict=True) if entries else ((),) * 5
+    keys, positions, sizes, stamps, numbers, *_ = zip(*entries, strict=True) if entries else ((),) * 5
     body = b"".join(
         (
             array("Q", positions).tobytes(),

@@ -25,8 +25,9 @@ from statehold_zdb.engine._blocks import encode as encode_block
 from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._descriptors import File
 from statehold_zdb.engine._errors import ZdbReadError, ZdbWriteError
+from statehold_zdb.engine._indexing import BLOCK_ENTRIES
 from statehold_zdb.engine._keys import Keys
-from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
+from statehold_zdb.engine._log import Log
 from statehold_zdb.engine._position import OFFSET_MASK, PLACE_MASK, SLOT_SHIFT, pack
 from statehold_zdb.engine._record import HEADER_SIZE as RECORD_HEADER
 from statehold_zdb.engine._record import alone, parse

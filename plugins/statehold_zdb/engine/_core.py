@@ -203,9 +203,9 @@ class Core:
 
     def _undo(self) -> None:
         log, keys = self._log, self._keys
-        changed = self.changed
-        while log.pending and log.pending[-1][4] > self._saved_number:
-            key, *_, before = log.pending.pop()
+        changed, pending = self.changed, log.indexing.pending
+        while pending and pending[-1][4] > self._saved_number:
+            key, *_, before = pending.pop()
             if before is None:
                 keys.drop(key)
             else:
@@ -250,7 +250,7 @@ class Core:
 
     def _pending(self, segment: Segment) -> list[Entry]:
         with self._lock:
-            return self._log.pending_of(segment)
+            return self._log.indexing.pending_of(segment)
 
     def _segments(self) -> list[Segment]:
         with self._lock:

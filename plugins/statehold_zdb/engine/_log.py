@@ -3,70 +3,24 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import zip_longest
-from operator import itemgetter
 from pathlib import Path
-from typing import Final, TypeAlias
 
 import attrs
 
-from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals
+from statehold_zdb.engine._batch import Batch
+from statehold_zdb.engine._blocks import TOMBSTONE, Totals
 from statehold_zdb.engine._blocks import encode as encode_block
 from statehold_zdb.engine._crc import crc32
-from statehold_zdb.engine._descriptors import Descriptors, File
+from statehold_zdb.engine._descriptors import File
 from statehold_zdb.engine._disk import Disk
-from statehold_zdb.engine._errors import ZdbError, ZdbMissingError, ZdbReadError, ZdbWriteError
-from statehold_zdb.engine._position import PLACE_MASK, SLOT_SHIFT, SMALL, SPANS, SPANS_OF_SMALL, span_of
-from statehold_zdb.engine._record import (
-    BODY,
-    DELETED,
-    HEADER_SIZE,
-    MARK,
-    MAX_KEY,
-    PADDING,
-    PREFIX,
-    Record,
-    parse,
-)
+from statehold_zdb.engine._errors import ZdbError, ZdbWriteError
+from statehold_zdb.engine._indexing import Indexing
+from statehold_zdb.engine._position import OFFSET_MASK, SLOT_SHIFT, SMALL, SPAN_BITS, SPANS_OF_SMALL, span_of
+from statehold_zdb.engine._record import BODY, DELETED, HEADER_SIZE, MARK, PADDING, PREFIX
 from statehold_zdb.engine._segment import DATA_MARK, INDEX_MARK, Segment, SegmentHeader
 from statehold_zdb.engine._segment import HEADER_SIZE as SEGMENT_HEADER_SIZE
-
-#: So many records make a block of an index file; so many are read again after a crash, at most twice.
-BLOCK_ENTRIES: Final = 32_768
-_POSITION: Final = 1
-_NUMBER: Final = 4
-_HEAD_SPAN: Final = HEADER_SIZE + MAX_KEY
-
-
-class Batch:
-    """Records that are written together: all of them or none.
-
-    Attributes:
-        last: the number of its last record; -1 until it is written.
-        error: why it was not written.
-
-    """
-
-    __slots__ = ("error", "last")
-
-    def __init__(self, last: int = -1) -> None:
-        self.last = last
-        self.error: ZdbError | None = None
-
-
-#: The fields of an `Entry`, and the position that its key had before.
-Staged: TypeAlias = tuple[bytes, int, int, int, int, int | None]
-
-
-@attrs.frozen
-class Point:
-    """What the namespace comes to after the record *number*, which stands in the segment of *slot*."""
-
-    number: int
-    slot: int
-    totals: Totals
+from statehold_zdb.engine._segments import Segments
 
 
 @attrs.frozen(eq=False)
@@ -78,49 +32,27 @@ class Pending:
     number: int
 
 
-@attrs.frozen(eq=False)
-class Unindexed:
-    """Records of one segment, up to *point*, that are in no index file yet; the last ones, if it `closes`."""
-
-    segment: Segment
-    entries: list[Entry]
-    point: Point
-    closes: bool
-
-
 @attrs.define(eq=False, kw_only=True)
-class Log:
+class Log(Segments):
     """The files of one namespace, and the records that are not in them yet.
 
-    Not for several threads at once: who owns it has a lock. Only `read` and `head_of` may run beside all
-    else.
+    Not for several threads at once: who owns it has a lock.
 
     Attributes:
-        name: of the namespace.
-        slots: the segments by what stands for them in positions.
-        numbers: the segments by number.
         active: the segment that is written to, in a log that can be.
         end: where the next record of it will begin.
         number: of the last record.
         synced: the number of the last record that survives a loss of power.
-        pending: the records that are in no index file yet, each with the position that its key had.
         live, entries, next_id: what the namespace comes to, kept by its owner.
         batch: what is staged now.
         broken: why nothing can be written any more; empty while it can.
-        generation: how often a compaction has replaced a segment.
+        indexing: the records that are in no index file yet.
 
     """
 
-    name: str
-    data: str
-    index: str
     disk: Disk
-    descriptors: Descriptors
     segment_size: int
-    seed: int
     now: Callable[[], float]
-    slots: dict[int, Segment] = attrs.field(factory=dict)
-    numbers: dict[int, Segment] = attrs.field(factory=dict)
     active: Segment | None = None
     end: int = SEGMENT_HEADER_SIZE
     written: int = SEGMENT_HEADER_SIZE
@@ -129,17 +61,18 @@ class Log:
     live: int = 0
     entries: int = 0
     next_id: int = 0
-    pending: list[Staged] = attrs.field(factory=list)
     slot_bits: int = 0
     batch: Batch = attrs.field(factory=Batch)
     broken: str = ""
-    generation: int = 0
+    indexing: Indexing = attrs.field(init=False)
     _parts: list[bytes | memoryview] = attrs.field(factory=list, init=False)
     _file: File | None = attrs.field(default=None, init=False)
     _unsynced: list[File] = attrs.field(factory=list, init=False)
-    _points: list[Point] = attrs.field(factory=list, init=False)
     _new_names: bool = attrs.field(default=False, init=False)
     _opened_at: float = attrs.field(default=0.0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.indexing = Indexing(disk=self.disk)
 
     @property
     def totals(self) -> Totals:
@@ -155,18 +88,6 @@ class Log:
     def age(self) -> float:
         """How many seconds the active segment has been written to."""
         return self.now() - self._opened_at
-
-    def path(self, number: int) -> str:
-        """Return where the data of a segment are."""
-        return f"{self.data}/d{number}"
-
-    def index_path(self, number: int) -> str:
-        """Return where the index of a segment is."""
-        return f"{self.index}/i{number}"
-
-    def add(self, segment: Segment) -> None:
-        """Have a segment that is there."""
-        self.slots[segment.slot] = self.numbers[segment.number] = segment
 
     def resume(self, segment: Segment, end: int) -> None:
         """Write on in *segment*, from *end*."""
@@ -232,13 +153,13 @@ class Log:
         span = SPANS_OF_SMALL[(length - 1) >> 6] if length <= SMALL else span_of(length)
         position = self.slot_bits | at << 5 | span
         kept = position | TOMBSTONE if flags & DELETED else position
-        self.pending.append((key, kept, size, stamp, number, before))
+        self.indexing.pending.append((key, kept, size, stamp, number, before))
         return position
 
     def append_run(self, keys: Sequence[bytes], payloads: Sequence[bytes], stamp: int) -> list[int]:
         """Stage many records of keys that have no position yet, and return their positions."""
         at, number, seed, slot_bits = self.end, self.number, self.seed, self.slot_bits
-        parts, pending, pack, prefix = self._parts, self.pending, BODY.pack, PREFIX.pack
+        parts, pending, pack, prefix = self._parts, self.indexing.pending, BODY.pack, PREFIX.pack
         positions = []
         for key, payload in zip(keys, payloads, strict=True):
             size = len(payload)
@@ -254,11 +175,6 @@ class Log:
             at += length
         self.end, self.number = at, number
         return positions
-
-    def filed(self, position: int) -> int:
-        """Return *position* as it is written to files: by the segment's number, not by its slot."""
-        slot = position >> SLOT_SHIFT
-        return self.slots[slot].number << SLOT_SHIFT | position & PLACE_MASK
 
     def flush(self) -> None:
         """Write what is staged; ZdbWriteError if that cannot be.
@@ -300,77 +216,18 @@ class Log:
         if done.names:
             self._new_names = False
         self.synced = max(self.synced, done.number)
-        # Of those that are synced, the last of each segment says it all.
-        points = self._points
-        self._points = [
-            point
-            for point, later in zip_longest(points, points[1:])
-            if later is None or later.number > self.synced or later.slot != point.slot
-        ]
-
-    def take_block(self, *, least: int = BLOCK_ENTRIES) -> Unindexed | None:
-        """Return the next records that are to come into an index file, or None.
-
-        They are synced, of one segment, and at least *least*, unless that segment is closed.
-        """
-        if not self._points:
-            return None
-        point = self._points[0]
-        closed = self.active is None or point.slot != self.active.slot
-        count = point.number - self.pending[0][_NUMBER] + 1 if self.pending else 0
-        if point.number > self.synced or (count < least and not closed):
-            return None
-        # Numbers have gaps where batches failed.
-        count = bisect_right(self.pending, point.number, key=itemgetter(_NUMBER))
-        entries = [Entry(*staged[:5]) for staged in self.pending[:count]]
-        return Unindexed(
-            self.slots[point.slot], entries, point, closed and point.slot not in self._later_slots()
-        )
-
-    def write_block(self, block: Unindexed) -> None:
-        """Put records into their index file; OSError if that cannot be. Needs no lock."""
-        segment = block.segment
-        data = encode_block(block.entries, segment.indexed, block.point.totals) if block.entries else b""
-        if block.closes:
-            data += encode_block((), block.point.totals.end, block.point.totals)
-        self._append(segment.index_path, data)
+        self.indexing.note_sync(self.synced)
 
     def close_index(self) -> None:
         """Note in the index of the active segment that it says all there is; OSError if that cannot be."""
         segment = self.active
-        if segment is not None and not self.pending and segment.closed_at != self.end:
-            self._append(segment.index_path, encode_block((), self.end, self.totals))
+        if segment is not None and not self.indexing.pending and segment.closed_at != self.end:
+            self.indexing.append(segment.index_path, encode_block((), self.end, self.totals))
             segment.closed_at = self.end
-
-    def note_block(self, block: Unindexed) -> None:
-        """Forget records that are in an index file now."""
-        del self.pending[: len(block.entries)]
-        block.segment.indexed = block.point.totals.end
-        # A sync may have come meanwhile, after which a later point of that segment says it all.
-        self._points = [point for point in self._points if point is not block.point]
-
-    def read(self, position: int) -> bytes:
-        """Return the bytes at *position*, the whole record and perhaps more.
-
-        Raises:
-            ZdbMissingError: the segment is not on this disk.
-            ZdbReadError: it cannot be read.
-
-        """
-        return self._read(position, SPANS[position & 255])
-
-    def read_part(self, position: int, start: int, size: int) -> bytes:
-        """Return *size* bytes of the record at *position*, from its byte *start* on."""
-        return self._read(position + (start >> 3 << 8), start % 8 + size)[start % 8 :]
-
-    def pending_of(self, segment: Segment) -> list[Entry]:
-        """Return the records of *segment* that are in no index file yet."""
-        slot = segment.slot
-        return [Entry(*s[:5]) for s in self.pending if (s[_POSITION] & ~TOMBSTONE) >> SLOT_SHIFT == slot]
 
     def is_indexed(self, segment: Segment) -> bool:
         """Whether all records of a segment that is not written to are in its index file."""
-        return segment is not self.active and not any(p.slot == segment.slot for p in self._points)
+        return segment is not self.active and self.indexing.is_indexed(segment)
 
     def is_staged(self, position: int) -> bool:
         """Whether the record at *position* is in no file yet."""
@@ -378,7 +235,7 @@ class Log:
         return (
             active is not None
             and position >> SLOT_SHIFT == active.slot
-            and (position >> 8 & 0x1FFFFFFF) << 3 >= self.written
+            and (position >> SPAN_BITS & OFFSET_MASK) << 3 >= self.written
         )
 
     def drop_staged(self, why: ZdbError) -> None:
@@ -390,18 +247,8 @@ class Log:
 
     def forget(self, segments: Sequence[Segment]) -> None:
         """Know nothing of *segments* any more."""
-        gone = {segment.slot for segment in segments}
-        self.pending = [s for s in self.pending if (s[_POSITION] & ~TOMBSTONE) >> SLOT_SHIFT not in gone]
-        self._points = [point for point in self._points if point.slot not in gone]
-        for segment in segments:
-            self.descriptors.forget(segment)
-            self.slots.pop(segment.slot, None)
-            if self.numbers.get(segment.number) is segment:
-                del self.numbers[segment.number]
-
-    def head_of(self, position: int) -> Record | None:
-        """Return the record at *position* without its payload, or None if it is damaged."""
-        return parse(self.seed, self._read(position, _HEAD_SPAN))
+        self.indexing.forget(segments)
+        Segments.forget(self, segments)
 
     def close(self) -> None:
         """Let go of all files."""
@@ -410,42 +257,9 @@ class Log:
         for segment in self.numbers.values():
             self.descriptors.forget(segment)
 
-    def _read(self, position: int, size: int) -> bytes:
-        segment = self.slots.get(position >> SLOT_SHIFT)
-        if segment is None:
-            raise ZdbReadError(f"{self.name}: there is no segment {position >> SLOT_SHIFT}")
-        try:
-            file = segment.file or self.descriptors.get(segment)
-            segment.used = True
-            return os.pread(file.fd, size, (position >> 8 & 0x1FFFFFFF) << 3)
-        except FileNotFoundError as error:
-            raise ZdbMissingError(
-                f"{self.name}: segment {segment.number} is not on this disk",
-                segment=segment.number,
-                hint=f"Bring {segment.path} back, or have a hook `missing-data` that does",
-            ) from error
-        except OSError as error:
-            raise ZdbReadError(f"{self.name}: cannot read {segment.path}: {error}") from error
-
-    def _append(self, path: str, data: bytes) -> None:
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            end = os.fstat(fd).st_size
-            try:
-                self.disk.write(fd, [data], len(data), end)
-            except OSError:
-                os.ftruncate(fd, end)
-                raise
-        finally:
-            os.close(fd)
-
-    def _later_slots(self) -> set[int]:
-        return {point.slot for point in self._points[1:]}
-
     def _check_in(self) -> None:
-        last = self._points[-1].number if self._points else 0
-        if self.active is not None and self.pending and self.number > last:
-            self._points.append(Point(self.number, self.active.slot, self.totals))
+        if self.active is not None:
+            self.indexing.note(self.number, self.active, self.totals)
 
     def _refused(self, what: str, error: OSError) -> ZdbWriteError:
         return ZdbWriteError(

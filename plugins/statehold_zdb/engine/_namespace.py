@@ -11,7 +11,7 @@ import msgspec
 from statehold_zdb.engine._compaction import Compaction
 from statehold_zdb.engine._core import Closed
 from statehold_zdb.engine._errors import ZdbError, ZdbWormError
-from statehold_zdb.engine._log import BLOCK_ENTRIES
+from statehold_zdb.engine._indexing import BLOCK_ENTRIES
 from statehold_zdb.engine._options import Sync
 from statehold_zdb.engine._segment import HEADER_SIZE, Segment
 from statehold_zdb.engine._settings import Settings
@@ -104,18 +104,19 @@ class Namespace(Writing):
             while True:
                 with self._lock:
                     log = self._log
-                    block = log.take_block(least=1 if all_synced else BLOCK_ENTRIES)
+                    least = 1 if all_synced else BLOCK_ENTRIES
+                    block = log.indexing.take_block(log.slots, log.active, log.synced, least=least)
                 if block is None:
                     return
                 try:
-                    log.write_block(block)
+                    log.indexing.write_block(block)
                 except OSError as error:
                     # The data are what counts; a start reads more of them, then.
                     self._note_error(writing=True)
                     self.say(f"cannot write {block.segment.index_path}: {error}")
                     return
                 with self._lock:
-                    log.note_block(block)
+                    log.indexing.note_block(block)
                     new = log.numbers.get(block.segment.number + 1)
                     dirty = [n for n, s in log.numbers.items() if s.dirty]
                 if block.closes and new is not None:

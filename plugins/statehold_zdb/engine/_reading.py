@@ -249,7 +249,7 @@ class Reading(Core):
         if record is not None:
             return Entry(record.key, position, record.size, record.stamp, record.number)
         segment = self._log.slots[position >> SLOT_SHIFT]
-        for entry in self._log.pending_of(segment):
+        for entry in self._log.indexing.pending_of(segment):
             if entry.position == position:
                 return entry
         place = position & PLACE_MASK

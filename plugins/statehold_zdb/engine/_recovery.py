@@ -12,8 +12,9 @@ import attrs
 
 from statehold_zdb.engine._blocks import TOMBSTONE, UNKNOWN, Block, Entry, Totals, is_closed, read_blocks
 from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._indexing import BLOCK_ENTRIES
 from statehold_zdb.engine._keys import ID_SIZE, Keys
-from statehold_zdb.engine._log import BLOCK_ENTRIES, Log
+from statehold_zdb.engine._log import Log
 from statehold_zdb.engine._replay import replay
 from statehold_zdb.engine._segment import (
     DATA_MARK,

@@ -16,8 +16,8 @@ from typing import Final
 
 import attrs
 
+from statehold_zdb.engine._batch import Batch
 from statehold_zdb.engine._errors import ZdbError
-from statehold_zdb.engine._log import Batch
 
 #: The most seconds that a sync waits for more to come.
 _PATIENCE: Final = 0.001

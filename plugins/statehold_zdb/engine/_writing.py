@@ -5,6 +5,7 @@ from typing import Final
 
 import attrs
 
+from statehold_zdb.engine._batch import Batch
 from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._errors import (
     ZdbError,
@@ -16,7 +17,6 @@ from statehold_zdb.engine._errors import (
     ZdbWormError,
 )
 from statehold_zdb.engine._keys import ID_SIZE
-from statehold_zdb.engine._log import Batch
 from statehold_zdb.engine._options import Mode, Sync
 from statehold_zdb.engine._reading import Reading
 from statehold_zdb.engine._record import DELETED, HEADER_SIZE, MAX_KEY, MAX_PAYLOAD, MORE
