@@ -54,6 +54,17 @@ def status(out: Output, place: Path | None) -> None:
             out.warn(f"{each['point']}: nothing can be made durable: {failed}")
         elif each["dead"]:
             out.warn(f"{each['point']}: its process is gone: statehold qsfs umount {each['point']}")
+        if "protection" in each:
+            out.line(f"{each['point']}: {_protection(each['protection'])}")
+
+
+def _protection(told: dict[str, Any]) -> str:
+    import msgspec  # noqa: PLC0415  `--help` needs none of it
+
+    from statehold_qsfs.commands._serve import waiting  # noqa: PLC0415
+    from statehold_qsfs.protection import Figures  # noqa: PLC0415
+
+    return waiting(msgspec.convert(told, Figures))
 
 
 def _asked(mount: Mounted) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -16,6 +17,8 @@ from statehold_zdb.engine import Engine, Namespace, Part
 
 #: Down to this part of the limit.
 _DOWN_TO: Final = 0.9
+#: This part of the limit is to be free on the disk, whoever else writes to it.
+_FREE: Final = 0.05
 
 
 @attrs.define(eq=False)
@@ -31,6 +34,7 @@ class Eviction:
         limit: the bytes that all data may take; 0 for no limit.
         last: the namespaces whose segments go last.
         logger: where it tells what an operator should know.
+        free: returns the bytes that are free on the disk.
         evictions: how many segments were deleted.
 
     """
@@ -41,13 +45,24 @@ class Eviction:
     limit: int
     last: Collection[str]
     logger: logging.Logger
+    free: Callable[[], int] = attrs.field(init=False)
     evictions: int = 0
     _verified: set[str] = attrs.field(factory=set, init=False)
     _used: dict[tuple[str, int], float] = attrs.field(factory=dict, init=False)
 
-    def local_bytes(self) -> int:
-        """Return what the data take on this disk."""
-        return sum(size for namespace in self.engine for size in sizes_of(namespace).values())
+    def __attrs_post_init__(self) -> None:
+        self.free = lambda: _free(self.engine.data)
+
+    def room(self, total: int) -> int:
+        """Return how many bytes the data may take, if they take *total* now; 0 for no limit."""
+        if not self.limit:
+            return 0
+        lacks = max(0, int(self.limit * _FREE) - self.free())
+        return max(1, min(self.limit, total - lacks))
+
+    def has_room(self, size: int) -> bool:
+        """Whether *size* bytes more leave enough of the disk free."""
+        return self.free() - size >= self.limit * _FREE
 
     def run(self) -> None:
         """Delete what is too much; StoreError if the store does not answer whether it has it."""
@@ -66,11 +81,12 @@ class Eviction:
                     used = self._used.setdefault(key, now)
                     size = sizes[segment.number]
                     found.append((namespace.name in self.last, used, segment.number, size, namespace))
-        if not self.limit or total <= self.limit:
+        limit = self.room(total)
+        if not limit or total <= limit:
             return
         parts: dict[str, dict[int, Part]] = {}
         for *_, number, size, namespace in sorted(found, key=lambda each: each[:3]):
-            if total <= self.limit * _DOWN_TO:
+            if total <= limit * _DOWN_TO:
                 return
             if namespace.name not in parts:
                 parts[namespace.name] = {part.number: part for part in namespace.cut().parts}
@@ -109,3 +125,8 @@ def sizes_of(namespace: Namespace) -> dict[int, int]:
                 with contextlib.suppress(FileNotFoundError):
                     sizes[int(entry.name[1:])] = entry.stat().st_size
     return sizes
+
+
+def _free(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize

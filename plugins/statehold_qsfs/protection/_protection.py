@@ -396,19 +396,19 @@ class Protection:
                         publisher.seal(name, part)
 
     def _bring(self, engine: Engine) -> None:
-        """Bring segments back of which much was read, as long as there is room."""
+        """Bring segments back of which much was read; those used longest ago make room for them."""
         for name, number in self.plugin.take_wanted():
             kept, namespace = self.kept(name, number), engine.get(name)
-            room = self.options.limit == 0 or (
-                kept is not None
-                and self._eviction is not None
-                and self._eviction.local_bytes() + kept.end <= self.options.limit
-            )
-            if kept is None or namespace is None or not room:
+            if kept is None or namespace is None or not self._has_room(kept.end):
                 continue
             segment = next((each for each in namespace.segments() if each.number == number), None)
             if segment is not None and not Path(segment.path).exists():
+                segment.used = True
                 self.plugin.bring(name, kept, Path(segment.path))
+
+    def _has_room(self, size: int) -> bool:
+        limit, eviction = self.options.limit, self._eviction
+        return not limit or (size <= limit // 4 and eviction is not None and eviction.has_room(size))
 
 
 def _is_known(engine: Engine, name: str, number: int) -> bool:

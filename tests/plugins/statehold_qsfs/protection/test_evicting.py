@@ -181,3 +181,25 @@ def test_what_was_evicted_is_compacted_and_goes_from_the_store(tmp_path):
     restore(store, tmp_path / "two")
     with Machine(tmp_path / "two", store) as two:
         assert two.contents() == before
+
+
+def test_a_disk_that_others_fill_has_fewer_data_than_they_may_take(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store, limit=100 * SEGMENT) as one:
+        one.fill(300)
+        one.settle()
+        before = local(one)
+        one.protection._eviction.free = lambda: SEGMENT
+        until(lambda: len(local(one)) < len(before))
+        assert one.names.get(b"1") == payload(1)
+
+
+def test_what_is_read_again_and_again_takes_the_place_of_what_is_not(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store, limit=8 * SEGMENT) as one:
+        one.fill(800)
+        until(lambda: 0 not in local(one) and one.protection.figures().local_bytes <= 8 * SEGMENT)
+        one.settle()
+        one.protection.plugin.wanted.add(("default", 0))  # as after many reads of a larger one
+        until(lambda: 0 in local(one))
+        until(lambda: one.protection.figures().local_bytes <= 8 * SEGMENT)

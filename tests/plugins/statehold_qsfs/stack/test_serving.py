@@ -84,6 +84,12 @@ def write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def shown(point: Path) -> str:
+    return subprocess.run(
+        [*COMMAND, "status", str(point)], capture_output=True, text=True, timeout=LIMIT, check=True
+    ).stdout
+
+
 def restored(folder: Path) -> dict[str, object]:
     done = subprocess.run(
         [*COMMAND, "restore", "--json", str(folder / "machine.toml")],
@@ -104,6 +110,7 @@ def test_a_machine_that_is_lost_is_restored_by_its_configuration_alone(tmp_path)
         write(first.point / "synced", DATA)
         status = json.loads(os.getxattr(first.point, "user.qsfs.status"))
         assert status["protection"]["pending_bytes"] == 0
+        assert "everything is in the store" in shown(first.point)
         first.process.kill()
         first.process.wait()
     shutil.rmtree(tmp_path / "machine")
