@@ -43,7 +43,8 @@ class Picture:
     def look(self) -> None:
         """Look at what the metadata say."""
         try:
-            found = sorted(self._zstor.list(), key=lambda info: info.key)
+            # Those that lack something first, then those that were stored last.
+            found = sorted(self._zstor.list(), key=lambda info: (not info.missing, -info.stored))
         except StateholdError:  # asked again soon
             return
         with self._lock:
