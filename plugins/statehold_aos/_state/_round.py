@@ -13,6 +13,8 @@ from statehold_aos.gateway import ToCloud, checksum_of
 
 #: What is done about one claim, once its facts are known; `disk` is read only where it is asked for.
 Work = Callable[[Facts, Callable[[], Disk]], Step | None]
+#: Takes the steps of works, one for each claim, together.
+Take = Callable[[Sequence[tuple["Claim", Work]]], None]
 
 
 @attrs.define(eq=False)

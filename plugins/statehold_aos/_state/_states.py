@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import select
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,26 +11,19 @@ import attrs
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._state._batch import Batch, Change, check
 from statehold_aos._state._facts import Disk, Facts, Step
-from statehold_aos._state._inbox import Link
+from statehold_aos._state._incoming import Incoming
 from statehold_aos._state._inotify import Inotify
-from statehold_aos._state._protocol import Now
 from statehold_aos._state._round import Claim, Rounds, Work
-from statehold_aos._state._schedule import Schedule
 from statehold_aos._state._settings import Settings
 from statehold_aos._state._store import Store, Version
+from statehold_aos._state._timing import Timing
 from statehold_aos._state._uplink import Uplink
 from statehold_aos._state._watched import Watched
 from statehold_aos.gateway import (
     ClaimId,
     Gateway,
-    StateAcceptance,
-    StateStatus,
-    ToUnit,
-    UpdateState,
 )
 
-#: Claims of one message about all of them.
-_STATUS: Final = 1000
 #: The longest wait in seconds, also where something failed.
 _RETRY: Final = 10.0
 
@@ -54,7 +47,6 @@ class States:
         self._name: Final = name
         self._store: Final = store
         self._settings = settings
-        self._clock: Final = clock
         self._logger: Final = logger
         self._lock: Final = threading.RLock()
         self._uplink: Final = Uplink(name, logger)
@@ -68,7 +60,22 @@ class States:
         )
         self._rounds: Final = Rounds(store, self._uplink.send, logger, name)
         self._claims: Final[dict[ClaimId, Claim]] = {}
-        self._times: Final = Schedule()
+        self._timing: Final = Timing(
+            clock=clock,
+            claims=self._claims,
+            settings=lambda: self._settings,
+            is_connected=lambda: self._uplink.is_connected,
+            take=self._take,
+        )
+        self._incoming: Final = Incoming(
+            name=name,
+            claims=self._claims,
+            uplink=self._uplink,
+            timing=self._timing,
+            protocol=lambda: self._settings.protocol,
+            take=self._take,
+            logger=logger,
+        )
         self._is_closed = False
         try:
             self._begin()
@@ -125,7 +132,7 @@ class States:
                 name=self._name,
                 store=self._store,
                 protocol=self._settings.protocol,
-                now=self._now(),
+                now=self._timing.now(),
                 default_limit=self._settings.default_limit,
                 folder_of=self._settings.folder_of,
             )
@@ -135,7 +142,7 @@ class States:
             for claim, step in batch.steps:
                 self._claims[claim.facts.id] = claim
                 self._watched.add(claim)
-                self._touch(claim)  # Its file may be there already, or within a new limit.
+                self._timing.touch(claim)  # Its file may be there already, or within a new limit.
                 self._uplink.send(step.send)
             for one in batch.gone:
                 self._forget(one)
@@ -159,7 +166,7 @@ class States:
             right: list[bool] = []
 
             def work(facts: Facts, disk: Callable[[], Disk]) -> Step | None:
-                step, is_right = self._settings.protocol.starting(facts, disk(), self._now())
+                step, is_right = self._settings.protocol.starting(facts, disk(), self._timing.now())
                 right.append(is_right)
                 return step
 
@@ -173,52 +180,13 @@ class States:
         """Look at the state of a service that has stopped, without waiting for a quiet time."""
         with self._lock:
             self._claim(claim)
-            self._times.look(claim, self._clock.monotonic())
-            self._look_at([claim])
+            self._timing.look_now(claim)
 
     # -- The cloud ---------------------------------------------------------------------------------------
 
     def connect(self, gateway: Gateway) -> None:
         """Use a gateway from now on, instead of the one before."""
         self._uplink.connect(gateway)
-
-    def _receive(self, messages: Iterable[ToUnit | Link]) -> None:
-        """Take messages in their order, those of different claims together."""
-        works: dict[ClaimId, tuple[Claim, Work]] = {}
-        for message in messages:
-            if isinstance(message, Link) or message.claim in works:
-                self._take(list(works.values()))
-                works.clear()
-            if isinstance(message, Link):
-                self._link(message)
-                continue
-            claim = self._claims.get(message.claim)
-            if claim is None:
-                self._logger.warning("%s: the cloud means nobody here: %s", self._name, message.claim)
-            else:
-                works[message.claim] = claim, self._work_of(message)
-        self._take(list(works.values()))
-
-    def _link(self, link: Link) -> None:
-        self._uplink.is_connected = link is Link.UP
-        if not self._uplink.is_connected:
-            return
-        claims = [claim for claim in self._claims.values() if claim.facts.limit]
-        self._take([(claim, self._again) for claim in claims])
-        known = [(claim.facts.id, claim.facts.accepted) for claim in claims]
-        said = (known[at : at + _STATUS] for at in range(0, len(known), _STATUS))
-        self._uplink.send([StateStatus(states=tuple(states)) for states in said])
-
-    def _work_of(self, message: ToUnit) -> Work:
-        protocol = self._settings.protocol
-        match message:
-            case StateAcceptance():
-                return lambda facts, _: protocol.answered(facts, message, self._now())
-            case UpdateState():
-                return lambda facts, disk: protocol.updated(facts, message, disk(), self._now())
-
-    def _again(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:  # noqa: ARG002 - a work's form
-        return self._settings.protocol.connected(facts, self._now())
 
     # -- Time --------------------------------------------------------------------------------------------
 
@@ -249,59 +217,15 @@ class States:
             if self._is_closed:
                 return _RETRY
             for claim in self._watched.changed(self._claims.values()):
-                self._touch(claim)
-            if messages := self._uplink.take():
-                self._receive(messages)
-            self._due(self._clock.monotonic())
-            return self._times.wait(self._clock.monotonic(), _RETRY)
-
-    def _due(self, now: float) -> None:
-        due = [one for one in self._times.due(now) if one in self._claims]
-        if not due:
-            return
-        try:
-            self._look_at([one for one in due if self._times.is_to_look(one, now)])
-            if self._uplink.is_connected:
-                again = [claim for one in due if (claim := self._claims[one]).is_due(now)]
-                self._take([(claim, self._resend) for claim in again])
-        finally:
-            for one in due:
-                if one in self._claims:
-                    self._schedule(self._claims[one])
-
-    def _touch(self, claim: Claim) -> None:
-        one = claim.facts.id
-        self._times.look(one, self._settings.quiet.touched(one, self._clock.monotonic()))
-        self._schedule(claim)
-
-    def _look_at(self, claims: Iterable[ClaimId]) -> None:
-        looked = list(claims)
-        for one in looked:
-            self._times.look(one, self._clock.monotonic() + _RETRY)  # should the database fail
-        self._take([(self._claims[one], self._changes) for one in looked])
-        for one in looked:
-            self._times.looked(one)
-            self._settings.quiet.done(one)
-
-    def _changes(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:
-        return self._settings.protocol.changed(facts, disk(), self._now())
-
-    def _resend(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:  # noqa: ARG002 - a work's form
-        return self._settings.protocol.due(facts, self._now())
-
-    def _schedule(self, claim: Claim) -> None:
-        due = claim.facts.due
-        resend = due / 1000 if due is not None and self._uplink.is_connected else None
-        self._times.wake(claim.facts.id, resend)
-
-    def _now(self) -> Now:
-        return Now(int(self._clock.now() * 1000), int(self._clock.monotonic() * 1000))
+                self._timing.touch(claim)
+            self._incoming.do()
+            return self._timing.do()
 
     # -- Parts -------------------------------------------------------------------------------------------
 
     def _take(self, works: Sequence[tuple[Claim, Work]]) -> None:
         for claim in self._rounds.take(works):
-            self._schedule(claim)
+            self._timing.schedule(claim)
             if claim.ready is not None and claim.facts.asked is None and claim.facts.suspect is None:
                 ready, claim.ready = claim.ready, None
                 ready()
@@ -314,7 +238,7 @@ class States:
         self._take(works)
 
     def _open(self, facts: Facts, disk: Callable[[], Disk]) -> Step | None:
-        return self._settings.protocol.opened(facts, disk(), self._now())
+        return self._settings.protocol.opened(facts, disk(), self._timing.now())
 
     def _folder_of(self, claim: ClaimId) -> Path:
         return self._settings.folder_of(claim)  # which others may have taken the place of
@@ -329,8 +253,7 @@ class States:
         claim = self._claims.pop(one, None)
         if claim is None:
             return
-        self._times.looked(one)
-        self._settings.quiet.done(one)
+        self._timing.forget(one)
         self._watched.forget(claim)
 
     def close(self) -> None:

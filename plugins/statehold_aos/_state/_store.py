@@ -29,7 +29,7 @@ from statehold_aos.gateway import ClaimId, checksum_of
 
 _KEY: Final = (WORKSPACE, "service", "users")
 _SIZE: Final = 28  # of a checksum
-_OTHERS: Final = tuple(column.name for column in STATES.c if column.name not in _KEY)
+_OTHERS: Final = tuple(column.name for column in STATES.c if column.name not in (*_KEY, "home"))
 
 
 @attrs.frozen(kw_only=True)
@@ -66,12 +66,16 @@ class Store:
     home: str
     versions: int
     now: Callable[[], int]
+    #: Claims whose row is known to be of this home.
+    _own: set[ClaimId] = attrs.field(factory=set, init=False, eq=False, repr=False)
 
     def load(self) -> list[Facts]:
         """Return what is known of all claims."""
         statement = select(STATES).where(STATES.c.home == self.home)
         rows = self.database.read(lambda connection: connection.execute(statement).mappings().all())
-        return [_facts(row) for row in rows]
+        found = [_facts(row) for row in rows]
+        self._own.update(one.id for one in found)
+        return found
 
     def known(self, claim: ClaimId) -> bytes | None:
         """Return the checksum that a Service Manager has noted for a claim."""
@@ -85,7 +89,7 @@ class Store:
         self,
         facts: Sequence[Facts],
         kept: Iterable[tuple[ClaimId, Keep]] = (),
-        gone: Iterable[ClaimId] = (),
+        gone: Sequence[ClaimId] = (),
         *,
         accepted: Iterable[Facts] | None = None,
     ) -> None:
@@ -104,20 +108,26 @@ class Store:
             for one in (facts if accepted is None else accepted)
             if one.accepted is not None
         ]
+        fresh = [one.id for one in facts if one.id not in self._own]
+        homes = [(*claim, self.home) for claim in fresh]
         versions = self._versions(kept)
         forgotten = [_bound(_claim(claim)) for claim in gone]
 
         def work(connection: Connection) -> None:
             _SAVE(connection, rows)
+            _MOVE(connection, homes)
             _NOTE(connection, noted)
             for statement in (_DROP, _KEEP, _TRIM):
                 statement(connection, versions)
             for table in (STATES, STATES_KEPT):
                 for bound in forgotten:
-                    connection.execute(delete(table).where(_own(table)), bound)
+                    connection.execute(delete(table).where(_of_claim(table)), bound)
 
         if rows or versions or forgotten:
+            self._own.difference_update(gone)
             self.database.write(work)
+            self._own.update(fresh)
+            self._own.difference_update(gone)
 
     def _versions(self, kept: Iterable[tuple[ClaimId, Keep]]) -> list[tuple[Any, ...]]:
         """Return the rows of versions, none of them twice: the last one counts."""
@@ -139,7 +149,7 @@ class Store:
 
     def kept(self, claim: ClaimId) -> list[Version]:
         """Return the versions of a claim that are kept, the newest first."""
-        statement = select(STATES_KEPT).where(_own(STATES_KEPT)).order_by(STATES_KEPT.c.number.desc())
+        statement = select(STATES_KEPT).where(_of_claim(STATES_KEPT)).order_by(STATES_KEPT.c.number.desc())
         rows = self.database.read(lambda one: one.execute(statement, _bound(_claim(claim))).all())
         return [Version(kind=row.kind, checksum=row.checksum, at=row.at, state=row.state) for row in rows]
 
@@ -156,7 +166,7 @@ def _bound(values: Mapping[str, Any]) -> dict[str, Any]:
     return {f"k_{name}": value for name, value in values.items()}
 
 
-def _own(table: Table) -> Any:
+def _of_claim(table: Table) -> Any:
     return and_(*(table.c[name] == bindparam(f"k_{name}") for name in _KEY))
 
 
@@ -176,6 +186,13 @@ _COLUMNS: Final = (
     *("asked", "why", "pending", "pendingState", "correlation", "base", "changed", "unwritten"),
 )
 _SAVE: Final = Many(lambda one: upsert(one, STATES, _KEY, _OTHERS), _COLUMNS)
+#: Besides, because it has an index, which is written again whenever its column is, be it with the same.
+_MOVE: Final = Many(
+    lambda _: (
+        update(STATES).where(_of_claim(STATES), STATES.c.home != bindparam("h")).values(home=bindparam("h"))
+    ),
+    (*(f"k_{name}" for name in _KEY), "h"),
+)
 _NOTE: Final = Many(
     lambda _: (
         update(_USERS)
@@ -189,7 +206,7 @@ _NOTE: Final = Many(
 )
 _DROP: Final = Many(
     lambda _: delete(STATES_KEPT).where(
-        _own(STATES_KEPT), _ALIKE, STATES_KEPT.c.checksum == _given("checksum")
+        _of_claim(STATES_KEPT), _ALIKE, STATES_KEPT.c.checksum == _given("checksum")
     ),
     _VERSION,
 )
@@ -200,20 +217,20 @@ def _keep(_: Connection) -> Any:
         *(_given(name) for name in _KEY),
         func.coalesce(func.max(STATES_KEPT.c.number), 0) + 1,
         *(_given(name) for name in ("kind", "checksum", "at", "state")),
-    ).where(_own(STATES_KEPT))
+    ).where(_of_claim(STATES_KEPT))
     return insert(STATES_KEPT).from_select([*_KEY, "number", "kind", "checksum", "at", "state"], new)
 
 
 def _trim(_: Connection) -> Any:
     older = (
         select(STATES_KEPT.c.number)
-        .where(_own(STATES_KEPT), _ALIKE)
+        .where(_of_claim(STATES_KEPT), _ALIKE)
         .order_by(STATES_KEPT.c.number.desc())
         .limit(1)
         .offset(bindparam("k_versions", type_=Integer()))
     )
     return delete(STATES_KEPT).where(
-        _own(STATES_KEPT), _ALIKE, STATES_KEPT.c.number <= older.scalar_subquery()
+        _of_claim(STATES_KEPT), _ALIKE, STATES_KEPT.c.number <= older.scalar_subquery()
     )
 
 

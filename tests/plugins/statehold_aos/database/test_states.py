@@ -45,6 +45,18 @@ def test_facts_come_back_as_they_were_saved(location: str) -> None:
         assert {one.pending for one in store(database).load()} == {None}
 
 
+def test_a_claim_is_of_the_home_that_has_begun_with_it_last(location: str) -> None:
+    with Database.open(location) as database:
+        store(database, "another").save([FULL, BARE])
+        own = store(database)
+        own.save([FULL])
+        assert (own.load(), store(database, "another").load()) == ([FULL], [BARE])
+        own.save([], (), [ANN])
+        store(database, "another").save([FULL])
+        own.save([FULL])
+        assert own.load() == [FULL]
+
+
 def test_of_each_kind_the_newest_versions_are_kept_and_none_twice(location: str) -> None:
     with Database.open(location) as database:
         states = store(database)

@@ -137,7 +137,7 @@ def test_9_watches_and_timers_end_whole_while_there_are_changes(tmp_path: Path) 
         assert one.states.claims() == []
         assert len(one.states._watched) == 0
         one.passes(20.0)
-        assert one.states._times._looks == {}
+        assert one.states._timing._times._looks == {}
 
 
 def test_10_a_limit_of_0_removes_nothing_and_can_be_taken_back(tmp_path: Path) -> None:
