@@ -12,6 +12,7 @@ from statehold_zstor.config import Config
 from statehold_zstor.storage._config import ZstorConfig
 
 _KEYS: Final = "keys"
+#: In how many folders metadata are, at most.
 _METADATA: Final = 3
 
 
@@ -25,7 +26,8 @@ def local_config(folder: Path, wanted: ZstorConfig) -> Config:
     """
     key, meta_key = _keys(folder)
     shards = [_backend(folder / "shards" / str(number)) for number in range(wanted.Shards)]
-    metadata = [_backend(folder / "metadata" / str(number)) for number in range(_METADATA)]
+    copies = min(_METADATA, wanted.Shards)
+    metadata = [_backend(folder / "metadata" / str(number)) for number in range(copies)]
     return Config.of(
         {
             "minimal_shards": wanted.DataShards,
