@@ -39,6 +39,7 @@ from statehold.sdk._protocols import (
 from statehold.sdk._provider import Provider, Rank
 from statehold.sdk._rows import Intent, Key, Value, fields, merge
 from statehold.sdk._secret import Secret
+from statehold.sdk._shared import Shared
 from statehold_vsql import Contract, DataType, Field, Operation, Scope
 
 __all__ = [
@@ -80,6 +81,7 @@ __all__ = [
     "Scope",
     "ScopeError",
     "Secret",
+    "Shared",
     "StateholdError",
     "StorageContext",
     "StorageError",

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, Shared, StorageContext
 from statehold_zdb.storage._config import ZdbConfig
 
 if TYPE_CHECKING:
-    from statehold_zdb.storage._engines import Engines
+    from statehold_zdb.engine import Engine
 
 __all__ = ["ZdbConfig", "make_provider", "provider"]
 
 
 def make_provider() -> Provider:
     """Return a provider; its storages share the engines of their folders."""
-    engines: list[Engines] = []
+    engines: Shared[Engine] = Shared(methodcaller("close"))
 
     def open_zdb(ctx: StorageContext) -> IStateStorage:
-        from statehold_zdb.storage._engines import Engines  # noqa: PLC0415 - brings the engine
-        from statehold_zdb.storage._storage import Zdb  # noqa: PLC0415
+        from statehold_zdb.storage._storage import Zdb  # noqa: PLC0415 - brings the engine
 
-        if not engines:
-            engines.append(Engines())
-        return Zdb.open(ctx, engines[0])
+        return Zdb.open(ctx, engines)
 
     return Provider(
         name="Zdb",

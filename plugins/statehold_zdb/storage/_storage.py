@@ -1,21 +1,23 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import attrs
 
-from statehold.sdk import FreedError, Intent, Key, StorageContext, StorageError, Value, merge
+from statehold.sdk import FreedError, Intent, Key, Shared, StorageContext, StorageError, Value, merge
 from statehold_zdb.client import Place, Pool
-from statehold_zdb.engine import Durability, EngineOptions, Sync, ZdbError
+from statehold_zdb.engine import DEFAULT, Durability, Engine, EngineOptions, Sync, ZdbError
 from statehold_zdb.storage._allowed import check_allowed
 from statehold_zdb.storage._config import ZdbConfig
-from statehold_zdb.storage._engines import Engines
 from statehold_zdb.storage._places import Files, Rowset, Server
 from statehold_zdb.storage._rows import Rows, prefix_of
 
 _PAGE: Final = 128
+_DATA: Final = "data"
+_INDEX: Final = "index"
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -35,7 +37,7 @@ class Zdb:
     _freed: bool = attrs.field(default=False, init=False)
 
     @classmethod
-    def open(cls, ctx: StorageContext, engines: Engines) -> Zdb:
+    def open(cls, ctx: StorageContext, engines: Shared[Engine]) -> Zdb:
         """Open the files in the storage's data folder, or connect to a server.
 
         Raises:
@@ -123,7 +125,7 @@ class Zdb:
             ) from error
 
 
-def _files(ctx: StorageContext, config: ZdbConfig, engines: Engines) -> Rowset:
+def _files(ctx: StorageContext, config: ZdbConfig, engines: Shared[Engine]) -> Rowset:
     folder = ctx.data_folder.resolve()
     options = EngineOptions(
         segment_size=config.SegmentBytes,
@@ -131,9 +133,11 @@ def _files(ctx: StorageContext, config: ZdbConfig, engines: Engines) -> Rowset:
         compact_at=config.CompactAt,
         clock=ctx.clock.now,
     )
-    engine = engines.take(folder, options, ctx.logger)
-    release: Callable[[], None] = lambda: engines.give_back(folder)  # noqa: E731
-    return Files(engine["default"], release)
+    # The options of the first count.
+    engine = engines.take(
+        folder, lambda: Engine(folder / _DATA, folder / _INDEX, options=options, logger=ctx.logger)
+    )
+    return Files(engine[DEFAULT], partial(engines.give_back, folder))
 
 
 def _server(ctx: StorageContext, config: ZdbConfig) -> Rowset:
