@@ -131,7 +131,8 @@ class Monitor:
             self._known[id(lane)] = down, lost
             was_down, was_lost = before.get(id(lane), (False, False))
             if down and not was_down:
-                self._log.warning("%s does not answer: %s", lane.name, lane.problem)
+                problem = lane.problem.removeprefix(f"{lane.name}: ")
+                self._log.warning("%s does not answer: %s", lane.name, problem)
             elif was_down and not down:
                 self._log.warning("%s answers again", lane.name)
             if lost != was_lost or (was_down and not down):

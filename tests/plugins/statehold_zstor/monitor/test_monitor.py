@@ -57,8 +57,7 @@ def test_what_a_backend_had_that_does_not_come_back_is_made_anew_elsewhere(place
             assert away.data()
             away.down = False
             until(lambda: not away.data() and zstor.status().garbage == 0)
-            assert monitor.figures.repaired >= 1
-            assert monitor.figures.remade >= 1
+            until(lambda: monitor.figures.repaired >= 1 and monitor.figures.remade >= 1)
         assert all(zstor.read(info.key) == DATA for info in infos)
 
 
