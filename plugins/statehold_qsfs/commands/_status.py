@@ -74,8 +74,8 @@ def _asked(mount: Mounted) -> dict[str, Any]:
     if not told["dead"]:
         try:
             told |= msgspec.json.decode(os.getxattr(mount.point, "user.qsfs.status"))
-        except OSError as error:
-            told["error"] = str(error)
+        except (OSError, msgspec.DecodeError):
+            told["error"] = "does not say"
     return told
 
 

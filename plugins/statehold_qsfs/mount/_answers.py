@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from ctypes import addressof, create_string_buffer, string_at
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec
@@ -199,9 +200,9 @@ class Answers:
     @_refusing
     def create(self, request: int, parent: int, name: bytes, mode: int, opened: Any) -> None:
         made = self._make(request, parent, name, stat.S_IFREG | mode & 0o7777)
-        self._opened(opened.contents)
         self._scratch.put_entry(made)
         self.known.add(made.ino)
+        self._opened(opened.contents)
         if fuse.reply_create(request, self._scratch.entry, opened):
             self._forget(made.ino, 1)
             self._closed(opened.contents)
@@ -212,6 +213,8 @@ class Answers:
         if file.flags & os.O_TRUNC:
             changes = {"size": 0}
             self._without_privileges(request, ino, changes, always=False)
+            with suppress(OSError):  # what a program may do goes with what it was
+                self._files.removexattr(ino, "security.capability")
             self._files.change(ino, **changes)
         self._opened(file)
         if fuse.reply_open(request, opened):

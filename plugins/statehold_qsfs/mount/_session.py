@@ -17,7 +17,7 @@ from typing import Any, Final
 from statehold_qsfs.mount import _lowlevel as fuse
 from statehold_qsfs.mount import _table
 from statehold_qsfs.mount._answers import Answers
-from statehold_qsfs.mount._crew import Crew
+from statehold_qsfs.mount._crew import Crew, Turn
 from statehold_qsfs.mount._errors import MountError
 from statehold_qsfs.mount._inodes import Inodes
 
@@ -26,6 +26,8 @@ _MIB: Final = 1 << 20
 _ASKED_FLAGS: Final = 52
 #: The seconds after which pages of open files are taken from the kernel, which would keep them for 30.
 _PAGES_EVERY: Final = 4.0
+#: The seconds after which one request that takes long keeps others waiting no more.
+_LOOK_EVERY: Final = 0.1
 #: For programs that still have files open when it is to end.
 _GRACE: Final = 3.0
 _JOIN: Final = 60.0
@@ -89,14 +91,19 @@ class Session:
                 f"{self._point}: the system does not mount it: {' '.join(said) or 'it does not say why'}",
                 hint="`statehold qsfs doctor` looks for what is missing",
             )
-        self._agree()
+        try:
+            self._agree()
+        except BaseException:
+            fuse.session_unmount(self._session)
+            raise
 
     def serve(self) -> None:
         """Answer the kernel, until it is unmounted, by whomever."""
         keeper = threading.Thread(target=self._fetch_pages, name="qsfs-pages", daemon=True)
         keeper.start()
         self._crew.start()
-        while not self._crew.ended.wait(0.2):
+        while not self._crew.ended.wait(_LOOK_EVERY):
+            self._crew.leave_behind()
             if self._stopping.is_set():
                 self._unmount()
                 self._crew.ended.wait(_GRACE)
@@ -161,14 +168,17 @@ class Session:
                 os.close(each)
             _free(buffer)
 
-    def _take(self, mine: Callable[[], bool]) -> None:
+    def _take(self, turn: Turn) -> None:
         session, buffer, receive, process = self._session, fuse.Buffer(), fuse.receive, fuse.process
         reference = byref(buffer)
         try:
-            while mine():
+            while turn.mine:
                 size = receive(session, reference)
                 if size > 0:
+                    turn.requests += 1
+                    turn.busy = True
                     process(session, reference)
+                    turn.busy = False
                 elif size not in {-errno.EINTR, -errno.EAGAIN}:
                     return
         finally:
