@@ -1,41 +1,33 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hmac
 import logging
 import os
 import secrets
-import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
 import msgspec
-import pluggy
 
-from statehold_zdb.engine._core import Closed, Core
 from statehold_zdb.engine._cut import Cut
 from statehold_zdb.engine._descriptors import Descriptors
 from statehold_zdb.engine._disk import Disk
-from statehold_zdb.engine._errors import ZdbError, ZdbHeldError, ZdbNameError, ZdbReadOnlyError
-from statehold_zdb.engine._events import ZdbHooks
+from statehold_zdb.engine._errors import ZdbError, ZdbNameError, ZdbReadOnlyError
+from statehold_zdb.engine._folders import Folders
 from statehold_zdb.engine._keeper import Keeper
 from statehold_zdb.engine._namespace import Namespace
 from statehold_zdb.engine._options import EngineOptions, Mode, Sync
 from statehold_zdb.engine._seal import Seal
-from statehold_zdb.engine._segment import Segment
 from statehold_zdb.engine._settings import Settings, hashed, read_settings, write_settings
+from statehold_zdb.engine._telling import Telling
 
 DEFAULT: Final = "default"
 MAX_NAME: Final = 128
-_LOCK: Final = ".lockfile"
-_GONE: Final = ".deleted-"
 
 
 class Engine:
@@ -70,21 +62,20 @@ class Engine:
         if self.data == self.index:
             raise ZdbError(f"data and index are both {self.data}", hint="Give each a folder of its own")
         self.logger: Final = logger or logging.getLogger("statehold_zdb")
-        self.hooks: Final[Any] = _hooks(plugins)
-        self._hears = bool(plugins)
+        self._telling = Telling(plugins, self.get, self.logger)
+        self.hooks: Final[Any] = self._telling.hooks
         self._descriptors = Descriptors()
         self._disk = self.options.disk or Disk()
+        self._folders = Folders(self.data, self.index, self._disk, self.options.read_only)
         self._lock = threading.RLock()
         self._namespaces: dict[str, Namespace] = {}
-        self._telling: ThreadPoolExecutor | None = None
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
-            for folder in (self.data, self.index):
-                stack.callback(self._hold(folder))
+            stack.callback(self._folders.hold())
             self._seal = Seal(self.index)
             self._open_all()
             stack.callback(self._abandon_all)
-            if self._hears:
+            if self._telling.hears:
                 self.hooks.zdb_ready()
             self._keeper = Keeper(self._keep)
             if not self.options.read_only:
@@ -137,7 +128,7 @@ class Engine:
             if name in self._namespaces:
                 raise ZdbNameError(f"there is a namespace {name!r}")
             made = self._make(name, mode)
-        self._tell(lambda: self.hooks.zdb_namespace_created(namespace=name))
+        self._telling.soon(lambda: self.hooks.zdb_namespace_created(namespace=name))
         return made
 
     def delete(self, name: str) -> None:
@@ -147,17 +138,12 @@ class Engine:
             namespace = self[name]
             if name == DEFAULT:
                 raise ZdbNameError("the namespace default cannot be deleted")
-            self._tell_removing(namespace, namespace.segments())
+            self._telling.removing(namespace, namespace.segments())
             del self._namespaces[name]
             namespace.abandon("it was deleted")
-            mark = f"{_GONE}{secrets.token_hex(8)}"
-            for folder in (self.index, self.data):
-                with contextlib.suppress(FileNotFoundError):
-                    (folder / name).rename(folder / mark)
-                self._disk.sync_folder(folder)
-        for folder in (self.index, self.data):
-            shutil.rmtree(folder / mark, ignore_errors=True)
-        self._tell(lambda: self.hooks.zdb_namespace_deleted(namespace=name))
+            clear = self._folders.remove(name)
+        clear()
+        self._telling.soon(lambda: self.hooks.zdb_namespace_deleted(namespace=name))
 
     def configure(self, name: str, *, password: bytes | None = None, **changes: Any) -> Namespace:
         """Change what a namespace is told to be: any of the fields of `Settings`; on disk when it returns.
@@ -175,7 +161,7 @@ class Engine:
                 raise ZdbError("all namespaces of this engine have one mode")
             namespace.take_settings(settings, lambda: write_settings(self.index / name, settings))
         self._keeper.tick(self._tick())
-        self._tell(lambda: self.hooks.zdb_namespace_updated(namespace=name))
+        self._telling.soon(lambda: self.hooks.zdb_namespace_updated(namespace=name))
         return namespace
 
     def password(self, namespace: Namespace) -> bytes | None:
@@ -195,7 +181,7 @@ class Engine:
         namespace = self[name]
         namespace.settings = read_settings(self.index / name) or namespace.settings
         namespace.reload()
-        self._tell(lambda: self.hooks.zdb_namespace_reloaded(namespace=name))
+        self._telling.soon(lambda: self.hooks.zdb_namespace_reloaded(namespace=name))
 
     def cut(self) -> dict[str, Cut]:
         """Return what all namespaces have at this one moment.
@@ -218,8 +204,8 @@ class Engine:
             stack, self._stack = self._stack, contextlib.ExitStack()
             open_ones = [namespace for namespace in self._namespaces.values() if not namespace.closed]
         with stack:
-            self._finish_telling()
-            if self._hears and open_ones:
+            self._telling.finish()
+            if self._telling.hears and open_ones:
                 self.hooks.zdb_close()
             self._compactor.stop()
             self._keeper.stop()
@@ -230,8 +216,8 @@ class Engine:
                     namespace.close()
                 except ZdbError as error:
                     failed.append(error)
-                self._finish_telling()
-                if self._hears:
+                self._telling.finish()
+                if self._telling.hears:
                     self.hooks.zdb_namespace_closing(
                         namespace=namespace.name,
                         index=figures.active_index,
@@ -243,58 +229,17 @@ class Engine:
 
     # Inside
 
-    def _hold(self, folder: Path) -> Callable[[], None]:
-        """Have *folder* alone, and return what lets go of it."""
-        read_only = self.options.read_only
-        try:
-            if not read_only:
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fd = os.open(
-                folder / _LOCK, os.O_CLOEXEC | (os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT), 0o600
-            )
-        except FileNotFoundError:
-            if read_only and folder.is_dir():
-                return lambda: None  # never written to by an engine that could have left a lock
-            raise ZdbError(f"there is no folder {folder}") from None
-        except OSError as error:
-            hint = "Open it to read only" if error.errno in (errno.EROFS, errno.EACCES) else ""
-            raise ZdbError(f"cannot use {folder}: {error}", hint=hint) from error
-        try:
-            fcntl.flock(fd, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(fd)
-            raise ZdbHeldError(
-                f"{folder} is held by another engine", hint="Stop that one first, or use another folder"
-            ) from error
-        return lambda: os.close(fd)
-
     def _open_all(self) -> None:
-        if self._hears:
+        if self._telling.hears:
             self.hooks.zdb_namespaces_init(index=str(self.index), data=str(self.data))
         try:
-            for folder in sorted(self.index.iterdir()):
-                if folder.name.startswith(_GONE) and not self.options.read_only:
-                    shutil.rmtree(folder, ignore_errors=True)
-                    shutil.rmtree(self.data / folder.name, ignore_errors=True)
-                elif folder.is_dir() and not folder.name.startswith("."):
-                    settings = read_settings(folder)
-                    if settings is not None:
-                        self._namespaces[folder.name] = self._opened(settings)
-                    else:
-                        self._drop_unfinished(folder)
+            for name, settings in self._folders.namespaces():
+                self._namespaces[name] = self._opened(settings)
             if DEFAULT not in self._namespaces and not self.options.read_only:
                 self._make(DEFAULT, None)
         except BaseException:
             self._abandon_all()
             raise
-
-    def _drop_unfinished(self, folder: Path) -> None:
-        """Remove what is left of a namespace that was not made to its end."""
-        if self.options.read_only or any((self.data / folder.name).glob("d*")):
-            raise ZdbError(
-                f"{folder} has no settings, and there are data", hint="Bring them back from a copy"
-            )
-        shutil.rmtree(folder, ignore_errors=True)
 
     def _make(self, name: str, mode: Mode | None) -> Namespace:
         settings = Settings(
@@ -303,14 +248,7 @@ class Engine:
             seed=secrets.randbits(32),
             maxsize=self.options.default_maxsize if name == DEFAULT else 0,
         )
-        try:
-            (self.data / name).mkdir(mode=0o700, exist_ok=True)
-            (self.index / name).mkdir(mode=0o700, exist_ok=True)
-            write_settings(self.index / name, settings)
-            for folder in (self.data, self.index):
-                self._disk.sync_folder(folder)
-        except OSError as error:
-            raise ZdbError(f"cannot make the namespace {name!r}: {error}") from error
+        self._folders.make(settings)
         made = self._namespaces[name] = self._opened(settings)
         return made
 
@@ -332,10 +270,10 @@ class Engine:
             descriptors=self._descriptors,
             now=self.options.clock or time.time,
             say=lambda text: self.logger.warning("%s: %s", name, text),
-            on_missing=self._ask_for,
-            on_missing_range=self._ask_for_range,
-            on_removing=self._tell_removing,
-            on_closed=self._tell_closed,
+            on_missing=self._telling.missing,
+            on_missing_range=self._telling.missing_range,
+            on_removing=self._telling.removing,
+            on_closed=self._telling.closed,
         )
 
     def _check_writable(self) -> None:
@@ -346,7 +284,7 @@ class Engine:
         for namespace in self._namespaces.values():
             if not namespace.closed:
                 namespace.abandon("its engine was closed")
-        self._finish_telling()
+        self._telling.finish()
 
     def _tick(self) -> float:
         intervals = [n.durability.interval for n in self if n.durability.sync is Sync.RELAXED]
@@ -367,74 +305,6 @@ class Engine:
             except ZdbError as error:
                 self.logger.warning("%s: is not compacted: %s", namespace.name, error)
 
-    def _ask_for(self, namespace: Core, segment: Segment) -> bool:
-        if Path(segment.path).exists():
-            return True  # it came between the read and the question
-        try:
-            brought = self.hooks.zdb_missing_data(namespace=namespace.name, path=segment.path)
-        except Exception:
-            self.logger.exception("%s: the hook missing-data failed for %s", namespace.name, segment.path)
-            return False
-        return bool(brought) and Path(segment.path).exists()
-
-    def _ask_for_range(self, namespace: Core, segment: Segment, offset: int, size: int) -> bytes | None:
-        if not self._hears:
-            return None
-        try:
-            found: bytes | None = self.hooks.zdb_missing_range(
-                namespace=namespace.name, path=segment.path, offset=offset, size=size
-            )
-        except ZdbError:
-            raise
-        except Exception:
-            self.logger.exception("%s: the hook missing-range failed for %s", namespace.name, segment.path)
-            return None
-        return found
-
-    def _tell_removing(self, namespace: Core, segments: Sequence[Segment]) -> None:
-        if self._hears:
-            self.hooks.zdb_removing(
-                namespace=namespace.name, segments=[segment.number for segment in segments]
-            )
-
-    def _tell_closed(self, namespace: Core, closed: Closed) -> None:
-        name = namespace.name
-
-        def tell() -> None:
-            answers = self.hooks.zdb_jump_index(
-                namespace=name, old=closed.old.index_path, new=closed.new.index_path, dirty=closed.dirty
-            )
-            found = self.get(name)
-            if any(answers) and found is not None:
-                for segment in found.segments():
-                    if segment.number in closed.dirty:
-                        segment.dirty = False
-            self.hooks.zdb_jump_data(namespace=name, old=closed.old.path, new=closed.new.path)
-
-        self._tell(tell)
-
-    def _tell(self, event: Callable[[], object]) -> None:
-        """Call hooks, one after another, on a thread that nobody waits for."""
-        if not self._hears:
-            return
-        with self._lock:
-            if self._telling is None:
-                self._telling = ThreadPoolExecutor(1, thread_name_prefix="zdb-hooks")
-            telling = self._telling
-
-        def tell() -> None:
-            try:
-                event()
-            except Exception:
-                self.logger.exception("a hook failed")
-
-        telling.submit(tell)
-
-    def _finish_telling(self) -> None:
-        telling, self._telling = self._telling, None
-        if telling is not None:
-            telling.shutdown()
-
 
 def check_name(name: str) -> None:
     """Raise ZdbNameError if no namespace can be called *name*."""
@@ -442,11 +312,3 @@ def check_name(name: str) -> None:
         raise ZdbNameError(f"a namespace cannot be called {name!r}")
     if len(os.fsencode(name)) > MAX_NAME:
         raise ZdbNameError(f"the name of a namespace has at most {MAX_NAME} bytes")
-
-
-def _hooks(plugins: Sequence[object]) -> Any:
-    manager = pluggy.PluginManager("statehold_zdb")
-    manager.add_hookspecs(ZdbHooks)
-    for plugin in plugins:
-        manager.register(plugin)
-    return manager.hook

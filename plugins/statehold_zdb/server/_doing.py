@@ -155,8 +155,8 @@ class Doing(Sending):
                     if answer is not None and not client.namespace.settings.freeze:
                         out.append(answer)
                         size += len(answer)
-                        continue
-                    size += self._get(key, out, writes)
+                    else:
+                        size += self._get(key, out, writes)
                     if size > PIECE:
                         goes_on = self._deliver_piece(out, writes)
                         out, writes, size = [], [], 0

@@ -115,5 +115,5 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, durability: 
 @pytest.mark.soak
 @pytest.mark.parametrize("durability", ["every", "group", "relaxed"])
 def test_kill_9_many_times(tmp_path: Path, durability: str) -> None:
-    """The same, 200 times in all on three folders."""
-    kill_while_it_writes(tmp_path, durability, 67)
+    """The same, 200 times in every durability."""
+    kill_while_it_writes(tmp_path, durability, 200)
