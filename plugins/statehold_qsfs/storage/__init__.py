@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, Shared, StorageContext
 from statehold_qsfs.storage._config import QsfsConfig
 
 if TYPE_CHECKING:
-    from statehold_qsfs.storage._stores import Stores
+    from statehold_qsfs.storage._store import Store
 
 __all__ = ["QsfsConfig", "make_provider", "provider"]
 
 
 def make_provider() -> Provider:
     """Return a provider; its storages share the filesystems of their folders."""
-    stores: list[Stores] = []
+    stores: Shared[Store] = Shared(methodcaller("close"))
 
     def open_qsfs(ctx: StorageContext) -> IStateStorage:
         from statehold_qsfs.storage._storage import Qsfs  # noqa: PLC0415 - brings the filesystem
-        from statehold_qsfs.storage._stores import Stores  # noqa: PLC0415
 
-        if not stores:
-            stores.append(Stores())
-        return Qsfs.open(ctx, stores[0])
+        return Qsfs.open(ctx, stores)
 
     return Provider(
         name="Qsfs",

@@ -5,16 +5,27 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count
 from typing import Final
 
 import attrs
 
-from statehold.sdk import FreedError, Intent, Key, StateholdError, StorageContext, StorageError, Value, merge
+from statehold.sdk import (
+    FreedError,
+    Intent,
+    Key,
+    Shared,
+    StateholdError,
+    StorageContext,
+    StorageError,
+    Value,
+    merge,
+)
 from statehold_qsfs.files import FileSystem, FileSystemOptions
 from statehold_qsfs.storage._config import QsfsConfig
 from statehold_qsfs.storage._rows import ATTRIBUTE, Rows
-from statehold_qsfs.storage._stores import NEW, Stores, make_folder
+from statehold_qsfs.storage._store import NEW, Store, make_folder
 
 _MODE: Final = 0o644
 _MISSING: Final = (errno.ENOENT, errno.ENOTDIR)
@@ -41,7 +52,7 @@ class Qsfs:
     _freed: bool = attrs.field(default=False, init=False)
 
     @classmethod
-    def open(cls, ctx: StorageContext, stores: Stores) -> Qsfs:
+    def open(cls, ctx: StorageContext, stores: Shared[Store]) -> Qsfs:
         """Open the filesystem in the storage's data folder.
 
         Raises:
@@ -54,7 +65,8 @@ class Qsfs:
             flush_every=config.FlushSeconds, quota=config.QuotaBytes, clock=lambda: int(ctx.clock.now() * 1e9)
         )
         try:
-            files = stores.take(folder, options)
+            # The options of the first count.
+            files = stores.take(folder, lambda: Store.opened(folder, options)).files
         except StateholdError as error:
             raise StorageError(f"{ctx.storage}: {error.message}", hint=error.hint) from error
         new = f"{NEW}{id(rows)}"
@@ -65,7 +77,7 @@ class Qsfs:
             stores.give_back(folder)
             raise StorageError(f"{ctx.storage}: {config.Folder}: {error.strerror}") from error
         return cls(
-            name=ctx.storage, rows=rows, files=files, new=new, release=lambda: stores.give_back(folder)
+            name=ctx.storage, rows=rows, files=files, new=new, release=partial(stores.give_back, folder)
         )
 
     def get(self, key: Key) -> Value | None:

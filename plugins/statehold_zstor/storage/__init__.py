@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, Shared, StorageContext
 from statehold_zstor.storage._config import ZstorConfig
 
 if TYPE_CHECKING:
-    from statehold_zstor.storage._opened import Opened
+    from statehold_zstor.objects import Zstor
 
 __all__ = ["ZstorConfig", "make_provider", "provider"]
 
 
 def make_provider() -> Provider:
     """Return a provider; its storages share the zstors of their configurations."""
-    opened: list[Opened] = []
+    zstors: Shared[Zstor] = Shared(methodcaller("close"))
 
     def open_zstor(ctx: StorageContext) -> IStateStorage:
-        from statehold_zstor.storage._opened import Opened  # noqa: PLC0415 - brings all of zstor
-        from statehold_zstor.storage._storage import ZstorStorage  # noqa: PLC0415
+        from statehold_zstor.storage._storage import ZstorStorage  # noqa: PLC0415 - brings all of zstor
 
-        if not opened:
-            opened.append(Opened())
-        return ZstorStorage.open(ctx, opened[0])
+        return ZstorStorage.open(ctx, zstors)
 
     return Provider(
         name="Zstor",

@@ -12,6 +12,7 @@ from statehold.sdk import (
     FreedError,
     Intent,
     Key,
+    Shared,
     StateholdError,
     StorageContext,
     StorageError,
@@ -22,7 +23,6 @@ from statehold_zstor.config import Config
 from statehold_zstor.objects import ObjectNotFoundError, Zstor
 from statehold_zstor.storage._config import ZstorConfig
 from statehold_zstor.storage._local import local_config
-from statehold_zstor.storage._opened import Opened
 from statehold_zstor.storage._rows import Rows
 
 
@@ -44,7 +44,7 @@ class ZstorStorage:
     _freed: bool = attrs.field(default=False, init=False)
 
     @classmethod
-    def open(cls, ctx: StorageContext, opened: Opened) -> ZstorStorage:
+    def open(cls, ctx: StorageContext, zstors: Shared[Zstor]) -> ZstorStorage:
         """Open the zstor of a configuration, or one in folders of the storage's data folder.
 
         Raises:
@@ -61,10 +61,10 @@ class ZstorStorage:
             folder = ctx.data_folder.resolve()
             name, read = str(folder), partial(local_config, folder, wanted)
         try:
-            zstor = opened.take(name, read, ctx.logger)
+            zstor = zstors.take(name, lambda: Zstor(read(), logger=ctx.logger))
         except StateholdError as error:
             raise StorageError(f"{ctx.storage}: {error.message}", hint=error.hint) from error
-        return cls(name=ctx.storage, rows=rows, zstor=zstor, release=partial(opened.give_back, name))
+        return cls(name=ctx.storage, rows=rows, zstor=zstor, release=partial(zstors.give_back, name))
 
     def get(self, key: Key) -> Value | None:
         """Return the row's value, or None."""
