@@ -39,7 +39,7 @@ class ProtectionOptions:
     Attributes:
         prefix: what the names of all objects begin with; filesystems that share a store have one each.
         window: the seconds of writes that are lost with the machine at most, while the store answers; a
-            quarter of it lies between two cuts.
+            fifth of it lies between two cuts.
         limit: the bytes that the data may take here; 0 for no limit.
         evict_last: the namespaces that are evicted when nothing else is left to be.
         timeout: how long a barrier waits.
@@ -306,7 +306,7 @@ class Protection:
         while not self._ended.is_set():
             with self._turn:
                 if not self._asked:
-                    self._turn.wait(self.options.window / 4)
+                    self._turn.wait(self.options.window / 5)
                 asked, self._asked = self._asked, False
                 if self._ended.is_set():
                     return

@@ -33,7 +33,7 @@ _META: Final = f"{NAME}-meta"
 _COMPACT_AT: Final = 0.5
 _COMPACT_EVERY: Final = 60.0
 #: A change is flushed, and then sent, within this part of the window each.
-_PART: Final = 4
+_PART: Final = 5
 
 STEPS: Final = ("zstor", "0-db", "namespaces", "filesystem")
 
