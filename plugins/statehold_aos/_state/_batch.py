@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import attrs
+from msgspec.structs import replace
 
 from statehold.sdk import StorageError
 from statehold_aos._state._facts import Facts, Step
@@ -111,7 +112,7 @@ class Batch:
         if state is None:
             return step
         done = self.protocol.set(step.facts, state, file.read(limit), self.now)
-        return step if done is None else attrs.evolve(done, keep=(*step.keep, *done.keep))
+        return step if done is None else replace(done, keep=(*step.keep, *done.keep))
 
 
 def check(name: str, claim: ClaimId, state: bytes | None, limit: int) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import attrs
+from msgspec.structs import replace
 
 from statehold_aos._state._facts import Disk, Facts, Keep, Kind, Rule, Step, Why
 from statehold_aos._state._sending import Local, Now, Sending, keep_unknown, settled, too_big
@@ -22,7 +23,7 @@ class CloudSide(Sending):
                 facts=settled(facts, pending.checksum, answer.stamp),
                 keep=(Keep(Kind.ACCEPTED, pending.state),),
             )
-        rejected = attrs.evolve(
+        rejected = replace(
             facts,
             pending=None,
             suspect=pending.checksum,
@@ -42,7 +43,7 @@ class CloudSide(Sending):
         if checksum_of(update.state) != update.checksum:
             return self._tell(facts, "the cloud has sent a state with a wrong checksum: not taken")
         if len(update.state) > facts.limit:
-            done = attrs.evolve(facts, asked=None, due=None) if solicited and pending is None else facts
+            done = replace(facts, asked=None, due=None) if solicited and pending is None else facts
             return self._tell(done, too_big("cloud's state", len(update.state), facts.limit, "taken"))
         if update.correlation and not solicited and pending is not None:
             return None  # The answer to a request that the newer change has replaced.
@@ -50,10 +51,10 @@ class CloudSide(Sending):
             return self._stale(facts, update, now)
         if pending is not None and update.checksum == pending.checksum:
             step = Step(facts=settled(facts, pending.checksum, update.stamp), keep=(_accepted(update),))
-            return attrs.evolve(step, send=(step.facts.status(),))
+            return replace(step, send=(step.facts.status(),))
         if pending is not None and update.checksum in facts.sent:
             # A state of this side that the cloud had accepted before this one: it stands behind it.
-            behind = attrs.evolve(facts, accepted=update.checksum, stamp=update.stamp or facts.stamp)
+            behind = replace(facts, accepted=update.checksum, stamp=update.stamp or facts.stamp)
             return self._submit(behind, Local(pending.state, pending.checksum, pending.changed), now)
         local = _local(facts, disk)
         if local is None or local.checksum == update.checksum:
@@ -87,10 +88,10 @@ class CloudSide(Sending):
         self, facts: Facts, update: UpdateState, disk: Disk, local: Local, now: Now
     ) -> Step | None:
         """Decide where the cloud has what it had, and this side has changed it."""
-        newer = attrs.evolve(facts, stamp=max(facts.stamp, update.stamp))
+        newer = replace(facts, stamp=max(facts.stamp, update.stamp))
         if local.checksum != facts.suspect:
             # No conflict. What waits has a new number, for the old one may be refused for its base.
-            calm = newer if facts.pending is not None else attrs.evolve(newer, asked=None, due=None)
+            calm = newer if facts.pending is not None else replace(newer, asked=None, due=None)
             if facts.pending is not None and update.stamp > facts.stamp:
                 mine = facts.pending
                 return self._submit(newer, Local(mine.state, mine.checksum, mine.changed), now)
@@ -119,7 +120,7 @@ class CloudSide(Sending):
     def _stand(self, facts: Facts, update: UpdateState, local: Local, now: Now) -> Step:
         """Let the state of this side stand and send it, and keep the cloud's."""
         step = self._submit(settled(facts, update.checksum, update.stamp), local, now)
-        return attrs.evolve(
+        return replace(
             step,
             keep=(Keep(Kind.CLOUD, update.state),),
             told="both sides had changed the state: that of the service stands, the other one is kept",

@@ -3,8 +3,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 import attrs
+import msgspec
 
 from statehold_aos.gateway import ClaimId, NewState, StateRequest, StateStatus, ToCloud, checksum_of
+from statehold_aos.gateway._discreet import Discreet
 
 
 class Rule(StrEnum):
@@ -58,8 +60,7 @@ class Disk:
     )
 
 
-@attrs.frozen(kw_only=True)
-class Pending:
+class Pending(Discreet, frozen=True, kw_only=True):
     """The outbox of a claim: a state that the cloud has not answered yet.
 
     Attributes:
@@ -67,7 +68,7 @@ class Pending:
 
     """
 
-    state: bytes = attrs.field(repr=False)
+    state: bytes
     checksum: bytes
     correlation: str
     sequence: int
@@ -76,16 +77,14 @@ class Pending:
     unwritten: bool = False
 
 
-@attrs.frozen
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """The cloud was asked for the state, and has not answered yet."""
 
     correlation: str
     why: Why
 
 
-@attrs.frozen(kw_only=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known about the state of one claim; all but `tries` and `due` is durable.
 
     Attributes:
@@ -157,16 +156,14 @@ class Facts:
         )
 
 
-@attrs.frozen
-class Keep:
+class Keep(Discreet, frozen=True):
     """A version to be kept on the disk."""
 
     kind: Kind
-    state: bytes = attrs.field(repr=False)
+    state: bytes
 
 
-@attrs.frozen(kw_only=True)
-class Step:
+class Step(Discreet, frozen=True, kw_only=True):
     """What is to be done, in this order: keep, write, save the facts, send.
 
     Who stops before the facts are saved has not taken the step, and may take it again.
@@ -182,6 +179,6 @@ class Step:
 
     facts: Facts
     keep: tuple[Keep, ...] = ()
-    write: bytes | None = attrs.field(default=None, repr=False)
+    write: bytes | None = None
     send: tuple[ToCloud, ...] = ()
     told: str = ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import attrs
+from msgspec.structs import replace
 
 from statehold_aos._state._facts import Disk, Facts, Keep, Kind, Step, Why
 from statehold_aos._state._sending import Local, Now, Sending, keep_unknown, too_big
@@ -20,7 +21,7 @@ class OwnSide(Sending):
         if disk.state is None or disk.checksum is None:
             if facts.pending or facts.asked or facts.accepted is None:
                 return None
-            return self._ask(attrs.evolve(facts, message="the state file is gone"), Why.MISSING, now)
+            return self._ask(replace(facts, message="the state file is gone"), Why.MISSING, now)
         known = facts.accepted if facts.pending is None else facts.pending.checksum
         if disk.checksum == known:
             return self._tell(facts, "") if facts.message and facts.asked is None else None
@@ -61,7 +62,7 @@ class OwnSide(Sending):
         if facts.asked is not None:
             return None, False
         found = "no state" if disk.checksum is None else "a state that nobody knows"
-        asking = attrs.evolve(
+        asking = replace(
             facts, suspect=disk.checksum, message=f"at the start, there was {found}: the cloud is asked"
         )
         return self._ask(asking, Why.START, now, keep=keep_unknown(facts, disk)), False
@@ -73,16 +74,16 @@ class OwnSide(Sending):
         if checksum == disk.checksum and checksum == (pending.checksum if pending else facts.accepted):
             return None
         step = self._submit(facts, Local(state, checksum, now.wall), now, unwritten=True)
-        return attrs.evolve(step, keep=keep_unknown(facts, disk), write=state)
+        return replace(step, keep=keep_unknown(facts, disk), write=state)
 
     def limited(self, facts: Facts, limit: int) -> Step:
         """Change the limit; what waits and is too big now is not sent any more."""
         pending = facts.pending
-        less = attrs.evolve(facts, limit=limit)
+        less = replace(facts, limit=limit)
         if pending is None or not limit or len(pending.state) <= limit:
             return Step(facts=less)
         message = too_big("state", len(pending.state), limit, "sent")
-        dropped = attrs.evolve(less, pending=None, suspect=pending.checksum, message=message, due=None)
+        dropped = replace(less, pending=None, suspect=pending.checksum, message=message, due=None)
         return Step(facts=dropped, keep=(Keep(Kind.LOCAL, pending.state),))
 
     @staticmethod
@@ -90,4 +91,4 @@ class OwnSide(Sending):
         """Return *facts* once what was to be written is written."""
         if facts.pending is None:
             return facts
-        return attrs.evolve(facts, pending=attrs.evolve(facts.pending, unwritten=False))
+        return replace(facts, pending=replace(facts.pending, unwritten=False))

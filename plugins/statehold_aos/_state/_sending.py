@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import attrs
+from msgspec.structs import replace
 
 from statehold_aos._state._facts import Asked, Disk, Facts, Keep, Kind, Pending, Rule, Step, Why
 from statehold_aos.gateway import new_id
@@ -46,7 +47,7 @@ class Sending:
 
     def connected(self, facts: Facts, now: Now) -> Step | None:
         """Send at once what waits for an answer, because there is a connection again."""
-        return self._again(attrs.evolve(facts, tries=0), now)
+        return self._again(replace(facts, tries=0), now)
 
     def due(self, facts: Facts, now: Now) -> Step | None:
         """Send again what got no answer in time."""
@@ -81,7 +82,7 @@ class Sending:
         return Step(facts=done, send=tuple(done.outgoing()))
 
     def _ask(self, facts: Facts, why: Why, now: Now, keep: tuple[Keep, ...] = ()) -> Step:
-        asking = attrs.evolve(facts, asked=Asked(self.new_id(), why), tries=1, due=now.steady + self.first)
+        asking = replace(facts, asked=Asked(self.new_id(), why), tries=1, due=now.steady + self.first)
         return Step(facts=asking, keep=keep, send=tuple(asking.outgoing()), told=facts.message)
 
     def _again(self, facts: Facts, now: Now) -> Step | None:
@@ -89,11 +90,11 @@ class Sending:
         if not out:
             return None
         wait = min(self.longest, self.first << min(facts.tries, 30))
-        return Step(facts=attrs.evolve(facts, tries=facts.tries + 1, due=now.steady + wait), send=out)
+        return Step(facts=replace(facts, tries=facts.tries + 1, due=now.steady + wait), send=out)
 
     @staticmethod
     def _tell(facts: Facts, message: str) -> Step | None:
-        told = attrs.evolve(facts, message=message)
+        told = replace(facts, message=message)
         return None if told == facts else Step(facts=told, told=message)
 
 
@@ -111,7 +112,7 @@ def too_big(what: str, size: int, limit: int, done: str) -> str:
 
 def settled(facts: Facts, accepted: bytes, stamp: int) -> Facts:
     """Return *facts* once both sides have the state of a checksum, and nothing waits."""
-    return attrs.evolve(
+    return replace(
         facts,
         accepted=accepted,
         # A cloud that says none, or was asked and says a lower one, is believed.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import attrs
+from msgspec.structs import replace
 
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._state._batch import Batch, Change, check
@@ -104,7 +104,7 @@ class States:
             try:
                 return found.facts, found.disk()
             except OSError as error:
-                return attrs.evolve(found.facts, message=str(error)), Disk()
+                return replace(found.facts, message=str(error)), Disk()
 
     def path(self, claim: ClaimId) -> Path:
         """Return where the state file of a claim is.

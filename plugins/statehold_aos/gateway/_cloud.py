@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-import attrs
+import msgspec
 
 from statehold_aos.gateway._checksum import checksum_of
 from statehold_aos.gateway._cloud_record import Record
@@ -153,7 +153,7 @@ class Cloud:
             self._keep(message.claim, record)
         if record.state is None:
             return []
-        return [attrs.evolve(self._update(message.claim, record), correlation=message.correlation)]
+        return [msgspec.structs.replace(self._update(message.claim, record), correlation=message.correlation)]
 
     def _status(self, states: Iterable[tuple[ClaimId, bytes | None]]) -> Iterable[UpdateState]:
         for claim, checksum in states:

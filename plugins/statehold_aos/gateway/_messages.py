@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-import attrs
+import msgspec
+
+from statehold_aos.gateway._discreet import Discreet
 
 
 class ClaimId(NamedTuple):
@@ -13,8 +15,7 @@ class ClaimId(NamedTuple):
     users: str
 
 
-@attrs.frozen(kw_only=True)
-class NewState:
+class NewState(Discreet, frozen=True, kw_only=True):
     """Unit to cloud: the service has changed its state.
 
     Attributes:
@@ -30,13 +31,12 @@ class NewState:
     claim: ClaimId
     correlation: str
     checksum: bytes
-    state: bytes = attrs.field(repr=False)
+    state: bytes
     sequence: int = 0
     base: int = 0
 
 
-@attrs.frozen(kw_only=True)
-class StateRequest:
+class StateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Unit to cloud: send the state that counts.
 
     Attributes:
@@ -51,8 +51,7 @@ class StateRequest:
     default: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class StateStatus:
+class StateStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Unit to cloud: the checksums of the states that the unit has from the cloud, or got accepted.
 
     In AOS they are a part of the unit's status. The cloud sends its state again where it has another one.
@@ -61,8 +60,7 @@ class StateStatus:
     states: tuple[tuple[ClaimId, bytes | None], ...]
 
 
-@attrs.frozen(kw_only=True)
-class StateAcceptance:
+class StateAcceptance(msgspec.Struct, frozen=True, kw_only=True):
     """Cloud to unit: what became of a new state.
 
     Attributes:
@@ -85,8 +83,7 @@ class StateAcceptance:
     conflict: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class UpdateState:
+class UpdateState(Discreet, frozen=True, kw_only=True):
     """Cloud to unit: this is the state; asked for with a `StateRequest`, or not.
 
     Attributes:
@@ -101,7 +98,7 @@ class UpdateState:
 
     claim: ClaimId
     checksum: bytes
-    state: bytes = attrs.field(repr=False)
+    state: bytes
     correlation: str = ""
     stamp: int = 0
     changed: int | None = None

@@ -128,20 +128,17 @@ class _Outline(msgspec.Struct):
     header: _Header
 
 
-@attrs.frozen
-class Ack:
+class Ack(msgspec.Struct, frozen=True):
     """The message of the same number has arrived."""
 
 
-@attrs.frozen
-class Nack:
+class Nack(msgspec.Struct, frozen=True):
     """The message of the same number is to be sent again, after so many milliseconds."""
 
     retry_after: int = 0
 
 
-@attrs.frozen(kw_only=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """A message of protocol 7.
 
     Attributes:

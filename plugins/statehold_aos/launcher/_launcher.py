@@ -10,7 +10,6 @@ from typing import Final
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._service_storage._names import folder_name
 from statehold_aos.database import ServiceState, ServiceStatus, users_text
-from statehold_aos.gateway import ClaimId
 from statehold_aos.launcher._image import read_config
 from statehold_aos.launcher._installed import Installed
 from statehold_aos.launcher._installer import Installer
@@ -19,14 +18,13 @@ from statehold_aos.launcher._keeper import Keeper
 from statehold_aos.launcher._log import ServiceLog
 from statehold_aos.launcher._processes import Runner, Spec
 from statehold_aos.launcher._recovery import recover
-from statehold_aos.launcher._steady import SteadyClock
 from statehold_aos.launcher._stores import Stores
+from statehold_aos.launcher._tidying import Tidying
 from statehold_aos.launcher._unit import Phase, Status, Wanted, spec_of
 
 #: Seconds after which a removal that failed is tried again, and between looks for what was not used for long.
 _RETRY: Final = 10.0
 _EXPIRE: Final = 600.0
-_DAY: Final = 86_400_000
 _LONGEST: Final = 1000
 
 
@@ -52,7 +50,6 @@ class Launcher:
         self._folder: Final = folder
         self._installed: Final = installed
         self._clock: Final = clock
-        self._steady: Final = SteadyClock(clock, installed.settings.SteadySeconds)
         self._logger: Final = logger
         self._changed: Final = threading.Condition(threading.RLock())
         self._journal: Final = Journal(folder)
@@ -70,6 +67,16 @@ class Launcher:
             logger,
             installed.settings.HealthMilliseconds / 1000,
             self._log_of,
+        )
+        self._tidying: Final = Tidying(
+            name=name,
+            installed=installed,
+            installer=self._installer,
+            journal=self._journal,
+            keeper=self._keeper,
+            clock=clock,
+            logger=logger,
+            purge=self.purge,
         )
         self._turns: Final[dict[ServiceId, int]] = {}
         self._messages: Final[dict[ServiceId, str]] = {}
@@ -228,8 +235,7 @@ class Launcher:
         """Have all services end, the last started first, and `run` return."""
         with self._changed:
             with suppress(StorageError):
-                if self._steady.is_believed():
-                    self._journal.see(self._now())
+                self._tidying.see()
             self._closing = self._clock.monotonic() + self._installed.settings.StopSeconds
             self._keeper.wanted = {}
             self._keeper.wake()
@@ -250,10 +256,10 @@ class Launcher:
         if now >= self._sweep_at:
             self._sweep_at = now + _RETRY
             self._keep()
-            self._sweep()
+            self._tidying.sweep()
         if now >= self._expire_at:
             self._expire_at = now + _EXPIRE
-            self._expire()
+            self._tidying.expire(but=self._is_needed)
         notes = self._journal.notes
         again = self._sweep_at if notes.removals or notes.updates else self._expire_at
         return min(wait, again - now, self._expire_at - now)
@@ -279,43 +285,11 @@ class Launcher:
                 except StorageError as error:
                     self._logger.error("%s: %s", self.name, error)  # noqa: TRY400 - no defect of ours
 
-    def _sweep(self) -> None:
-        """Remove what is to be removed, as far as it is not at work any more."""
-        for removal in self._journal.notes.removals:
-            unit = self._keeper.units.get(ServiceId(*removal[:2]))
-            if unit is not None and removal.users in ("", unit.wanted.claim.users):
-                continue
-            try:
-                self._installer.stores.remove(ClaimId(*removal))
-                self._journal.end_removal(removal)
-                if not removal.users:
-                    self._journal.use(ServiceId(*removal[:2]), None)
-                    self._installed.clean(self._tried())
-            except StorageError as error:
-                self._logger.error("%s: %s cannot be removed yet: %s", self.name, removal, error)  # noqa: TRY400
+    def _is_needed(self, service: ServiceId) -> bool:
+        return service in self._keeper.wanted or service in self._damaged
 
     def _is_at_work(self, service: ServiceId) -> bool:
         return service in self._keeper.wanted or service in self._keeper.units
-
-    def _tried(self) -> list[str]:
-        return [path for one in self._journal.notes.updates for path in (one.place, one.before["path"])]
-
-    def _expire(self) -> None:
-        """Remove services that nobody who is there has, and nobody has used for their time."""
-        if not self._steady.is_believed():
-            return
-        self._journal.see(self._now())
-        for workspace in self._journal.notes.users:
-            for row in self._installed.tables(workspace).services.all():
-                service = ServiceId(workspace, row.id)
-                used = max(self._journal.used(service) or 0, row.start_at or 0)
-                if service in self._keeper.wanted or service in self._damaged:
-                    continue
-                if not used:
-                    self._journal.use(service, self._now())
-                elif self._now() - used > (row.ttl or self._installed.settings.TtlDays) * _DAY:
-                    self._logger.info("%s: %r was not used for its time, and is removed", self.name, row.id)
-                    self.purge(workspace, row.id)
 
     def _now(self) -> int:
         return int(self._clock.now() * 1000)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import attrs
+from msgspec.structs import replace
 
 from statehold_aos._state._facts import Asked, Facts, Keep, Kind, Pending, Why
 from statehold_aos._state._store import Store
@@ -38,10 +38,10 @@ def store(database: Database, home: str = "home") -> Store:
 def test_facts_come_back_as_they_were_saved(location: str) -> None:
     with Database.open(location) as database:
         store(database).save([FULL, BARE])
-        store(database, "another").save([attrs.evolve(BARE, id=ClaimId(2, "nav", "x"))])
+        store(database, "another").save([replace(BARE, id=ClaimId(2, "nav", "x"))])
     with Database.open(location) as database:
         assert sorted(store(database).load(), key=lambda one: one.id) == [FULL, BARE]
-        store(database).save([attrs.evolve(FULL, pending=None, asked=None)])
+        store(database).save([replace(FULL, pending=None, asked=None)])
         assert {one.pending for one in store(database).load()} == {None}
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from statehold_aos.gateway import (
     ClaimId,
@@ -86,7 +86,7 @@ def test_a_push_is_sent_again_until_the_unit_has_it() -> None:
 
 
 def test_a_wrong_checksum_is_rejected() -> None:
-    torn = attrs.evolve(new(b"a"), state=b"b")
+    torn = replace(new(b"a"), state=b"b")
     assert not answer(Cloud(), torn).accepted
 
 
@@ -98,7 +98,7 @@ def test_a_claim_without_a_state_gets_the_default_or_no_answer() -> None:
     assert isinstance(update, UpdateState)
     assert update.state == b"d"
     answer(cloud, new(b"a"))
-    (again,) = cloud.received(attrs.evolve(request, default=True))
+    (again,) = cloud.received(replace(request, default=True))
     assert isinstance(again, UpdateState)
     assert again.state == b"d"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from statehold_aos.gateway import (
     Ack,
@@ -33,7 +33,7 @@ SUM = checksum_of(b"zoom=3")
 NEW = NewState(claim=CLAIM, correlation="c", checksum=SUM, state=b"zoom=3")
 EACH = [
     NEW,
-    attrs.evolve(NEW, state=b"\xff\0", checksum=checksum_of(b"\xff\0"), sequence=7, base=2**63 - 1),
+    replace(NEW, state=b"\xff\0", checksum=checksum_of(b"\xff\0"), sequence=7, base=2**63 - 1),
     StateRequest(claim=CLAIM, correlation="r"),
     StateRequest(claim=CLAIM._replace(workspace=0), correlation="r", default=True),
     StateAcceptance(claim=CLAIM, correlation="c", checksum=SUM, accepted=True, stamp=5),
@@ -115,7 +115,7 @@ def test_other_messages_of_protocol_7_have_the_names_of_aos() -> None:
         "messageType": "stateRequest",
         "default": False,
     }
-    assert data(attrs.evolve(EACH[4], stamp=0)) == {
+    assert data(replace(EACH[4], stamp=0)) == {
         **whose,
         "messageType": "stateAcceptance",
         "correlationId": "c",
@@ -158,7 +158,7 @@ def test_messages_of_protocol_2_have_the_names_of_aos_and_a_correlation_id_besid
             "state": "zoom=3",
         },
     }
-    assert names(TWO.encode(attrs.evolve(EACH[4], stamp=0))[0])["data"] == {
+    assert names(TWO.encode(replace(EACH[4], stamp=0))[0])["data"] == {
         "serviceId": "nav",
         "users": '["ann"]',
         "checksum": SUM.hex(),
@@ -264,7 +264,7 @@ def test_a_message_of_protocol_2_that_cannot_be_read_says_what_is_wrong_with_it(
 
 
 def test_a_message_that_is_too_large_is_neither_written_nor_read() -> None:
-    large = attrs.evolve(NEW, state=b"a" * 2000, checksum=checksum_of(b"a" * 2000))
+    large = replace(NEW, state=b"a" * 2000, checksum=checksum_of(b"a" * 2000))
     for small in (Protocol7(largest=1000), Protocol2(largest=1000)):
         with pytest.raises(MessageError, match="bytes, 1,000 are allowed"):
             small.encode(large, "t") if isinstance(small, Protocol7) else small.encode(large)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec.structs import replace
 
 from statehold_aos._state._facts import Disk, Facts, Rule, Step
 from statehold_aos._state._protocol import Now, Protocol
@@ -20,7 +20,7 @@ CLAIM = ClaimId(1, "nav", '["ann"]')
 
 def durable(facts: Facts) -> Facts:
     """Return what a restart leaves."""
-    return attrs.evolve(facts, tries=0, due=None)
+    return replace(facts, tries=0, due=None)
 
 
 class Crash(Exception):
@@ -209,7 +209,7 @@ class PlainCloud(Cloud):
 
     def received(self, message: Any) -> list[Any]:
         if isinstance(message, NewState):
-            message = attrs.evolve(message, sequence=0, base=10**18)
+            message = replace(message, sequence=0, base=10**18)
         return [self.plain(one) for one in super().received(message)]
 
     def push(self, claim: ClaimId, state: bytes) -> Any:
@@ -221,8 +221,8 @@ class PlainCloud(Cloud):
     @staticmethod
     def plain(message: Any) -> Any:
         if isinstance(message, StateAcceptance):
-            return attrs.evolve(message, stamp=0, conflict=False)
-        return attrs.evolve(message, stamp=0, correlation="", changed=None)
+            return replace(message, stamp=0, conflict=False)
+        return replace(message, stamp=0, correlation="", changed=None)
 
 
 class PlainSides(TwoSides):

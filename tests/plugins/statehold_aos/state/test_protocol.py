@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import itertools
 
-import attrs
 import pytest
+from msgspec.structs import replace
 
 from statehold_aos._state._facts import Asked, Disk, Facts, Keep, Kind, Pending, Rule, Step, Why
 from statehold_aos._state._protocol import Now, Protocol
@@ -20,12 +20,12 @@ from statehold_aos.gateway import (
 CLAIM = ClaimId(1, "nav", '["ann"]')
 NOW = Now(1_000_000, 5_000)
 NEW = Facts(id=CLAIM, limit=100)
-HAS_A = attrs.evolve(NEW, accepted=checksum_of(b"a"), stamp=7)
+HAS_A = replace(NEW, accepted=checksum_of(b"a"), stamp=7)
 
 
 def durable(facts: Facts) -> Facts:
     """Return what a restart leaves."""
-    return attrs.evolve(facts, tries=0, due=None)
+    return replace(facts, tries=0, due=None)
 
 
 def protocol(rule: Rule = Rule.CLOUD) -> Protocol:
@@ -105,14 +105,14 @@ def test_an_answer_to_an_older_change_is_ignored() -> None:
     second = protocol().changed(first.facts, disk(b"c"), Now(NOW.wall + 1, NOW.steady))
     assert second is not None
     assert second.facts.pending is not None
-    newer = attrs.evolve(second.facts, pending=attrs.evolve(second.facts.pending, correlation="c2"))
+    newer = replace(second.facts, pending=replace(second.facts.pending, correlation="c2"))
     assert protocol().answered(newer, answer(sent(first)), NOW) is None
     assert protocol().answered(newer, answer(sent(first), accepted=False), NOW) is None
 
 
 def test_an_answer_with_another_checksum_is_ignored() -> None:
     step = changed(HAS_A, b"b")
-    wrong = attrs.evolve(answer(sent(step)), checksum=checksum_of(b"x"))
+    wrong = replace(answer(sent(step)), checksum=checksum_of(b"x"))
     assert protocol().answered(step.facts, wrong, NOW) is None
 
 
@@ -179,15 +179,15 @@ def test_an_update_over_the_limit_is_not_taken_and_not_asked_for_again() -> None
     assert step is not None
     assert (step.write, step.facts.accepted) == (None, HAS_A.accepted)
     assert "101 bytes, 100 are allowed" in step.facts.message
-    asking = attrs.evolve(HAS_A, asked=Asked("c", Why.START), due=1)
+    asking = replace(HAS_A, asked=Asked("c", Why.START), due=1)
     step = protocol().updated(asking, update(bytes(101), correlation="c"), disk(b"x"), NOW)
     assert step is not None
     assert (step.facts.asked, step.facts.due) == (None, None)
 
 
 def test_an_update_with_a_wrong_checksum_is_not_taken_and_a_request_goes_on() -> None:
-    asking = attrs.evolve(HAS_A, asked=Asked("c", Why.START), due=1)
-    torn = attrs.evolve(update(b"b", correlation="c"), state=b"B")
+    asking = replace(HAS_A, asked=Asked("c", Why.START), due=1)
+    torn = replace(update(b"b", correlation="c"), state=b"B")
     step = protocol().updated(asking, torn, disk(b"x"), NOW)
     assert step is not None
     assert (step.write, step.facts.asked, step.facts.due) == (None, asking.asked, 1)
@@ -195,7 +195,7 @@ def test_an_update_with_a_wrong_checksum_is_not_taken_and_a_request_goes_on() ->
 
 
 def test_a_claim_with_a_limit_of_0_has_no_state() -> None:
-    none = attrs.evolve(HAS_A, limit=0)
+    none = replace(HAS_A, limit=0)
     assert protocol().changed(none, disk(b"b"), NOW) is None
     assert protocol().updated(none, update(b"b"), disk(b"a"), NOW) is None
     assert protocol().starting(none, disk(b"b"), NOW) == (None, True)
@@ -368,7 +368,7 @@ def test_a_cloud_that_counts_anew_is_believed_once_it_was_asked() -> None:
 
 
 def test_a_cloud_without_stamps_is_taken_at_its_word() -> None:
-    plain = attrs.evolve(HAS_A, stamp=0)
+    plain = replace(HAS_A, stamp=0)
     step = protocol().updated(plain, update(b"b"), disk(b"a"), NOW)
     assert step is not None
     assert step.write == b"b"
