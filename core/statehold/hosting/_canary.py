@@ -88,8 +88,8 @@ class Trial:
         """Return when its time is over; an error that *progress* raises ends it, and one of *meanwhile*.
 
         Raises:
-            DeployError: too many of its calls failed.
-            HostError: it was ended, or the host is being closed.
+            DeployError: too many of its calls failed, or it was ended.
+            HostError: the host is being closed.
 
         """
         told = -_TELL
@@ -105,8 +105,9 @@ class Trial:
                 return
             meanwhile()
             if self._ended.wait(_LOOK) or closing.is_set():
-                why = "it was rolled back" if self._ended.is_set() else "the host is being closed"
-                raise HostError(
+                rolled_back = self._ended.is_set()
+                why = "it was rolled back" if rolled_back else "the host is being closed"
+                raise (DeployError if rolled_back else HostError)(
                     f"the canary of {self._new.app} {self._new.name} was ended: {why}",
                     hint="The version before it answers all calls again",
                 )

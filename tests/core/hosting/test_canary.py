@@ -258,7 +258,7 @@ def test_a_canary_is_listed_as_one(host, clock, kitchen):
 def test_a_roll_back_ends_a_canary(host, kitchen):
     first, ended = host.app(APP).current, []
     thread = threading.Thread(target=lambda: ended.append(host.rollback(APP)))
-    with pytest.raises(HostError, match=r"the canary of acme\.kitchen 2 was ended: it was rolled back"):
+    with pytest.raises(DeployError, match=r"the canary of acme\.kitchen 2 was ended: it was rolled back"):
         host.deploy(kitchen("2", parts=PARTS), canary=Canary(), progress=During(thread.start))
     thread.join(30)
     assert ended == [first]
