@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import attrs
@@ -65,6 +65,22 @@ class Outcome:
     written: Written | None
     raws: Mapping[int, bytes] = {}
     missing: frozenset[int] = frozenset()
+
+
+@attrs.frozen
+class _Round:
+    """What a writer found when it had announced itself.
+
+    Attributes:
+        ballot: that it announced.
+        current: the current writing; None for none.
+        states: of the backends that have promised.
+
+    """
+
+    ballot: Ballot
+    current: Written | None
+    states: Mapping[int, State]
 
 
 @attrs.frozen
@@ -132,68 +148,49 @@ class Register:
             MetadataConflictError: others write all the time.
 
         """
-        mine: Written | None = None
+        # Whoever comes after an attempt that failed in the middle may have taken it up.
+        mine: list[Written] = []
         start = time.monotonic()
         for attempt in range(_ATTEMPTS):
             if attempt:
                 start = _pause(attempt, since=start)
-            results = self._ask(
-                id_, lambda answers: _PATIENCE if len(answers) >= needed else None, damaged=True
-            )
-            answers = {n: answer for n, answer in results.items() if isinstance(answer, Answer)}
-            if len(answers) < needed:
-                raise self._unavailable(len(answers), needed, results, maybe=mine is not None)
-            ballot = next_ballot(answers)
-            promised = {
-                number: State(ballot) if answer.state is None else _promised(answer.state, ballot)
-                for number, answer in answers.items()
-            }
-            taken, refused = self._swap(
-                id_, {n: (answers[n].raw, state.pack()) for n, state in promised.items()}
-            )
-            if any(isinstance(error, ValueChangedError) for error in refused.values()):
+            round_ = self._announced(id_, needed, maybe=bool(mine))
+            if round_ is None:
                 continue
-            if len(taken) < needed:
-                raise self._unavailable(len(taken), needed, refused, maybe=mine is not None)
-            sound = {n: answers[n] for n in taken if answers[n].sound}
-            current = newest(self.coding, id_, sound, count=self.count, reached=self.quorum)
-            accepting = {n: promised[n] for n in taken}
-            done_before = mine is not None and _is_after(current, mine)
+            current, states = round_.current, round_.states
+            done_before = _is_after(current, mine)
+            known = [each for each in mine if current is not None and each.version == current.version]
             settling = False
-            if mine is not None and current is not None and current.version == mine.version:
-                wanted: Written | None = mine
-            elif done_before:
+            if known:
+                wanted: Written | None = known[0]
+            elif done_before is not None:
                 wanted = current
             else:
-                wanted = self._changed(id_, change, current, accepting, ballot)
-                settling = wanted is not current and self._lags(current, accepting)
+                wanted = self._changed(id_, change, round_, maybe=bool(mine))
+                settling = wanted is not current and self._lags(round_)
                 if settling:
                     wanted = current
             if wanted is not None and wanted is current and not self.coding.fits(wanted):
                 wanted = self.coding.write(id_, wanted.record, current=current)
             if wanted is None:
-                if purge and len(taken) == self.count:
-                    self._swap(id_, {n: (promised[n].pack(), None) for n in taken})
+                if purge and len(states) == self.count:
+                    self.remove(id_, {number: state.pack() for number, state in states.items()})
                 return Outcome(written=None)
-            states = _accepting(wanted, current, accepting, ballot)
-            if not done_before and not settling:
-                mine = wanted
-            done, refused = self._swap(
-                id_, {n: (promised[n].pack(), state.pack()) for n, state in states.items()}
-            )
+            if done_before is None and not settling:
+                mine = [*(each for each in mine if each is not wanted), wanted]
+            done, refused = self._accept(id_, wanted, round_)
             if len(done) >= needed and settling:
                 continue
+            if len(done) >= needed and done_before is not None:
+                return Outcome(written=done_before)
             if len(done) >= needed:
-                return Outcome(
-                    written=mine,
-                    raws={n: states[n].pack() for n in done},
-                    missing=frozenset(range(self.count)) - done,
-                )
+                missing = frozenset(range(self.count)).difference(done)
+                return Outcome(written=wanted, raws=done, missing=missing)
             if not any(isinstance(error, ValueChangedError) for error in refused.values()):
                 raise self._unavailable(len(done), needed, refused, maybe=True)
         raise MetadataUnavailableError(
             f"the metadata of an object: others were first {_ATTEMPTS} times",
-            maybe=mine is not None,
+            maybe=bool(mine),
             hint="Try again later",
         )
 
@@ -201,22 +198,61 @@ class Register:
         """Delete states that are still *raws*."""
         self._swap(id_, {number: (raw, None) for number, raw in raws.items()})
 
-    def _changed(
-        self,
-        id_: str,
-        change: Change,
-        current: Written | None,
-        promised: Mapping[int, State],
-        ballot: Ballot,
-    ) -> Written | None:
+    def _announced(self, id_: str, needed: int, *, maybe: bool) -> _Round | None:
+        """Announce a new ballot, and return what there is; None where somebody else did meanwhile."""
+        results = self._ask(id_, lambda answers: _PATIENCE if len(answers) >= needed else None, damaged=True)
+        answers = {n: answer for n, answer in results.items() if isinstance(answer, Answer)}
+        if len(answers) < needed:
+            raise self._unavailable(len(answers), needed, results, maybe=maybe)
+        ballot = next_ballot(answers)
+        promised = {number: _promised(answer.state, ballot) for number, answer in answers.items()}
+        taken, refused = self._swap(id_, {n: (answers[n].raw, state.pack()) for n, state in promised.items()})
+        if any(isinstance(error, ValueChangedError) for error in refused.values()):
+            return None
+        if len(taken) < needed:
+            raise self._unavailable(len(taken), needed, refused, maybe=maybe)
+        sound = {n: answers[n] for n in taken if answers[n].sound}
+        current = newest(self.coding, id_, sound, count=self.count, reached=self.quorum)
+        return _Round(ballot, current, {n: promised[n] for n in taken})
+
+    def _changed(self, id_: str, change: Change, round_: _Round, *, maybe: bool) -> Written | None:
+        current = round_.current
         try:
             return change(current)
-        except MetadataError:
-            # Who is told that somebody else was first finds that one's writing there, whatever happens.
+        except MetadataError as error:
+            # Who is told that somebody else was first finds that one's writing there, whatever happens; and
+            # nothing comes back of what was begun here and reached too few.
+            settled = False
             if current is not None and self.coding.fits(current):
-                states = _accepting(current, current, promised, ballot)
-                self._swap(id_, {n: (promised[n].pack(), state.pack()) for n, state in states.items()})
+                settled = len(self._accept(id_, current, round_)[0]) >= self.quorum
+            if maybe and not settled:
+                raise MetadataUnavailableError(error.message, maybe=True, hint=error.hint) from error
             raise
+
+    def _accept(
+        self, id_: str, wanted: Written, round_: _Round
+    ) -> tuple[dict[int, bytes], dict[int, BackendError]]:
+        """Have the backends of a round accept *wanted*; return what those have that did, and the errors."""
+        before = {number: state.pack() for number, state in round_.states.items()}
+        after = {number: state.pack() for number, state in _accepting(wanted, round_).items()}
+        done, refused = self._swap(id_, {n: (before[n], after[n]) for n in before})
+        return {n: after[n] for n in done}, refused
+
+    def _lags(self, round_: _Round) -> bool:
+        """Whether a backend does not have the current writing.
+
+        It is brought there first. Otherwise, if whoever writes next died, one backend could have the next
+        and the current writing, and another one the current and that before, and none of them be on enough.
+        """
+        current = round_.current
+        return (
+            current is not None
+            and self.coding.fits(current)
+            and any(
+                state.accepted is None or state.accepted.version != current.version
+                for state in round_.states.values()
+            )
+        )
 
     def _suffices(self, id_: str, answers: Mapping[int, Answer]) -> float | None:
         outcome = self._settled(id_, answers)
@@ -224,21 +260,6 @@ class Register:
             return None
         # A quorum that has nothing is believed, unless somebody who is late has something.
         return _PATIENCE if outcome.written is None else 0.0
-
-    def _lags(self, current: Written | None, states: Mapping[int, State]) -> bool:
-        """Whether a backend does not have the current writing.
-
-        It is brought there first. Otherwise, if whoever writes next died, one backend could have the next
-        and the current writing, and another one the current and that before, and none of them be on enough.
-        """
-        return (
-            current is not None
-            and self.coding.fits(current)
-            and any(
-                state.accepted is None or state.accepted.version != current.version
-                for state in states.values()
-            )
-        )
 
     def _settled(self, id_: str, answers: Mapping[int, Answer]) -> Outcome | None:
         version = settled(answers, quorum=self.quorum, count=self.count)
@@ -306,17 +327,17 @@ class Register:
         )
 
 
-def _promised(state: State, ballot: Ballot) -> State:
+def _promised(state: State | None, ballot: Ballot) -> State:
     """Return *state* with a promise."""
+    if state is None:
+        return State(ballot)
     return State(ballot, state.ballot, state.accepted, state.former)
 
 
-def _accepting(
-    wanted: Written, current: Written | None, promised: Mapping[int, State], ballot: Ballot
-) -> dict[int, State]:
+def _accepting(wanted: Written, round_: _Round) -> dict[int, State]:
     """Return what each backend has once it accepts *wanted*."""
-    found = {}
-    for number, state in promised.items():
+    current, found = round_.current, {}
+    for number, state in round_.states.items():
         former: Piece | None
         if current is None:
             former = None
@@ -326,24 +347,24 @@ def _accepting(
             # Only what came before it; what did not reach enough backends to be current is dropped.
             known = [piece for piece in (state.accepted, state.former) if piece is not None]
             former = next((piece for piece in known if mark_of(piece.version) == wanted.before), None)
-        found[number] = State(ballot, ballot, wanted.pieces[number], former)
+        found[number] = State(round_.ballot, round_.ballot, wanted.pieces[number], former)
     return found
 
 
-def _is_after(current: Written | None, mine: Written) -> bool:
-    """Whether *current* was written after *mine*, so that this was current before.
+def _is_after(current: Written | None, mine: Sequence[Written]) -> Written | None:
+    """Return that of *mine* after which *current* was written: it was current before.
 
     Raises:
         MetadataUnavailableError: so much was written meanwhile that nobody knows.
 
     """
-    if current is None or current.version.number <= mine.version.number:
-        return False
-    if current.version.number - mine.version.number > LINEAGE:
+    if current is None or any(each.version == current.version for each in mine):
+        return None
+    if any(current.version.number - each.version.number > LINEAGE for each in mine):
         raise MetadataUnavailableError(
             "the metadata of an object: others have written it many times meanwhile", maybe=True
         )
-    return mark_of(mine.version) in current.record.lineage
+    return next((each for each in mine if mark_of(each.version) in current.record.lineage), None)
 
 
 def _sound(results: Mapping[int, Answer | BackendError]) -> dict[int, Answer]:

@@ -367,6 +367,39 @@ def test_an_object_that_is_made_anew_takes_over_what_is_left_of_the_one_before()
         assert again.meta.leftovers == LEFT
 
 
+def test_a_deletion_that_somebody_else_ended_deletes_nothing_that_was_made_since() -> None:
+    """It reached two of four backends; somebody found it there, and made the object anew."""
+    found = shelves()
+    with metadata_on(found) as metadata:
+        first = metadata.write(meta("key"), expected=None)
+    swaps = [0] * 4
+    two_have_it = threading.Barrier(3, timeout=LIMIT)
+    done = threading.Event()
+    made = []
+
+    def before(number: int, call: str) -> None:
+        if call == "swap" and swaps[number] == 1 and number >= 2 and not done.is_set():
+            if number == 2:
+                two_have_it.wait()
+                with metadata_on(found) as other:
+                    made.append(other.write(meta("key", 2), expected=None))
+                done.set()
+            assert done.wait(LIMIT)
+
+    def after(number: int, call: str) -> None:
+        if call == "swap":
+            swaps[number] += 1
+            if number < 2 and swaps[number] == 2:
+                two_have_it.wait()
+
+    with metadata_on(found, before=before, after=after) as metadata:
+        gone = metadata.delete("key", expected=first.version)
+        assert gone.meta is None
+        entry = metadata.read("key")
+        assert entry is not None
+        assert (entry.meta, entry.version) == (made[0].meta, made[0].version)
+
+
 def test_a_backend_that_slept_through_a_deletion_brings_nothing_back() -> None:
     found = shelves()
     with metadata_on(found, acknowledge=3) as metadata:
