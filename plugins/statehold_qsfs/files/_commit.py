@@ -26,8 +26,9 @@ from statehold_qsfs.files._records import io_error, stage_deletes
 from statehold_qsfs.files._volume import Volume
 from statehold_zdb.engine import ZdbError
 
-#: The blocks that are deleted before others have their turn.
-_AT_ONCE: Final = 1000
+#: The blocks that are deleted before others have their turn, for so many seconds.
+_AT_ONCE: Final = 64
+_TURN: Final = 0.001
 #: The seconds between two complaints about the same.
 _PATIENCE: Final = 60.0
 
@@ -51,6 +52,7 @@ class Commits:
     _committing: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _deletable: list[int] = attrs.field(factory=list, init=False)
     _deleting: list[int] = attrs.field(factory=list, init=False)
+    _one_deletes: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _complained: float = attrs.field(default=-_PATIENCE, init=False)
     _wake: threading.Event = attrs.field(factory=threading.Event, init=False)
     _end: threading.Event = attrs.field(factory=threading.Event, init=False)
@@ -140,7 +142,7 @@ class Commits:
             with self.volume.lock:
                 self.volume.trim()
             while not self._end.is_set() and self._delete_some():
-                pass
+                time.sleep(_TURN)
 
     def _complain(self, error: OSError) -> None:
         now = time.monotonic()
@@ -150,24 +152,24 @@ class Commits:
 
     def _delete_some(self) -> bool:
         """Delete some of the blocks that are to be; False if there are none, or they cannot be now."""
-        with self.volume.lock:
-            some = self._deleting = self._deletable[:_AT_ONCE]
-            del self._deletable[:_AT_ONCE]
-        if not some:
-            return False
         data = self.volume.data
-        try:
-            stage_deletes(data, some)
-            data.flush()
-        except ZdbError as error:
+        with self._one_deletes:
             with self.volume.lock:
-                self._deletable += some
+                some = self._deleting = self._deletable[-_AT_ONCE:]
+                del self._deletable[-_AT_ONCE:]
+            if not some:
+                return False
+            left: list[int] = []
+            try:
+                stage_deletes(data, some)
+                data.flush()
+            except ZdbError as error:
+                left = some
+                self.logger.warning("%d blocks are not deleted yet: %s", len(some), error)
+            with self.volume.lock:
+                self._deletable += left
                 self._deleting = []
-            self.logger.warning("%d blocks are not deleted yet: %s", len(some), error)
-            return False
-        with self.volume.lock:
-            self._deleting = []
-        return True
+            return not left
 
     # A commit
 
