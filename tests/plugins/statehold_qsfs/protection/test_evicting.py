@@ -203,3 +203,20 @@ def test_what_is_read_again_and_again_takes_the_place_of_what_is_not(tmp_path):
         one.protection.plugin.wanted.add(("default", 0))  # as after many reads of a larger one
         until(lambda: 0 in local(one))
         until(lambda: one.protection.figures().local_bytes <= 8 * SEGMENT)
+
+
+def test_what_was_evicted_is_not_brought_back_by_sending_other_things(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(300)
+        one.settle()
+        for number in sorted(local(one))[:-1]:
+            assert one.names.evict(number)
+        for i in range(1000, 1010):
+            one.names.set(b"%d" % i, b"1")
+            one.protection.barrier(LIMIT)
+        assert one.protection.figures().brought_bytes == 0
+    with Machine(tmp_path / "one", store) as one:
+        one.protection.barrier(LIMIT)
+        assert one.protection.figures().brought_bytes == 0
+        assert one.protection.figures().evicted >= 4

@@ -158,3 +158,19 @@ def test_a_machine_whose_turn_is_over_writes_nothing_any_more(tmp_path):
     first.stop()
     with pytest.raises(StackError, match="taken over"):
         Stack(config(tmp_path))
+
+
+def test_backends_that_are_all_away_keep_nobody_from_working_here(tmp_path):
+    with Stack(config(tmp_path)) as stack:
+        write(stack.files, "/a", DATA)
+        take_away(tmp_path, 3)
+        write(stack.files, "/b", b"1" * 1000)
+        assert read(stack.files, "/a") == DATA
+        assert read(stack.files, "/b") == b"1" * 1000
+        assert stack.files.statistics().files >= 3
+        stack.files.rename("/b", "/c")
+        stack.files.sync()
+        until(lambda: stack.figures().problem)
+        assert stack.figures().pending_bytes
+        bring_back(tmp_path, 3)
+        until(lambda: not stack.figures().pending_bytes)
