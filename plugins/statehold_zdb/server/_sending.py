@@ -58,7 +58,10 @@ class Sending(asyncio.BufferedProtocol):
         """Answer; what was written, and what comes after it, when the turn has ended."""
         if not out:
             return
-        self._server.counts.commands += len(out) + sum(count - 1 for _, count, _ in writes)
+        counts = self._server.counts
+        counts.commands += len(out)
+        for _, count, _ in writes:
+            counts.commands += count - 1
         if writes:
             self._held.append((self.client.namespace, out, writes))
             self._server.turn.wait(self, self.client.namespace)
@@ -89,27 +92,34 @@ class Sending(asyncio.BufferedProtocol):
         held = self._held
         while held and not self._closing:
             namespace, out, writes = held[0]
-            if writes:
-                last = writes[-1][2]
-                if last.last < 0 and last.error is None:
-                    return  # it is written when the turn ends
-                group = namespace.durability.sync is Sync.GROUP
-                unsynced = group and last.error is None and last.last > namespace.synced
-                failed = namespace.failed or bool(namespace.closed)
-                if unsynced and not failed:
-                    self._server.syncs.soon(namespace, self)
-                    return
-                for place, count, batch in writes:
-                    if batch.error is not None:
-                        out[place] = replies.refused(namespace, batch.error) * count
-                    elif group and failed and batch.last > namespace.synced:
-                        out[place] = replies.CANNOT_WRITE * count
+            if writes and not self._is_settled(namespace, out, writes):
+                return
             held.popleft()
             self._send(out)
         if self._full and not self._closing:
             self._full = False
             self._go_on()
-        self._end_if_done()
+        if self._ends:
+            self._end_if_done()
+
+    def _is_settled(self, namespace: Namespace, out: list[Any], writes: list[Write]) -> bool:
+        """Whether *writes* need not be waited for; those that failed are refused in *out* then."""
+        number = 0
+        for _, _, batch in writes:
+            if batch.error is None:
+                number = batch.last
+                if number < 0:
+                    return False  # it is written when the turn ends
+        unsynced = number > namespace.synced and namespace.durability.sync is Sync.GROUP
+        if unsynced and not namespace.failed and not namespace.closed:
+            self._server.syncs.soon(namespace, self)
+            return False
+        for place, count, batch in writes:
+            if batch.error is not None:
+                out[place] = replies.refused(namespace, batch.error) * count
+            elif unsynced and batch.last > namespace.synced:
+                out[place] = replies.CANNOT_WRITE * count
+        return True
 
     def _send(self, out: list[Any]) -> None:
         if len(out) == 1:

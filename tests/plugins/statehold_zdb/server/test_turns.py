@@ -281,3 +281,39 @@ def test_a_large_payload_that_is_read_again_is_what_was_written_last(tmp_path: P
         running.engine["default"].delete(keys[0])
         connection.sendall(request(b"GET", keys[0]))
         assert exactly(connection, 5) == b"$-1\r\n"
+
+
+def test_what_was_written_is_not_acknowledged_early_because_what_came_after_it_was_refused(
+    tmp_path: Path,
+) -> None:
+    """It waits for its sync, as if it had come alone."""
+
+    class Choosy(FailingDisk):
+        def write(self, fd: int, parts: object, size: int, at: int) -> None:
+            if b"no room" in b"".join(parts):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().write(fd, parts, size, at)
+
+    disk = Choosy()
+    with (
+        serving(tmp_path, durability=Durability.parse("group"), disk=disk) as running,
+        waiting(disk) as go,
+        raw(running.port) as writer,
+        raw(running.port) as other,
+    ):
+        writer.sendall(
+            request(b"SET", b"a", b"v") + request(b"GET", b"a") + request(b"SET", b"b", b"no room")
+        )
+        while running.engine["default"].get(b"a") is None:
+            other.sendall(request(b"PING"))
+            exactly(other, 7)
+        for _ in range(2):  # turns that come after it
+            other.sendall(request(b"PING"))
+            exactly(other, 7)
+        writer.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            writer.recv(1)
+        writer.settimeout(LIMIT)
+        go.set()
+        expected = bulk(b"a") + bulk(b"v") + CANNOT
+        assert exactly(writer, len(expected)) == expected
