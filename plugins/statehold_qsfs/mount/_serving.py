@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from statehold_qsfs.mount._point import prepare
 from statehold_qsfs.mount._session import Session
 
 _log: Final = logging.getLogger(__name__)
+_TURN: Final = 0.0005
 
 
 def serve(
@@ -53,7 +55,7 @@ def serve(
         return msgspec.json.encode({**known, "files": files.statistics(), **told})
 
     session = Session(files.inodes, point, source=source, status=status, read_only=read_only, logger=logger)
-    with _ended_by_signals(session):
+    with _ended_by_signals(session), _short_turns():
         session.mount()
         ready(session)
         session.serve()
@@ -94,6 +96,17 @@ def mount(
         if snapshot is not None:
             files = stack.enter_context(files.at(snapshot))
         serve(files, point, source=str(store), ready=ready, read_only=snapshot is not None, logger=logger)
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let threads that write what was changed hold up an answer for half a millisecond, not for five."""
+    turn = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(turn)
 
 
 @contextmanager
