@@ -15,7 +15,7 @@ from zlib import crc32
 
 import attrs
 
-from statehold_qsfs.protection._errors import ProtectionError, StoreError, StoreMissingError
+from statehold_qsfs.protection._errors import DivergedError, ProtectionError, StoreError, StoreMissingError
 from statehold_qsfs.protection._local import sync_folder, write
 from statehold_qsfs.protection._removals import Removals
 from statehold_qsfs.protection._state import Kept, State
@@ -67,7 +67,12 @@ class Fetching:
 
     @hookimpl
     def zdb_namespaces_init(self, index: str, data: str) -> None:
-        """Bring back what is lost of the folders: all but what was removed on purpose."""
+        """Bring back what is lost of the folders: all but what was removed on purpose.
+
+        Raises:
+            DivergedError: the newest is lost, of a namespace that is not lost as a whole.
+
+        """
         for left in Path(data).glob(f"*/{_PART}*"):
             left.unlink(missing_ok=True)
         removed = self.removals.read()
@@ -80,6 +85,11 @@ class Fetching:
                 and not (files[0] / f"d{number}").exists()
                 and not (files[1] / f"i{number}").exists()
             ]
+            if max(area.parts, default=-1) in lost and any(files[0].glob("d*")):
+                raise DivergedError(
+                    f"{name}: what is here is older than what was stored of it",
+                    hint="Was the disk set back to an earlier state? Restore into an empty folder",
+                )
             settings = files[1] / "zdb-namespace"
             if lost or (area.parts and not settings.exists() and any(files[0].glob("d*"))):
                 self.logger.error("%s: %d segments are lost here, and brought back", name, len(lost))

@@ -284,20 +284,13 @@ class Protection:
         for name, cut in engine.cut().items():
             for part in cut.parts:
                 kept = self.kept(name, part.number)
-                if kept is None or kept.salt != part.salt or kept.whole is not None:
+                if kept is None or kept.salt != part.salt:
                     continue
-                try:
-                    file = part.open()
-                except FileNotFoundError:
-                    continue
-                with file:
-                    for extent in kept.extents:
-                        file.seek(extent.start)
-                        if crc32(file.read(extent.end - extent.start)) != extent.crc:
-                            raise DivergedError(
-                                f"the store has bytes of {part.path} that are not there",
-                                hint="The disk has lost what it had written; restore into an empty folder",
-                            )
+                if part.end != kept.end if kept.whole is not None else not _has(part, kept):
+                    raise DivergedError(
+                        f"the store has bytes of {part.path} that are not there",
+                        hint="The disk has lost what it had written; restore into an empty folder",
+                    )
 
     def _run(self) -> None:
         """Publish, again and again."""
@@ -318,7 +311,7 @@ class Protection:
             except FencedError as error:
                 self._fence(error)
                 return
-            except (StateholdError, OSError, RuntimeError) as error:  # RuntimeError: the pool has ended
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and tried again
                 self._failed(error)
                 continue
             self._covered_at = at
@@ -338,9 +331,11 @@ class Protection:
         if self._ended.is_set():
             return
         seconds = self._backoff.failed()
-        if str(error) != self._problem:
-            self.logger.warning("what is written waits to be sent: %s", error)
-        self._problem = str(error)
+        self._log_unforeseen(error)
+        problem = str(error) or repr(error)
+        if problem != self._problem:
+            self.logger.warning("what is written waits to be sent: %s", problem)
+        self._problem = problem
         late = time.monotonic() - self._covered_at
         if late > self.options.window and not self._late:
             self._late = True
@@ -348,6 +343,10 @@ class Protection:
         self._ended.wait(seconds)
         with self._turn:
             self._asked = True  # who waits at a barrier still does
+
+    def _log_unforeseen(self, error: Exception) -> None:
+        if not isinstance(error, StateholdError | OSError):
+            self.logger.error("an error of the protection itself", exc_info=error)
 
     def _succeeded(self) -> None:
         self._backoff.succeeded()
@@ -373,9 +372,10 @@ class Protection:
                     swept = True
             except FencedError:
                 return  # `_run` finds out, too
-            except (StateholdError, OSError, RuntimeError) as error:
+            except Exception as error:  # noqa: BLE001 - as in `_run`
                 if not self._ended.is_set():
-                    self._care_problem = str(error)
+                    self._log_unforeseen(error)
+                    self._care_problem = str(error) or repr(error)
                     self._ended.wait(backoff.failed())
             else:
                 backoff.succeeded()
@@ -414,3 +414,17 @@ class Protection:
 def _is_known(engine: Engine, name: str, number: int) -> bool:
     namespace = engine.get(name)
     return namespace is not None and any(each.number == number for each in namespace.segments())
+
+
+def _has(part: Part, kept: Kept) -> bool:
+    """Whether a segment here has the bytes that were stored of it; also where nothing of it is here."""
+    try:
+        file = part.open()
+    except FileNotFoundError:
+        return True
+    with file:
+        for extent in kept.extents:
+            file.seek(extent.start)
+            if crc32(file.read(extent.end - extent.start)) != extent.crc:
+                return False
+    return True

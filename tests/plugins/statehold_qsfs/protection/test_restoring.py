@@ -229,6 +229,39 @@ def test_a_disk_that_has_lost_what_it_had_written_is_noticed(tmp_path):
         Machine(tmp_path / "one", store)
 
 
+@pytest.mark.parametrize("later", [20, 400])
+def test_a_disk_that_was_set_back_to_an_earlier_state_is_noticed(tmp_path, later):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(100)
+        one.settle()
+    shutil.copytree(tmp_path / "one", tmp_path / "then")
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(later, start=1000)
+        one.settle()
+    shutil.rmtree(tmp_path / "one")
+    (tmp_path / "then").rename(tmp_path / "one")
+    with pytest.raises(DivergedError, match="empty folder"):
+        Machine(tmp_path / "one", store)
+
+
+def test_an_error_that_nobody_has_foreseen_is_told_and_sending_goes_on(tmp_path, caplog):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+
+        def fail(what, _):
+            raise ZeroDivisionError(what)
+
+        store.before = fail
+        one.names.set(b"a", b"1")
+        until(lambda: one.protection.figures().failures)
+        assert one.protection.figures().problem
+        store.before = lambda *_: None
+        one.protection.barrier(LIMIT)
+        until(lambda: not one.protection.figures().problem)
+    assert "an error of the protection itself" in caplog.text
+
+
 def test_damage_in_the_store_is_told_and_no_wrong_byte_comes(tmp_path):
     store = MemoryStore()
     with Machine(tmp_path / "one", store) as one:
