@@ -28,7 +28,7 @@ from statehold_zstor.metadata import (
 
 COUNT = 4
 LIMIT = 60
-KILLS = 3
+KILLS = 2
 #: How many swaps each backend sees before the writer dies: some promises, or all of them and some writes.
 STEPS = sorted(set(itertools.product((0, 1), repeat=COUNT)) | set(itertools.product((1, 2), repeat=COUNT)))
 
@@ -85,7 +85,7 @@ def test_a_writer_that_dies_at_any_step_leaves_the_old_or_the_new_whole(steps: t
     before = written(start)
     killed_writer(start, steps, before)
     new = meta("key", 2)
-    for down in ((), *ANY_DOWN):
+    for down in ((), *ANY_DOWN[sum(steps) % 3 :: 3]):
         found = copies(start)
         entry = read(found, *down)
         assert entry is not None

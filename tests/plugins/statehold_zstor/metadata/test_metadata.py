@@ -217,15 +217,16 @@ def test_writers_whose_calls_fail_at_random_lose_nothing_that_was_acknowledged(s
 
 
 def test_all_metadata_are_brought_to_a_new_backend_not_only_a_page_of_them(running: Running) -> None:
-    """One of four 0-dbs is replaced by an empty one."""
+    """One of four 0-dbs is replaced by an empty one; a SCAN tells a thousand keys at once."""
     found = shelves()
     metas = filled(found, 40)
     backends = [open_backend(zdb_config(running)) for _ in range(5)]
     namespaces = [running.engine.get(backend.name.rpartition("/")[2]) for backend in backends]
     for shelf, namespace in zip(found, namespaces, strict=False):
-        namespace.write([(key.encode(), value) for key, value in shelf.values.items()])
-        # More than a SCAN tells at once, of another zstor that shares the namespace.
-        namespace.write([(b"other/meta/%032x" % number, b"x") for number in range(11_000)])
+        values = [(key.encode(), value) for key, value in shelf.values.items()]
+        # Of another zstor that shares the namespace.
+        others = [(b"other/meta/%032x" % number, b"x") for number in range(1_100)]
+        namespace.write([*values[:10], *others, *values[10:]])
     with Metadata([*backends[:3], backends[4]], minimal=2, key=KEY, prefix="test") as metadata:
         told: list[int] = []
         refreshed = metadata.refresh_all(told.append)
