@@ -13,7 +13,7 @@ import sys
 import pytest
 import qsfs_mounts
 from file_systems import run
-from qsfs_mounts import Mount, is_mounted, mounted, qsfs, wait_until
+from qsfs_mounts import Mount, apart, is_mounted, mounted, qsfs, wait_until
 
 
 @pytest.fixture
@@ -34,8 +34,9 @@ def refused(*words):
 def test_a_second_mount_of_a_store_is_told_where_the_first_is(place, tmp_path):
     place.start()
     (tmp_path / "other").mkdir()
-    for options in ([], ["--background"]):
-        said = refused("mount", place.store, tmp_path / "other", *options)
+    background = apart("mount", place.store, tmp_path / "other", "--background")
+    assert background.returncode == 1
+    for said in (refused("mount", place.store, tmp_path / "other"), background.stderr):
         assert f"is mounted already, at {place.point} by process {place.process.pid}" in said
         assert f"statehold qsfs umount {place.point}" in said
     place.stop()
@@ -67,10 +68,10 @@ def test_where_something_is_mounted_nothing_else_is(place, tmp_path):
 
 def test_a_machine_without_fuse_is_told_what_it_lacks(place, monkeypatch):
     monkeypatch.setenv("FUSE_LIBRARY_PATH", "/nowhere/libfuse3.so.3")
-    said = refused("mount", place.store, place.point)
+    said = apart("mount", place.store, place.point).stderr
     assert "mounting needs libfuse 3, which cannot be loaded" in said
     assert "apt-get install libfuse3-3 fuse3" in said
-    done = qsfs("doctor", check=False)
+    done = apart("doctor")
     assert done.returncode == 1
     assert "✗ libfuse 3: mounting needs libfuse 3" in done.stdout
     monkeypatch.delenv("FUSE_LIBRARY_PATH")
@@ -159,7 +160,7 @@ def test_a_stop_takes_a_mount_from_under_who_uses_it_with_all_they_wrote(place):
 
 
 def test_in_the_background_it_is_ready_when_the_command_returns(place):
-    qsfs("mount", place.store, place.point, "--background")
+    assert "is mounted at" in apart("mount", place.store, place.point, "--background").stdout
     (place.point / "file").write_bytes(b"1")
     shown = json.loads(qsfs("status", place.point, "--json").stdout)
     assert shown["mounts"][0]["files"]["files"] == 2

@@ -13,7 +13,7 @@ from qsfs_model import Model
 
 @pytest.mark.parametrize(
     ("steps", "seeds"),
-    [(700, [1, 2]), pytest.param(20_000, range(10, 20), marks=pytest.mark.soak)],
+    [(500, [1, 2]), pytest.param(20_000, range(10, 20), marks=pytest.mark.soak)],
     ids=["some", "many"],
 )
 def test_random_operations_agree_with_a_model(tmp_path, steps, seeds):
