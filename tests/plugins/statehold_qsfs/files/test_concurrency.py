@@ -83,7 +83,7 @@ def test_a_file_is_read_whole_while_it_is_replaced_and_blocks_are_deleted(store:
 
     def replace() -> None:
         try:
-            for i in range(60):
+            for i in range(30):
                 write(files, "/new", str(i % 10).encode() * 2 * BLOCK)
                 files.rename("/new", "/file")
                 files.sync()

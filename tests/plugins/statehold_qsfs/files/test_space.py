@@ -19,7 +19,7 @@ def data_bytes(store: Store) -> int:
 @pytest.mark.parametrize("synced", [False, True])
 def test_random_small_rewrites_write_at_most_four_times_what_they_have(store: Store, synced: bool) -> None:
     files = store.open()
-    size, count = 4 * MIB, 300 if synced else 1000
+    size, count = 4 * MIB, 200 if synced else 1000
     handle = files.create("/file", os.O_RDWR, 0o600)
     for offset in range(0, size, MIB):
         files.write(handle, bytes(MIB), offset)
@@ -49,13 +49,13 @@ def test_a_log_that_is_synced_line_by_line_costs_a_small_multiple_of_its_lines(s
     assert store.engine is not None
     before = store.engine["qsfs-data"].figures().data_bytes
     size = 10_000
-    for _ in range(300):
+    for _ in range(200):
         files.write(handle, b"x" * 300, size)
         size += 300
         files.fsync(handle)
     written = store.engine["qsfs-data"].figures().data_bytes - before
-    assert written < 10 * 300 * 300
-    assert files.read(handle, size, 0) == bytes(10_000) + b"x" * 300 * 300
+    assert written < 10 * 200 * 300
+    assert files.read(handle, size, 0) == bytes(10_000) + b"x" * 200 * 300
     assert not files.check(deep=True).problems
 
 
