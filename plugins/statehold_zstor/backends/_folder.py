@@ -133,11 +133,12 @@ class FolderBackend:
                 while rest:
                     rest = rest[file.write(rest) :]
                 _sync(file.fileno())
+            before = _size(path)
             self._rename(new, path)
         except BaseException:
             Path(new).unlink(missing_ok=True)
             raise
-        self._usage.add(1, len(value))
+        self._usage.add(int(before is None), len(value) - (before or 0))
 
     def _rename(self, new: str, path: str) -> None:
         folder = path.rpartition("/")[0]
@@ -161,12 +162,12 @@ class FolderBackend:
             _sync_folder(parent)
 
     def _delete(self, path: str) -> None:
+        size = _size(path)
         try:
-            size = Path(path).stat().st_size
             Path(path).unlink()
         except FileNotFoundError:
             return
-        self._usage.add(-1, -size)
+        self._usage.add(-1, -(size or 0))
         folder = path.rpartition("/")[0]
         with contextlib.suppress(FileNotFoundError):
             _sync_folder(folder)
@@ -192,8 +193,9 @@ class FolderBackend:
 
     def _sizes(self) -> Iterator[int]:
         for path in self._files(self._root):
-            with contextlib.suppress(FileNotFoundError):
-                yield Path(path).stat().st_size
+            size = _size(path)
+            if size is not None:
+                yield size
 
     def _check_root(self) -> None:
         if not Path(self._root).is_dir():
@@ -242,6 +244,13 @@ class FolderBackend:
 
 def _read(path: str) -> bytes:
     return Path(path).read_bytes()
+
+
+def _size(path: str) -> int | None:
+    try:
+        return Path(path).stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 def _sync(fd: int) -> None:

@@ -174,6 +174,10 @@ class BackendConformance:
         backend.put("c", b"x" * 250)
         health = backend.health()
         assert (health.objects, health.used) == (3, 1750)
+        backend.swap("d", None, b"x" * 50)
+        backend.swap("d", b"x" * 50, b"x" * 150)
+        health = backend.health()
+        assert (health.objects, health.used) == (4, 1900)
 
     def test_it_is_there_for_who_opens_it_again(self, config: BackendConfig, backend: Backend) -> None:
         backend.put("a", b"1")

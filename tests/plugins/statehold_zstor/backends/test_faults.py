@@ -321,6 +321,8 @@ def test_a_folder_with_a_limit_is_full_at_it(tmp_path: Path) -> None:
             backend.put("b", b"x" * 600)
         health = backend.health()
         assert (health.used, health.limit, health.free) == (600, 1000, 400)
+        for _ in range(3):
+            backend.put("a", b"x" * 400)
         backend.delete("a")
         backend.put("b", b"x" * 600)
 

@@ -5,7 +5,7 @@ from collections import Counter
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from statehold_zstor.placement import PlacementError, Rules, Spot, place, place_some
@@ -51,7 +51,7 @@ def every_way(rules: Rules, spots: list[Spot]) -> list[list[Spot]]:
     return [chosen for chosen in ways if survives_everything(rules, chosen)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(problems(), st.integers(0, 20), st.none() | st.integers(0, 99))
 def test_a_place_is_found_whenever_a_search_of_all_ways_finds_one(
     problem: tuple[Rules, list[Spot]], size: int, seed: int | None
@@ -70,7 +70,7 @@ def test_a_place_is_found_whenever_a_search_of_all_ways_finds_one(
     assert survives_everything(rules, [by_name[name] for name in placed.values()])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(problems(), st.data())
 def test_most_shards_stay_where_they_are_and_then_the_freest_backends_are_taken(
     problem: tuple[Rules, list[Spot]], data: st.DataObject
@@ -95,7 +95,7 @@ def test_most_shards_stay_where_they_are_and_then_the_freest_backends_are_taken(
     assert {shard: placed[shard] for shard in stayed} == stayed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(problems())
 def test_the_rules_hold_exactly_where_losing_everything_that_may_be_lost_leaves_enough(
     problem: tuple[Rules, list[Spot]],
