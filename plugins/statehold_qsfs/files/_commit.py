@@ -22,7 +22,7 @@ from statehold_qsfs.files._layout import (
     to_runs,
 )
 from statehold_qsfs.files._nodes import Node
-from statehold_qsfs.files._records import io_error, stage_deletes
+from statehold_qsfs.files._records import Staging, io_error
 from statehold_qsfs.files._volume import Volume
 from statehold_zdb.engine import ZdbError
 
@@ -152,7 +152,7 @@ class Commits:
 
     def _delete_some(self) -> bool:
         """Delete some of the blocks that are to be; False if there are none, or they cannot be now."""
-        data = self.volume.data
+        staging = Staging(self.volume.data)
         with self._one_deletes:
             with self.volume.lock:
                 some = self._deleting = self._deletable[-_AT_ONCE:]
@@ -161,8 +161,8 @@ class Commits:
                 return False
             left: list[int] = []
             try:
-                stage_deletes(data, some)
-                data.flush()
+                staging.delete(some)
+                staging.write()
             except ZdbError as error:
                 left = some
                 self.logger.warning("%d blocks are not deleted yet: %s", len(some), error)

@@ -147,6 +147,8 @@ class Content:
             raise refuse(errno.EFBIG if end > MAX_SIZE else errno.EINVAL)
         if not data:
             return
+        if volume.dirty_bytes > volume.options.dirty_limit:
+            self.flushing.all()
         content = node.content
         if content is not None and end <= INLINE:
             self._write_inline(node, content, data, offset, end)
@@ -160,8 +162,6 @@ class Content:
         node.waiting += len(data)
         if node.waiting >= _FLUSH:
             self.flushing.full(node)
-        if volume.dirty_bytes > volume.options.dirty_limit:
-            self.flushing.all()
 
     def _write_inline(
         self, node: Node, content: bytes, data: bytes | memoryview, offset: int, end: int

@@ -9,7 +9,7 @@ import attrs
 from statehold_qsfs.files._buffers import Buffer, Part, merged, overlay
 from statehold_qsfs.files._layout import PAGE, Pieces
 from statehold_qsfs.files._nodes import Node
-from statehold_qsfs.files._records import find_here, io_error, stage_block, stage_deletes
+from statehold_qsfs.files._records import Staging, find_here, io_error
 from statehold_qsfs.files._values import BLOCK
 from statehold_qsfs.files._volume import Volume
 from statehold_zdb.engine import ZdbError
@@ -42,18 +42,22 @@ class Flushing:
         volume.dirty_bytes = 0
 
     def full(self, node: Node) -> None:
-        """Bring those buffers of *node* into the namespace that have all of their block."""
+        """Bring those buffers of *node* into the namespace that have all of their block.
+
+        If that is refused, they stay in memory: a commit will tell.
+        """
         node.waiting = 0
         found = {
             block: buffer
             for block, buffer in (node.buffers or {}).items()
             if len(buffer.parts) == 1 and len(buffer.parts[0][1]) == BLOCK
         }
-        self._flush([(node, found)])
-        self.volume.dirty_bytes -= len(found) * BLOCK
+        with contextlib.suppress(OSError):
+            self._flush([(node, found)])
+            self.volume.dirty_bytes -= len(found) * BLOCK
 
     def _flush(self, todo: Iterable[tuple[Node, dict[int, Buffer]]]) -> None:
-        data = self.volume.data
+        staging = Staging(self.volume.data)
         written: list[_Written] = []
         count = 0
         try:
@@ -62,13 +66,13 @@ class Flushing:
                     numbers: list[tuple[int, int, int]] = []
                     written.append((node, block, buffer, numbers))
                     for start, part in self._parts(node, block, buffer):
-                        numbers.append((start, start + len(part), stage_block(data, part)))
+                        numbers.append((start, start + len(part), staging.add(part)))
                     count += len(numbers)
                     if count >= _AT_ONCE:
-                        data.flush()
+                        staging.write()
                         self._settle(written)
                         written, count = [], 0
-            data.flush()
+            staging.write()
         except ZdbError as error:
             self._give_up(written)
             raise io_error(error) from error
@@ -94,10 +98,10 @@ class Flushing:
 
     def _give_up(self, written: Sequence[_Written]) -> None:
         """Have nothing in the namespace of what could not be brought there as a whole."""
-        data = self.volume.data
+        staging = Staging(self.volume.data)
         with contextlib.suppress(ZdbError):
-            stage_deletes(data, [number for *_, numbers in written for _, _, number in numbers])
-            data.flush()
+            staging.delete(number for *_, numbers in written for _, _, number in numbers)
+            staging.write()
 
     def _parts(self, node: Node, block: int, buffer: Buffer) -> Sequence[Part]:
         parts = merged(buffer.parts) if buffer.parts else ()

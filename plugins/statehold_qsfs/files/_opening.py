@@ -20,7 +20,7 @@ from statehold_qsfs.files._layout import (
     from_runs,
 )
 from statehold_qsfs.files._nodes import Node
-from statehold_qsfs.files._records import Records, stage_block, stage_deletes
+from statehold_qsfs.files._records import Records, Staging
 from statehold_qsfs.files._values import FileSystemOptions, QsfsError
 from statehold_qsfs.files._volume import ROOT, Volume
 from statehold_zdb.engine import Engine, Mode, Namespace, ZdbError
@@ -149,11 +149,12 @@ def _finish(volume: Volume, state: StateRecord, logger: logging.Logger) -> None:
     freed = from_runs(state.freed)
     if lost:
         logger.info("%d blocks that were written and not committed are deleted", len(lost))
-    stage_deletes(data, lost + freed)
+    staging = Staging(data)
+    staging.delete(lost + freed)
     # Numbers that metadata know must never be given again, also where the data are older than they.
     for _ in range(following, state.high):
-        stage_deletes(data, [stage_block(data, b"")])
-    data.flush()
+        staging.delete([staging.add(b"")])
+    staging.write()
     volume.high = max(state.high, following)
     volume.unlinked = {ino: volume.node(ino) for ino in state.unlinked}
     if following < state.high:

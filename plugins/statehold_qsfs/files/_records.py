@@ -10,7 +10,7 @@ import msgspec
 
 from statehold_qsfs.files._buffers import Bytes
 from statehold_qsfs.files._layout import SnapshotRecord, block_key, generation_of, kept_key
-from statehold_zdb.engine import Namespace, ZdbError, ZdbFullError, ZdbMissingError, ZdbReadError
+from statehold_zdb.engine import Batch, Namespace, ZdbError, ZdbFullError, ZdbMissingError, ZdbReadError
 
 T = TypeVar("T")
 
@@ -112,18 +112,41 @@ def find_here(data: Namespace, number: int) -> memoryview | None:
     return None if found is None else memoryview(found)
 
 
-def stage_block(data: Namespace, payload: Bytes) -> int:
-    """Have a new block, which is there once `data.flush` was called, and return its number."""
-    key, _ = data.stage(b"", payload if isinstance(payload, bytes) else memoryview(payload))
-    if key is None:
-        raise ZdbError(f"{data.name}: a new block has no number")
-    return int.from_bytes(key, "little")
+@attrs.define(eq=False)
+class Staging:
+    """Blocks that come into the namespace, or go, together.
 
+    The engine writes what is staged also when others ask it to, and forgets it if that fails: so each part
+    is asked in the end what has become of it.
+    """
 
-def stage_deletes(data: Namespace, numbers: Iterable[int]) -> None:
-    """Have blocks no more, some of which may not be there, once `data.flush` was called."""
-    for number in numbers:
-        data.stage_delete(block_key(number))
+    data: Namespace
+    _batches: list[Batch] = attrs.field(factory=list, init=False)
+
+    def add(self, payload: Bytes) -> int:
+        """Have a new block, and return its number."""
+        key, batch = self.data.stage(b"", payload if isinstance(payload, bytes) else memoryview(payload))
+        if key is None:
+            raise ZdbError(f"{self.data.name}: a new block has no number")
+        self._note(batch)
+        return int.from_bytes(key, "little")
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        """Have blocks no more, some of which may not be there."""
+        for number in numbers:
+            self._note(self.data.stage_delete(block_key(number))[1])
+
+    def write(self) -> None:
+        """Write it all; ZdbError if something of it could not be."""
+        self.data.flush()
+        for batch in self._batches:
+            if batch.error is not None:
+                raise batch.error
+        self._batches.clear()
+
+    def _note(self, batch: Batch) -> None:
+        if not self._batches or self._batches[-1] is not batch:
+            self._batches.append(batch)
 
 
 def block_numbers(data: Namespace) -> Iterator[int]:

@@ -238,6 +238,33 @@ def test_what_the_disk_refuses_is_told_and_stays_in_memory(tmp_path: Path) -> No
     store.close()
 
 
+def test_blocks_that_the_engine_could_not_write_for_somebody_else_stay_in_memory(tmp_path: Path) -> None:
+    disk = Refusing()
+    store = Store(tmp_path / "store", disk=disk)
+    files = store.open()
+    write(files, "/a", b"a" * BLOCK)
+    write(files, "/b", b"b" * BLOCK)
+    parts, engine = files._parts, store.engine
+    assert engine is not None
+    nodes = list(parts.volume.buffered.values())
+
+    def between() -> object:
+        yield nodes[0], nodes[0].buffers
+        disk.writes = "qsfs-data"
+        engine["qsfs-data"].sync()  # as the engine does from time to time: it is not told what was refused
+        disk.writes = ""
+        yield nodes[1], nodes[1].buffers
+
+    with parts.lock, pytest.raises(OSError, match="space"):
+        parts.content.flushing._flush(between())
+    assert read(files, "/a") == b"a" * BLOCK
+    files.sync()
+    report = files.check(deep=True)
+    assert (report.problems, report.blocks) == ([], 2)
+    assert read(store.crash(), "/b") == b"b" * BLOCK
+    store.close()
+
+
 @pytest.mark.parametrize("namespace", ["qsfs-data", "qsfs-meta"])
 def test_after_a_sync_that_failed_nobody_is_told_that_anything_is_durable(
     tmp_path: Path, namespace: str
