@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import logging
 import random
 from typing import Final
 
 import attrs
+
+from statehold.sdk import StateholdError
 
 _FIRST: Final = 0.25
 _LONGEST: Final = 10.0
@@ -24,3 +27,10 @@ class Backoff:
     def succeeded(self) -> None:
         """Begin anew."""
         self.failures = 0
+
+
+def told(error: Exception, logger: logging.Logger) -> str:
+    """Return what to say of an error; one that nobody has foreseen is logged with where it comes from."""
+    if not isinstance(error, StateholdError | OSError):
+        logger.error("an error of the protection itself", exc_info=error)
+    return str(error) or repr(error)

@@ -10,7 +10,6 @@ from typing import Final
 
 import attrs
 
-from statehold_qsfs.protection._errors import StoreError
 from statehold_qsfs.protection._state import Kept
 from statehold_qsfs.protection._store import Store
 from statehold_zdb.engine import Engine, Namespace, Part
@@ -36,6 +35,7 @@ class Eviction:
         logger: where it tells what an operator should know.
         free: returns the bytes that are free on the disk.
         evictions: how many segments were deleted.
+        retry: the seconds after which what the store lacked some of is looked at again.
 
     """
 
@@ -47,8 +47,10 @@ class Eviction:
     logger: logging.Logger
     free: Callable[[], int] = attrs.field(init=False)
     evictions: int = 0
+    retry: float = 30.0
     _verified: set[str] = attrs.field(factory=set, init=False)
     _used: dict[tuple[str, int], float] = attrs.field(factory=dict, init=False)
+    _unsound: dict[str, float] = attrs.field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.free = lambda: _free(self.engine.data)
@@ -61,8 +63,13 @@ class Eviction:
         return max(1, min(self.limit, total - lacks))
 
     def has_room(self, size: int) -> bool:
-        """Whether *size* bytes more leave enough of the disk free."""
-        return self.free() - size >= self.limit * _FREE
+        """Whether *size* bytes may be brought: others can go for them, and enough of the disk stays free."""
+        return not self.limit or (size <= self.limit // 4 and self.free() - size >= self.limit * _FREE)
+
+    @property
+    def problem(self) -> str:
+        """Why data stay here that are too much; empty while none do."""
+        return f"{next(iter(self._unsound))} lacks redundancy in the store" if self._unsound else ""
 
     def run(self) -> None:
         """Delete what is too much; StoreError if the store does not answer whether it has it."""
@@ -83,6 +90,7 @@ class Eviction:
                     found.append((namespace.name in self.last, used, segment.number, size, namespace))
         limit = self.room(total)
         if not limit or total <= limit:
+            self._unsound.clear()
             return
         parts: dict[str, dict[int, Part]] = {}
         for *_, number, size, namespace in sorted(found, key=lambda each: each[:3]):
@@ -100,9 +108,13 @@ class Eviction:
         if (part.salt, part.end) != (kept.salt, kept.end) or size != kept.end:
             return False
         if kept.whole.name not in self._verified:
+            if time.monotonic() < self._unsound.get(kept.whole.name, 0.0):
+                return False
             if not self.store.verify(kept.whole.name):
                 self.logger.warning("%s stays here: the store lacks some of it", part.path)
-                raise StoreError(f"{kept.whole.name} lacks redundancy")
+                self._unsound[kept.whole.name] = time.monotonic() + self.retry
+                return False
+            self._unsound.pop(kept.whole.name, None)
             self._verified.add(kept.whole.name)
         try:
             with part.open_index() as index:

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
-from zlib import crc32
 
 import attrs
 
-from statehold.sdk import StateholdError
-from statehold_qsfs.protection._backoff import Backoff
+from statehold_qsfs.protection._backoff import Backoff, told
+from statehold_qsfs.protection._care import Care
 from statehold_qsfs.protection._claim import Claim, read_head, take
-from statehold_qsfs.protection._errors import BarrierError, DivergedError, FencedError, ProtectionError
+from statehold_qsfs.protection._divergence import check_past
+from statehold_qsfs.protection._errors import BarrierError, FencedError, ProtectionError
 from statehold_qsfs.protection._eviction import Eviction, sizes_of
 from statehold_qsfs.protection._fetching import Fetching
 from statehold_qsfs.protection._figures import Figures
@@ -27,8 +27,6 @@ from statehold_qsfs.protection._state import Kept, State
 from statehold_qsfs.protection._store import Store
 from statehold_zdb.engine import Engine, Part, ZdbError
 
-#: So many changes follow a base at most.
-_CHANGES: Final = 64
 _WORKERS: Final = 3
 
 
@@ -100,7 +98,7 @@ class Protection:
     _ended: threading.Event = attrs.field(factory=threading.Event, init=False)
     _backoff: Backoff = attrs.field(factory=Backoff, init=False)
     _problem: str = attrs.field(default="", init=False)
-    _care_problem: str = attrs.field(default="", init=False)
+    _care: Care | None = attrs.field(default=None, init=False)
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -128,22 +126,24 @@ class Protection:
             StoreError: the store does not take anything.
 
         """
-        self._check(engine)
+        check_past(engine.cut(), self.kept)
         self.plugin.removals.trim(self._state)
         self.plugin.known = lambda name, number: _is_known(engine, name, number)
         pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="qsfs-send")
         self._publisher = Publisher(
             engine, self._claim, self._state, self._lock, pool, self.logger, self._ended
         )
-        self._eviction = Eviction(
-            engine, self.store, self.kept, self.options.limit, self.options.evict_last, self.logger
-        )
+        limit, last = self.options.limit, self.options.evict_last
+        self._eviction = Eviction(engine, self.store, self.kept, limit, last, self.logger)
+        care = Care(self._publisher, self._eviction, self.plugin, self.kept, self._ended, self.logger)
         try:
             self._publisher.write_base()
         except BaseException:
             pool.shutdown()
             raise
-        for run in (self._run, self._care):
+        self._care = care
+        every = min(1.0, self.options.window / 5)
+        for run in (self._run, lambda: care.run(every)):
             thread = threading.Thread(target=run, name="qsfs-protection", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -254,7 +254,7 @@ class Protection:
             epoch=self._claim.head.epoch,
             last=self._state.taken,
             failures=self._backoff.failures,
-            problem=self._problem or self._care_problem,
+            problem=self._problem or (self._care.problem if self._care is not None else ""),
             fenced=self._fenced is not None,
         )
 
@@ -278,19 +278,6 @@ class Protection:
         if kept is None or kept.salt != part.salt:
             return part.end
         return max(0, part.end - kept.end)
-
-    def _check(self, engine: Engine) -> None:
-        """Raise DivergedError if the store has what this engine never had."""
-        for name, cut in engine.cut().items():
-            for part in cut.parts:
-                kept = self.kept(name, part.number)
-                if kept is None or kept.salt != part.salt:
-                    continue
-                if part.end != kept.end if kept.whole is not None else not _has(part, kept):
-                    raise DivergedError(
-                        f"the store has bytes of {part.path} that are not there",
-                        hint="The disk has lost what it had written; restore into an empty folder",
-                    )
 
     def _run(self) -> None:
         """Publish, again and again."""
@@ -325,14 +312,16 @@ class Protection:
         with self._turn:
             self._fenced, self._problem = error, error.message
             self._turn.notify_all()
-        self.on_fenced(error)
+        try:
+            self.on_fenced(error)
+        except Exception:
+            self.logger.exception("what is done when another machine has taken over failed")
 
     def _failed(self, error: Exception) -> None:
         if self._ended.is_set():
             return
         seconds = self._backoff.failed()
-        self._log_unforeseen(error)
-        problem = str(error) or repr(error)
+        problem = told(error, self.logger)
         if problem != self._problem:
             self.logger.warning("what is written waits to be sent: %s", problem)
         self._problem = problem
@@ -344,87 +333,13 @@ class Protection:
         with self._turn:
             self._asked = True  # who waits at a barrier still does
 
-    def _log_unforeseen(self, error: Exception) -> None:
-        if not isinstance(error, StateholdError | OSError):
-            self.logger.error("an error of the protection itself", exc_info=error)
-
     def _succeeded(self) -> None:
         self._backoff.succeeded()
         if self._problem:
             self.logger.warning("what waited was sent")
         self._problem, self._late = "", False
 
-    def _care(self) -> None:
-        """Seal, evict, bring back and tidy up, again and again; nobody waits for it."""
-        publisher, eviction = self._publisher, self._eviction
-        assert publisher is not None and eviction is not None  # noqa: S101, PT018 - `start` has made them
-        backoff = Backoff()
-        swept = False
-        while not self._ended.wait(min(1.0, self.options.window / 4)) and self._fenced is None:
-            try:
-                self._seal(publisher)
-                if self._state.seq - publisher.base_seq >= _CHANGES:
-                    publisher.write_base()
-                eviction.run()
-                self._bring(publisher.engine)
-                if not swept:
-                    publisher.sweep()
-                    swept = True
-            except FencedError:
-                return  # `_run` finds out, too
-            except Exception as error:  # noqa: BLE001 - as in `_run`
-                if not self._ended.is_set():
-                    self._log_unforeseen(error)
-                    self._care_problem = str(error) or repr(error)
-                    self._ended.wait(backoff.failed())
-            else:
-                backoff.succeeded()
-                self._care_problem = ""
-
-    def _seal(self, publisher: Publisher) -> None:
-        for name, cut in publisher.engine.cut().items():
-            for part in cut.parts:
-                kept = self.kept(name, part.number)
-                if (
-                    part.closed
-                    and kept is not None
-                    and kept.whole is None
-                    and (kept.salt, kept.end) == (part.salt, part.end)
-                    and not self._ended.is_set()
-                ):
-                    with contextlib.suppress(FileNotFoundError):  # compacted meanwhile
-                        publisher.seal(name, part)
-
-    def _bring(self, engine: Engine) -> None:
-        """Bring segments back of which much was read; those used longest ago make room for them."""
-        for name, number in self.plugin.take_wanted():
-            kept, namespace = self.kept(name, number), engine.get(name)
-            if kept is None or namespace is None or not self._has_room(kept.end):
-                continue
-            segment = next((each for each in namespace.segments() if each.number == number), None)
-            if segment is not None and not Path(segment.path).exists():
-                segment.used = True
-                self.plugin.bring(name, kept, Path(segment.path))
-
-    def _has_room(self, size: int) -> bool:
-        limit, eviction = self.options.limit, self._eviction
-        return not limit or (size <= limit // 4 and eviction is not None and eviction.has_room(size))
-
 
 def _is_known(engine: Engine, name: str, number: int) -> bool:
     namespace = engine.get(name)
     return namespace is not None and any(each.number == number for each in namespace.segments())
-
-
-def _has(part: Part, kept: Kept) -> bool:
-    """Whether a segment here has the bytes that were stored of it; also where nothing of it is here."""
-    try:
-        file = part.open()
-    except FileNotFoundError:
-        return True
-    with file:
-        for extent in kept.extents:
-            file.seek(extent.start)
-            if crc32(file.read(extent.end - extent.start)) != extent.crc:
-                return False
-    return True

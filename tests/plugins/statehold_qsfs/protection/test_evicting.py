@@ -54,8 +54,9 @@ def test_nothing_goes_that_the_store_does_not_have_with_all_its_redundancy(tmp_p
         before = local(one)
         store.bad = set(store.objects)
         eviction = one.protection._eviction
+        eviction.retry = 0.0
         eviction.limit = ROOM // 2
-        until(lambda: store.verified)
+        until(lambda: "lacks redundancy" in one.protection.figures().problem)
         assert local(one) == before
         store.bad = set()
         until(lambda: one.protection.figures().local_bytes <= ROOM // 2)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from zlib import crc32
+
+from statehold_qsfs.protection._errors import DivergedError
+from statehold_qsfs.protection._state import Kept
+from statehold_zdb.engine import Cut, Part
+
+
+def check_past(cut: Mapping[str, Cut], kept_of: Callable[[str, int], Kept | None]) -> None:
+    """Raise DivergedError if a store has what the engine of *cut* never had."""
+    for name, found in cut.items():
+        for part in found.parts:
+            kept = kept_of(name, part.number)
+            if kept is None or kept.salt != part.salt:
+                continue
+            if part.end != kept.end if kept.whole is not None else not _has(part, kept):
+                raise DivergedError(
+                    f"the store has bytes of {part.path} that are not there",
+                    hint="The disk has lost what it had written; restore into an empty folder",
+                )
+
+
+def _has(part: Part, kept: Kept) -> bool:
+    """Whether a segment here has the bytes that were stored of it; also where nothing of it is here."""
+    try:
+        file = part.open()
+    except FileNotFoundError:
+        return True
+    with file:
+        for extent in kept.extents:
+            file.seek(extent.start)
+            if crc32(file.read(extent.end - extent.start)) != extent.crc:
+                return False
+    return True
