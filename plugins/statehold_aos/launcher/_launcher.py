@@ -9,18 +9,19 @@ from typing import Final
 
 from statehold.sdk import Clock, StorageError, StorageLogger
 from statehold_aos._service_storage._names import folder_name
-from statehold_aos.database import ServiceState, ServiceStatus, users_text
+from statehold_aos.database import users_text
 from statehold_aos.launcher._image import read_config
 from statehold_aos.launcher._installed import Installed
 from statehold_aos.launcher._installer import Installer
 from statehold_aos.launcher._journal import Journal, Removal, ServiceId
 from statehold_aos.launcher._keeper import Keeper
 from statehold_aos.launcher._log import ServiceLog
-from statehold_aos.launcher._processes import Runner, Spec
+from statehold_aos.launcher._processes import Runner
 from statehold_aos.launcher._recovery import recover
+from statehold_aos.launcher._reports import Reports
 from statehold_aos.launcher._stores import Stores
 from statehold_aos.launcher._tidying import Tidying
-from statehold_aos.launcher._unit import Phase, Status, Wanted, spec_of
+from statehold_aos.launcher._unit import Phase, Status
 
 #: Seconds after which a removal that failed is tried again, and between looks for what was not used for long.
 _RETRY: Final = 10.0
@@ -60,9 +61,19 @@ class Launcher:
             stores=stores,
             is_at_work=self._is_at_work,
         )
+        self._reports: Final = Reports(
+            name=name,
+            installed=installed,
+            installer=self._installer,
+            journal=self._journal,
+            clock=clock,
+            logger=logger,
+            changed=self._look,
+            ended=self._sweep_soon,
+        )
         self._keeper: Final = Keeper(
             runner,
-            self,
+            self._reports,
             clock,
             logger,
             installed.settings.HealthMilliseconds / 1000,
@@ -79,7 +90,6 @@ class Launcher:
             purge=self.purge,
         )
         self._turns: Final[dict[ServiceId, int]] = {}
-        self._messages: Final[dict[ServiceId, str]] = {}
         self._damaged: dict[ServiceId, str] = {}
         self._sweep_at = self._expire_at = clock.monotonic()
         self._closing: float | None = None
@@ -121,7 +131,7 @@ class Launcher:
             with self._changed:
                 one = ServiceId(workspace, service)
                 self._installer.install(one, staged, self.users(workspace))
-                self._messages.pop(one, None)
+                self._reports.messages.pop(one, None)
                 self._look()
         except BaseException:
             self._installed.images.drop(staged)
@@ -197,7 +207,7 @@ class Launcher:
             return True
 
     def _status(self, service: ServiceId, version: int) -> Status:
-        unit, message = self._keeper.units.get(service), self._messages.get(service, "")
+        unit, message = self._keeper.units.get(service), self._reports.messages.get(service, "")
         if unit is None:
             damage = self._damaged.get(service)
             phase = Phase.FAILED if damage else Phase.INSTALLED
@@ -270,8 +280,11 @@ class Launcher:
             self._keeper.wanted, self._damaged = self._installed.wanted(
                 self._journal.notes.users, self._turns
             )
-            self._sweep_at = self._clock.monotonic()
+            self._sweep_soon()
             self._keeper.wake()
+
+    def _sweep_soon(self) -> None:
+        self._sweep_at = self._clock.monotonic()
 
     def _keep(self) -> None:
         """Let updates stand that are well, and could not be noted as such, as on a full disk."""
@@ -281,7 +294,7 @@ class Launcher:
                 continue
             if unit.wanted.place == self._installed.images.place(update.place):
                 try:
-                    self.healthy(unit.wanted)
+                    self._reports.healthy(unit.wanted)
                 except StorageError as error:
                     self._logger.error("%s: %s", self.name, error)  # noqa: TRY400 - no defect of ours
 
@@ -301,56 +314,4 @@ class Launcher:
             logger=self._logger,
             size=self._installed.settings.LogBytes,
             count=self._installed.settings.LogFiles,
-        )
-
-    # -- What its keeper tells -----------------------------------------------------------------------------
-
-    def starting(self, wanted: Wanted, ready: Callable[[], None]) -> Spec | None:
-        """Prepare a start: folders and limits as they are to be, and a state that may be started with."""
-        self._installer.bring(wanted.id)
-        if not self._installer.stores.starting(wanted.claim, ready):
-            return None
-        folder = self._installer.stores.folder(wanted.claim) if wanted.config.has_folder else None
-        return spec_of(wanted, folder)
-
-    def started(self, wanted: Wanted) -> None:
-        """Note that a service is at work."""
-        services = self._installed.tables(wanted.claim.workspace).services
-        services.set_state(wanted.claim.service, ServiceState.RUNNING)
-        services.set_start_time(wanted.claim.service, self._now())
-
-    def healthy(self, wanted: Wanted) -> None:
-        """Note that it is well: an update stands then."""
-        self._installed.tables(wanted.claim.workspace).services.set_status(
-            wanted.claim.service, ServiceStatus.OK
-        )
-        self._installer.keep(wanted.id)
-
-    def stopped(self, wanted: Wanted) -> None:
-        """Have what it wrote last go to the cloud, and note that it is not at work."""
-        self._sweep_at = self._clock.monotonic()
-        try:
-            self._installer.stores.stopped(wanted.claim)
-        finally:
-            if self._installed.find(wanted.id) is not None:
-                self._installed.tables(wanted.claim.workspace).services.set_state(
-                    wanted.claim.service, ServiceState.STOPPED
-                )
-
-    def failed(self, wanted: Wanted, why: str) -> bool:
-        """Take an update back whose service does not stay."""
-        update = self._journal.update(wanted.id)
-        if update is None or self._installed.images.place(update.place) != wanted.place:
-            return False
-        self._messages[wanted.id] = f"version {wanted.config.version} was taken back: it {why}"
-        self._logger.error("%s: %r: %s", self.name, wanted.claim.service, self._messages[wanted.id])
-        self._installer.take_back(wanted.id)
-        self._look()
-        return True
-
-    def gave_up(self, wanted: Wanted, why: str) -> None:
-        """Note that a service has failed; nothing of it is removed."""
-        self._logger.error("%s: %r has failed, and is left alone: %s", self.name, wanted.claim.service, why)
-        self._installed.tables(wanted.claim.workspace).services.set_status(
-            wanted.claim.service, ServiceStatus.ERROR
         )

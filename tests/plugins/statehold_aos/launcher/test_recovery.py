@@ -20,6 +20,7 @@ from statehold_aos.database._services_table import ServicesTable
 from statehold_aos.database._users_table import UsersTable
 from statehold_aos.launcher._installer import Installer
 from statehold_aos.launcher._launcher import Launcher
+from statehold_aos.launcher._reports import Reports
 from statehold_aos.launcher._stores import Stores
 from statehold_aos.launcher._unit import Phase
 
@@ -83,7 +84,7 @@ def test_an_install_that_was_recorded_comes_to_its_end(
 
 @pytest.mark.parametrize(
     ("target", "moment"),
-    [(ServicesTable, "update"), (Stores, "bring"), (Launcher, "started"), (Installer, "keep")],
+    [(ServicesTable, "update"), (Stores, "bring"), (Reports, "started"), (Installer, "keep")],
 )
 def test_an_update_that_was_still_tried_has_not_happened(
     fleet: Crashing, monkeypatch: pytest.MonkeyPatch, target: type, moment: str
