@@ -22,6 +22,8 @@ _P = ParamSpec("_P")
 _ENTRIES: Final = "utf-8", "surrogateescape"
 _NS: Final = 1_000_000_000
 _UNKNOWN: Final = 0xFFFF_FFFF
+_LET_GO_TRIES: Final = 20
+_LET_GO_PAUSE: Final = 0.01
 #: Names are never changed behind the kernel's back, nor are files: what it knows stays true.
 _TIMEOUT: Final = 86_400.0
 #: The attribute of the root that says how it is; it is in no list.
@@ -36,7 +38,12 @@ def _refusing(
     @wraps(method)
     def refusing(self: Answers, request: int, /, *args: _P.args, **_: _P.kwargs) -> None:
         try:
-            method(self, request, *args)  # type: ignore[call-arg]  # all are by position
+            try:
+                method(self, request, *args)  # type: ignore[call-arg]  # all are by position
+            except OSError as error:
+                if error.errno != errno.ENOSPC or not self.let_go():
+                    raise
+                method(self, request, *args)  # type: ignore[call-arg]
         except OSError as error:
             fuse.reply_error(request, error.errno or errno.EIO)
         except Exception:
@@ -78,6 +85,21 @@ class Answers:
         self._listed: dict[int, Sequence[Entry]] = {}
         self._next = 1
         self._lock = threading.Lock()
+
+    def let_go(self) -> bool:
+        """Wait until the kernel has let go of files that were deleted; return whether that gave room.
+
+        It does so a moment after who has deleted them goes on, and writes again.
+        """
+        before = self._files.statistics().unlinked
+        if not before:
+            return False
+        self._step_aside()
+        for _ in range(_LET_GO_TRIES):
+            time.sleep(_LET_GO_PAUSE)
+            if self._files.statistics().unlinked < before:
+                return True
+        return False
 
     # Names
 

@@ -6,10 +6,10 @@ import contextlib
 import importlib.util
 import io
 import os
-import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,13 +53,16 @@ class Mount:
         )
         assert self.process.stdout is not None
         said = []
-        while select.select([self.process.stdout], [], [], PATIENCE)[0]:
-            line = self.process.stdout.readline()
-            said.append(line)
-            if "is mounted at" in line:
-                return
-            if not line:
-                break
+        limit = threading.Timer(PATIENCE, self.process.kill)
+        limit.start()
+        try:
+            for line in self.process.stdout:
+                said.append(line)
+                if "is mounted at" in line:
+                    return
+        finally:
+            limit.cancel()
+            limit.join()
         raise AssertionError(f"it does not mount: {''.join(said)}")
 
     def kill(self) -> None:
