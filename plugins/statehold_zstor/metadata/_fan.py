@@ -6,19 +6,28 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
-from statehold_zstor.backends import Backend, BackendError
+from statehold_zstor.backends import Backend, BackendError, BackendUnreachableError
 
 T = TypeVar("T")
 
 #: For each backend: one that hangs takes threads from no other.
 _THREADS: Final = 4
+#: More than any backend takes, but a folder whose disk hangs.
+_LONGEST: Final = 120.0
 
 
 class Fan:
-    """Calls several backends at once."""
+    """Calls several backends at once.
 
-    def __init__(self, backends: Sequence[Backend]) -> None:
+    Args:
+        backends: them.
+        longest: the seconds after which one that has not ended its call by itself is taken for unreachable.
+
+    """
+
+    def __init__(self, backends: Sequence[Backend], *, longest: float = _LONGEST) -> None:
         self._backends = backends
+        self._longest = longest
         self._threads = [
             ThreadPoolExecutor(_THREADS, thread_name_prefix=f"zstor metadata {backend.name}")
             for backend in backends
@@ -42,14 +51,10 @@ class Fan:
             for number, call in calls.items()
         }
         results: dict[int, T | BackendError] = {}
-        end: float | None = None
-        while running:
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
-                break
+        last = time.monotonic() + self._longest
+        end = math.inf
+        while running and (left := min(end, last) - time.monotonic()) > 0:
             done, _ = wait(running, timeout=left, return_when=FIRST_COMPLETED)
-            if not done:
-                break
             for future in done:
                 number = running.pop(future)
                 try:
@@ -58,9 +63,12 @@ class Fan:
                     results[number] = error
             patience = enough(results)
             if patience is not None:
-                end = min(end or math.inf, time.monotonic() + patience)
-        for future in running:
+                end = min(end, time.monotonic() + patience)
+        for future, number in running.items():
             future.cancel()
+            if end == math.inf:
+                name = self._backends[number].name
+                results[number] = BackendUnreachableError(f"{name} does not answer", backend=name)
         return results
 
     def close(self) -> None:
