@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ctypes import (
+    CDLL,
     CFUNCTYPE,
     POINTER,
     Structure,
@@ -142,12 +143,20 @@ class Operations(Structure):
 
 
 def _function(name: str, result: Any, *arguments: Any) -> Any:
+    library = _mfusepy._libfuse  # noqa: SLF001  what it has loaded
     try:
-        function = getattr(_mfusepy._libfuse, name)  # noqa: SLF001  what it has loaded
-    except AttributeError as error:
-        raise MountError(
-            f"libfuse {VERSION[0]}.{VERSION[1]} has no {name}", hint="Statehold is tested with libfuse 3.14"
-        ) from error
+        function = getattr(library, name)
+    except AttributeError:
+        # Newer ones keep what they have replaced, under its first version.
+        find = CDLL(None).dlvsym
+        find.restype, find.argtypes = c_void_p, [c_void_p, c_char_p, c_char_p]
+        address = find(library._handle, name.encode(), b"FUSE_3.0")  # noqa: SLF001  as ctypes calls it
+        if not address:
+            raise MountError(
+                f"libfuse {VERSION[0]}.{VERSION[1]} has no {name}",
+                hint="Statehold is tested with libfuse 3.14",
+            ) from None
+        return CFUNCTYPE(result, *arguments)(address)
     function.restype, function.argtypes = result, arguments
     return function
 
