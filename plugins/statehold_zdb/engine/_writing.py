@@ -62,13 +62,16 @@ class Writing(Reading):
         with self._lock:
             self._flush()
             todo = self._needed(changes)
-            self._make_room_for(sum(len(key) + len(payload or b"") + _OVERHEAD for key, payload in todo))
+            size = sum(len(key) + len(payload or b"") + _OVERHEAD for key, payload in todo)
+            self._make_room_for(size)
+            # A start drops a batch that does not end in its segment; one that cannot is none.
+            whole = self._log.end + size <= self._log.segment_size
             try:
                 for left, (key, payload) in enumerate(todo, 1 - len(todo)):
                     if payload is None:
-                        self.stage_delete(key, more=left < 0)
+                        self.stage_delete(key, more=whole and left < 0)
                     else:
-                        self.stage(key, payload, more=left < 0)
+                        self.stage(key, payload, more=whole and left < 0)
             except ZdbError as error:
                 self._log.drop_staged(error)
                 self._undo()

@@ -112,6 +112,22 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, durability: 
     kill_while_it_writes(tmp_path, durability, 2)
 
 
+@pytest.mark.parametrize("durability", ["every", "group", "relaxed"])
+def test_a_batch_larger_than_a_segment_is_there_after_a_crash(tmp_path: Path, durability: str) -> None:
+    """All that was acknowledged, also what stands at the end of a segment that it goes beyond."""
+    model = {b"%d" % i: b"y" * 200_000 for i in range(7)}
+    for turn in range(3):
+        engine = opened(tmp_path, durability=Durability.parse(durability), segment_size=SEGMENT)
+        engine["default"].write([*model.items(), (b"last", b"%d" % turn)])
+        engine["default"].abandon("it died")
+        engine.close()
+        model[b"%d" % turn] = b"z" * 300_000
+        with opened(tmp_path, segment_size=SEGMENT) as engine:
+            found = contents(engine["default"])
+            assert found[b"last"] == b"%d" % turn
+            assert all(found[b"%d" % i] == b"y" * 200_000 for i in range(turn, 7))
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("durability", ["every", "group", "relaxed"])
 def test_kill_9_many_times(tmp_path: Path, durability: str) -> None:
