@@ -183,9 +183,9 @@ def until(what: str, holds: Callable[[], bool]) -> None:
 
 
 def play(network: Network) -> None:
-    from statehold_zstor.metadata import MetadataError
+    from statehold.sdk import StateholdError
     from statehold_zstor.monitor import Monitor
-    from statehold_zstor.objects import DamagedError, NotStoredError, Zstor
+    from statehold_zstor.objects import NotStoredError, Zstor
 
     draw = random.Random(5)
     stored: dict[str, bytes] = {}
@@ -237,7 +237,7 @@ def play(network: Network) -> None:
         # More are away than may be: an error, in time, and no wrong byte. What was there stays.
         with network.without(3, 4, 5, 6):
             for key in stored:
-                with contextlib.suppress(DamagedError, MetadataError):
+                with contextlib.suppress(StateholdError):
                     same(zstor, key)
             try:
                 zstor.store("a", b"other")
