@@ -320,11 +320,11 @@ class Protection:
     def _failed(self, error: Exception) -> None:
         if self._ended.is_set():
             return
-        seconds = self._backoff.failed()
         problem = told(error, self.logger)
         if problem != self._problem:
             self.logger.warning("what is written waits to be sent: %s", problem)
         self._problem = problem
+        seconds = self._backoff.failed()
         late = time.monotonic() - self._covered_at
         if late > self.options.window and not self._late:
             self._late = True

@@ -47,12 +47,14 @@ class Durability(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         fsync: what a file's `fsync` waits for.
         window: the most seconds of unsynced writes that are lost with the machine, while the backends are up.
         timeout: for `quorum`, the seconds after which an `fsync` that the backends do not answer fails.
+        monitor: whether the backends are watched and repaired here, too; else `statehold zstor monitor` does.
 
     """
 
     fsync: Fsync = Fsync.LOCAL
     window: float = 10.0
     timeout: float = 60.0
+    monitor: bool = True
 
 
 class Mount(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -26,6 +26,7 @@ from statehold_qsfs.stack._config import Fsync, StackConfig
 from statehold_qsfs.stack._errors import StackError
 from statehold_zdb.engine import Durability, Engine, EngineOptions, ZdbError
 from statehold_zstor.config import Config
+from statehold_zstor.monitor import Monitor
 from statehold_zstor.objects import Zstor
 
 NAME: Final = "qsfs"
@@ -80,6 +81,7 @@ class Stack:
             with _step("filesystem"):
                 self.files: Final = self._open_files(parts)
                 self.files.getattr("/")
+                self._watch(parts)
             told("filesystem")
             self._left = self.figures()
             self._parts = parts.pop_all()
@@ -181,6 +183,14 @@ class Stack:
         files = FileSystem(self.engine, name=NAME, options=options, logger=self._logger)
         parts.callback(files.close)
         return files
+
+    def _watch(self, parts: contextlib.ExitStack) -> None:
+        """Let lost redundancy come back by itself."""
+        if self.config.durability.monitor:
+            source = self.config.zstor if isinstance(self.config.zstor, Path) else None
+            monitor = Monitor(self.zstor, source=source, logger=self._logger)
+            parts.callback(monitor.stop)
+            monitor.start()
 
     def _barrier(self) -> None:
         try:

@@ -12,7 +12,9 @@ LIMIT = 60
 BACKENDS = 3
 
 
-def config(folder: Path, *, machine: str = "machine", **durability: object) -> StackConfig:
+def config(
+    folder: Path, *, machine: str = "machine", minimum: int = BACKENDS, **durability: object
+) -> StackConfig:
     """Return a filesystem on three folders, of which two suffice."""
     text = f"""\
 [zstor]
@@ -20,6 +22,11 @@ minimal_shards = 2
 expected_shards = {BACKENDS}
 redundant_groups = 0
 redundant_nodes = 0
+[zstor.acknowledge]
+minimum = {minimum}
+metadata = {minimum}
+[zstor.monitor]
+health = 0.2
 [zstor.encryption]
 algorithm = "AES"
 key = "{"ab" * 32}"
@@ -41,7 +48,9 @@ key = "{"cd" * 32}"
             text += f'[[{header}]]\nurl = "file://{folder}/{name}{number}"\n'
     text += f'[local]\nfolder = "{machine}"\nsegment = "512 KiB"\nlimit = "64 MiB"\n[durability]\n'
     for name, value in durability.items():
-        text += f"{name} = {value!r}\n".replace("'", '"')
+        text += f"{name} = {str(value).lower() if isinstance(value, bool) else repr(value)}\n".replace(
+            "'", '"'
+        )
     path = folder / f"{machine}.toml"
     path.write_text(text)
     return StackConfig.read(path)

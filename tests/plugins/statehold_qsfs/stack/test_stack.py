@@ -169,3 +169,14 @@ def test_backends_that_are_all_away_keep_nobody_from_working_here(tmp_path):
         assert stack.figures().pending_bytes
         bring_back(tmp_path, 3)
         until(lambda: not stack.figures().pending_bytes)
+
+
+def test_redundancy_that_a_write_lacked_comes_back_by_itself(tmp_path):
+    with Stack(config(tmp_path, fsync="quorum", minimum=2)) as stack:
+        take_away(tmp_path, 1)
+        write(stack.files, "/a", DATA)
+        assert stack.zstor.status().tickets
+        bring_back(tmp_path, 1)
+        until(lambda: not stack.zstor.status().tickets)
+    with Stack(config(tmp_path, monitor=False)) as stack:
+        assert read(stack.files, "/a") == DATA
