@@ -133,22 +133,29 @@ class Commits:
         while not self._end.is_set():
             self._wake.wait(every / 4)
             self._wake.clear()
-            since = self.volume.dirty_since
-            if since and (self.volume.pressing or time.monotonic() - since >= every * 3 / 4):
-                try:
-                    self.sync(barrier=False)
-                except OSError as error:
-                    self._complain(error)
-            with self.volume.lock:
-                self.volume.trim()
-            while not self._end.is_set() and self._delete_some():
-                time.sleep(_TURN)
+            try:
+                self._care(every * 3 / 4)
+            except OSError as error:
+                self._complain("changes are not durable, and stay in memory", error)
+            except Exception:
+                self.logger.exception("changes are not durable, and stay in memory")
 
-    def _complain(self, error: OSError) -> None:
+    def _care(self, age: float) -> None:
+        """Commit if changes are older than *age*, or many; delete blocks; forget what is not in use."""
+        while not self._end.is_set() and self._delete_some():
+            time.sleep(_TURN)
+            if self.volume.dirty_for > age:
+                break
+        with self.volume.lock:
+            self.volume.trim()
+        if self.volume.dirty_for >= age or (self.volume.dirty_since and self.volume.pressing):
+            self.sync(barrier=False)
+
+    def _complain(self, what: str, error: Exception) -> None:
         now = time.monotonic()
         if now - self._complained >= _PATIENCE:
             self._complained = now
-            self.logger.error("changes are not durable, and stay in memory: %s", error)
+            self.logger.error("%s: %s", what, error)
 
     def _delete_some(self) -> bool:
         """Delete some of the blocks that are to be; False if there are none, or they cannot be now."""
@@ -165,7 +172,7 @@ class Commits:
                 staging.write()
             except ZdbError as error:
                 left = some
-                self.logger.warning("%d blocks are not deleted yet: %s", len(some), error)
+                self._complain("what was deleted still takes its space", error)
             with self.volume.lock:
                 self._deletable += left
                 self._deleting = []

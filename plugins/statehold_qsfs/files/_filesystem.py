@@ -3,7 +3,6 @@ from __future__ import annotations
 import builtins
 import logging
 import os
-import time
 from collections.abc import Callable
 from typing import Final, Self
 
@@ -65,6 +64,7 @@ class FileSystem(ByPath, ByHandle):
         self._by_inode = ByInode(parts, self.statistics)
         for node in list(volume.unlinked.values()):
             parts.names.leave(node)
+        parts.commits.delete(volume.leftover)
         parts.commits.start()
 
     def __enter__(self) -> Self:
@@ -117,7 +117,6 @@ class FileSystem(ByPath, ByHandle):
             free = max(0, volume.room - volume.dirty_bytes)
             if options.quota:
                 free = min(free, max(0, options.quota - volume.used))
-            since = volume.dirty_since
             return Statistics(
                 block=BLOCK,
                 total=total,
@@ -127,7 +126,7 @@ class FileSystem(ByPath, ByHandle):
                 free_files=max(0, options.max_files - volume.files) if options.max_files else _MANY,
                 name_max=MAX_NAME,
                 dirty=volume.dirty_bytes + volume.small_bytes,
-                dirty_seconds=time.monotonic() - since if since else 0.0,
+                dirty_seconds=volume.dirty_for,
                 commits=self._parts.commits.completed,
                 open_files=len(self._parts.handles),
                 unlinked=len(volume.unlinked),

@@ -38,6 +38,11 @@ def write(meta: Namespace, changes: Changes) -> None:
     _redo(meta, pieces)
 
 
+def is_unfinished(meta: Namespace) -> bool:
+    """Whether changes are written down that may not be done."""
+    return meta.exists(_DONE)
+
+
 def recover(meta: Namespace) -> None:
     """Bring changes to their end that were written down; those that were not, to the last, go."""
     done = meta.get(_DONE)

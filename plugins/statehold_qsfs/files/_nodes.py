@@ -1,9 +1,9 @@
 """Files in memory.
 
-A file takes about 600 bytes here, as long as it is kept, a page of its map about 3 KiB (2 MiB of the file), a
-name in a directory about 150 bytes; what was not used for long is dropped. What stays are the keys of the
-engine: about 130 bytes for a file, the same for 2 MiB of a large file or for 32 names, 8 for a block. So a
-million small files take about 140 MiB.
+A file takes about 750 bytes here, as long as it is kept, and its contents if they are small; a page of its
+map about 2 KiB (2 MiB of the file), a name in a directory about 150 bytes. What was not used for long is
+dropped. What stays are the keys of the engine: about 130 bytes for a file, the same for 2 MiB of a large file
+or for 32 names, 8 for a block. So a million small files take about 130 MiB when they are not in use.
 """
 
 from __future__ import annotations

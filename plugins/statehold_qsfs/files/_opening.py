@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from statehold_qsfs.files._commit import room_of
-from statehold_qsfs.files._journal import recover, write
+from statehold_qsfs.files._journal import is_unfinished, recover, write
 from statehold_qsfs.files._layout import (
     STATE_KEY,
     VERSION,
@@ -32,8 +32,8 @@ _DURABILITY: Final = "relaxed:10"
 def open_volume(engine: Engine, name: str, options: FileSystemOptions, logger: logging.Logger) -> Volume:
     """Return what is in the namespaces of a filesystem, which are made if need be.
 
-    What a crash has left is finished: a commit that was written down is done, and blocks that no metadata
-    refer to are deleted. Files without a name, which were open, are in `unlinked`.
+    A commit that a crash has cut short is finished, if it was written down. Blocks that no metadata refer to
+    are in `leftover`, files without a name, which were open, in `unlinked`.
     """
     read_only = options.read_only or engine.options.read_only
     meta = _namespace(engine, f"{name}-meta", Mode.USER, read_only=read_only)
@@ -41,6 +41,11 @@ def open_volume(engine: Engine, name: str, options: FileSystemOptions, logger: l
     try:
         if not read_only:
             recover(meta)
+        elif is_unfinished(meta):
+            raise QsfsError(
+                f"the filesystem {name!r} was stopped in the middle of a large commit",
+                hint="Open it once so that it can be written: the commit is brought to its end then",
+            )
         state = _state(meta, data, name, options, read_only=read_only)
         volume = Volume(
             meta=meta,
@@ -81,6 +86,7 @@ def view_volume(of: Volume, snapshot: SnapshotRecord) -> Volume:
         used=snapshot.used,
         files=snapshot.files,
         snapshots=[snapshot],
+        room=of.room,
         read_only=True,
     )
 
@@ -146,11 +152,10 @@ def _finish(volume: Volume, state: StateRecord, logger: logging.Logger) -> None:
     data = volume.data
     following = data.figures().next_id
     lost = [number for number in range(state.high, following) if data.exists(block_key(number))]
-    freed = from_runs(state.freed)
+    volume.leftover = lost + from_runs(state.freed)
     if lost:
         logger.info("%d blocks that were written and not committed are deleted", len(lost))
     staging = Staging(data)
-    staging.delete(lost + freed)
     # Numbers that metadata know must never be given again, also where the data are older than they.
     for _ in range(following, state.high):
         staging.delete([staging.add(b"")])

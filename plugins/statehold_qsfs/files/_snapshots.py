@@ -43,15 +43,19 @@ class Snapshots:
         volume.check_writable()
         check_name(name)
 
-        def also(_: Changes) -> None:
+        def check() -> None:
             if any(snapshot.name == name for snapshot in volume.snapshots):
                 raise refuse(errno.EEXIST, name)
+
+        def also(_: Changes) -> None:
+            check()  # somebody may have been faster
             volume.last_snapshot += 1
             made = SnapshotRecord(
                 volume.last_snapshot, name, volume.now(), volume.high, volume.used, volume.files
             )
             volume.snapshots = [*volume.snapshots, made]
 
+        check()
         self.commits.change(also)
         return self.find(name)
 
@@ -78,13 +82,18 @@ class Snapshots:
         volume = self.volume
         volume.check_writable()
 
-        def also(changes: Changes) -> None:
-            gone = self.find(name)
-            if self.views.get(gone.number):
+        def unused() -> SnapshotRecord:
+            found = self.find(name)
+            if self.views.get(found.number):
                 raise refuse(errno.EBUSY, name)
+            return found
+
+        def also(changes: Changes) -> None:
+            gone = unused()
             self._release(gone, changes)
             volume.snapshots = [snapshot for snapshot in volume.snapshots if snapshot is not gone]
 
+        unused()
         self.commits.change(also)
 
     def _release(self, gone: SnapshotRecord, changes: Changes) -> None:

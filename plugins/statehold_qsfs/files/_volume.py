@@ -49,6 +49,7 @@ class Volume:
         dirty_since: when the first change was made that is not durable, by the monotonic clock; 0 if none is.
         next_ino, high, used, files, last_snapshot, snapshots: as in `StateRecord`.
         freed: blocks that are deleted once what refers to them has been replaced.
+        leftover: blocks that a crash has left, which no metadata refer to.
         unlinked: files without a name that are open or held.
         held: the numbers of files that stay, also without a name, though they are not open.
         room: how many bytes the disk had when last asked.
@@ -76,6 +77,7 @@ class Volume:
     last_snapshot: int = 0
     snapshots: list[SnapshotRecord] = attrs.field(factory=list)
     freed: list[int] = attrs.field(factory=list)
+    leftover: list[int] = attrs.field(factory=list)
     unlinked: dict[int, Node] = attrs.field(factory=dict)
     held: set[int] = attrs.field(factory=set)
     room: int = 1 << 62
@@ -115,6 +117,12 @@ class Volume:
                 self.dirty_since = time.monotonic()
             if self.pressing:
                 self.pressed()
+
+    @property
+    def dirty_for(self) -> float:
+        """For how many seconds there has been a change that is not durable; 0 if there is none."""
+        since = self.dirty_since
+        return time.monotonic() - since if since else 0.0
 
     @property
     def pressing(self) -> bool:

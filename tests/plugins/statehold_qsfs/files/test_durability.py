@@ -12,7 +12,7 @@ import pytest
 from qsfs_disks import PowerLoss, Refusing
 from qsfs_stores_of_files import SEGMENT, Store, dump, read, write
 
-from statehold_qsfs.files import BLOCK, FileSystem, FileSystemOptions
+from statehold_qsfs.files import BLOCK, FileSystem, FileSystemOptions, QsfsError
 
 LONG = 60.0
 
@@ -297,6 +297,19 @@ def test_a_full_disk_is_told_to_who_writes(store: Store, files: FileSystem) -> N
     files.truncate("/a", 0)  # and room can always be made
 
 
+def is_refused(folder: Path, copy: Path) -> bool:
+    """Whether it cannot be opened to read only, since a commit is to be finished first."""
+    shutil.copytree(folder, copy)
+    store = Store(copy, segment=SEGMENT)
+    try:
+        store.open(read_only=True)
+    except QsfsError as error:
+        return "middle of a large commit" in error.message
+    finally:
+        store.close()
+    return False
+
+
 def test_a_commit_of_any_size_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     disk = Refusing()
     store = Store(tmp_path / "store", disk=disk, segment=SEGMENT)
@@ -318,6 +331,7 @@ def test_a_commit_of_any_size_is_there_as_a_whole_or_not_at_all(tmp_path: Path) 
         original(fd, parts, size, at)
 
     disk.write = write_some  # type: ignore[method-assign]
+    unfinished = 0
     for stop in range(1, 100):
         written.clear()
         try:
@@ -336,6 +350,8 @@ def test_a_commit_of_any_size_is_there_as_a_whole_or_not_at_all(tmp_path: Path) 
         else:
             assert len(found.list("/")) == 401
         after.close()
+        unfinished += is_refused(tmp_path / "store", tmp_path / f"other{stop}")
+    assert unfinished
     assert stop > 5  # a commit of so much is many writes
     assert len(store.crash().list("/")) == 401
     store.close()
