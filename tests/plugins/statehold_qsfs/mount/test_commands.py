@@ -66,6 +66,18 @@ def test_where_something_is_mounted_nothing_else_is(place, tmp_path):
     assert "nothing of QSFS is mounted there" in refused("umount", place.point)
 
 
+def test_files_that_are_kept_in_a_zstor_too_are_not_mounted_without_it(place):
+    from statehold_qsfs.protection._local import new_owner
+
+    place.store.mkdir()
+    (place.store / "data").mkdir()
+    new_owner(place.store)
+    said = refused("mount", place.store, place.point)
+    assert "are kept in a zstor, too" in said
+    assert "statehold qsfs serve CONFIG" in said
+    assert "statehold qsfs serve CONFIG" in qsfs("doctor", place.store, check=False).stdout
+
+
 def test_a_machine_without_fuse_is_told_what_it_lacks(place, monkeypatch):
     monkeypatch.setenv("FUSE_LIBRARY_PATH", "/nowhere/libfuse3.so.3")
     said = apart("mount", place.store, place.point).stderr
