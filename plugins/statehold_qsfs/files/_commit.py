@@ -144,12 +144,16 @@ class Commits:
         """Commit if changes are older than *age*, or many; delete blocks; forget what is not in use."""
         while not self._end.is_set() and self._delete_some():
             time.sleep(_TURN)
-            if self.volume.dirty_for > age:
+            if self._is_due(age):
                 break
         with self.volume.lock:
             self.volume.trim()
-        if self.volume.dirty_for >= age or (self.volume.dirty_since and self.volume.pressing):
+        if self._is_due(age):
             self.sync(barrier=False)
+
+    def _is_due(self, age: float) -> bool:
+        volume = self.volume
+        return volume.dirty_for >= age or (volume.dirty_since > 0 and volume.pressing)
 
     def _complain(self, what: str, error: Exception) -> None:
         now = time.monotonic()
