@@ -8,9 +8,9 @@ newest writing (`accepted`, with the `ballot` of the attempt that brought it), a
 - A writer announces a ballot that is higher than all that it sees, to a quorum at least. Of what those have,
   the accepted writing with the highest ballot is the current one, if its pieces suffice to read it. If not,
   it has not reached a quorum, for any two quorums have as many backends in common as suffice; and the one
-  before it is looked for. The writer then has each backend accept its piece of the new writing, and keep one
-  of the current as `former`. A swap fails where somebody else has announced or written meanwhile: it is all
-  done again.
+  before it is looked for. The writer has the current one accepted where it is not, and then has each backend
+  accept its piece of the new writing, and keep one of the current as `former`. A swap fails where somebody
+  else has announced or written meanwhile: it is all done again.
 - A reader returns what a quorum has accepted with one ballot. If there is no such thing, somebody writes, or
   died while writing: after a moment the reader does as a writer does, and has all accept the current writing.
 - Where fewer than a quorum answer, a reader takes the newest writing that can be read, unless a newer one may
@@ -36,7 +36,7 @@ from statehold_zstor.backends import (
 )
 from statehold_zstor.metadata._answers import Answer, newest, next_ballot, problems_of, settled
 from statehold_zstor.metadata._coding import LINEAGE, Coding, Written, mark_of
-from statehold_zstor.metadata._errors import MetadataConflictError, MetadataError, MetadataUnavailableError
+from statehold_zstor.metadata._errors import MetadataError, MetadataUnavailableError
 from statehold_zstor.metadata._fan import Fan
 from statehold_zstor.metadata._state import Ballot, Piece, State
 
@@ -120,7 +120,7 @@ class Register:
         else:
             try:
                 return self.propose(id_, lambda current: current, needed=self.quorum, purge=True)
-            except (MetadataUnavailableError, MetadataConflictError):
+            except MetadataUnavailableError:
                 pass
         try:
             written = newest(
@@ -144,8 +144,8 @@ class Register:
             purge: whether states are deleted where there is nothing to be written.
 
         Raises:
-            MetadataUnavailableError: fewer took it.
-            MetadataConflictError: others write all the time.
+            MetadataUnavailableError: fewer took it, or others write all the time.
+            MetadataError: what *change* raised.
 
         """
         # Whoever comes after an attempt that failed in the middle may have taken it up.
@@ -187,7 +187,7 @@ class Register:
                 missing = frozenset(range(self.count)).difference(done)
                 return Outcome(written=wanted, raws=done, missing=missing)
             if not any(isinstance(error, ValueChangedError) for error in refused.values()):
-                raise self._unavailable(len(done), needed, refused, maybe=True)
+                raise self._unavailable(len(done), needed, refused, maybe=bool(mine))
         raise MetadataUnavailableError(
             f"the metadata of an object: others were first {_ATTEMPTS} times",
             maybe=bool(mine),
@@ -212,7 +212,10 @@ class Register:
         if len(taken) < needed:
             raise self._unavailable(len(taken), needed, refused, maybe=maybe)
         sound = {n: answers[n] for n in taken if answers[n].sound}
-        current = newest(self.coding, id_, sound, count=self.count, reached=self.quorum)
+        try:
+            current = newest(self.coding, id_, sound, count=self.count, reached=self.quorum)
+        except MetadataUnavailableError as error:
+            raise MetadataUnavailableError(error.message, maybe=maybe, hint=error.hint) from error
         return _Round(ballot, current, {n: promised[n] for n in taken})
 
     def _changed(self, id_: str, change: Change, round_: _Round, *, maybe: bool) -> Written | None:
