@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statehold_zstor.objects._errors import (
     DamagedError,
+    MaybeStoredError,
     NotStoredError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -22,6 +23,7 @@ __all__ = [
     "BadShard",
     "DamagedError",
     "Lane",
+    "MaybeStoredError",
     "NotStoredError",
     "ObjectChangedError",
     "ObjectInfo",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -12,7 +13,7 @@ import msgspec
 from statehold_zstor.backends import Backend, BackendError
 from statehold_zstor.metadata import Entry, Leftover, MetadataConflictError
 from statehold_zstor.objects._lanes import Lane
-from statehold_zstor.objects._pieces import batch_of, data_prefix, is_old, piece_key
+from statehold_zstor.objects._pieces import batch_of, data_prefix, leftovers_of, moment_of, piece_key
 from statehold_zstor.objects._world import World
 
 _TRIES: Final = 5
@@ -69,15 +70,28 @@ def note(world: World, entry: Entry, leftovers: Sequence[Leftover]) -> Entry:
     return world.metadata.write(meta, expected=entry.version)
 
 
-def orphans(world: World, lane: Lane, live: set[str], *, age: float, now: float) -> Iterator[str]:
-    """Yield the keys of pieces on a backend that belong to no object, of writings that came to no end."""
+def sweep(world: World, *, age: float) -> int:
+    """Delete pieces of no object, of writings begun more than *age* seconds ago, and return how many."""
+    now = time.time()
+    live: set[str] = set()
+    for entry in world.metadata.scan(deleted=True):
+        shards = (*entry.leftovers, *(leftovers_of(entry.meta) if entry.meta is not None else ()))
+        live.update(batch_of(piece_key(shard.keys, 0)) for shard in shards)
+    count = 0
+    for lane in world.lanes.values():
+        if lane.health().reachable:
+            count += _delete_keys(lane, _orphans(world, lane, live, older=now - age))
+    return count
+
+
+def _orphans(world: World, lane: Lane, live: set[str], *, older: float) -> Iterator[str]:
     for key in lane.backend.keys(data_prefix(world.config.meta.prefix)):
         batch = batch_of(key)
-        if batch not in live and is_old(batch, age=age, now=now):
+        if batch not in live and moment_of(batch) < older:
             yield key
 
 
-def delete_keys(lane: Lane, keys: Iterator[str]) -> int:
+def _delete_keys(lane: Lane, keys: Iterator[str]) -> int:
     """Delete keys, some at once, and return how many."""
     count = 0
     while some := list(islice(keys, _AT_ONCE)):

@@ -38,3 +38,10 @@ class DamagedError(ZstorError):
 
 class NotStoredError(ZstorError):
     """A write did not reach the redundancy that it must have to be acknowledged; nothing has changed."""
+
+
+class MaybeStoredError(NotStoredError):
+    """Nobody knows whether a write has happened: its metadata reached too few backends, or others were first.
+
+    Who reads the object gets what was there before or what was to be stored, whole.
+    """

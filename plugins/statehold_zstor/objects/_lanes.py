@@ -109,9 +109,8 @@ class Lane:
 
     def health(self, *, age: float = 0.0) -> Health:
         """Ask the backend how it is, unless it was asked within the last *age* seconds."""
-        health = self._health
-        if health is not None and time.monotonic() - self._asked < age and health.reachable:
-            return health
+        if (known := self._fresh(age)) is not None:
+            return known
         start = time.monotonic()
         health = self.backend.health()
         self._health, self._asked = health, time.monotonic()
@@ -124,12 +123,15 @@ class Lane:
 
     def free(self, *, age: float) -> tuple[bool, int | None]:
         """Return whether it can be written to, and how many bytes still fit, if anybody knows."""
-        health = self.health(age=age)
-        takes = health.reachable and not self._full and (health.free is None or health.free > 0)
-        return takes, health.free
+        return self._room(self.health(age=age))
 
     def ask(self, *, age: float, patient: bool) -> Future[tuple[bool, int | None]] | None:
         """Begin to ask `free`; None where it failed lately, unless one is *patient*."""
+        if self._failures == 0 and (known := self._fresh(age)) is not None:
+            # Nobody waits for threads that wait for a slow backend.
+            told: Future[tuple[bool, int | None]] = Future()
+            told.set_result(self._room(known))
+            return told
         if self._failures == 0 or patient:
             return self._threads.submit(self.free, age=age)
         if not self.resting and not self._asking:
@@ -145,6 +147,16 @@ class Lane:
         """Let what runs come to its end, and give threads and backend back."""
         self._threads.shutdown(wait=True, cancel_futures=True)
         self.backend.close()
+
+    def _fresh(self, age: float) -> Health | None:
+        health = self._health
+        if health is None or not health.reachable or time.monotonic() - self._asked >= age:
+            return None
+        return health
+
+    def _room(self, health: Health) -> tuple[bool, int | None]:
+        takes = health.reachable and not self._full and (health.free is None or health.free > 0)
+        return takes, health.free
 
     def _look(self) -> None:
         try:

@@ -30,11 +30,6 @@ def moment_of(batch: str) -> float:
         return float("inf")
 
 
-def is_old(batch: str, *, age: float, now: float) -> bool:
-    """Whether a batch was begun more than *age* seconds ago."""
-    return moment_of(batch) < now - age
-
-
 def shard_keys(meta: ObjectMeta, shard: int) -> str:
     """Return what the keys of one shard begin with."""
     return meta.moved.get(shard) or f"{meta.keys}.{shard}"

@@ -16,9 +16,14 @@ from statehold_zstor.metadata import (
     ObjectMeta,
 )
 from statehold_zstor.objects._cleaning import delete_all
-from statehold_zstor.objects._errors import DamagedError, NotStoredError, ObjectChangedError
+from statehold_zstor.objects._errors import (
+    DamagedError,
+    MaybeStoredError,
+    NotStoredError,
+    ObjectChangedError,
+)
 from statehold_zstor.objects._improving import improve
-from statehold_zstor.objects._pieces import is_old, leftovers_of, new_keys
+from statehold_zstor.objects._pieces import batch_of, leftovers_of, moment_of, new_keys, piece_key
 from statehold_zstor.objects._sources import Source, size_of
 from statehold_zstor.objects._world import World, shard_size
 from statehold_zstor.objects._writing import Writing
@@ -27,6 +32,7 @@ from statehold_zstor.placement import PlacementError, place, place_some
 #: A writing that took longer is given up: what it has written may have been swept away as nobody's.
 LONGEST: Final = 12 * 3600.0
 _TRIES: Final = 20
+_AGAIN: Final = 3
 _PAUSE: Final = 0.05
 _KEEPS: Final = "What was there before is there still"
 
@@ -52,7 +58,18 @@ class Order:
 
 
 def store(world: World, order: Order) -> Entry:
-    """Write shards, then the metadata that make them the object; see `Zstor.store`."""
+    """Store, again if nobody knows whether it has happened, and that can be done; see `Zstor.store`."""
+    for _ in range(_AGAIN):
+        try:
+            return _store(world, order)
+        except MaybeStoredError:
+            if order.expected is not None or size_of(order.source) is None:
+                raise
+    return _store(world, order)
+
+
+def _store(world: World, order: Order) -> Entry:
+    """Write shards, then the metadata that make them the object."""
     entry = _current(world, order)
     config = world.config
     keys = new_keys(config.meta.prefix, now=time.time())
@@ -142,9 +159,11 @@ def _suffices(world: World, draft: ObjectMeta) -> bool:
 def _commit(world: World, order: Order, draft: ObjectMeta, entry: Entry | None) -> Entry:
     """Make shards the object of a key; who comes last wins, unless he expected something else."""
     for _ in range(_TRIES):
-        if is_old(draft.keys.rpartition("/")[2], age=LONGEST, now=time.time()):
+        if moment_of(batch_of(piece_key(draft.keys, 0))) < time.time() - LONGEST:
             break
         before = entry.meta if entry is not None else None
+        if entry is not None and before is not None and before.keys == draft.keys:
+            return entry  # It is there already: to replace it would be to delete it.
         meta = msgspec.structs.replace(
             draft,
             generation=1 + (before.generation if before is not None else 0),
@@ -173,16 +192,31 @@ def _commit(world: World, order: Order, draft: ObjectMeta, entry: Entry | None) 
                 raise NotStoredError(
                     f"{order.key!r} is not stored: {error.message}", hint=f"{_KEEPS}. {error.hint}"
                 ) from error
-            # Who reads next may find it: nothing of it may be deleted.
-            raise NotStoredError(
-                f"{order.key!r} may be stored or not: {error.message}",
-                hint="Who reads it gets what was there before or all that was to be stored. Store it again",
-            ) from error
+            return _found(world, order, draft, error)
     _drop(world, draft)
     raise NotStoredError(
         f"{order.key!r} is not stored: others write it all the time, or it took more than {LONGEST:,.0f} s",
         hint=_KEEPS,
     )
+
+
+def _found(world: World, order: Order, draft: ObjectMeta, error: MetadataUnavailableError) -> Entry:
+    """Return the metadata of what was stored, if it is seen to be: who reads next may find it.
+
+    Nothing of it may be deleted, nor be stored under another generation: if it was replaced meanwhile, those
+    who did that delete its shards.
+    """
+    try:
+        entry = world.metadata.read(order.key)
+        if entry is not None and entry.meta is not None and entry.meta.keys == draft.keys:
+            world.metadata.refresh(order.key)
+            return entry
+    except MetadataError as again:
+        error = MetadataUnavailableError(again.message, maybe=True, hint=again.hint)
+    raise MaybeStoredError(
+        f"{order.key!r} may be stored or not: {error.message}",
+        hint="Who reads it gets what was there before or all that was to be stored. Store it again",
+    ) from error
 
 
 def _present(meta: ObjectMeta) -> int:

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -13,11 +11,10 @@ from typing import Final, Self, TypeVar
 
 import attrs
 
-from statehold.sdk import StateholdError
 from statehold_zstor.backends import open_backend
 from statehold_zstor.config import Config
 from statehold_zstor.metadata import Entry, Metadata, MetadataConflictError, ObjectMeta
-from statehold_zstor.objects._cleaning import clean, delete_keys, orphans
+from statehold_zstor.objects._cleaning import clean, sweep
 from statehold_zstor.objects._errors import (
     DamagedError,
     ObjectChangedError,
@@ -27,7 +24,8 @@ from statehold_zstor.objects._fetching import Fetcher, Found
 from statehold_zstor.objects._improving import IsLost, mend
 from statehold_zstor.objects._info import ObjectInfo, Repair, Status, Verdict
 from statehold_zstor.objects._lanes import Lane
-from statehold_zstor.objects._pieces import batch_of, info_of, leftovers_of, piece_key
+from statehold_zstor.objects._later import Later
+from statehold_zstor.objects._pieces import info_of, leftovers_of
 from statehold_zstor.objects._reading import read_range, write_file
 from statehold_zstor.objects._rebuilding import (
     Rebuilt,
@@ -47,7 +45,6 @@ Progress = Callable[[int], None]
 T = TypeVar("T")
 
 _TRIES: Final = 20
-_MOST_LATER: Final = 1_000
 _DAY: Final = 86_400.0
 
 
@@ -59,6 +56,9 @@ class Zstor:
 
     Damaged pieces that a read comes upon are written again, and shards of what was replaced or deleted are
     deleted, behind whoever called; `close` waits for both.
+
+    All calls raise `statehold_zstor.metadata.MetadataError` where too few backends of the metadata answer, or
+    their key is another one; `store` raises NotStoredError instead.
 
     Args:
         config: the configuration, or the file that it is in.
@@ -85,8 +85,7 @@ class Zstor:
         self._closed = False
         self._world = World.open(Config.read(config) if isinstance(config, Path) else config, opener)
         self._retired: list[Lane | Metadata] = []
-        self._later = ThreadPoolExecutor(1, thread_name_prefix="zstor-later")
-        self._due: set[object] = set()
+        self._later = Later(self._log)
         #: How often which call ended, by its name and whether it did what it should.
         self.finished: Counter[tuple[str, bool]] = Counter()
 
@@ -118,11 +117,11 @@ class Zstor:
 
         Raises:
             NotStoredError: the redundancy was not reached. What was there before is there still.
+            MaybeStoredError: nobody knows. What was there before is, or all of *source*.
             ObjectChangedError: another generation than *expected* is there.
 
         """
-        if not key:
-            raise ZstorError("the key of an object: expected a text, got an empty one")
+        _check_key(key)
         order = Order(key=key, source=source, texts=metadata or {}, expected=expected, progress=progress)
         with self._call("store") as world:
             entry = store(world, order)
@@ -264,16 +263,7 @@ class Zstor:
 
         """
         with self._call() as world:
-            now = time.time()
-            live: set[str] = set()
-            for entry in world.metadata.scan(deleted=True):
-                shards = (*entry.leftovers, *(leftovers_of(entry.meta) if entry.meta is not None else ()))
-                live.update(batch_of(piece_key(shard.keys, 0)) for shard in shards)
-            count = 0
-            for lane in world.lanes.values():
-                if lane.health().reachable:
-                    count += delete_keys(lane, orphans(world, lane, live, age=age, now=now))
-            return count
+            return sweep(world, age=age)
 
     def reload(self, config: Config) -> None:
         """Go on with another configuration; calls that run come to their end with the one before.
@@ -300,7 +290,7 @@ class Zstor:
 
     def settle(self) -> None:
         """Wait for what is done behind those who called until now."""
-        self._later.submit(lambda: None).result()
+        self._later.settle()
 
     def close(self) -> None:
         """Give back connections and threads; what runs comes to its end first."""
@@ -309,7 +299,7 @@ class Zstor:
                 return
             self._closed = True
             self._lock.wait_for(lambda: not self._calls)
-        self._later.shutdown(wait=True)
+        self._later.close()
         for part in sorted((*self._world.parts(), *self._retired), key=lambda part: isinstance(part, Lane)):
             part.close()
 
@@ -359,7 +349,7 @@ class Zstor:
                 "%r: block %d, shard %d on %s: %s", meta.key, position, shard, meta.places[shard], reason
             )
         world = self._world
-        self._do_later((meta.keys, position), lambda: self._mend(world, meta, position))
+        self._later.do((meta.keys, position), lambda: self._mend(world, meta, position))
 
     def _mend(self, world: World, meta: ObjectMeta, position: int) -> None:
         entry = world.metadata.read(meta.key)
@@ -370,22 +360,14 @@ class Zstor:
 
     def _clean_later(self, world: World, entry: Entry) -> None:
         if entry.leftovers:
-            self._do_later((entry.key, entry.version), lambda: clean(world, entry, patient=False))
+            self._later.do((entry.key, entry.version), lambda: clean(world, entry, patient=False))
 
-    def _do_later(self, what: object, work: Callable[[], object]) -> None:
-        """Do something behind the caller, once; what is too much is left to the monitor."""
 
-        def run() -> None:
-            try:
-                work()
-            except (StateholdError, OSError) as error:
-                self._log.warning("%s; it is tried again by the monitor", error)
-            finally:
-                with self._lock:
-                    self._due.discard(what)
-
-        with self._lock:
-            if what in self._due or len(self._due) >= _MOST_LATER:
-                return
-            self._due.add(what)
-            self._later.submit(run)
+def _check_key(key: str) -> None:
+    try:
+        if key.encode():
+            return
+        got = "an empty one"
+    except UnicodeEncodeError:
+        got = f"{key!r}, which has characters that are none"
+    raise ZstorError(f"the key of an object: expected a text, got {got}", hint="Give another key")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -10,8 +11,8 @@ from pathlib import Path
 import pytest
 from zstor_worlds import BLOCK, LIMIT, Place, Shelf
 
-from statehold_zstor.metadata import MetadataError
-from statehold_zstor.objects import DamagedError, NotStoredError, Zstor
+from statehold_zstor.metadata import MetadataError, MetadataUnavailableError
+from statehold_zstor.objects import DamagedError, MaybeStoredError, NotStoredError, Zstor
 
 DATA = os.urandom(6 * BLOCK + 1)
 
@@ -307,3 +308,50 @@ def test_writings_that_came_to_no_end_are_swept_away_and_nothing_else(place: Pla
     assert zstor.sweep() == 0
     assert place.left() == left + 3
     assert zstor.verify("key").whole
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_where_nobody_knows_whether_metadata_were_written_it_is_found_out(
+    place: Place, zstor: Zstor, monkeypatch: pytest.MonkeyPatch, written: bool
+) -> None:
+    """What was written is acknowledged, and none of it deleted; what was not is stored again."""
+    metadata = zstor.world.metadata
+    zstor.store("key", b"before")
+    write, failures = metadata.write, []
+
+    def fail_once(*arguments: object, **options: object) -> object:
+        if failures:
+            return write(*arguments, **options)
+        failures.append(1)
+        if written:
+            write(*arguments, **options)
+        raise MetadataUnavailableError("the answer is lost", maybe=True)
+
+    monkeypatch.setattr(metadata, "write", fail_once)
+    assert zstor.store("key", DATA).generation == 2
+    assert failures
+    zstor.settle()
+    assert zstor.read("key") == DATA
+    assert zstor.verify("key").whole
+    zstor.sweep(age=-60)
+    assert place.left() == 5 * 7
+
+
+def test_a_stream_of_which_nobody_knows_whether_it_was_stored_is_an_error_that_says_so(
+    place: Place, zstor: Zstor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be read again; nothing of it is deleted, for it may be found."""
+    zstor.store("key", b"before")
+    left = place.left()
+
+    def fail(*_: object, **__: object) -> object:
+        raise MetadataUnavailableError("the answer is lost", maybe=True)
+
+    monkeypatch.setattr(zstor.world.metadata, "write", fail)
+    with pytest.raises(MaybeStoredError, match="'key' may be stored or not"):
+        zstor.store("key", io.BytesIO(DATA))
+    with pytest.raises(MaybeStoredError):
+        zstor.store("key", DATA, expected=1)
+    zstor.settle()
+    assert place.left() == left + 2 * 5 * 7
+    assert zstor.read("key") == b"before"

