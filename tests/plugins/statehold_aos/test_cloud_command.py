@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import socket
@@ -244,13 +245,13 @@ def test_a_cloud_whose_database_fails_says_so_and_goes_on_to_take_orders(tmp_pat
     running = Running(Settings(folder=tmp_path), lambda _: None)
     try:
         ask(tmp_path, {"do": "push", "unit": "u", "service": "nav", "users": "ann", "state": ""})
-        with sqlite3.connect(tmp_path / "cloud.db") as other:
+        with contextlib.closing(sqlite3.connect(tmp_path / "cloud.db")) as other:
             other.execute("ALTER TABLE states RENAME TO hidden")
         with pytest.raises(GatewayError, match=r"the cloud's states in .*no such table"):
             ask(tmp_path, {"do": "list"})
         with pytest.raises(GatewayError, match="no such table"):
             ask(tmp_path, {"do": "push", "unit": "v", "service": "nav", "users": "ann", "state": ""})
-        with sqlite3.connect(tmp_path / "cloud.db") as other:
+        with contextlib.closing(sqlite3.connect(tmp_path / "cloud.db")) as other:
             other.execute("ALTER TABLE hidden RENAME TO states")
         assert [one["unit"] for one in ask(tmp_path, {"do": "list"})["units"]] == ["u"]
     finally:

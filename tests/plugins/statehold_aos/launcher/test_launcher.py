@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import threading
 import time
@@ -295,11 +297,14 @@ def test_what_is_removed_while_an_update_is_tried_can_be_installed_in_a_newer_ve
             fleet.launcher.install(1, "nav", fleet.image("nav", 3))
         fleet.launcher.remove(1, "nav")
         wait_for(lambda: not fleet.launcher._journal.notes.removals)
-        fleet.launcher.install(1, "nav", fleet.image("nav", 3, FAILS))
+        fleet.launcher.install(1, "nav", fleet.image("nav", 3))
         tried = fleet.launcher._journal.update(ServiceId(1, "nav"))
-        fleet.sees("nav", lambda one: "version 3 was taken back" in one.message)
         assert tried is not None
         assert tried.before["version"] == 1, "version 2 was never seen to be well"
+        pid = fleet.sees("nav", lambda one: one.version == 3 and one.pid).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        fleet.sees("nav", lambda one: "version 3 was taken back" in one.message)
         assert fleet.sees("nav", lambda one: one.pid).version == 1
         images = [each.name for each in (tmp_path / "launcher/services").glob("*/*/*")]
         assert [name.partition("-")[0] for name in images] == ["1"]
