@@ -8,8 +8,9 @@ import shutil
 import threading
 
 import pytest
-from qsfs_stacks import bring_back, config, read, take_away, until, write
+from qsfs_stacks import LIMIT, bring_back, config, read, take_away, until, write
 
+from statehold_qsfs.protection import ZstorStore
 from statehold_qsfs.stack import STEPS, Stack, StackError, restore_stack
 from statehold_zdb.engine import ZdbError
 
@@ -180,3 +181,33 @@ def test_redundancy_that_a_write_lacked_comes_back_by_itself(tmp_path):
         until(lambda: not stack.zstor.status().tickets)
     with Stack(config(tmp_path, monitor=False)) as stack:
         assert read(stack.files, "/a") == DATA
+
+
+def test_who_reads_what_is_far_away_and_slow_keeps_nobody_else_waiting(tmp_path):
+    with Stack(config(tmp_path)) as stack:
+        write(stack.files, "/far", DATA)
+        until(lambda: not stack.figures().unsealed and not stack.figures().pending_bytes)
+        data = stack.engine["qsfs-data"]
+        for part in data.cut().parts:
+            data.evict(part.number)
+        write(stack.files, "/near", b"near")
+        asked, go_on = threading.Event(), threading.Event()
+
+        class Slow(ZstorStore):
+            def read(self, name, offset=0, size=None):
+                asked.set()
+                assert go_on.wait(LIMIT)
+                return super().read(name, offset, size)
+
+        stack.protection.plugin.store = Slow(stack.zstor)
+        found = []
+        reader = threading.Thread(target=lambda: found.append(read(stack.files, "/far")))
+        reader.start()
+        assert asked.wait(LIMIT)
+        assert read(stack.files, "/near") == b"near"
+        write(stack.files, "/other", b"other")
+        assert {each.name for each in stack.files.list("/")} >= {"far", "near", "other"}
+        assert not found
+        go_on.set()
+        reader.join(LIMIT)
+        assert found == [DATA]
