@@ -8,6 +8,9 @@ import pytest
 from qsfs_stores_of_files import Store, read, write
 
 from statehold_qsfs.files import BLOCK, FileSystem
+from statehold_qsfs.files._buffers import overlay
+from statehold_qsfs.files._layout import block_key, decode_page, page_key
+from statehold_qsfs.files._nodes import Page
 
 
 def refused(code: int) -> pytest.RaisesExc[OSError]:
@@ -416,3 +419,46 @@ def test_nothing_is_done_after_it_was_closed(store: Store) -> None:
             act()
     with refused(errno.EBADF):
         files.read(handle, 1, 0)
+
+
+def test_one_engine_has_several_filesystems(store: Store, files: FileSystem) -> None:
+    assert store.engine is not None
+    with FileSystem(store.engine, name="second") as second:
+        write(files, "/a", b"first" * 10_000)
+        write(second, "/a", b"second" * 10_000)
+        write(second, "/b", b"")
+        assert read(files, "/a") == b"first" * 10_000
+        assert [entry.name for entry in files.list("/")] == ["a"]
+        assert not files.check(deep=True).problems
+        assert not second.check(deep=True).problems
+
+
+def test_blocks_have_numbers_of_64_bits() -> None:
+    pieces, hidden = overlay((), 0, BLOCK, 1 << 40)
+    pieces, hidden = overlay(pieces, 5, 10, (1 << 63) + 1)
+    assert hidden == []
+    page = Page(page_key(1 << 62, 1 << 40), [pieces, *[()] * 15])
+    assert decode_page(page.payload()).blocks == [(0, BLOCK, 1 << 40, 5, 10, (1 << 63) + 1), *[()] * 15]
+    assert block_key((1 << 63) + 1) == ((1 << 63) + 1).to_bytes(8, "little")
+
+
+def test_what_is_written_is_seen_at_once_however_it_is_cut_into_pieces(files: FileSystem) -> None:
+    handle = files.create("/file", os.O_RDWR, 0o600)
+    expected = bytearray()
+    for i in range(2000):
+        piece = bytes([i % 256]) * (i % 300 + 1)
+        files.write(handle, piece, len(expected))
+        expected += piece
+        if i % 500 == 77:
+            assert files.read(handle, len(expected), 0) == expected
+    for i in range(100):  # and over one another, from the end to the beginning
+        at = len(expected) - 1000 - i * 700
+        files.write(handle, bytes([i]) * 1000, at)
+        expected[at : at + 1000] = bytes([i]) * 1000
+    assert files.read(handle, len(expected) + 1, 0) == expected
+    files.fsync(handle)
+    assert files.read(handle, len(expected) + 1, 0) == expected
+    target = memoryview(bytearray(5000))
+    assert files.read_into(handle, target, 7) == 5000
+    assert target == expected[7:5007]
+    assert files.read_into(handle, target, len(expected) - 3) == 3
