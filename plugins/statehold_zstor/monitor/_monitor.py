@@ -18,7 +18,7 @@ from statehold_zstor.monitor._scrubbing import Scrub
 from statehold_zstor.objects import Zstor
 
 _FIRST_REST, _LONGEST_REST = 1.0, 60.0
-_EVICT_EVERY: Final = 60.0
+_LOOK_EVERY: Final = 60.0
 _SWEEP_EVERY: Final = 86_400.0
 _REFRESH_EVERY: Final = 3_600.0
 _MOST_TICKS: Final = 1.0
@@ -54,6 +54,7 @@ class Monitor:
         self._stamp = _stamp(source) if source is not None else None
         self._next_sweep = time.monotonic()
         self._next_refresh = self._next_sweep
+        self._scrubbed = float("-inf")
         self._known: dict[int, tuple[bool, bool]] = {}
         self._threads: list[threading.Thread] = []
         self._server: Callable[[], None] = lambda: None
@@ -170,16 +171,18 @@ class Monitor:
 
     def _scrub(self) -> float:
         monitor = self._zstor.world.config.monitor
-        if not monitor.scrub:
-            return _EVICT_EVERY
-        start = time.monotonic()
-        Scrub(self._zstor, self.figures, self._log).run(Pace(self._stop, monitor.scrub_rate))
-        self.figures.scrub_ended = time.time()
-        return max(_FIRST_REST, monitor.scrub - (time.monotonic() - start))
+        due = self._scrubbed + monitor.scrub - time.monotonic()
+        if monitor.scrub and due <= 0:
+            self._scrubbed = time.monotonic()
+            Scrub(self._zstor, self.figures, self._log).run(Pace(self._stop, monitor.scrub_rate))
+            self.figures.scrub_ended = time.time()
+            return _FIRST_REST
+        # How often may be another by then.
+        return min(due, _LOOK_EVERY) if monitor.scrub else _LOOK_EVERY
 
     def _evict(self) -> float:
         self.figures.add(evicted=evict(self._zstor, self._log))
-        return _EVICT_EVERY
+        return _LOOK_EVERY
 
     def _watch(self) -> float:
         """Read the configuration again if it was asked for, or its file is another one."""

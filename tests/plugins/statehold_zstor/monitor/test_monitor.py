@@ -215,8 +215,8 @@ def test_a_new_backend_of_the_metadata_gets_all_of_them(place: Place, tmp_path: 
         assert {info.key for info in zstor.list()} == keys
 
 
-def test_it_ends_at_once_also_where_backends_hang_or_are_away(place: Place) -> None:
-    """A repair that nobody can do keeps it from nothing."""
+def test_it_ends_although_repairs_fail(place: Place) -> None:
+    """Backends that are away for ever keep it from nothing, and what comes back is there."""
     with place.zstor(groups=(6,), monitor=SOON) as zstor:
         info = zstor.store("key", DATA)
         with watched(zstor) as monitor:
