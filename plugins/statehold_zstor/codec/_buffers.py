@@ -10,8 +10,9 @@ from statehold_zstor.codec._erasure import ErasureCode
 #: What bytes are read from.
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
-#: How many buffers of a kind are kept for the next block.
+#: How many buffers of a kind are kept for the next block; more than one only if they have so few bytes.
 KEPT: Final = 4
+KEPT_BYTES: Final = 32 * 1024 * 1024
 
 
 class Sized(Protocol):
@@ -29,6 +30,7 @@ class Pool(Generic[S]):
     def __init__(self, make: Callable[[int], S], room: int) -> None:
         self._make = make
         self._room = room
+        self._kept = max(1, min(KEPT, KEPT_BYTES // room))
         self._free: list[S] = []
 
     def take(self, size: int) -> S:
@@ -42,7 +44,7 @@ class Pool(Generic[S]):
 
     def give(self, one: S) -> None:
         """Take *one* back, which nobody reads any more."""
-        if len(self._free) < KEPT:
+        if len(self._free) < self._kept:
             self._free.append(one)
 
 

@@ -166,3 +166,15 @@ def test_blocks_larger_than_agreed_now_are_still_read_and_repaired(key: MasterKe
     ):
         assert read.data == plain
         assert bytes(again.shards[1]) == shards[1]
+
+
+@pytest.mark.parametrize(("block_size", "kept"), [(1, 4), (MIB, 4), (16 * MIB, 2), (64 * MIB, 1)])
+def test_fewer_buffers_are_kept_the_larger_they_are(block_size: int, kept: int, key: MasterKey) -> None:
+    codec = Codec(k=2, m=1, key=key, block_size=block_size)
+    encoder = codec.encoder(Edition.new(b"an object", generation=1))
+    blocks = [encoder.encode(b"x", position=position, last=False) for position in range(6)]
+    used = [block.shards[0].obj for block in blocks]
+    for block in blocks:
+        block.release()
+    again = [encoder.encode(b"x", position=position, last=False) for position in range(6, 12)]
+    assert len([block for block in again if any(block.shards[0].obj is one for one in used)]) == kept
