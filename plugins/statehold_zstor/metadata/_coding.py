@@ -45,6 +45,10 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
         return self.meta is None and not self.leftovers
 
 
+#: Made here: two threads that were the first to read a type would bring msgspec, and the process, to an end.
+_read: Final = msgspec.msgpack.Decoder(Record).decode
+
+
 @attrs.frozen(kw_only=True)
 class Written:
     """A writing, whole.
@@ -144,7 +148,7 @@ class Coding:
         decoder = codec.decoder(_edition(id_, first.version))
         try:
             with decoder.decode(shards, position=0) as plain:
-                record = msgspec.msgpack.decode(bytes(plain.data), type=Record)
+                record = _read(bytes(plain.data))
             with decoder.repair(shards, position=0) as block:
                 whole = self._pieces(first.version, record, first.minimal, first.count, block.shards)
         except (CodecError, msgspec.MsgspecError):

@@ -237,13 +237,16 @@ def kill_writers(tmp_path: Path, kills: int, seed: int) -> None:
     draw = random.Random(seed)
     for _ in range(kills):
         with subprocess.Popen(
-            [sys.executable, str(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-X", "faulthandler", str(program)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
             assert process.stdout is not None
             lines = []
             for _ in range(draw.randint(1, 8)):
                 line = process.stdout.readline()
-                assert line, process.stderr.read() if process.stderr is not None else ""
+                assert line, (process.wait(LIMIT), process.stderr and process.stderr.read())
                 lines.append(line)
             os.kill(process.pid, signal.SIGKILL)
             lines += process.stdout.readlines()
