@@ -43,7 +43,8 @@ class Stack:
     """A filesystem with all it stands on: zstor, a 0-db that it protects, namespaces, files.
 
     Each part is tested before the next one starts. If one fails, those before it are stopped again.
-    Stopped by `stop`, which waits until the backends have everything, or as a context manager.
+    Stopped by `stop`, which waits until the backends have everything, or as a context manager, which does not
+    wait where an error ends it.
 
     Args:
         config: what it is made of.
@@ -92,7 +93,10 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        give_up = threading.Event()
+        if kind is not None:
+            give_up.set()
+        self.stop(give_up=give_up)
 
     def figures(self) -> Figures:
         """Return how well what is here is protected."""
