@@ -214,10 +214,14 @@ def test_who_reads_what_is_far_away_and_slow_keeps_nobody_else_waiting(tmp_path)
 
 
 def test_an_error_inside_ends_without_waiting_for_backends_that_are_away(tmp_path):
-    with pytest.raises(ZeroDivisionError), Stack(config(tmp_path)) as stack:
-        take_away(tmp_path, 3)
-        write(stack.files, "/a", b"1")
-        raise ZeroDivisionError
+    def fail() -> None:
+        with Stack(config(tmp_path)) as stack:
+            take_away(tmp_path, 3)
+            write(stack.files, "/a", b"1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     bring_back(tmp_path, 3)
     with Stack(config(tmp_path)) as stack:
         assert read(stack.files, "/a") == b"1"
