@@ -64,7 +64,7 @@ def hashed(password: bytes) -> str:
 def read_settings(folder: Path) -> Settings | None:
     """Return what is kept in *folder*, or None if nothing is; ZdbError for what cannot be read."""
     try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Settings)
+        return _read((folder / FILE).read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
@@ -96,3 +96,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 def _hash(password: bytes, salt: bytes) -> str:
     return hashlib.scrypt(password, salt=salt, n=_COST, r=8, p=1, dklen=32).hex()
+
+
+#: Made here: two threads that are the first to read a type bring msgspec, and the process, to an end.
+_read: Final = msgspec.json.Decoder(Settings).decode

@@ -57,7 +57,8 @@ class Writing(Reading):
     def write(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Put payloads under keys, and remove those whose payload is None: all of them, or none.
 
-        After a crash, too, as long as all together fit into one segment.
+        After a crash, too. What does not fit into one segment together may be there in part where the disk
+        refuses some of it, or after a crash before this returns.
         """
         with self._lock:
             self._flush()
