@@ -9,6 +9,7 @@ import msgspec
 
 from statehold_qsfs.files._layout import (
     BUCKET,
+    FREED,
     MAP,
     NODE,
     PAGE,
@@ -106,7 +107,7 @@ class Check:
     def _read(self) -> None:
         meta, found = self.volume.meta, self.found
         for key in meta.keys():  # noqa: SIM118 - a method of its own
-            if key == STATE_KEY:
+            if key == STATE_KEY or key[0] == FREED:
                 continue
             kept = split_kept(key)
             plain = key if kept is None else kept[0]

@@ -17,6 +17,7 @@ from statehold_qsfs.files._layout import (
     VERSION,
     StateRecord,
     encode,
+    freed_key,
     generation_of,
     kept_key,
     to_runs,
@@ -29,6 +30,8 @@ from statehold_zdb.engine import ZdbError
 #: The blocks that are deleted before others have their turn, for so many seconds.
 _AT_ONCE: Final = 64
 _TURN: Final = 0.001
+#: The numbers of runs of freed blocks that one record has, an even one.
+_RUNS: Final = 400_000
 #: The seconds between two complaints about the same.
 _PATIENCE: Final = 60.0
 
@@ -238,10 +241,17 @@ class Commits:
         volume.records.flying = changes  # also if what follows fails
         if also is not None:
             also(changes)
-        changes[STATE_KEY] = encode(self._state())
+        runs = to_runs(self.deletable + volume.freed)
+        changes[STATE_KEY] = encode(self._state(runs[:_RUNS]))
+        rest = [runs[i : i + _RUNS] for i in range(_RUNS, len(runs), _RUNS)]
+        for i, some in enumerate(rest):
+            changes[freed_key(i)] = encode(some)
+        for i in range(len(rest), volume.freed_records):
+            changes[freed_key(i)] = None
+        volume.freed_records = len(rest)
         return changes
 
-    def _state(self) -> StateRecord:
+    def _state(self, freed: list[int]) -> StateRecord:
         volume = self.volume
         return StateRecord(
             VERSION,
@@ -250,7 +260,7 @@ class Commits:
             volume.high,
             volume.used,
             volume.files,
-            to_runs(self.deletable + volume.freed),
+            freed,
             list(volume.unlinked),
             volume.last_snapshot,
             volume.snapshots,

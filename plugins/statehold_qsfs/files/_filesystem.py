@@ -31,7 +31,7 @@ class FileSystem(ByPath, ByHandle):
     Bytes that are no UTF-8 come as surrogates, as the standard library has them. What a file refuses is an
     OSError with an errno. Permissions are not checked: who mounts it lets the kernel do so
     (`default_permissions`).
-    Any number of threads may use it.
+    Any number of threads may use it; one FileSystem at a time has the namespaces.
 
     All that was done until a `sync` or `fsync` is there after a crash, as a whole: what a crash leaves is the
     filesystem as it was at one point in time, the last such call or later.
@@ -155,6 +155,7 @@ class FileSystem(ByPath, ByHandle):
 
         """
         volume = self._parts.volume
+        volume.check_open()
         with self._parts.commits.alone():
             findings = Check(volume, self._parts.commits.deletable, deep).run()
             if repair:

@@ -11,6 +11,7 @@ Metadata (keys by what they are of):
 | `i` ino | a file: attributes; small contents themselves |
 | `m` ino page | where the bytes of 16 blocks stand: for each block its pieces, later ones over earlier ones |
 | `d` ino bucket | names of a directory, in buckets by hash, which split one by one as it grows |
+| `F` number | what is to be freed and is too much for `S` |
 | `J` number | a commit that is too large for one write of 0-db, until it is done |
 | key `@` snapshot | what stood under the key at that snapshot, if it was changed since |
 
@@ -33,6 +34,7 @@ STATE_KEY: Final = b"S"
 NODE: Final = ord("i")
 MAP: Final = ord("m")
 BUCKET: Final = ord("d")
+FREED: Final = ord("F")
 JOURNAL: Final = ord("J")
 SNAPSHOT_SIZE: Final = 5
 
@@ -114,6 +116,7 @@ encode: Final = msgspec.msgpack.Encoder().encode
 decode_node: Final = msgspec.msgpack.Decoder(NodeRecord).decode
 decode_page: Final = msgspec.msgpack.Decoder(PageRecord).decode
 decode_bucket: Final = msgspec.msgpack.Decoder(BucketRecord).decode
+decode_runs: Final = msgspec.msgpack.Decoder(list[int]).decode
 decode_state: Final = msgspec.msgpack.Decoder(StateRecord).decode
 
 
@@ -130,6 +133,11 @@ def page_key(ino: int, page: int) -> bytes:
 def bucket_key(ino: int, bucket: int) -> bytes:
     """Return the key of a bucket of a directory."""
     return b"d" + ino.to_bytes(8) + bucket.to_bytes(4)
+
+
+def freed_key(number: int) -> bytes:
+    """Return the key of what is to be freed and is too much for the whole."""
+    return b"F" + number.to_bytes(4)
 
 
 def block_key(number: int) -> bytes:

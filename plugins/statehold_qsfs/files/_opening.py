@@ -15,8 +15,10 @@ from statehold_qsfs.files._layout import (
     SnapshotRecord,
     StateRecord,
     block_key,
+    decode_runs,
     decode_state,
     encode,
+    freed_key,
     from_runs,
 )
 from statehold_qsfs.files._nodes import Node
@@ -153,6 +155,9 @@ def _finish(volume: Volume, state: StateRecord, logger: logging.Logger) -> None:
     following = data.figures().next_id
     lost = [number for number in range(state.high, following) if data.exists(block_key(number))]
     volume.leftover = lost + from_runs(state.freed)
+    while (more := volume.meta.get(freed_key(volume.freed_records))) is not None:
+        volume.leftover += from_runs(decode_runs(more))
+        volume.freed_records += 1
     if lost:
         logger.info("%d blocks that were written and not committed are deleted", len(lost))
     staging = Staging(data)

@@ -49,6 +49,7 @@ class Volume:
         dirty_since: when the first change was made that is not durable, by the monotonic clock; 0 if none is.
         next_ino, high, used, files, last_snapshot, snapshots: as in `StateRecord`.
         freed: blocks that are deleted once what refers to them has been replaced.
+        freed_records: how many records besides the whole say what is to be deleted.
         leftover: blocks that a crash has left, which no metadata refer to.
         unlinked: files without a name that are open or held.
         held: the numbers of files that stay, also without a name, though they are not open.
@@ -77,6 +78,7 @@ class Volume:
     last_snapshot: int = 0
     snapshots: list[SnapshotRecord] = attrs.field(factory=list)
     freed: list[int] = attrs.field(factory=list)
+    freed_records: int = 0
     leftover: list[int] = attrs.field(factory=list)
     unlinked: dict[int, Node] = attrs.field(factory=dict)
     held: set[int] = attrs.field(factory=set)

@@ -118,6 +118,32 @@ def test_blocks_that_were_to_be_deleted_at_a_crash_are_deleted_at_the_next_start
     assert (report.blocks, report.unused_blocks, report.problems) == (0, 0, [])
 
 
+def test_any_number_of_blocks_is_deleted_after_a_crash(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("statehold_qsfs.files._commit._RUNS", 4)  # so that a few are too much for one record
+    files = store.open()
+    handle = files.create("/a", os.O_RDWR, 0o600)
+    for i in range(100):
+        files.write(handle, b"x" * 5000, i * BLOCK)
+    files.sync()
+    commits = files._parts.commits
+    commits._end.set()  # nobody deletes any more
+    commits._wake.set()
+    commits._thread.join()
+    for i in range(0, 100, 2):
+        files.allocate(handle, 3, i * BLOCK, BLOCK)
+    files.sync()
+    assert len(commits.deletable) == 50
+    files = store.crash()
+    report = files.check(deep=True)
+    assert (report.blocks, report.unused_blocks, report.problems) == (50, 0, [])
+    files.compact()
+    files.mkdir("/d", 0o755)
+    files.sync()
+    assert store.engine is not None
+    assert len(store.engine["qsfs-data"]) == 50
+    assert not any(key[:1] == b"F" for key in store.engine["qsfs-meta"].keys())  # noqa: SIM118
+
+
 def test_much_is_deleted_while_others_write(store: Store, files: FileSystem) -> None:
     handle = files.create("/large", os.O_RDWR, 0o600)
     for i in range(3000):
