@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from statehold_qsfs.protection import StoreChangedError, StoreError, StoreMissingError
 
-LIMIT = 60
+LIMIT = 120
 
 
 class MemoryStore:

@@ -8,7 +8,7 @@ from pathlib import Path
 from statehold_qsfs.files import FileSystem
 from statehold_qsfs.stack import StackConfig
 
-LIMIT = 60
+LIMIT = 120
 BACKENDS = 3
 
 

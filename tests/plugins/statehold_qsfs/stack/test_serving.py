@@ -51,14 +51,18 @@ class Served:
         self.process.send_signal(signal.SIGTERM)
         if not waits:
             until(lambda: not os.path.ismount(self.point))
-            while self.process.poll() is None:
-                self.process.send_signal(signal.SIGTERM)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(0.5)
+            until(self._hears)
         said, _ = self.process.communicate(timeout=2 * LIMIT)
         # Where nobody waits the last signal may find a process that has just let go of them.
         assert self.process.returncode == 0 or (not waits and self.process.returncode == -signal.SIGTERM)
         return said
+
+    def _hears(self) -> bool:
+        """Send it one more signal; whether it has ended."""
+        self.process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(0.5)
+        return self.process.poll() is not None
 
     def end(self) -> None:
         """Leave nothing behind, whatever happened."""

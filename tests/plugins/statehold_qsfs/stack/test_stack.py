@@ -124,7 +124,6 @@ def test_a_sync_that_no_quorum_takes_is_an_error_of_input_and_output(tmp_path):
         assert error.value.errno == errno.EIO
         bring_back(tmp_path, 2)
         until(lambda: not stack.figures().pending_bytes)
-        stack.files.sync()
         assert read(stack.files, "/a") == b"1"
 
 
