@@ -26,6 +26,10 @@ class _Entry(msgspec.Struct, frozen=True):
     intents: list[IntentRecord]
 
 
+#: Made here: two threads that are the first to read a type bring msgspec, and the process, to an end.
+_entries: Final = msgspec.msgpack.Decoder(list[_Entry]).decode
+
+
 class Outbox:
     """What is still to be done beyond the row store, such as mails, in one partition.
 
@@ -113,7 +117,7 @@ class Outbox:
                 self._under_way.add(number)
             problem = ""
             try:
-                for entry in msgspec.msgpack.decode(row, type=list[_Entry]):
+                for entry in _entries(row):
                     self._do(partition, entry, data.begin(schemas))
             except Exception as error:  # noqa: BLE001 - it stays, and the next one has its chance
                 problem = _said(error)

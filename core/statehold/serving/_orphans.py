@@ -37,6 +37,10 @@ class BlobNote(msgspec.Struct, frozen=True):
     before: int = 0
 
 
+#: Made here: two threads that are the first to read a type bring msgspec, and the process, to an end.
+_note: Final = msgspec.msgpack.Decoder(BlobNote).decode
+
+
 class Orphans:
     """Knows the blobs that are being written, so that none stays behind which no record refers to.
 
@@ -78,7 +82,7 @@ class Orphans:
                     with self._lock:
                         is_mine = blob in self._writing
                     if not is_mine:
-                        note = msgspec.msgpack.decode(row.value, type=BlobNote)
+                        note = _note(row.value)
                         found = data.reader(version.schemas).record(workspace, note.record)
                         held = None if found is None else getattr(found, note.field, None)
                         gone = note.before if held == blob else blob

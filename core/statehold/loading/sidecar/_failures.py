@@ -51,6 +51,10 @@ class Failure(msgspec.Struct, omit_defaults=True, gc=False):
             return PluginError(f"{who} raised {self.type}: {self.message}")
 
 
+# msgspec learns the type here: in two threads at once it would bring the process to an end.
+msgspec.msgpack.Decoder(Failure)
+
+
 def told(error: BaseException, *, trace: str = "") -> Failure:
     """Return what the host is told of *error*."""
     text = _clean(str(error)[:_SHOWN])

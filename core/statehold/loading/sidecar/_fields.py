@@ -67,3 +67,7 @@ class PluginTold(msgspec.Struct, kw_only=True):
     sha256: Word = ""
     lacking: list[Text] = []
     hooks: list[Word] = []
+
+
+# msgspec learns the type here: in two threads at once it would bring the process to an end.
+msgspec.msgpack.Decoder(PluginTold)

@@ -40,6 +40,10 @@ class _Answer(msgspec.Struct):
     looked: bool = True
 
 
+# msgspec learns the type here: in two threads at once it would bring the process to an end.
+msgspec.msgpack.Decoder(_Answer)
+
+
 def open_storage(provider: Provider, group: Group, ctx: StorageContext) -> SidecarStorage:
     """Open a storage in the process of *group*, and return its proxy.
 
