@@ -62,6 +62,8 @@ class Content:
         while True:
             with volume.lock:
                 volume.check_open()
+                if not node.cached:  # it was dropped from memory, and may be there anew
+                    node = volume.node(node.ino)
                 _check_file(node)
                 end = min(offset + size, node.size)
                 if end <= offset or size <= 0:

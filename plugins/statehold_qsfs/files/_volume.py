@@ -166,9 +166,11 @@ class Volume:
     # Files
 
     def node(self, ino: int) -> Node:
-        """Return the file of that number, which must be there."""
+        """Return the file of that number; ESTALE if it was removed."""
         found = self.nodes.get(ino)
         if found is None:
+            if self._is_removed(node_key(ino)):
+                raise refuse(errno.ESTALE)
             found = Node.of(ino, self.records.decoded(node_key(ino), decode_node))
             self._keep(found)
         return found
@@ -178,8 +180,10 @@ class Volume:
         if ino in self.nodes:
             return True
         key = node_key(ino)
-        removed = key in self.changed and self.changed[key] is None
-        return not removed and self.records.load(key) is not None
+        return not self._is_removed(key) and self.records.load(key) is not None
+
+    def _is_removed(self, key: bytes) -> bool:
+        return key in self.changed and self.changed[key] is None
 
     def make(self, mode: int, *, uid: int, gid: int, rdev: int = 0) -> Node:
         """Return a new file."""

@@ -72,3 +72,18 @@ def test_all_that_is_changed_is_told(files: FileSystem) -> None:
     assert (known.mode, known.uid, known.gid, known.size) == (stat.S_IFREG | 0o600, 5, 70_000, 3)
     assert (known.atime, known.mtime, known.ctime) == (1, 2, 3)
     assert files.inodes.change(ino).ctime > 3
+
+
+def test_a_file_that_was_dropped_from_memory_is_read_as_it_is_now(files: FileSystem) -> None:
+    write(files, "/f", b"old" * 10_000)
+    files.sync()
+    parts = files._parts
+    stale = parts.volume.nodes[files.getattr("/f").ino]
+    with parts.lock:
+        parts.volume.forget(stale)
+    write(files, "/f", b"new" * 10_000)
+    files.sync()
+    assert parts.content.read_bytes(stale, 9, 0) == b"newnewnew"
+    files.unlink("/f")
+    with pytest.raises(OSError, check=lambda error: error.errno == errno.ESTALE):
+        parts.content.read_bytes(stale, 9, 0)
