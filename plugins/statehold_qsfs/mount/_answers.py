@@ -6,8 +6,8 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from ctypes import addressof, create_string_buffer, string_at
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec
@@ -22,6 +22,9 @@ _P = ParamSpec("_P")
 _ENTRIES: Final = "utf-8", "surrogateescape"
 _NS: Final = 1_000_000_000
 _UNKNOWN: Final = 0xFFFF_FFFF
+#: The bytes of a write that is worth another thread, and how many of these go on at the same time.
+_LARGE: Final = 256 * 1024
+_LARGE_AT_ONCE: Final = 2
 _LET_GO_TRIES: Final = 20
 _LET_GO_PAUSE: Final = 0.01
 #: Names are never changed behind the kernel's back, nor are files: what it knows stays true.
@@ -84,6 +87,7 @@ class Answers:
         self._scratch = Scratch(_TIMEOUT)
         self._listed: dict[int, Sequence[Entry]] = {}
         self._next = 1
+        self._large = 0
         self._lock = threading.Lock()
 
     def let_go(self) -> bool:
@@ -256,7 +260,9 @@ class Answers:
             self._without_privileges(request, ino, changes, always=False)
             if changes:
                 self._files.change(ino, **changes)
-        fuse.reply_written(request, self._files.write(ino, string_at(data, size), offset))
+        with self._side_by_side(size):
+            written = self._files.write(ino, string_at(data, size), offset)
+        fuse.reply_written(request, written)
 
     @_refusing
     def release(self, request: int, _: int, opened: Any) -> None:
@@ -354,6 +360,21 @@ class Answers:
             return
         kept = mode & 0o7777 & ~stat.S_ISUID
         changes["mode"] = kept & ~stat.S_ISGID if mode & stat.S_IXGRP else kept
+
+    @contextmanager
+    def _side_by_side(self, size: int) -> Iterator[None]:
+        """Have the next request fetched while a large write goes on, unless some do already."""
+        if size < _LARGE or self._large >= _LARGE_AT_ONCE:
+            yield
+            return
+        with self._lock:
+            self._large += 1
+        try:
+            self._step_aside()
+            yield
+        finally:
+            with self._lock:
+                self._large -= 1
 
     def _opened(self, file: Any) -> None:
         file.keep_cache = 1
