@@ -66,6 +66,8 @@ class Shape:
         self.tree: Rows = self.rows
         if nested and not is_type:
             self.tree = compile_rows(self.name, (), [*plain, *nested])
+            # msgspec learns the type here: in two threads at once it would bring the process to an end.
+            msgspec.msgpack.Decoder(self.tree.Value)
         self._bytes = tuple(field.name for field in fields if field.field.type is DataType.BYTES)
         self._is_plain = not (self._bytes or self.verifiable or containers)
         self._defaults = self._fixed_defaults(fields)
