@@ -77,7 +77,7 @@ class Care:
                     part.closed
                     and kept is not None
                     and kept.whole is None
-                    and (kept.salt, kept.end) == (part.salt, part.end)
+                    and kept.covers(part)
                     and not self.ended.is_set()
                 ):
                     with contextlib.suppress(FileNotFoundError):  # compacted meanwhile

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from zlib import crc32
 
 from statehold_qsfs.protection._errors import DivergedError
@@ -15,11 +16,16 @@ def check_past(cut: Mapping[str, Cut], kept_of: Callable[[str, int], Kept | None
             kept = kept_of(name, part.number)
             if kept is None or kept.salt != part.salt:
                 continue
-            if part.end != kept.end if kept.whole is not None else not _has(part, kept):
+            if not (_is_as_long(part, kept) if kept.whole is not None else _has(part, kept)):
                 raise DivergedError(
                     f"the store has bytes of {part.path} that are not there",
                     hint="The disk has lost what it had written; restore into an empty folder",
                 )
+
+
+def _is_as_long(part: Part, kept: Kept) -> bool:
+    """Whether a segment here has as many bytes as were stored of it; also where nothing of it is here."""
+    return part.end == kept.end or not Path(part.path).exists()
 
 
 def _has(part: Part, kept: Kept) -> bool:

@@ -277,7 +277,7 @@ class Protection:
         kept = self.kept(name, part.number)
         if kept is None or kept.salt != part.salt:
             return part.end
-        return max(0, part.end - kept.end)
+        return 0 if kept.covers(part) else max(0, part.end - kept.end)
 
     def _run(self) -> None:
         """Publish, again and again."""

@@ -215,10 +215,9 @@ class Publisher:
             area = self.state.areas.get(name)
             for part in found.parts:
                 kept = area.parts.get(part.number) if area is not None else None
-                same = kept is not None and kept.salt == part.salt
-                if kept is not None and same and kept.end == part.end:
+                if kept is not None and kept.covers(part):
                     continue
-                before = kept.extents if kept is not None and same else ()
+                before = kept.extents if kept is not None and kept.salt == part.salt else ()
                 start = _start(before)
                 yield _Range(name, part, tuple(each for each in before if each.end <= start), start)
 
@@ -299,7 +298,7 @@ class Publisher:
         parts: dict[int, Kept] = {}
         for part in cut.parts:
             kept = area.parts.get(part.number)
-            if kept is not None and kept.salt == part.salt and kept.end == part.end:
+            if kept is not None and kept.covers(part):
                 if kept.whole is None and (found := self._whole_of(_Range(name, part, (), 0))) is not None:
                     parts[part.number] = Kept(part.salt, part.end, (), found)
                 continue

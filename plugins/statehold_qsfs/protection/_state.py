@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from statehold_qsfs.protection._errors import ProtectionError
+from statehold_zdb.engine import Part
 
 T = TypeVar("T")
 _MARK: Final = b"qsfs\x01"
@@ -66,6 +67,10 @@ class Kept(msgspec.Struct, frozen=True, array_like=True, gc=False):
     end: int
     extents: tuple[Extent, ...] = ()
     whole: Whole | None = None
+
+    def covers(self, part: Part) -> bool:
+        """Whether all of *part* is stored; what is whole does not change while its salt is the same."""
+        return self.salt == part.salt and (self.whole is not None or self.end == part.end)
 
 
 class Area(msgspec.Struct, array_like=True):

@@ -261,6 +261,25 @@ def test_an_error_that_nobody_has_foreseen_is_told_and_sending_goes_on(tmp_path,
     assert "an error of the protection itself" in caplog.text
 
 
+def test_a_segment_with_a_damaged_end_is_restored_with_all_that_is_whole(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(100)
+        one.names.jump()
+    with (tmp_path / "one" / "data" / "default" / "d0").open("ab") as file:
+        file.write(b"no record" * 100)
+    (tmp_path / "one" / "index" / "default" / "i0").unlink()
+    with Machine(tmp_path / "one", store) as one:
+        one.settle()
+        before = one.contents()
+        assert len(before["default"]) == 100
+    restore(store, tmp_path / "two")
+    for _ in range(2):
+        with Machine(tmp_path / "two", store) as two:
+            assert two.contents() == before
+            two.protection.barrier(LIMIT)
+
+
 def test_damage_in_the_store_is_told_and_no_wrong_byte_comes(tmp_path):
     store = MemoryStore()
     with Machine(tmp_path / "one", store) as one:
