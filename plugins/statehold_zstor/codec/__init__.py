@@ -2,8 +2,9 @@
 
 How it works:
 
-- A block (1 MiB unless told otherwise) is compressed, if that makes it smaller, encrypted with AES-256-GCM
-  and cut into k pieces, to which an erasure code adds m. Each piece behind its header is a shard.
+- A block (1 MiB unless told otherwise) is compressed, if that makes it smaller (where it is large and
+  Snappy's, samples of it tell), encrypted with AES-256-GCM and cut into k pieces, to which an erasure code
+  adds m. Each piece behind its header is a shard.
 - The erasure code is Reed-Solomon over GF(256) by ISA-L, with a Cauchy matrix: every k of its n rows can be
   inverted, so that no set of m lost shards is worse than another.
 - A header says where its shard belongs (edition, position, index, k and m), how long the block is, and has

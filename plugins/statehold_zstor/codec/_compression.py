@@ -7,6 +7,10 @@ from statehold_zstor.codec._errors import CodecError
 from statehold_zstor.codec._isal import HINT
 
 ZSTD_LEVEL: Final = 3
+#: How many samples of a block are looked at, and of how many bytes; smaller blocks are tried as a whole.
+_SAMPLES: Final = 16
+_SAMPLE: Final = 2048
+_LEAST: Final = 4 * _SAMPLES * _SAMPLE
 
 
 class Compression(StrEnum):
@@ -29,11 +33,19 @@ def compress(compression: Compression, data: memoryview, target: memoryview) -> 
         return 0
     from cramjam import snappy, zstd  # noqa: PLC0415 - of the extra
 
-    if compression is Compression.SNAPPY:
-        size = snappy.compress_raw_into(data, target)
-    else:
+    if compression is Compression.ZSTD:
         size = zstd.compress_into(data, target, ZSTD_LEVEL)
+    elif len(data) >= _LEAST and snappy.compress_raw_into(sample := _sampled(data), target) >= len(sample):
+        # It finds only what is near, so that where samples become no smaller the rest does not either.
+        return 0
+    else:
+        size = snappy.compress_raw_into(data, target)
     return size if size <= len(data) - len(data) // 16 and size < len(data) else 0
+
+
+def _sampled(data: memoryview) -> bytes:
+    step = len(data) // _SAMPLES
+    return b"".join([data[start : start + _SAMPLE] for start in range(0, _SAMPLES * step, step)])
 
 
 def decompress(compression: Compression, data: memoryview, target: memoryview) -> None:

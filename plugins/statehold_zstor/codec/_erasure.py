@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
@@ -31,6 +32,7 @@ class ErasureCode:
             )
         self.k = k
         self.m = m
+        self._first = frozenset(range(k))
         self._isal = isal = load()
         self._bytes = isal.ffi.typeof("unsigned char[]")
         self._pointers = isal.ffi.typeof("unsigned char *[]")
@@ -57,15 +59,14 @@ class ErasureCode:
             self._isal.lib.ec_encode_data(size, self.k, self.m, self._parity, data, parity)
 
     def recover(self, size: int, chosen: tuple[int, ...], sources: Any, targets: Any) -> None:
-        """Fill the pieces at *targets*, those of `missing(chosen)`, from those of the k *chosen* indices."""
-        rows = len(self.missing(chosen))
+        """Fill the pieces at *targets*, those of `missing(chosen)`, from those of k indices, ascending."""
+        rows = self.k - bisect_left(chosen, self.k)
         if size and rows:
             self._isal.lib.ec_encode_data(size, self.k, rows, self._recovery(chosen), sources, targets)
 
     def missing(self, chosen: Sequence[int]) -> list[int]:
         """Return which of the first k pieces are not among *chosen*."""
-        there = set(chosen)
-        return [index for index in range(self.k) if index not in there]
+        return sorted(self._first.difference(chosen))
 
     def inverse(self, chosen: Sequence[int]) -> Any:
         """Return the inverse of the rows of k *chosen* indices: it makes the first k pieces of them."""

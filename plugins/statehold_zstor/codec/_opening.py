@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from statehold_zstor.codec import _header
-from statehold_zstor.codec._buffers import Bytes, Pool, Pools
+from statehold_zstor.codec._buffers import Bytes, Pools
 from statehold_zstor.codec._compression import decompress
 from statehold_zstor.codec._encoding import Block, finish
 from statehold_zstor.codec._erasure import ErasureCode
@@ -17,27 +16,38 @@ Chosen: TypeAlias = tuple[int, ...]
 
 def open_block(code: ErasureCode, cipher: Any, group: Group, chosen: Chosen, pools: Pools) -> Bytes | None:
     """Return the block of *chosen* shards in a buffer; None if what they make was not sealed so."""
-    header, size = group.header, group.header.piece
-    with ExitStack() as held:
-        missing = code.missing(chosen)
-        recovered = held.enter_context(_taken(pools.between, len(missing) * size)).view
-        spare = {index: recovered[at * size : (at + 1) * size] for at, index in enumerate(missing)}
-        address = code.address(recovered)
+    missing = code.missing(chosen)
+    if not missing:
+        return _opened(cipher, group.header, [group.pieces[index] for index in chosen], pools)
+    size = group.header.piece
+    recovered = pools.between.take(len(missing) * size)
+    try:
+        address = code.address(recovered.view)
         _recover(code, group, chosen, [address + at * size for at in range(len(missing))])
+        spare = {index: recovered.view[at * size : (at + 1) * size] for at, index in enumerate(missing)}
         pieces = [spare[index] if index in spare else group.pieces[index] for index in range(code.k)]
-        if not header.scheme:
-            plain = pools.plain.take(header.sealed)
-            if decrypt(cipher, header, pieces, plain.view):
-                return plain
-            pools.plain.give(plain)
-            return None
-        body = held.enter_context(_taken(pools.between, header.sealed)).view[: header.sealed]
-        if not decrypt(cipher, header, pieces, body):
+        return _opened(cipher, group.header, pieces, pools)
+    finally:
+        pools.between.give(recovered)
+
+
+def _opened(cipher: Any, header: _header.Header, pieces: Sequence[memoryview], pools: Pools) -> Bytes | None:
+    if not header.scheme:
+        plain = pools.plain.take(header.sealed)
+        if decrypt(cipher, header, pieces, plain.view):
+            return plain
+        pools.plain.give(plain)
+        return None
+    body = pools.between.take(header.sealed)
+    try:
+        if not decrypt(cipher, header, pieces, body.view):
             return None
         # Only now is the length of the plain block worth memory: it was sealed.
         plain = pools.plain.take(header.plain)
-        decompress(header.compression, body, plain.view[: header.plain])
+        decompress(header.compression, body.view[: header.sealed], plain.view[: header.plain])
         return plain
+    finally:
+        pools.between.give(body)
 
 
 def decrypt(cipher: Any, header: _header.Header, pieces: Sequence[memoryview], target: memoryview) -> bool:
@@ -48,9 +58,11 @@ def decrypt(cipher: Any, header: _header.Header, pieces: Sequence[memoryview], t
 
     opening = Cipher(cipher, GCM(_header.nonce(header.position), header.tag)).decryptor()
     opening.authenticate_additional_data(_header.sealed_part(header.pack()))
-    size = header.piece
-    for start, piece in zip(range(0, header.sealed, size or 1), pieces, strict=False):
-        opening.update_into(piece[: header.sealed - start], target[start:])
+    start = 0
+    for piece in pieces:
+        left = header.sealed - start
+        # What comes after the block's end is there to fill the pieces.
+        start += opening.update_into(piece if left >= len(piece) else piece[:left], target[start:])
     try:
         opening.finalize()
     except InvalidTag:
@@ -76,12 +88,3 @@ def _recover(code: ErasureCode, group: Group, chosen: Chosen, targets: list[Any]
         # Held here until the pieces are made: pointers alone keep nothing alive.
         sources = [code.address(group.pieces[index]) for index in chosen]
         code.recover(group.header.piece, chosen, code.pointers(sources), code.pointers(targets))
-
-
-@contextmanager
-def _taken(pool: Pool[Bytes], size: int) -> Iterator[Bytes]:
-    buffer = pool.take(size)
-    try:
-        yield buffer
-    finally:
-        pool.give(buffer)

@@ -66,10 +66,15 @@ def grouped(shards: Mapping[int, Buffer], expected: Expected) -> tuple[list[Grou
 
     groups: dict[tuple[bytes, bytes], Group] = {}
     bad: dict[int, str] = {}
+    group: Group | None = None
+    agreed = b"", b""
     for index, shard in shards.items():
         view = memoryview(shard).cast("B")
         crc, front, number, back = _header.COMMON.unpack_from(view if len(view) >= _header.SIZE else _NOTHING)
-        group = groups.get((front, back))
+        # All agree with the one before, as a rule.
+        if agreed != (front, back):
+            agreed = front, back
+            group = groups.get(agreed)
         # What agrees with a header that was checked needs no check but of the rest.
         if (
             group is None
@@ -82,6 +87,6 @@ def grouped(shards: Mapping[int, Buffer], expected: Expected) -> tuple[list[Grou
             except CorruptShardError as error:
                 bad[index] = error.message
                 continue
-            group = groups[front, back] = Group(header._replace(crc=0, shard=0), len(view))
+            group = groups[agreed] = Group(header._replace(crc=0, shard=0), len(view))
         group.pieces[index] = view[_header.SIZE :]
     return sorted(groups.values(), key=lambda group: -len(group.pieces)), bad

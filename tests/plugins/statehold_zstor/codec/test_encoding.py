@@ -27,6 +27,34 @@ def test_a_block_is_compressed_where_that_makes_it_smaller(
         assert len(noise.shards[0]) == codec.shard_size(5000)
 
 
+@pytest.mark.parametrize("compression", [Compression.SNAPPY, Compression.ZSTD])
+@pytest.mark.parametrize("eighth", range(8))
+def test_a_large_block_is_compressed_also_where_only_an_eighth_of_it_becomes_smaller(
+    compression: Compression, eighth: int, key: MasterKey, edition: Edition
+) -> None:
+    codec = Codec(k=4, m=2, key=key, compression=compression)
+    parts = [os.urandom(MIB // 8) for _ in range(8)]
+    parts[eighth] = bytes(MIB // 8)
+    plain = b"".join(parts)
+    with codec.encoder(edition).encode(plain, position=0, last=True) as block:
+        assert len(block.shards[0]) < codec.shard_size(MIB - MIB // 10)
+        with codec.decoder(edition).decode(dict(enumerate(block.shards)), position=0) as read:
+            assert read.data == plain
+
+
+@pytest.mark.parametrize("compression", list(Compression))
+@pytest.mark.parametrize("size", [MIB - 1, MIB])
+def test_a_large_block_of_noise_is_kept_as_it_is(
+    compression: Compression, size: int, key: MasterKey, edition: Edition
+) -> None:
+    codec = Codec(k=4, m=2, key=key, compression=compression)
+    plain = os.urandom(size)
+    with codec.encoder(edition).encode(plain, position=0, last=True) as block:
+        assert len(block.shards[0]) == codec.shard_size(size)
+        with codec.decoder(edition).decode(dict(list(enumerate(block.shards))[2:]), position=0) as read:
+            assert read.data == plain
+
+
 def test_a_block_is_not_compressed_where_nothing_was_said_of_it(key: MasterKey, edition: Edition) -> None:
     codec = Codec(k=4, m=2, key=key, compression=Compression.NONE)
     with codec.encoder(edition).encode(b"text " * 1000, position=0, last=True) as block:
