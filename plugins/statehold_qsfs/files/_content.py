@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import attrs
 
-from statehold_qsfs.files._buffers import Part, clipped
+from statehold_qsfs.files._buffers import Buffer, Part, clipped
 from statehold_qsfs.files._flushing import Flushing
 from statehold_qsfs.files._layout import INLINE, PAGE, Pieces
 from statehold_qsfs.files._nodes import Node
@@ -184,27 +184,32 @@ class Content:
         """Have blocks for what stood in the record itself."""
         node.content = None
         if content:
-            volume = self.volume
-            volume.used -= node.stored
-            node.stored = 0
-            self._write_blocks(node, content, 0, len(content))
+            self.volume.buffer(node, 0).put(0, content)
+            self.volume.dirty_bytes += len(content)
 
     def _write_blocks(self, node: Node, data: bytes | memoryview, offset: int, end: int) -> None:
         volume = self.volume
-        at = offset
-        view = data if end - offset <= BLOCK - offset % BLOCK else memoryview(data)
+        places: list[tuple[Buffer, int, int]] = []
+        growth, at = 0, offset
         while at < end:
             block, start = divmod(at, BLOCK)
-            size = min(BLOCK - start, end - at)
+            stop = min(BLOCK, start + end - at)
             buffer = volume.buffer(node, block)
-            growth = start + size - buffer.length
-            if growth > 0:
-                volume.check_room(growth)
-                node.stored += growth
-                volume.used += growth
-            buffer.put(start, view if size == end - offset else view[at - offset : at - offset + size])
-            volume.dirty_bytes += size
-            at += size
+            places.append((buffer, start, stop))
+            if stop > buffer.length:
+                growth += stop - buffer.length
+            at += stop - start
+        volume.check_room(growth)  # before anything is written
+        node.stored += growth
+        volume.used += growth
+        volume.dirty_bytes += end - offset
+        if len(places) == 1:
+            buffer.put(start, data)
+            return
+        view, at = memoryview(data), 0
+        for buffer, start, stop in places:
+            buffer.put(start, view[at : at + stop - start])
+            at += stop - start
 
     # Cutting
 

@@ -395,6 +395,24 @@ def test_files_take_no_more_than_the_quota(store: Store) -> None:
         files.mkdir("/e", 0o755)
 
 
+def test_a_write_that_is_refused_has_written_nothing(store: Store) -> None:
+    files = store.open(quota=2 * BLOCK)
+    small = files.create("/small", os.O_RDWR, 0o600)
+    files.write(small, b"s" * 4000, 0)
+    large = files.create("/large", os.O_RDWR, 0o600)
+    files.write(large, b"l" * 100, 0)
+    for handle in (small, large):
+        with refused(errno.ENOSPC):
+            files.write(handle, b"x" * 2 * BLOCK, 50)
+        files.ftruncate(handle, 3 * BLOCK)
+    for _ in range(2):
+        assert read(files, "/small") == b"s" * 4000 + bytes(3 * BLOCK - 4000)
+        assert read(files, "/large") == b"l" * 100 + bytes(3 * BLOCK - 100)
+        assert files.statistics().used == 4100
+        assert not files.check(deep=True).problems
+        files = store.reopen()
+
+
 def test_numbers_of_files_are_never_given_again(store: Store) -> None:
     files = store.open()
     first = files.mknod("/a", 0o600).ino
