@@ -82,7 +82,7 @@ class Batch:
 
         """
         kept = [(claim.facts.id, keep) for claim, step in self.steps for keep in step.keep]
-        self.store.save([step.facts for _, step in self.steps], kept, self.gone)
+        self.store.save([step.facts for _, step in self.steps], kept, self.gone, fresh=self._fresh)
         written: list[tuple[StateFile, bytes | None]] = []
         try:
             for claim, step in self.steps:

@@ -66,16 +66,12 @@ class Store:
     home: str
     versions: int
     now: Callable[[], int]
-    #: Claims whose row is known to be of this home.
-    _own: set[ClaimId] = attrs.field(factory=set, init=False, eq=False, repr=False)
 
     def load(self) -> list[Facts]:
         """Return what is known of all claims."""
         statement = select(STATES).where(STATES.c.home == self.home)
         rows = self.database.read(lambda connection: connection.execute(statement).mappings().all())
-        found = [_facts(row) for row in rows]
-        self._own.update(one.id for one in found)
-        return found
+        return [_facts(row) for row in rows]
 
     def known(self, claim: ClaimId) -> bytes | None:
         """Return the checksum that a Service Manager has noted for a claim."""
@@ -91,6 +87,7 @@ class Store:
         kept: Iterable[tuple[ClaimId, Keep]] = (),
         gone: Sequence[ClaimId] = (),
         *,
+        fresh: Iterable[ClaimId] = (),
         accepted: Iterable[Facts] | None = None,
     ) -> None:
         """Write facts and versions, and forget claims with theirs, durable together when it returns.
@@ -99,35 +96,34 @@ class Store:
             facts: what is known of claims,
             kept: versions of states to be kept,
             gone: and claims to be forgotten.
+            fresh: those of *facts* that may be another home's until now.
             accepted: those of *facts* where another state is accepted now; None: maybe all.
 
         """
-        rows = [_row(one, self.home) for one in facts]
         noted = [
             (one.id.workspace, one.id.users, one.id.service, one.accepted)
             for one in (facts if accepted is None else accepted)
             if one.accepted is not None
         ]
-        fresh = [one.id for one in facts if one.id not in self._own]
         homes = [(*claim, self.home) for claim in fresh]
         versions = self._versions(kept)
         forgotten = [_bound(_claim(claim)) for claim in gone]
 
         def work(connection: Connection) -> None:
-            _SAVE(connection, rows)
-            _MOVE(connection, homes)
-            _NOTE(connection, noted)
-            for statement in (_DROP, _KEEP, _TRIM):
-                statement(connection, versions)
+            if facts:
+                _SAVE(connection, (_row(one, self.home) for one in facts))
+            for statement, rows in ((_MOVE, homes), (_NOTE, noted)):
+                if rows:
+                    statement(connection, rows)
+            if versions:
+                for statement in (_DROP, _KEEP, _TRIM):
+                    statement(connection, versions)
             for table in (STATES, STATES_KEPT):
                 for bound in forgotten:
                     connection.execute(delete(table).where(_of_claim(table)), bound)
 
-        if rows or versions or forgotten:
-            self._own.difference_update(gone)
+        if facts or versions or forgotten:
             self.database.write(work)
-            self._own.update(fresh)
-            self._own.difference_update(gone)
 
     def _versions(self, kept: Iterable[tuple[ClaimId, Keep]]) -> list[tuple[Any, ...]]:
         """Return the rows of versions, none of them twice: the last one counts."""

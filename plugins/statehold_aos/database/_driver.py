@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 
 def run_on_driver(
-    connection: Connection, text: str, rows: Sequence[Sequence[Any]] | None = None
+    connection: Connection, text: str, rows: Iterable[Sequence[Any]] | None = None
 ) -> list[Any]:
     """Run SQL that is run for each transaction, without what SQLAlchemy does around it; return its rows.
 
@@ -19,10 +19,7 @@ def run_on_driver(
     cursor = driver.cursor()
     try:
         if rows is not None:
-            if len(rows) == 1:
-                cursor.execute(text, rows[0])
-            else:
-                cursor.executemany(text, rows)
+            cursor.executemany(text, rows)
             return []
         cursor.execute(text)
         found: list[Any] = cursor.fetchall() if cursor.description else []

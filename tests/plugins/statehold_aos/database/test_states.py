@@ -49,11 +49,11 @@ def test_a_claim_is_of_the_home_that_has_begun_with_it_last(location: str) -> No
     with Database.open(location) as database:
         store(database, "another").save([FULL, BARE])
         own = store(database)
-        own.save([FULL])
+        own.save([FULL], fresh=[ANN])
         assert (own.load(), store(database, "another").load()) == ([FULL], [BARE])
         own.save([], (), [ANN])
         store(database, "another").save([FULL])
-        own.save([FULL])
+        own.save([FULL], fresh=[ANN])
         assert own.load() == [FULL]
 
 
