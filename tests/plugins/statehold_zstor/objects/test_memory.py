@@ -15,7 +15,7 @@ MIB = 2**20
 
 # Stores and retrieves so many MiB, and says how much memory was the most that it took.
 RUN = """
-import hashlib, json, os, resource, sys
+import hashlib, json, os, sys
 from pathlib import Path
 from statehold_zstor.config import Config
 from statehold_zstor.objects import Zstor
@@ -38,7 +38,8 @@ with open(folder / "back", "rb") as file:
     while data := file.read(2**20):
         after.update(data)
 assert before.digest() == after.digest()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss, which has that of the process before `exec`, too.
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
