@@ -64,13 +64,13 @@ class ByHandle:
     def read(self, handle: int, size: int, offset: int) -> bytes:
         """Return up to *size* bytes; fewer only at the end of the file."""
         parts = self._parts
-        return parts.content.read_bytes(parts.handle(handle).node, size, offset)
+        return parts.reading.read_bytes(parts.handle(handle).node, size, offset)
 
     def read_into(self, handle: int, target: memoryview, offset: int) -> int:
         """Do what `read` does, into *target*, and return how many bytes that were: one copy fewer."""
         parts = self._parts
         at = 0
-        for data in parts.content.read(parts.handle(handle).node, len(target), offset):
+        for data in parts.reading.read(parts.handle(handle).node, len(target), offset):
             target[at : at + len(data)] = data
             at += len(data)
         return at

@@ -140,7 +140,7 @@ class ByInode:
         if found is None:
             with self._volume.lock:
                 found = self._node(ino)
-        return self._parts.content.read_bytes(found, size, offset)
+        return self._parts.reading.read_bytes(found, size, offset)
 
     def write(self, ino: int, data: bytes, offset: int) -> int:
         """Write all of *data*, which is kept and not copied, and return how much that is."""

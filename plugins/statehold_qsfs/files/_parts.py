@@ -16,6 +16,7 @@ from statehold_qsfs.files._names import Names
 from statehold_qsfs.files._nodes import Node
 from statehold_qsfs.files._owners import Owners
 from statehold_qsfs.files._paths import Paths
+from statehold_qsfs.files._reading import Reading
 from statehold_qsfs.files._records import refuse
 from statehold_qsfs.files._snapshots import Snapshots
 from statehold_qsfs.files._values import Entry
@@ -41,6 +42,7 @@ class Parts:
     names: Names
     paths: Paths
     content: Content
+    reading: Reading
     xattrs: Xattrs
     owners: Owners
     commits: Commits
@@ -62,6 +64,7 @@ class Parts:
             names=names,
             paths=Paths(volume, names),
             content=content,
+            reading=Reading(volume),
             xattrs=Xattrs(volume),
             owners=Owners(volume),
             commits=commits,

@@ -83,7 +83,7 @@ def test_a_file_that_was_dropped_from_memory_is_read_as_it_is_now(files: FileSys
         parts.volume.forget(stale)
     write(files, "/f", b"new" * 10_000)
     files.sync()
-    assert parts.content.read_bytes(stale, 9, 0) == b"newnewnew"
+    assert parts.reading.read_bytes(stale, 9, 0) == b"newnewnew"
     files.unlink("/f")
     with pytest.raises(OSError, check=lambda error: error.errno == errno.ESTALE):
-        parts.content.read_bytes(stale, 9, 0)
+        parts.reading.read_bytes(stale, 9, 0)
