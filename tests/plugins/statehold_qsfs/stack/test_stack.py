@@ -10,7 +10,7 @@ import threading
 import pytest
 from qsfs_stacks import LIMIT, bring_back, config, read, take_away, until, write
 
-from statehold_qsfs.protection import ZstorStore
+from statehold_qsfs.protection import FencedError, ZstorStore
 from statehold_qsfs.stack import STEPS, Stack, StackError, restore_stack
 from statehold_zdb.engine import ZdbError
 
@@ -224,3 +224,16 @@ def test_an_error_inside_ends_without_waiting_for_backends_that_are_away(tmp_pat
     bring_back(tmp_path, 3)
     with Stack(config(tmp_path)) as stack:
         assert read(stack.files, "/a") == b"1"
+
+
+def test_what_a_machine_whose_turn_is_over_cannot_write_any_more_is_told_at_its_end(tmp_path):
+    first = Stack(config(tmp_path, window=600.0))
+    restore_stack(config(tmp_path, machine="other"))
+    with pytest.raises(FencedError):
+        first.protection.barrier(LIMIT)
+    until(lambda: all(namespace.settings.lock for namespace in first.engine))
+    write(first.files, "/late", DATA, sync=False)
+    with pytest.raises(StackError, match="not everything could be written"):
+        first.stop()
+    with pytest.raises(StackError, match="taken over"):  # and not: held by another process
+        Stack(config(tmp_path))
