@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -21,9 +23,11 @@ from statehold_qsfs.protection._local import (
     write,
 )
 from statehold_qsfs.protection._removals import Removals
-from statehold_qsfs.protection._state import Area, State
+from statehold_qsfs.protection._state import Area, Kept, State
 from statehold_qsfs.protection._store import Store
 
+#: So many segments are brought at a time.
+_AT_ONCE: Final = 4
 #: What may be in a folder that nothing was restored into.
 _HARMLESS: Final = frozenset({".lock", "mounted", "restoring"})
 
@@ -130,11 +134,14 @@ class Progress:
     tell: Callable[[int, int], None]
     segments: int = 0
     evicted: int = 0
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
-    def one(self) -> None:
+    def one(self, *, evicted: bool) -> None:
         """Note that a segment is done."""
-        self.segments += 1
-        self.tell(self.segments, self.total)
+        with self._lock:
+            self.segments += 1
+            self.evicted += evicted
+            self.tell(self.segments, self.total)
 
 
 def _restore_area(
@@ -144,13 +151,24 @@ def _restore_area(
     for each in (data, index):
         each.mkdir(parents=True, mode=0o700)
     write(index / "zdb-namespace", area.settings)
-    for number, kept in sorted(area.parts.items()):
+
+    def bring(item: tuple[int, Kept]) -> None:
+        number, kept = item
         path = data / f"d{number}"
         fetching.bring_back(kept, path, index / f"i{number}")
         if kept.whole is not None and everything:
             fetching.bring(name, kept, path)
-        done.evicted += kept.whole is not None and not everything
-        done.one()
+        done.one(evicted=kept.whole is not None and not everything)
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="qsfs-restore") as pool:
+        pending = [pool.submit(bring, item) for item in sorted(area.parts.items())]
+        try:
+            for future in pending:
+                future.result()
+        except BaseException:
+            for future in pending:
+                future.cancel()
+            raise
     sync_folder(data)
 
 
