@@ -132,7 +132,7 @@ def test_one_commit_does_for_all_who_wait(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(LONG)
     assert not any(thread.is_alive() for thread in threads)
-    assert files.statistics().commits == 2
+    assert files.statistics().commits <= 2
     assert all(read(files, f"/{i}") == b"x" for i in range(8))
     store.close()
 
