@@ -19,7 +19,7 @@ from statehold_zstor.codec._erasure import ErasureCode
 
 K, M = 16, 4
 BLOCK = 1024 * 1024
-BLOCKS = 16
+BLOCKS = 256
 
 
 def rows() -> Iterator[Row]:
@@ -40,7 +40,7 @@ def _row(what: str, measured: Callable[[], float], limit: Callable[[], float]) -
         bar=0.8,
         unit="us",
         sense=">=",
-        rounds=61,
+        rounds=21,
         rate=True,
     )
 
