@@ -53,8 +53,9 @@ class Metadata:
     object as one of them wrote them, whole. What a writer that died has left is finished or undone by whoever
     comes next.
 
-    Reading takes `minimal` of the backends, and while a write is unfinished `quorum`; writing takes
-    `acknowledge` of them.
+    Reading takes `minimal` of the backends, writing `acknowledge` of them. What was acknowledged is read by
+    all who read later. A write that failed with `maybe` may be read; and where fewer than `quorum` backends
+    answer, it may not be there any more for who reads later.
 
     Args:
         backends: as many as are kept in, in order; they are not closed with it.

@@ -174,27 +174,31 @@ def test_of_two_who_write_at_once_one_wins_and_the_other_knows() -> None:
     assert entry.meta == meta("key", entry.meta.generation)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_writers_whose_calls_fail_at_random_lose_nothing_that_was_acknowledged(seed: int) -> None:
-    """Calls fail before they do anything, and after they have done it."""
-    found = shelves()
-    with metadata_on(found) as metadata:
+def fail_at_random(
+    seed: int, *, count: int = 4, minimal: int = 2, acknowledge: int | None = None, rate: float = 0.03
+) -> None:
+    """Have three writers count, whose calls fail before they do anything, and after they have done it."""
+    found = shelves(count)
+    with metadata_on(found, minimal=minimal) as metadata:
         metadata.write(meta("key", 0), expected=None)
     outcomes: list[str] = []
-    seen: list[int] = []
+    mixed: list[ObjectMeta] = []
 
     def work(number: int) -> None:
         draw = random.Random(1000 * seed + number)
 
         def fail(shelf: int, call: str) -> None:
-            if draw.random() < 0.03:
+            if draw.random() < rate:
                 raise BackendUnreachableError(f"shelf-{shelf} fails", backend=f"shelf-{shelf}")
 
-        with metadata_on(found, before=fail, after=fail) as metadata:
+        with metadata_on(
+            found, minimal=minimal, acknowledge=acknowledge, before=fail, after=fail
+        ) as metadata:
             for _ in range(12):
                 try:
                     entry = metadata.read("key")
-                    seen.append(entry.meta.generation)
+                    if entry.meta != meta("key", entry.meta.generation):
+                        mixed.append(entry.meta)
                     metadata.write(meta("key", entry.meta.generation + 1), expected=entry.version)
                     outcomes.append("done")
                 except MetadataConflictError:
@@ -208,12 +212,29 @@ def test_writers_whose_calls_fail_at_random_lose_nothing_that_was_acknowledged(s
     for thread in threads:
         thread.join(LIMIT)
     assert len(outcomes) == 36
-    with metadata_on(found) as metadata:
+    with metadata_on(found, minimal=minimal, acknowledge=acknowledge) as metadata:
         entry = metadata.read("key")
     done = outcomes.count("done")
     assert done <= entry.meta.generation <= done + outcomes.count("maybe")
     assert entry.meta == meta("key", entry.meta.generation)
-    assert max(seen) <= entry.meta.generation
+    assert mixed == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_writers_whose_calls_fail_at_random_lose_nothing_that_was_acknowledged(seed: int) -> None:
+    fail_at_random(seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("count", "minimal"), [(3, 1), (3, 2), (4, 1), (4, 2), (5, 2), (6, 3)])
+@pytest.mark.parametrize("acknowledge", [None, 1])
+def test_writers_of_any_number_of_backends_lose_nothing_that_was_acknowledged(
+    count: int, minimal: int, acknowledge: int | None
+) -> None:
+    """As few acknowledge as may."""
+    for seed in range(10):
+        for rate in (0.02, 0.15):
+            fail_at_random(seed, count=count, minimal=minimal, acknowledge=acknowledge, rate=rate)
 
 
 def test_all_metadata_are_brought_to_a_new_backend_not_only_a_page_of_them(running: Running) -> None:
