@@ -53,6 +53,7 @@ def _mounted(point: Path, command: list[str]) -> Iterator[Path]:
             yield point
         finally:
             subprocess.run(["umount", "--lazy", str(point)], check=False)
+            process.terminate()  # others may still see it: those who have mounts of their own
 
 
 def _large(places: tuple[Path, Path]) -> Iterator[Row]:
