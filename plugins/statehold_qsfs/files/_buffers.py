@@ -21,19 +21,22 @@ class Buffer:
     Attributes:
         parts: starts and bytes, later ones over earlier ones.
         length: where the bytes of the block end, those in the namespace included.
+        untouched: whether nothing has changed since this was set.
 
     """
 
-    __slots__ = ("length", "parts")
+    __slots__ = ("length", "parts", "untouched")
 
     def __init__(self, length: int) -> None:
         self.parts: list[Part] = []
         self.length = length
+        self.untouched = False
 
     def put(self, start: int, data: bytes | memoryview) -> None:
         """Have *data* from *start* on."""
         size = len(data)
         parts = self.parts
+        self.untouched = False
         self.length = max(self.length, start + size)
         if not parts:
             parts.append((start, data))
@@ -55,6 +58,7 @@ class Buffer:
 
     def clip(self, end: int) -> None:
         """Have nothing from *end* on."""
+        self.untouched = False
         self.length = min(self.length, end)
         self.parts = [(start, data[: end - start]) for start, data in self.parts if start < end]
 

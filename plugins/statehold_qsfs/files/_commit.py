@@ -79,9 +79,14 @@ class Commits:
                 self._passed = reached
 
     def relieve(self) -> None:
-        """Wait for a commit, if there are more changes than one should have."""
-        if self.volume.crowded:
+        """Wait for a commit, if there are more changes than one should have, or until bytes are written."""
+        volume = self.volume
+        if volume.crowded:
             self.sync(barrier=False)
+        if volume.dirty_bytes > volume.options.dirty_limit:
+            with self.flushing.turn, volume.lock:
+                if volume.dirty_bytes > volume.options.dirty_limit:
+                    self.flushing.all()
 
     def change(self, also: Callable[[Changes], None]) -> None:
         """Commit, with what *also* adds to the changes while nothing else is done."""
@@ -91,7 +96,7 @@ class Commits:
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         """Have nothing done by anybody else, after all has been made durable."""
-        with self._committing, self.volume.lock:
+        with self._committing, self.flushing.turn, self.volume.lock:
             if not self.volume.read_only:
                 self._commit(None)
             yield
@@ -145,8 +150,10 @@ class Commits:
 
     def _care(self, age: float) -> None:
         """Commit if changes are older than *age*, or many; delete blocks; forget what is not in use."""
+        self.flushing.early()
         while not self._end.is_set() and self._delete_some():
             time.sleep(_TURN)
+            self.flushing.early()
             if self._is_due(age):
                 break
         with self.volume.lock:
@@ -189,7 +196,7 @@ class Commits:
 
     def _commit(self, also: Callable[[Changes], None] | None) -> None:
         volume = self.volume
-        with volume.lock:
+        with self.flushing.turn, volume.lock:
             self._started += 1
             number = self._started
             since = volume.dirty_since

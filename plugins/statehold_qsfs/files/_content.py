@@ -8,7 +8,6 @@ from typing import Final
 import attrs
 
 from statehold_qsfs.files._buffers import Buffer, clipped
-from statehold_qsfs.files._flushing import Flushing
 from statehold_qsfs.files._layout import INLINE, PAGE
 from statehold_qsfs.files._nodes import Node
 from statehold_qsfs.files._reading import check_file
@@ -32,7 +31,6 @@ class Content:
     """
 
     volume: Volume
-    flushing: Flushing
 
     def write(self, node: Node, data: bytes | memoryview, offset: int) -> None:
         """Put *data* at *offset*."""
@@ -44,8 +42,6 @@ class Content:
             raise refuse(errno.EFBIG if end > MAX_SIZE else errno.EINVAL)
         if not data:
             return
-        if volume.dirty_bytes > volume.options.dirty_limit:
-            self.flushing.all()
         content = node.content
         if content is not None and end <= INLINE:
             self._write_inline(node, content, data, offset, end)
@@ -58,7 +54,8 @@ class Content:
         volume.touch(node)
         node.waiting += len(data)
         if node.waiting >= _FLUSH:
-            self.flushing.full(node)
+            volume.filling[node.ino] = node
+            volume.pressed()
 
     def _write_inline(
         self, node: Node, content: bytes, data: bytes | memoryview, offset: int, end: int

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -33,28 +34,59 @@ class Flushing:
     """
 
     volume: Volume
+    #: Whose turn it is to have blocks written: taken before the lock of the volume.
+    turn: threading.RLock = attrs.field(factory=threading.RLock, init=False)
 
     def all(self) -> None:
-        """Bring all there is into the namespace; what it refuses stays in memory, and is an OSError."""
+        """Bring all there is into the namespace; what it refuses stays in memory, and is an OSError.
+
+        Who calls it has the turn, and the lock of the volume.
+        """
         volume = self.volume
         self._flush((node, node.buffers or {}) for node in list(volume.buffered.values()))
         volume.buffered.clear()
         volume.dirty_bytes = 0
 
-    def full(self, node: Node) -> None:
-        """Bring those buffers of *node* into the namespace that have all of their block.
+    def early(self) -> None:
+        """Bring buffers into the namespace that have all of their block, of files that were much written.
 
-        If that is refused, they stay in memory: a commit will tell.
+        They are written without the lock, so that others go on. If that is refused, they stay in memory: a
+        commit will tell.
         """
-        node.waiting = 0
-        found = {
-            block: buffer
-            for block, buffer in (node.buffers or {}).items()
-            if len(buffer.parts) == 1 and len(buffer.parts[0][1]) == BLOCK
-        }
-        with contextlib.suppress(OSError):
-            self._flush([(node, found)])
-            self.volume.dirty_bytes -= len(found) * BLOCK
+        volume = self.volume
+        while volume.filling:
+            with self.turn:
+                with volume.lock:
+                    _, node = volume.filling.popitem()
+                    node.waiting = 0
+                    staging = Staging(volume.data)
+                    taken = self._take_full(node, staging)
+                try:
+                    staging.write()
+                except ZdbError:
+                    self._give_up(taken)
+                    return
+                with volume.lock:
+                    kept = [each for each in taken if _is_same(each)]
+                    volume.free([number for each in taken if each not in kept for _, _, number in each[3]])
+                    volume.high = max(volume.high, *(each[3][0][2] + 1 for each in taken), 0)
+                    self._settle(kept)
+                    volume.dirty_bytes -= len(kept) * BLOCK
+
+    def _take_full(self, node: Node, staging: Staging) -> list[_Written]:
+        taken: list[_Written] = []
+        try:
+            for block, buffer in (node.buffers or {}).items():
+                if len(buffer.parts) == 1 and len(buffer.parts[0][1]) == BLOCK:
+                    taken.append((node, block, buffer, []))
+                    buffer.untouched = True
+                    taken[-1][3].append((0, BLOCK, staging.add(buffer.parts[0][1])))
+                    if len(taken) == _AT_ONCE:
+                        break
+        except ZdbError:
+            self._give_up(taken)
+            return []
+        return taken
 
     def _flush(self, todo: Iterable[tuple[Node, dict[int, Buffer]]]) -> None:
         staging = Staging(self.volume.data)
@@ -127,6 +159,12 @@ class Flushing:
             if low < high:
                 painted[low - start : high - start] = memoryview(part)[low - at : high - at]
         return [(start, memoryview(painted))]
+
+
+def _is_same(written: _Written) -> bool:
+    """Whether a buffer still is what was written of it."""
+    node, block, buffer, _ = written
+    return buffer.untouched and (node.buffers or {}).get(block) is buffer
 
 
 def _tail(pieces: Pieces, parts: Sequence[Part]) -> tuple[int, int] | None:

@@ -54,7 +54,7 @@ class Parts:
     def of(cls, volume: Volume, logger: logging.Logger) -> Self:
         """Return the parts that work on *volume*."""
         flushing = Flushing(volume)
-        content = Content(volume, flushing)
+        content = Content(volume)
         names = Names(volume, content)
         commits = Commits(volume, flushing, logger, barrier=volume.options.barrier)
         volume.pressed = commits.press

@@ -44,6 +44,7 @@ class Volume:
         paths: files by path; those that are not `cached` any more are not meant.
         changed: what is to be written, by key; None is to be removed.
         buffered: files that have buffers.
+        filling: those that were much written since full blocks of theirs were brought into the namespace.
         dirty_bytes: what those buffers take.
         small_bytes: what changed contents and attributes take that stand in the records of their files.
         dirty_since: when the first change was made that is not durable, by the monotonic clock; 0 if none is.
@@ -68,6 +69,7 @@ class Volume:
     paths: dict[str, Node] = attrs.field(factory=dict)
     changed: dict[bytes, Changed | None] = attrs.field(factory=dict)
     buffered: dict[int, Node] = attrs.field(factory=dict)
+    filling: dict[int, Node] = attrs.field(factory=dict)
     dirty_bytes: int = 0
     small_bytes: int = 0
     dirty_since: float = 0.0

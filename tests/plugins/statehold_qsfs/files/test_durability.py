@@ -256,7 +256,7 @@ def test_blocks_that_the_engine_could_not_write_for_somebody_else_stay_in_memory
         yield nodes[1], nodes[1].buffers
 
     with parts.lock, pytest.raises(OSError, match="space"):
-        parts.content.flushing._flush(between())
+        parts.commits.flushing._flush(between())
     assert read(files, "/a") == b"a" * BLOCK
     files.sync()
     report = files.check(deep=True)

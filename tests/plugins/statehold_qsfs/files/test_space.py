@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 
 import pytest
 from qsfs_stores_of_files import Store, dump, read, write
@@ -93,7 +94,10 @@ def test_blocks_that_were_written_and_never_committed_are_deleted_at_the_next_st
     files.sync()
     write(files, "/lost", b"l" * 10 * MIB)
     assert store.engine is not None
-    assert len(store.engine["qsfs-data"]) > 40
+    end = time.monotonic() + 60
+    while len(store.engine["qsfs-data"]) <= 40:  # brought there in the background
+        assert time.monotonic() < end
+        time.sleep(0.005)
     files = store.crash()
     assert [path for path in dump(files) if path != "/"] == ["/kept"]
     report = files.check(deep=True)
