@@ -88,6 +88,8 @@ def restore(
 def _restore(
     store: Store, folder: Path, prefix: str, *, everything: bool, progress: Callable[[int, int], None]
 ) -> Restored:
+    for left in folder.glob(".restoring-*"):
+        left.unlink()  # of a restore that was killed before it had begun
     there = [each for each in folder.iterdir() if each.name not in _HARMLESS]
     if is_restoring(folder):
         for left in there:

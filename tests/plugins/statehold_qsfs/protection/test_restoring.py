@@ -121,6 +121,9 @@ def test_a_restore_that_was_cut_short_is_noticed_and_done_anew(tmp_path):
     restore(store, tmp_path / "two")
     with Machine(tmp_path / "two", store) as two:
         assert two.contents() == before
+    (tmp_path / "three").mkdir()
+    (tmp_path / "three" / ".restoring-1").touch()  # killed before it had begun
+    assert restore(store, tmp_path / "three").segments
 
 
 def test_who_takes_over_and_dies_at_once_takes_nothing_with_it(tmp_path):
