@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from enum import IntEnum
 from typing import Any, TypeVar
 
 import attrs
+import msgspec
 
 from statehold.sdk._context import StorageContext
 from statehold.sdk._protocols import IStateStorage
@@ -44,6 +46,14 @@ def _fields(given: Iterable[Field] | None) -> tuple[Field, ...] | None:
 
 def _names(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(_many("requires", given))
+
+
+def _learned(config: type | None) -> type | None:
+    # Two threads that are the first to convert to a class would end the process: msgspec learns it here.
+    if config is not None:
+        with suppress(Exception):  # told when JSONCONFIG is read
+            msgspec.json.Decoder(config)
+    return config
 
 
 def _many(what: str, given: Iterable[T]) -> Iterable[T]:
@@ -89,7 +99,7 @@ class Provider:
     value: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
     default_key: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
     default_value: tuple[Field, ...] | None = attrs.field(default=None, converter=_fields)
-    config: type | None = None
+    config: type | None = attrs.field(default=None, converter=_learned)
     sync_projector: bool = False
     entity_key: Callable[[Any], Iterable[Field]] | None = None
     requires: tuple[str, ...] = attrs.field(default=(), converter=_names)

@@ -111,6 +111,10 @@ class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
         return self.quotas.storage_limit > 0 or self.quotas.state_limit > 0
 
 
+# Made here: two threads that are the first to decode a type would end the process.
+_decode: Final = msgspec.json.Decoder(ServiceConfig).decode
+
+
 def read_config(folder: Path) -> ServiceConfig:
     """Return the `config.json` of an image.
 
@@ -131,7 +135,7 @@ def read_config(folder: Path) -> ServiceConfig:
     if len(data) > _LARGEST:
         raise StorageError(f"{CONFIG} of {folder.name!r} is larger than {_LARGEST:,} bytes")
     try:
-        config = msgspec.json.decode(data, type=ServiceConfig)
+        config = _decode(data)
     except msgspec.DecodeError as error:
         raise StorageError(f"{CONFIG} of {folder.name!r}: {error}") from error
     _check(folder.name, config)
