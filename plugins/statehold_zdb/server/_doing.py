@@ -67,6 +67,8 @@ class Doing(Sending):
 
     def _go_on(self) -> None:
         """Do what came while the connection was held up."""
+        if self._large is not None and self._large_filled == self._large_size + 2:
+            self._take_large()
         data, self._rest = self._rest, b""
         if data:
             self._do(data)
@@ -251,6 +253,11 @@ class Doing(Sending):
         else:
             request[:2] = map(bytes, request[:2])
         before = client.namespace
+        if name == "SELECT" and writes:
+            # What was written waits for the namespace that it is in, not for the next one.
+            self._deliver(out[:], writes[:])
+            out.clear()
+            writes.clear()
         if name not in _STAGING and before.staged:
             # What else is asked for may change the namespace, or look at what is on disk.
             with contextlib.suppress(ZdbError):  # who has written hears of it by the batch
@@ -321,6 +328,9 @@ class Doing(Sending):
         self._rest = b""
 
     def _take_large(self) -> None:
+        if self._is_held_up:  # a client that takes no answers may have sent the start of it before
+            self._transport.pause_reading()
+            return
         buffer, size = self._large, self._large_size
         assert buffer is not None  # noqa: S101 - the caller has looked
         if buffer[size : size + 2] != CRLF:
@@ -336,11 +346,11 @@ class Doing(Sending):
             return
         out: list[Any] = []
         writes: list[Write] = []
-        if self._is_held_up:
-            # It cannot be: nothing is read while the connection is held up.
-            self._end()
-            return
-        if self._one(request, out, writes):
+        namespace = self.client.namespace
+        goes_on = self._one(request, out, writes)
+        with contextlib.suppress(ZdbError):  # who has written hears of it by the batch
+            namespace.flush()  # what is staged is in the buffer, which the next one gets
+        if goes_on:
             self._deliver(out, writes)
         self._server.buffers.give(buffer)
 

@@ -98,7 +98,8 @@ class Sending(asyncio.BufferedProtocol):
             self._send(out)
         if self._full and not self._closing:
             self._full = False
-            self._go_on()
+            if not self._is_held_up:
+                self._go_on()
         if self._ends:
             self._end_if_done()
 

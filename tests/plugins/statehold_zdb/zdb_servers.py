@@ -128,3 +128,39 @@ def exactly(connection: socket.socket, size: int) -> bytes:
         assert piece, data
         data += piece
     return data
+
+
+def request(*words: bytes) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+
+
+def bulk(data: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(data), data)
+
+
+@contextlib.contextmanager
+def clients(path: Path, count: int) -> Iterator[list[socket.socket]]:
+    """Connect, over a UNIX socket: what is sent is there at once."""
+    with contextlib.ExitStack() as stack:
+        made = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(count)]
+        for each in made:
+            each.settimeout(LIMIT)
+            each.connect(str(path))
+            each.sendall(request(b"PING"))
+            assert exactly(each, 7) == b"+PONG\r\n"
+        yield made
+
+
+@contextlib.contextmanager
+def one_turn(running: Running) -> Iterator[None]:
+    """Keep the loop from reading until all has been sent."""
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        go.wait(LIMIT)
+
+    running._loop.call_soon_threadsafe(hold)
+    assert held.wait(LIMIT)
+    yield
+    go.set()

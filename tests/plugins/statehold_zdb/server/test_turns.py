@@ -11,20 +11,12 @@ from pathlib import Path
 
 import pytest
 from zdb_engines import FailingDisk, contents
-from zdb_servers import LIMIT, Running, everything, exactly, raw, serving
+from zdb_servers import LIMIT, bulk, clients, everything, exactly, one_turn, raw, request, serving
 
 from statehold_zdb.engine import Durability
 
 CLIENTS = 8
 CANNOT = b"-Cannot write data right now\r\n"
-
-
-def request(*words: bytes) -> bytes:
-    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
-
-
-def bulk(data: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(data), data)
 
 
 class Counting(FailingDisk):
@@ -37,34 +29,6 @@ class Counting(FailingDisk):
     def write(self, fd: int, parts: object, size: int, at: int) -> None:
         self.writes += 1
         super().write(fd, parts, size, at)
-
-
-@contextlib.contextmanager
-def clients(path: Path, count: int) -> Iterator[list[socket.socket]]:
-    """Connect, over a UNIX socket: what is sent is there at once."""
-    with contextlib.ExitStack() as stack:
-        made = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(count)]
-        for each in made:
-            each.settimeout(LIMIT)
-            each.connect(str(path))
-            each.sendall(request(b"PING"))
-            assert exactly(each, 7) == b"+PONG\r\n"
-        yield made
-
-
-@contextlib.contextmanager
-def one_turn(running: Running) -> Iterator[None]:
-    """Keep the loop from reading until all has been sent."""
-    held, go = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        held.set()
-        go.wait(LIMIT)
-
-    running._loop.call_soon_threadsafe(hold)
-    assert held.wait(LIMIT)
-    yield
-    go.set()
 
 
 @contextlib.contextmanager
@@ -317,3 +281,26 @@ def test_what_was_written_is_not_acknowledged_early_because_what_came_after_it_w
         go.set()
         expected = bulk(b"a") + bulk(b"v") + CANNOT
         assert exactly(writer, len(expected)) == expected
+
+
+def test_a_client_that_goes_to_another_namespace_is_told_of_its_writes_when_they_survive(
+    tmp_path: Path,
+) -> None:
+    """Whichever of the two has more records, and though all is asked for at once."""
+    with serving(tmp_path, durability=Durability.parse("group")) as running:
+        engine = running.engine
+        for name in ("few", "many"):
+            engine.create(name)
+        for i in range(5):
+            engine["many"].set(b"%d" % i, b"v")
+        with raw(running.port) as connection:
+            words = b"+OK\r\n" + bulk(b"k")
+            for here, there in (("few", "many"), ("many", "few")):
+                connection.sendall(
+                    request(b"SELECT", here.encode())
+                    + request(b"SET", b"k", b"v")
+                    + request(b"SELECT", there.encode())
+                )
+                assert exactly(connection, len(words) + 5) == words + b"+OK\r\n"
+                assert engine[here].unsynced[0] == 0
+                engine[here].delete(b"k")
