@@ -32,6 +32,10 @@ class Claimed(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool = True
 
 
+# Made here: two threads that are the first to decode a type would end the process.
+_CLAIMED: Final = msgspec.json.Decoder(Claimed)
+
+
 @contextmanager
 def claimed(store: Path, point: Path) -> Iterator[Claimed | None]:
     """Have the store of a folder alone, while the block runs, and yield where it was mounted before.
@@ -86,7 +90,7 @@ def claim_of(store: Path) -> Claimed | None:
 
 def _read(store: Path) -> Claimed | None:
     try:
-        return msgspec.json.decode((store / _FILE).read_bytes(), type=Claimed)
+        return _CLAIMED.decode((store / _FILE).read_bytes())
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -136,7 +136,7 @@ class State(msgspec.Struct, kw_only=True):
     @classmethod
     def decode(cls, data: bytes) -> State:
         """Return what `encode` was called on; ProtectionError for anything else."""
-        return _decoded(data, cls)
+        return _decoded(data, _STATE)
 
     def apply(self, change: Change, name: str, offset: int) -> None:
         """Become what *change* leads to; it is in the object *name*, its bytes from *offset* on."""
@@ -171,6 +171,11 @@ class State(msgspec.Struct, kw_only=True):
         yield from (whole.name for whole in self.wholes.values())
 
 
+# Made here: two threads that are the first to decode a type would end the process.
+_STATE: Final = msgspec.msgpack.Decoder(State)
+_CHANGE: Final = msgspec.msgpack.Decoder(Change)
+
+
 def key_of(namespace: str, number: int, salt: int) -> str:
     """Return what a segment is called in `State.wholes`."""
     return f"{namespace}/{number}/{salt:x}"
@@ -187,7 +192,7 @@ def decode_change(data: bytes) -> tuple[Change, int]:
     """Return what `encode_change` was given, and where the bytes begin; ProtectionError for anything else."""
     start = len(_MARK) + 4
     end = start + int.from_bytes(data[len(_MARK) : start], "little")
-    return _decoded(_MARK * data.startswith(_MARK) + data[start:end], Change), end
+    return _decoded(_MARK * data.startswith(_MARK) + data[start:end], _CHANGE), end
 
 
 def _placed(extent: Extent, name: str, offset: int) -> Extent:
@@ -196,10 +201,10 @@ def _placed(extent: Extent, name: str, offset: int) -> Extent:
     )
 
 
-def _decoded(data: bytes, kind: type[T]) -> T:
+def _decoded(data: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
     if not data.startswith(_MARK):
         raise ProtectionError("an object of the store is none of a filesystem's protection", hint=_HINT)
     try:
-        return msgspec.msgpack.decode(data[len(_MARK) :], type=kind)
+        return decoder.decode(data[len(_MARK) :])
     except msgspec.DecodeError as error:
         raise ProtectionError(f"an object of the store cannot be understood: {error}", hint=_HINT) from error

@@ -68,6 +68,10 @@ class Mount(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     point: Path | None = None
 
 
+# Made here: two threads that are the first to convert to a class would end the process.
+_LEARNED: Final = tuple(msgspec.json.Decoder(kind) for kind in (Local, Durability, Mount))
+
+
 class StackConfig(msgspec.Struct, frozen=True, kw_only=True):
     """All that a filesystem is made of, as one TOML file says it.
 
