@@ -124,7 +124,16 @@ class UnitProcess:
             self._tell(Failed(self._reason(done.stderr)))
             return -1
         self.pid = self._main_pid()
+        try:
+            handle = self._end()
+        except OSError as error:  # no more files; it is stopped when this is closed
+            self._tell(Failed(str(error)))
+            return -1
         self._tell(Started())
+        return handle
+
+    def _end(self) -> int:
+        """Return what can be read when it has ended."""
         if self.pid is not None:
             with suppress(ProcessLookupError):
                 return os.pidfd_open(self.pid)
@@ -166,11 +175,11 @@ class UnitProcess:
         return int(said) if said.isdigit() and said != "0" else None
 
     def _code(self) -> int:
-        """Return how it ended, as systemd has noted: `exited 3`, or `killed TERM`."""
-        with suppress(OSError, ValueError):
+        """Return how it ended, as systemd has noted: `killed TERM`; what is not known counts as killed."""
+        with suppress(OSError, ValueError, KeyError):
             kind, _, status = self._ending.read_text().strip().partition(" ")
             return int(status) if kind == "exited" else -signal.Signals[f"SIG{status}"]
-        return 0
+        return -signal.SIGKILL
 
 
 def unit_text(spec: Spec, *, file: Path, output: Path, ending: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
@@ -32,6 +33,8 @@ class SmallSystemd:
         self.free = threading.Event()
         self.free.set()
         self.said: list[tuple[str, ...]] = []
+        #: What is noted of an end, in place of how it was.
+        self.note: str | None = None
         self.running: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -49,7 +52,8 @@ class SmallSystemd:
                 process, ending = self.running.pop(unit)
                 process.kill()
                 code = process.wait()
-                ending.write_text(f"exited {code}" if code >= 0 else "killed KILL")
+                note = f"exited {code}" if code >= 0 else "killed KILL"
+                ending.write_text(note if self.note is None else self.note)
         return self.answer()
 
     def start(self, unit: str) -> subprocess.CompletedProcess[str]:
@@ -129,6 +133,37 @@ def test_a_unit_is_started_writes_and_tells_how_it_ended(
     assert not list(systemd.units.iterdir())
     assert not list(runner.folder.iterdir())
     assert not process.thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("note", "code"), [("", -9), ("exited", -9), ("killed RTMIN+1", -9), ("dumped ABRT", -6), ("exited 0", 0)]
+)
+def test_an_end_of_which_nothing_is_known_is_no_good_one(
+    systemd: SmallSystemd, runner: SystemdRunner, note: str, code: int
+) -> None:
+    systemd.note = note
+    process = runner.start(spec("exit 0"))
+    events: list[Event] = []
+    wait_for(lambda: events.extend(process.events()) or Ended(code) in events)
+    process.close()
+    runner.close()
+    assert not list(runner.folder.iterdir())
+
+
+def test_a_unit_whose_end_could_not_be_seen_is_stopped(
+    systemd: SmallSystemd, runner: SystemdRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: int) -> int:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(_unit_process.os, "pidfd_open", refused)
+    process = runner.start(spec(STAYS))
+    event = told(process)
+    assert isinstance(event, Failed)
+    assert "too many open files" in event.why
+    process.close()
+    runner.close()
+    assert systemd.running == {}
 
 
 def test_nobody_waits_for_systemd(systemd: SmallSystemd, runner: SystemdRunner) -> None:
