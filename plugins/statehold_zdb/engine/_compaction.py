@@ -85,7 +85,12 @@ class Compaction:
             if not size and not is_closed(segment.index_path):
                 clean = False
                 continue
-            kept, dropped = self._needed(segment, tombstones=not clean)
+            try:
+                kept, dropped = self._needed(segment, tombstones=not clean)
+            except ZdbReadError as error:
+                self._say(f"segment {number} stays as it is: {error.message}")
+                clean = False
+                continue
             length = HEADER_SIZE + sum(record.length for record in kept)
             if not dropped and length == (size or segment.indexed):
                 continue
@@ -111,12 +116,14 @@ class Compaction:
         return given_back
 
     def _needed(self, segment: Segment, *, tombstones: bool) -> tuple[list[_Kept], int]:
-        """Return the records that stay, and how many do not."""
+        """Return the records that stay, and how many do not; ZdbReadError if the index does not say all."""
         get = self._keys.get
         kept: list[_Kept] = []
         dropped = 0
         slot = segment.slot << SLOT_SHIFT
+        end = HEADER_SIZE
         for _, block in read_blocks(segment.index_path, salt=segment.salt or None):
+            end = block.totals.end
             for entry in block.entries():
                 at = get(entry.key)
                 if entry.position & TOMBSTONE:
@@ -127,6 +134,10 @@ class Compaction:
                     kept.append(_Kept(entry, _offset(entry.position), length_of(entry)))
                 else:
                     dropped += 1
+        if end < segment.indexed:
+            raise ZdbReadError(
+                f"{self._log.name}: {segment.index_path} is damaged, a reload makes it anew from the data"
+            )
         return kept, dropped
 
     def _replace(self, segment: Segment, kept: Sequence[_Kept], size: int) -> int:

@@ -58,10 +58,13 @@ class Indexing:
     pending: list[Staged] = attrs.field(factory=list, init=False)
     _points: list[Point] = attrs.field(factory=list, init=False)
 
-    def note(self, number: int, segment: Segment, totals: Totals) -> None:
-        """Note what the namespace comes to after the record *number*, the last so far, of *segment*."""
+    def note(self, number: int, segment: Segment, totals: Totals, *, closes: bool = False) -> None:
+        """Note what the namespace comes to after the record *number*, the last so far, of *segment*.
+
+        Which *closes* then: that is noted, too, where all its records are in its index file already.
+        """
         last = self._points[-1].number if self._points else 0
-        if self.pending and number > last:
+        if (self.pending or closes) and number > last:
             self._points.append(Point(number, segment.slot, totals))
 
     def note_sync(self, synced: int) -> None:
@@ -96,7 +99,7 @@ class Indexing:
         """Put records into their index file; OSError if that cannot be. Needs no lock."""
         segment = block.segment
         data = encode_block(block.entries, segment.indexed, block.point.totals) if block.entries else b""
-        if block.closes:
+        if block.closes and segment.closed_at != block.point.totals.end:
             data += encode_block((), block.point.totals.end, block.point.totals)
         self.append(segment.index_path, data)
 

@@ -92,6 +92,7 @@ class Log(Segments):
     def resume(self, segment: Segment, end: int) -> None:
         """Write on in *segment*, from *end*."""
         self._file = File(segment.path, os.O_RDWR)
+        self._new_names = True  # a crash may have come before they were synced
         self.active, self.end, self.written = segment, end, end
         self.slot_bits = segment.slot << SLOT_SHIFT
         self._opened_at = self.now()
@@ -113,7 +114,7 @@ class Log(Segments):
         except OSError as error:
             raise self._refused("begin a segment", error) from error
         if self.active is not None:
-            self._check_in()
+            self.indexing.note(self.number, self.active, self.totals, closes=True)
             self.active.size = self.end
             if self._file is not None:
                 self._unsynced.append(self._file)

@@ -12,6 +12,7 @@ import attrs
 
 from statehold_zdb.engine._blocks import TOMBSTONE, UNKNOWN, Block, Entry, Totals, is_closed, read_blocks
 from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._errors import ZdbWriteError
 from statehold_zdb.engine._indexing import BLOCK_ENTRIES
 from statehold_zdb.engine._keys import ID_SIZE, Keys
 from statehold_zdb.engine._log import Log
@@ -145,6 +146,8 @@ class Recovery:
         fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
         index = None if self.read_only else self._open_index(segment, index_end)
         try:
+            if index is not None:
+                self._sync(segment, fd)
             for stretch in replay(fd, self.log.seed, start, segment.size, segment.slot, most=BLOCK_ENTRIES):
                 if stretch.start != expected:
                     self.say(
@@ -163,6 +166,18 @@ class Recovery:
             os.close(fd)
             if index is not None:
                 os.close(index)
+
+    def _sync(self, segment: Segment, fd: int) -> None:
+        """Sync what an engine that was killed has perhaps not: from now on it counts as what survives."""
+        log = self.log
+        try:
+            log.disk.sync_folder(log.data)
+            log.disk.sync(fd)
+        except OSError as error:
+            raise ZdbWriteError(
+                f"{log.name}: cannot sync {segment.path}: {error}",
+                hint="Mend the disk, or open it to read only",
+            ) from error
 
     def _apply(self, entries: Sequence[Entry]) -> None:
         log, keys = self.log, self.keys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 import subprocess
 import sys
 import threading
@@ -219,6 +220,37 @@ def test_a_relaxed_namespace_syncs_by_itself(tmp_path: Path) -> None:
                 break
             threading.Event().wait(0.01)
         assert namespace.unsynced == (0, 0.0)
+
+
+@pytest.mark.parametrize("durability", ["every", "group"])
+def test_what_an_engine_that_was_killed_has_not_synced_is_synced_before_it_counts(
+    tmp_path: Path, durability: str
+) -> None:
+    """Each segment of it: who writes the same again is told that it survives."""
+    synced: list[str] = []
+    with opened(tmp_path / "a", durability=Durability.parse("relaxed:3600"), segment_size=SEGMENT) as engine:
+        for i in range(3):
+            engine["default"].set(b"k%d" % i, bytes(SEGMENT // 2))
+        folder = shutil.copytree(tmp_path / "a", tmp_path / "b")
+    disk = FailingDisk()
+    disk.during = lambda path: synced.append(Path(path).name)
+    with opened(folder, durability=Durability.parse(durability), disk=disk) as engine:
+        assert synced == ["d0", "d1", "d2"]
+        assert engine["default"].set(b"k2", bytes(SEGMENT // 2)) is None
+        assert engine["default"].unsynced == (0, 0.0)
+
+
+def test_what_cannot_be_synced_at_a_start_is_not_taken_for_what_survives(tmp_path: Path) -> None:
+    """The start says so; to be read it can be opened."""
+    with opened(tmp_path / "a", durability=Durability.parse("relaxed:3600")) as engine:
+        engine["default"].set(b"k", b"v")
+        folder = shutil.copytree(tmp_path / "a", tmp_path / "b")
+    disk = FailingDisk()
+    disk.sync_error = errno.EIO
+    with pytest.raises(ZdbWriteError, match="cannot sync"):
+        opened(folder, disk=disk)
+    with opened(folder, disk=disk, read_only=True) as engine:
+        assert contents(engine["default"]) == {b"k": b"v"}
 
 
 @pytest.mark.parametrize("text", ["", "never", "relaxed:x", "relaxed:0", "group:", "relaxed:1e9"])

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from zdb_engines import SEGMENT, FailingDisk, contents, data_file, opened, scanned
+from zdb_engines import SEGMENT, FailingDisk, contents, data_file, index_file, opened, scanned
 
 from statehold_zdb.engine import Durability, ZdbError, ZdbMissingError, ZdbNameError, ZdbWriteError, hookimpl
 from statehold_zdb.engine._compaction import Compaction
@@ -135,6 +135,54 @@ def test_a_segment_is_closed_and_told_when_it_is_full(tmp_path: Path) -> None:
     assert len(jumps) >= 3
     for i in range(len(jumps)):
         assert data_file(tmp_path, i).stat().st_size <= SEGMENT
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_segment_that_is_closed_after_a_restart_without_more_records_is_told(
+    tmp_path: Path, killed: bool
+) -> None:
+    """Its index file says that it is whole: without its data it needs nobody who brings them at a start."""
+    folder, listener = tmp_path / "a", Listener()
+    with opened(folder) as engine:
+        engine["default"].set(b"k", b"v")
+        if killed:
+            folder = shutil.copytree(folder, tmp_path / "b")
+    with opened(folder, listener) as engine:
+        engine["default"].jump()
+    assert [event for event in listener.heard if event[0].startswith("jump")] == [
+        ("jump-index", "default", "i0", "i1", []),
+        ("jump-data", "default", "d0", "d1"),
+    ]
+    data_file(folder).unlink()
+    later = Listener()
+    with opened(folder, later) as engine:
+        assert engine["default"].exists(b"k")
+    assert not [event for event in later.heard if event[0] == "missing"]
+
+
+def test_a_compaction_leaves_a_segment_alone_whose_index_is_damaged(tmp_path: Path) -> None:
+    """What the index does not say any more is not lost; after a reload it is compacted."""
+    with opened(tmp_path, durability=RELAXED) as engine:
+        namespace = engine["default"]
+        for first in (0, 1000):
+            for i in range(first, first + 1000):
+                namespace.set(b"k%d" % i, b"%d" % i)
+            namespace.sync()
+            namespace.write_index(all_synced=True)
+        for i in range(500):
+            namespace.delete(b"k%d" % i)
+        namespace.jump()
+        expected = contents(namespace)
+        whole = bytearray(index_file(tmp_path).read_bytes())
+        whole[len(whole) // 2] ^= 4
+        index_file(tmp_path).write_bytes(whole)
+        assert namespace.compact() == 0
+        assert contents(namespace) == expected
+        namespace.reload()
+        assert namespace.compact() > 0
+        assert contents(namespace) == expected
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == expected
 
 
 def test_a_missing_segment_is_asked_for_and_only_its_readers_wait(tmp_path: Path) -> None:
