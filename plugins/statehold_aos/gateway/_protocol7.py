@@ -177,7 +177,8 @@ class Protocol7:
 
     def __attrs_post_init__(self) -> None:
         whole = _ENCODER.encode(_Envelope(_Header(VERSION, self.system, _HERE), _Ack()))
-        object.__setattr__(self, "_ack_head", whole.partition(_HERE.encode())[0])
+        # The last one: a unit may have the same in its name.
+        object.__setattr__(self, "_ack_head", whole.rpartition(_HERE.encode())[0])
 
     def encode(self, content: ToCloud | ToUnit | Ack | Nack, number: str) -> bytes:
         """Return a message as JSON.

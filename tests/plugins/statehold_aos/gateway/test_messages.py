@@ -88,6 +88,12 @@ def test_whatever_a_message_has_comes_through_both_protocols(
     assert TWO.decode(*TWO.encode(message)) == message
 
 
+@pytest.mark.parametrize("system", ["0000", "unit-10000-0000", '"0000"', ""])
+def test_an_acknowledgement_names_its_unit_whatever_that_is_called(system: str) -> None:
+    seven = Protocol7(system=system)
+    assert seven.decode(seven.encode(Ack(), "0000")) == Frame(system=system, number="0000", content=Ack())
+
+
 def test_a_new_state_of_protocol_7_has_the_names_of_aos() -> None:
     said = names(SEVEN.encode(NEW, "a-number"))
     assert said["header"].pop("createdAt").endswith("Z")
