@@ -110,9 +110,9 @@ class Frames:
                 continue
             state = self._protocol.state
             if state is not self._states.OPEN:
-                if state is self._states.CONNECTING:
+                if state is self._states.CONNECTING and not self._masks_out:
                     self._rest = data[at:]  # early: this side has not answered the handshake yet
-                else:
+                else:  # after the end, or the rest of a server's refusal
                     found += self._fed(data[at:])
                 break
             header, length = self._header(data, at)

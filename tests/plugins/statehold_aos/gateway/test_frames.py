@@ -146,3 +146,15 @@ def test_a_stream_that_ends_within_a_message_says_so() -> None:
     assert pair.server.feed(frame(b"whole", mask=True) + frame(b"cut off", mask=True)[:-1]) == [b"whole"]
     assert pair.server.end() == []
     assert isinstance(pair.protocols[1].parser_exc, EOFError)
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_server_that_refuses_is_understood_before_it_ends(size: int) -> None:
+    asks = client(State.CONNECTING)
+    frames = Frames(asks, LARGEST)
+    asks.send_request(asks.connect())
+    answer = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nno!!\n"
+    for at in range(0, len(answer), size):
+        assert frames.feed(answer[at : at + size]) == [] or at + size >= len(answer)
+    assert "403" in str(asks.handshake_exc)
+    assert asks.close_expected()
