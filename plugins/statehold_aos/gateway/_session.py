@@ -92,10 +92,12 @@ class Session:
         if not is_ready:
             self._channel.pause(wait)
         with self._use:
-            if self._read() and self._settle is not None:
-                self._wait_for_more()
-            if self._settle is not None and self._settle():
-                self._settled = time.monotonic()
+            try:
+                if self._read() and self._settle is not None:
+                    self._wait_for_more()
+            finally:  # what was delivered before the end counts
+                if self._settle is not None and self._settle():
+                    self._settled = time.monotonic()
             self._look_after(time.monotonic())
 
     def push(self) -> bool:
