@@ -58,6 +58,7 @@ DOCUMENTS = {
     "qsfs mount": ("store", "point", "pid"),
     "qsfs restore": ("folder", "taken", "namespaces", "segments", "evicted", "brought_bytes", "epoch"),
     "qsfs serve": ("store", "point", "pid"),
+    "qsfs snapshot": ("snapshots",),
     "qsfs status": ("mounts",),
     "qsfs umount": ("unmounted",),
     "zdb serve": ("ports", "socket", "pid"),

@@ -9,7 +9,7 @@ from statehold_qsfs.mount._errors import MountError
 from statehold_qsfs.mount._inodes import Inodes
 from statehold_qsfs.mount._local import opened
 from statehold_qsfs.mount._point import prepare
-from statehold_qsfs.mount._table import KIND, Mounted, at, of, table, unmount
+from statehold_qsfs.mount._table import KIND, SNAPSHOT, SNAPSHOT_DELETE, Mounted, at, of, table, unmount
 
 if TYPE_CHECKING:
     from statehold_qsfs.mount._serving import mount, serve
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KIND",
+    "SNAPSHOT",
+    "SNAPSHOT_DELETE",
     "Claimed",
     "Inodes",
     "MountError",

@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from ctypes import addressof, create_string_buffer, string_at
 from functools import wraps
@@ -63,6 +63,8 @@ class Answers:
         files: what is mounted.
         step_aside: called before an answer that may take long, so that others are answered meanwhile.
         status: returns what the root's attribute `user.qsfs.status` says.
+        orders: what is done when one of these attributes of the root is set, by root or by who has mounted
+            it: called with the value.
         logger: takes what is no answer of a filesystem.
 
     Attributes:
@@ -76,6 +78,7 @@ class Answers:
         *,
         step_aside: Callable[[], None],
         status: Callable[[], bytes],
+        orders: Mapping[str, Callable[[str], object]],
         logger: logging.Logger,
     ) -> None:
         self.logger = logger
@@ -84,6 +87,7 @@ class Answers:
         self._files = files
         self._step_aside = step_aside
         self._status = status
+        self._orders = orders
         self._scratch = Scratch(_TIMEOUT)
         self._listed: dict[int, Sequence[Entry]] = {}
         self._next = 1
@@ -200,7 +204,15 @@ class Answers:
     def setxattr(  # noqa: PLR0917  as libfuse calls it
         self, request: int, ino: int, name: bytes, value: int, size: int, flags: int
     ) -> None:
-        self._files.setxattr(ino, name.decode(*_ENTRIES), string_at(value, size), flags)
+        text, data = name.decode(*_ENTRIES), string_at(value, size)
+        order = self._orders.get(text) if ino == 1 else None
+        if order is None:
+            self._files.setxattr(ino, text, data, flags)
+        elif fuse.request_context(request).contents.uid not in {0, os.geteuid()}:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        else:
+            self._step_aside()
+            order(data.decode(*_ENTRIES))
         fuse.reply_error(request, 0)
 
     @_refusing

@@ -20,6 +20,7 @@ from statehold_qsfs.mount._errors import MountError
 from statehold_qsfs.mount._local import opened
 from statehold_qsfs.mount._point import prepare
 from statehold_qsfs.mount._session import Session
+from statehold_qsfs.mount._table import SNAPSHOT, SNAPSHOT_DELETE
 
 _log: Final = logging.getLogger(__name__)
 _TURN: Final = 0.0005
@@ -51,10 +52,19 @@ def serve(
 
     def status() -> bytes:
         told = {name: part() for name, part in (parts or {}).items()}
-        known = {"store": source, "point": str(point), "pid": os.getpid(), "since": since}
-        return msgspec.json.encode({**known, "files": files.statistics(), **told})
+        known: dict[str, Any] = {"store": source, "point": str(point), "pid": os.getpid(), "since": since}
+        known |= {"snapshots": files.snapshots(), "files": files.statistics()}
+        return msgspec.json.encode({**known, **told})
 
-    session = Session(files.inodes, point, source=source, status=status, read_only=read_only, logger=logger)
+    session = Session(
+        files.inodes,
+        point,
+        source=source,
+        status=status,
+        orders={SNAPSHOT: files.snapshot, SNAPSHOT_DELETE: files.delete_snapshot},
+        read_only=read_only,
+        logger=logger,
+    )
     with _ended_by_signals(session), _short_turns():
         session.mount()
         ready(session)

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from ctypes import byref, sizeof
 from pathlib import Path
@@ -41,6 +41,7 @@ class Session:
         point: the folder where it is seen.
         source: what the table of mounts says that it is made of.
         status: returns what the root's attribute `user.qsfs.status` says.
+        orders: what is done when one of these attributes of the root is set, called with the value.
         read_only: nothing can be changed through it.
         logger: takes what an operator should know.
 
@@ -53,6 +54,7 @@ class Session:
         *,
         source: str,
         status: Callable[[], bytes] = bytes,
+        orders: Mapping[str, Callable[[str], object]] | None = None,
         read_only: bool = False,
         logger: logging.Logger | None = None,
     ) -> None:
@@ -61,7 +63,9 @@ class Session:
         self._source = source
         self._read_only = read_only
         self._crew = Crew(self._take)
-        self._answers = Answers(files, step_aside=self.step_aside, status=status, logger=self._logger)
+        self._answers = Answers(
+            files, step_aside=self.step_aside, status=status, orders=orders or {}, logger=self._logger
+        )
         self._operations = self._table_of_operations()
         self._stopping = threading.Event()
         self._session: int | None = None

@@ -13,6 +13,9 @@ from statehold_qsfs.mount._errors import MountError
 
 #: What a mount of this filesystem is called in the table of mounts.
 KIND: Final = "fuse.qsfs"
+#: The attributes of the root that make and delete the snapshot whose name they are set to.
+SNAPSHOT: Final = "user.qsfs.snapshot"
+SNAPSHOT_DELETE: Final = "user.qsfs.snapshot.delete"
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 _SECONDS: Final = 120
 

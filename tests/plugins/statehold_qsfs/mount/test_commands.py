@@ -214,6 +214,45 @@ def test_a_snapshot_is_mounted_to_read_only(place):
     place.stop()
 
 
+def test_snapshots_are_made_listed_and_deleted_whether_it_is_mounted_or_not(place):
+    def names(where) -> list[str]:
+        found = json.loads(qsfs("snapshot", where, "--list", "--json").stdout)
+        return [each["name"] for each in found["snapshots"]]
+
+    assert "there is no store" in refused("snapshot", place.store, "monday")
+    place.start()
+    assert "has no snapshots" in qsfs("snapshot", place.point, "--list").stdout
+    with open(place.point / "file", "wb") as file:
+        file.write(b"monday")
+        file.flush()  # and the kernel alone has it
+        assert "monday is kept" in qsfs("snapshot", place.point, "monday").stdout
+        file.write(b", tuesday")
+    assert "monday: File exists" in refused("snapshot", place.store, "monday")
+    assert "noon: No such file" in refused("snapshot", place.point, "--delete", "noon")
+    assert qsfs("snapshot", place.store, "--list", "noon", check=False).returncode == 2
+    assert names(place.point) == names(place.store) == ["monday"]
+    as_another = ["setpriv", "--reuid=65534", "--clear-groups", "--", sys.executable, "-c"]
+    os.chmod(place.point, 0o777)
+    deletes = "import os; os.setxattr('.', 'user.qsfs.snapshot.delete', b'monday')"
+    done = subprocess.run(
+        [*as_another, deletes], stderr=subprocess.PIPE, text=True, check=False, cwd=place.point
+    )
+    assert "Operation not permitted" in done.stderr
+    place.stop()
+    qsfs("snapshot", place.store, "tuesday")
+    assert names(place.store) == ["monday", "tuesday"]
+    place.start("--snapshot", "monday")
+    assert (place.point / "file").read_bytes() == b"monday"
+    assert "wednesday: Read-only file system" in refused("snapshot", place.point, "wednesday")
+    place.stop()
+    place.start()
+    assert "monday is deleted" in qsfs("snapshot", place.point, "--delete", "monday").stdout
+    place.stop()
+    qsfs("snapshot", place.store, "--delete", "tuesday")
+    assert names(place.store) == []
+    assert "nothing is wrong" in qsfs("doctor", "--deep", place.store).stdout
+
+
 def test_the_space_of_what_was_deleted_comes_back(tmp_path):
     def used() -> int:
         return sum(path.stat().st_size for path in (tmp_path / "store" / "data").rglob("*") if path.is_file())
