@@ -118,6 +118,8 @@ class Monitor:
             except Exception:  # noqa: BLE001  no defect in one of them may end the others
                 self._log.exception("%s: this is a defect; again in %.0f s", name, rest)
                 pause, rest = rest, min(rest * 2, _LONGEST_REST)
+            if self._stop.is_set():
+                return  # What it is woken by may have been cleared by *work* just before.
             woken = {"repair": self._wake, "reload": self._reload}.get(name, self._stop)
             woken.wait(pause)
 
@@ -162,8 +164,10 @@ class Monitor:
         well = self._repairs.run(pace)
         period = world.config.monitor.repair
         if time.monotonic() >= self._next_sweep:
-            self._next_sweep = time.monotonic() + _SWEEP_EVERY
+            # Where it fails it is tried again, though not with every repair: it lists all that there is.
+            self._next_sweep = time.monotonic() + _REFRESH_EVERY
             swept = self._zstor.sweep()
+            self._next_sweep = time.monotonic() + _SWEEP_EVERY
             self.figures.add(swept=swept)
             if swept:
                 self._log.info("%d pieces of writings that came to no end are deleted", swept)
@@ -173,8 +177,9 @@ class Monitor:
         monitor = self._zstor.world.config.monitor
         due = self._scrubbed + monitor.scrub - time.monotonic()
         if monitor.scrub and due <= 0:
-            self._scrubbed = time.monotonic()
+            begun = time.monotonic()
             Scrub(self._zstor, self.figures, self._log).run(Pace(self._stop, monitor.scrub_rate))
+            self._scrubbed = begun
             self.figures.scrub_ended = time.time()
             return _FIRST_REST
         # How often may be another by then.

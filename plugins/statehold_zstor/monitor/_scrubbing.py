@@ -5,6 +5,7 @@ import logging
 import attrs
 
 from statehold.sdk import StateholdError
+from statehold_zstor.metadata import MetadataError
 from statehold_zstor.monitor._figures import Figures
 from statehold_zstor.monitor._pace import Pace, StoppedError
 from statehold_zstor.objects import DamagedError, Lane, ObjectNotFoundError, Zstor
@@ -29,8 +30,14 @@ class Scrub:
         figures = self._figures
         unreadable = 0
         figures.scrub_done = 0.0
-        for seen, info in enumerate(self._zstor.list(), 1):
-            unreadable += not self._object(info.key, pace)
+
+        def failed(name: str, error: MetadataError) -> None:
+            nonlocal unreadable
+            self._log.error("the metadata under %s: %s", name, error)
+            unreadable += 1
+
+        for seen, entry in enumerate(self._zstor.world.metadata.scan(failed=failed), 1):
+            unreadable += not self._object(entry.key, pace)
             figures.scrub_done = min(1.0, seen / max(1, figures.objects))
         figures.unreadable = unreadable
         figures.scrub_done = 1.0

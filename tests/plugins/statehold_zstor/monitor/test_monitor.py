@@ -14,6 +14,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from zstor_worlds import BLOCK, LIMIT, Place, config_of, data_url, table_of, toml_of
 
+from statehold_zstor.metadata import MetadataError
+from statehold_zstor.metadata._coding import id_of
 from statehold_zstor.monitor import Collector, Monitor
 from statehold_zstor.objects import Zstor
 
@@ -328,3 +330,73 @@ def test_a_pace_holds_back_and_ends_with_the_monitor() -> None:
     stop.set()
     with pytest.raises(StoppedError):
         pace(1)
+
+
+def test_an_object_whose_metadata_are_lost_keeps_no_other_from_being_scrubbed(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told, and counted among those that cannot be read."""
+    with place.zstor(groups=(6,), monitor={**SOON, "scrub": 1000}) as zstor:
+        for number in range(4):
+            zstor.store(f"key{number}", DATA)
+        id_ = id_of("key2")
+        for shelf in place.metas()[:3]:
+            shelf.values[f"test/meta/{id_}"] = b"rot"
+        with watched(zstor) as monitor:
+            until(lambda: monitor.figures.scrub_ended)
+            assert monitor.figures.unreadable == 1
+            assert monitor.figures.scrubbed == 3 * len(DATA)
+        assert f"the metadata under {id_}: " in caplog.text
+
+
+@pytest.mark.parametrize("what", ["list", "sweep"])
+def test_what_of_it_fails_is_not_put_off_until_its_next_turn(
+    place: Place, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """A scrub that metadata ended which did not answer, and a sweep, are begun again."""
+    monkeypatch.setattr("statehold_zstor.monitor._monitor._REFRESH_EVERY", 0.0)
+    with place.zstor(groups=(6,), monitor={**SOON, "scrub": 1000}) as zstor:
+        zstor.store("key", DATA)
+        for shelf in place.metas():
+            shelf.down = what == "list"
+        sweep, failures = zstor.sweep, []
+
+        def fail_once() -> int:
+            failures.append(1)
+            if len(failures) == 1:
+                raise MetadataError("not now")
+            return sweep()
+
+        monkeypatch.setattr(zstor, "sweep", fail_once)
+        with watched(zstor) as monitor:
+            if what == "list":
+                until(lambda: monitor.figures.scrub_done == 0.0)
+                for shelf in place.metas():
+                    shelf.down = False
+                until(lambda: monitor.figures.scrub_ended)
+            until(lambda: len(failures) == 2)
+
+
+def test_it_ends_also_where_it_is_told_to_just_when_a_repair_begins(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for the next repair, which is due in ten minutes."""
+    with place.zstor(groups=(6,), monitor={"health": 1000, "repair": 1000, "scrub": 0}) as zstor:
+        monitor = Monitor(zstor)
+        repair = monitor._repair
+        begun, told = threading.Event(), threading.Event()
+
+        def repair_after() -> float:
+            begun.set()
+            assert told.wait(LIMIT)
+            return repair()
+
+        monkeypatch.setattr(monitor, "_repair", repair_after)
+        monitor.start()
+        assert begun.wait(LIMIT)
+        stopping = threading.Thread(target=monitor.stop)
+        stopping.start()
+        until(monitor._reload.is_set)
+        told.set()
+        stopping.join(LIMIT)
+        assert not stopping.is_alive()
