@@ -33,6 +33,8 @@ _LOCKS: Final = ".locks"
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _POLL: Final = 0.01
+#: A file that nobody has written to for so many seconds never becomes a value.
+_STALE: Final = 86_400.0
 
 
 class FolderBackend:
@@ -192,10 +194,19 @@ class FolderBackend:
             return
 
     def _sizes(self) -> Iterator[int]:
+        self._tidy()
         for path in self._files(self._root):
             size = _size(path)
             if size is not None:
                 yield size
+
+    def _tidy(self) -> None:
+        """Delete what writers have left that died."""
+        with contextlib.suppress(OSError), os.scandir(f"{self._root}/{_NEW}") as found:
+            for each in found:
+                with contextlib.suppress(OSError):
+                    if time.time() - each.stat(follow_symlinks=False).st_mtime > _STALE:
+                        Path(each.path).unlink()
 
     def _check_root(self) -> None:
         if not Path(self._root).is_dir():

@@ -313,6 +313,22 @@ def test_what_a_process_that_died_was_writing_is_no_value(folder: BackendConfig,
         assert backend.health().used == 1
 
 
+def test_what_a_process_that_died_was_writing_is_deleted_later(folder: BackendConfig, tmp_path: Path) -> None:
+    """What is just being written stays."""
+    with contextlib.closing(open_backend(folder)) as backend:
+        backend.put("key", b"value")
+    half = tmp_path / "shards" / ".new" / "half"
+    half.write_bytes(b"val")
+    with contextlib.closing(open_backend(folder)) as backend:
+        assert backend.health().objects == 1
+        assert half.exists()
+    os.utime(half, (0, 0))
+    with contextlib.closing(open_backend(folder)) as backend:
+        assert backend.health().objects == 1
+        assert not half.exists()
+        assert backend.get("key") == b"value"
+
+
 def test_a_folder_with_a_limit_is_full_at_it(tmp_path: Path) -> None:
     (tmp_path / "shards").mkdir()
     with opened(BackendConfig(url=f"file://{tmp_path}/shards", limit=1000)) as backend:
