@@ -190,7 +190,15 @@ class Metadata:
 
         Raises as `write`; and does for those that answer what can be done.
         """
-        return self._refresh(id_of(key))[1]
+        _, repaired, missing = self._refresh(id_of(key))
+        taken = len(self.backends) - len(missing)
+        if taken < self.acknowledge:
+            raise MetadataUnavailableError(
+                f"metadata: {self.acknowledge} of {len(self.backends)} backends must have them, {taken} do; "
+                f"they are not on {', '.join(missing)}",
+                hint="Bring backends of the metadata back, or lower [acknowledge] metadata",
+            )
+        return repaired
 
     def refresh_all(self, progress: Callable[[int], None] = lambda _: None) -> Refreshed:
         """Bring all metadata to all backends, new ones too; *progress* gets how many were seen.

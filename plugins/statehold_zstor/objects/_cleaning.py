@@ -71,12 +71,18 @@ def note(world: World, entry: Entry, leftovers: Sequence[Leftover]) -> Entry:
 
 
 def sweep(world: World, *, age: float) -> int:
-    """Delete pieces of no object, of writings begun more than *age* seconds ago, and return how many."""
+    """Delete pieces of no object, of writings begun more than *age* seconds ago, and return how many.
+
+    Where nothing is known of any object none is deleted: the metadata are elsewhere, on a disk that is not
+    mounted perhaps.
+    """
     now = time.time()
     live: set[str] = set()
     for entry in world.metadata.scan(deleted=True):
         shards = (*entry.leftovers, *(leftovers_of(entry.meta) if entry.meta is not None else ()))
         live.update(batch_of(piece_key(shard.keys, 0)) for shard in shards)
+    if not live:
+        return 0
     count = 0
     for lane in world.lanes.values():
         if lane.health().reachable:

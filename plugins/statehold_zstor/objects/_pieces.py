@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from statehold_zstor.codec import Edition
 from statehold_zstor.metadata import Entry, Leftover, ObjectMeta
@@ -10,6 +11,8 @@ from statehold_zstor.objects._info import ObjectInfo
 
 #: The hex digits of the milliseconds since 1970 that a batch begins with, and of its random part.
 _MOMENT, _RANDOM = 12, 16
+#: A writing that took longer is given up: what it has written may have been swept away as nobody's.
+LONGEST: Final = 12 * 3600.0
 
 
 def data_prefix(prefix: str) -> str:
@@ -43,6 +46,11 @@ def piece_key(shard_keys: str, block: int) -> str:
 def batch_of(piece: str) -> str:
     """Return the batch that the key of a piece is of."""
     return piece.rpartition("/")[0].rpartition("/")[2].partition(".")[0]
+
+
+def is_stale(keys: str, *, now: float) -> bool:
+    """Whether shards whose keys begin with *keys* were begun so long ago that no object may have them."""
+    return moment_of(batch_of(piece_key(keys, 0))) < now - LONGEST
 
 
 def block_count(meta: ObjectMeta) -> int:

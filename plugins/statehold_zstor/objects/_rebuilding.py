@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -17,7 +18,7 @@ from statehold_zstor.objects._errors import (
 from statehold_zstor.objects._fetching import Fetcher
 from statehold_zstor.objects._improving import Improved, IsLost, improve
 from statehold_zstor.objects._info import BadShard, Repair, Verdict
-from statehold_zstor.objects._pieces import block_count, edition_of, info_of
+from statehold_zstor.objects._pieces import LONGEST, block_count, edition_of, info_of, is_stale
 from statehold_zstor.objects._world import World
 
 _TRIES: Final = 10
@@ -81,6 +82,12 @@ def rebuild(
             if entry.missing and world.metadata.refresh(key):
                 entry, meta = current(world, key)
             return _rebuilt(world, entry, improved, is_lost)
+        if any(is_stale(improved.meta.moved[shard], now=time.time()) for shard in improved.made):
+            delete_all(world, _made(improved), patient=False)
+            raise NotStoredError(
+                f"{key!r} is not repaired: it took more than {LONGEST:,.0f} s",
+                hint="What it had is there still. Try again when the backends are faster",
+            )
         try:
             after = world.metadata.write(improved.meta, expected=entry.version)
         except MetadataConflictError:

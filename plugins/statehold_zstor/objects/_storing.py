@@ -23,14 +23,12 @@ from statehold_zstor.objects._errors import (
     ObjectChangedError,
 )
 from statehold_zstor.objects._improving import improve
-from statehold_zstor.objects._pieces import batch_of, leftovers_of, moment_of, new_keys, piece_key
+from statehold_zstor.objects._pieces import LONGEST, is_stale, leftovers_of, new_keys
 from statehold_zstor.objects._sources import Source, size_of
 from statehold_zstor.objects._world import World, shard_size
 from statehold_zstor.objects._writing import Writing
 from statehold_zstor.placement import PlacementError, place, place_some
 
-#: A writing that took longer is given up: what it has written may have been swept away as nobody's.
-LONGEST: Final = 12 * 3600.0
 _TRIES: Final = 20
 _AGAIN: Final = 3
 _PAUSE: Final = 0.05
@@ -59,13 +57,20 @@ class Order:
 
 def store(world: World, order: Order) -> Entry:
     """Store, again if nobody knows whether it has happened, and that can be done; see `Zstor.store`."""
-    for _ in range(_AGAIN):
+    left = 0 if order.expected is not None or size_of(order.source) is None else _AGAIN
+    maybe = False
+    while True:
         try:
             return _store(world, order)
         except MaybeStoredError:
-            if order.expected is not None or size_of(order.source) is None:
+            if not left:
                 raise
-    return _store(world, order)
+        except NotStoredError as error:
+            if not maybe:
+                raise
+            # What an attempt before has written may be found still.
+            raise _maybe(order, error.message.removeprefix(f"{order.key!r} is not stored: ")) from error
+        left, maybe = left - 1, True
 
 
 def _store(world: World, order: Order) -> Entry:
@@ -159,7 +164,7 @@ def _suffices(world: World, draft: ObjectMeta) -> bool:
 def _commit(world: World, order: Order, draft: ObjectMeta, entry: Entry | None) -> Entry:
     """Make shards the object of a key; who comes last wins, unless he expected something else."""
     for _ in range(_TRIES):
-        if moment_of(batch_of(piece_key(draft.keys, 0))) < time.time() - LONGEST:
+        if is_stale(draft.keys, now=time.time()):
             break
         before = entry.meta if entry is not None else None
         if entry is not None and before is not None and before.keys == draft.keys:
@@ -213,10 +218,14 @@ def _found(world: World, order: Order, draft: ObjectMeta, error: MetadataUnavail
             return entry
     except MetadataError as again:
         error = MetadataUnavailableError(again.message, maybe=True, hint=again.hint)
-    raise MaybeStoredError(
-        f"{order.key!r} may be stored or not: {error.message}",
+    raise _maybe(order, error.message) from error
+
+
+def _maybe(order: Order, why: str) -> MaybeStoredError:
+    return MaybeStoredError(
+        f"{order.key!r} may be stored or not: {why}",
         hint="Who reads it gets what was there before or all that was to be stored. Store it again",
-    ) from error
+    )
 
 
 def _present(meta: ObjectMeta) -> int:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from zstor_worlds import BLOCK, LIMIT, Place, Shelf
+from zstor_worlds import BLOCK, LIMIT, InMemory, Place, Shelf
 
 from statehold_zstor.metadata import MetadataError, MetadataUnavailableError
 from statehold_zstor.objects import DamagedError, MaybeStoredError, NotStoredError, Zstor
+from statehold_zstor.objects._pieces import new_keys
 
 DATA = os.urandom(6 * BLOCK + 1)
 
@@ -102,6 +103,7 @@ def test_where_too_many_fail_at_once_it_is_told_and_nothing_is_left(place: Place
         for number in range(5):
             place.data(number).down = True
 
+    zstor.store("other", b"x")
     after_pieces(place, 9, cut_off)
     with pytest.raises(NotStoredError, match="'key' is not stored"):
         zstor.store("key", DATA)
@@ -109,7 +111,7 @@ def test_where_too_many_fail_at_once_it_is_told_and_nothing_is_left(place: Place
         shelf.down = False
     assert zstor.check("key") is None
     zstor.sweep(age=-60)
-    assert place.left() == 0
+    assert place.left() == 5
     assert zstor.store("key", DATA).generation == 1
 
 
@@ -355,3 +357,98 @@ def test_a_stream_of_which_nobody_knows_whether_it_was_stored_is_an_error_that_s
     zstor.settle()
     assert place.left() == left + 2 * 5 * 7
     assert zstor.read("key") == b"before"
+
+
+def after_promises(place: Place, harm: dict[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have backends of the metadata go down: each before so many swaps of it, from now on, were done."""
+    shelves = place.metas()
+    left = {shelves[number].name: count for number, count in harm.items()}
+    swap, lock = InMemory.swap, threading.Lock()
+
+    def counted(self: InMemory, key: str, before: bytes | None, after: bytes | None) -> None:
+        with lock:
+            if (count := left.get(self.name)) is not None:
+                self.shelf.down = self.shelf.down or not count
+                left[self.name] = max(0, count - 1)
+        swap(self, key, before, after)
+
+    monkeypatch.setattr(InMemory, "swap", counted)
+
+
+def test_what_reached_fewer_backends_of_the_metadata_than_the_policy_says_is_not_acknowledged(
+    place: Place, zstor: Zstor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can be read, but a backend went down just before it would have taken it."""
+    zstor.store("key", b"before")
+    after_promises(place, {0: 1}, monkeypatch)
+    with pytest.raises(MaybeStoredError, match="'key' may be stored or not: metadata: 4 of 4 backends"):
+        zstor.store("key", DATA)
+    assert zstor.read("key") == DATA
+    monkeypatch.undo()
+    place.metas()[0].down = False
+    with place.zstor(groups=(7,), acknowledge={"metadata": 3}) as lenient:
+        after_promises(place, {1: 1}, monkeypatch)
+        assert lenient.store("key", b"after").generation == 3
+        assert lenient.read("key") == b"after"
+
+
+def test_who_does_not_know_whether_it_was_stored_does_not_say_that_it_was_not(
+    place: Place, zstor: Zstor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All backends of the metadata go down while it is written there, and it cannot be looked for."""
+    zstor.store("key", b"before")
+    after_promises(place, {0: 2, 1: 2, 2: 2, 3: 1}, monkeypatch)
+    read = zstor.world.metadata.read
+
+    def all_down(key: str) -> object:
+        if place.metas()[3].down:
+            for shelf in place.metas():
+                shelf.down = True
+        return read(key)
+
+    monkeypatch.setattr(zstor.world.metadata, "read", all_down)
+    with pytest.raises(MaybeStoredError, match="'key' may be stored or not: 4 of 4 backends"):
+        zstor.store("key", DATA)
+    monkeypatch.undo()
+    for shelf in place.metas():
+        shelf.down = False
+    assert zstor.read("key") == DATA
+
+
+def test_a_rebuild_that_took_so_long_that_its_shards_may_be_swept_away_changes_nothing(
+    place: Place, zstor: Zstor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shards that the object had stay where they are."""
+    info = zstor.store("key", DATA)
+    away = [place.shelf(name) for name in info.backends[:2]]
+    for shelf in away:
+        shelf.down = True
+    monkeypatch.setattr(
+        "statehold_zstor.objects._improving.new_keys",
+        lambda prefix, *, now: new_keys(prefix, now=now - 2 * 86_400),
+    )
+    swept: list[int] = []
+    with pytest.raises(NotStoredError, match="'key' is not repaired: it took more than 43,200 s"):
+        zstor.rebuild("key", progress=lambda _: swept.append(zstor.sweep()))
+    assert sum(swept) > 0
+    monkeypatch.undo()
+    for shelf in away:
+        shelf.down = False
+    zstor.settle()
+    assert zstor.verify("key").whole
+    away[0].down = True
+    zstor.rebuild("key")
+    assert zstor.verify("key").whole
+
+
+def test_where_no_metadata_are_found_no_shard_is_taken_for_nobody_s(place: Place, zstor: Zstor) -> None:
+    """Their disk may not be mounted."""
+    zstor.store("key", DATA)
+    kept = [dict(shelf.values) for shelf in place.metas()]
+    for shelf in place.metas():
+        shelf.values.clear()
+    assert zstor.check("key") is None
+    assert zstor.sweep(age=-60) == 0
+    for shelf, values in zip(place.metas(), kept, strict=True):
+        shelf.values.update(values)
+    assert zstor.verify("key").whole
