@@ -144,7 +144,8 @@ class Publisher:
         """Store the state as a whole, and delete what nothing refers to any more."""
         state = self.state
         with self.lock:
-            needed = set(state.needed())
+            # A segment that was sealed after the last cut comes into the state with the next one.
+            needed = {*state.needed(), *(found.name for found in self._wholes.values())}
             dying = state.dying | (state.objects | set(state.logs)) - needed
             seq = state.seq
             data = State(
