@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from zlib import crc32
 
-from statehold_qsfs.protection._errors import DivergedError
-from statehold_qsfs.protection._state import Kept
+from statehold_qsfs.protection._errors import DivergedError, ProtectionError
+from statehold_qsfs.protection._state import Kept, State
 from statehold_zdb.engine import Cut, Part
 
 
@@ -20,6 +20,17 @@ def check_past(cut: Mapping[str, Cut], kept_of: Callable[[str, int], Kept | None
                 raise DivergedError(
                     f"the store has bytes of {part.path} that are not there",
                     hint="The disk has lost what it had written; restore into an empty folder",
+                )
+
+
+def check_store(cut: Mapping[str, Cut], state: State) -> None:
+    """Raise ProtectionError if a store has nothing, and what is here was evicted, so that one had it."""
+    for found in cut.values() if not state.areas else ():
+        for part in found.parts:
+            if part.closed and not Path(part.path).exists():
+                raise ProtectionError(
+                    f"the store has nothing, and {part.path} is not here because a store has it",
+                    hint="Is it the right configuration, and the right key?",
                 )
 
 

@@ -15,7 +15,7 @@ import attrs
 from statehold_qsfs.protection._backoff import Backoff, told
 from statehold_qsfs.protection._care import Care
 from statehold_qsfs.protection._claim import Claim, read_head, take
-from statehold_qsfs.protection._divergence import check_past
+from statehold_qsfs.protection._divergence import check_past, check_store
 from statehold_qsfs.protection._errors import BarrierError, FencedError, ProtectionError
 from statehold_qsfs.protection._eviction import Eviction, sizes_of
 from statehold_qsfs.protection._fetching import Fetching
@@ -123,9 +123,11 @@ class Protection:
 
         Raises:
             DivergedError: the store has what the engine never had.
+            ProtectionError: the store has nothing of what only it should have.
             StoreError: the store does not take anything.
 
         """
+        check_store(engine.cut(), self._state)
         check_past(engine.cut(), self.kept)
         self.plugin.removals.trim(self._state)
         self.plugin.known = lambda name, number: _is_known(engine, name, number)

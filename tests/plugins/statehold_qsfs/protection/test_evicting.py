@@ -9,7 +9,7 @@ import pytest
 from qsfs_machines import SEGMENT, Machine, payload, until
 from qsfs_stores import LIMIT, MemoryStore
 
-from statehold_qsfs.protection import restore
+from statehold_qsfs.protection import ProtectionError, restore
 from statehold_zdb.engine import ZdbMissingError
 
 ROOM = 4 * SEGMENT
@@ -221,3 +221,30 @@ def test_what_was_evicted_is_not_brought_back_by_sending_other_things(tmp_path):
         one.protection.barrier(LIMIT)
         assert one.protection.figures().brought_bytes == 0
         assert one.protection.figures().evicted >= 4
+
+
+def test_an_empty_store_is_not_taken_for_the_one_that_has_what_was_evicted(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store) as one:
+        one.fill(300)
+        one.settle()
+        assert one.names.evict(0)
+    with pytest.raises(ProtectionError, match="the store has nothing"):
+        Machine(tmp_path / "one", MemoryStore())
+    with Machine(tmp_path / "one", store) as one:
+        assert one.names.get(b"1") == payload(1)
+        one.names.set(b"1", b"1")
+        one.protection.barrier(LIMIT)
+
+
+def test_a_store_that_is_new_gets_everything_of_a_machine_that_has_it_all(tmp_path):
+    new = MemoryStore()
+    with Machine(tmp_path / "one", MemoryStore()) as one:
+        one.fill(300)
+        one.settle()
+        before = one.contents()
+    with Machine(tmp_path / "one", new) as one:
+        one.settle()
+    restore(new, tmp_path / "two")
+    with Machine(tmp_path / "two", new) as two:
+        assert two.contents() == before
