@@ -109,6 +109,9 @@ class StackConfig(msgspec.Struct, frozen=True, kw_only=True):
         unknown = sorted(set(table) - {"zstor", "local", "durability", "mount"})
         problems += [f"[{name}] is unknown: there are zstor, local, durability, mount" for name in unknown]
         zstor = _table(table, "zstor", problems)
+        file = zstor.get("file", "")
+        if "file" in zstor and (not isinstance(file, str) or not file or len(zstor) > 1):
+            problems.append(f"zstor.file: expected a path, and nothing else in [zstor], got {file!r}")
         local = _table(table, "local", problems)
         for name, default in (("limit", "10 GiB"), ("segment", "32 MiB")):
             try:
@@ -135,7 +138,7 @@ class StackConfig(msgspec.Struct, frozen=True, kw_only=True):
         if problems or made_local is None or durability is None or mount is None:
             raise StackConfigError(f"{source}: {'; '.join(problems)}", hint="See docs/qsfs.md for the fields")
         return cls(
-            zstor=folder / zstor["file"] if set(zstor) == {"file"} else zstor,
+            zstor=folder / file if file else zstor,
             local=msgspec.structs.replace(made_local, folder=folder / made_local.folder),
             durability=durability,
             mount=Mount(point=folder / mount.point if mount.point is not None else None),

@@ -74,3 +74,9 @@ def test_what_is_no_toml_or_not_there_is_told(tmp_path):
         read(tmp_path, "[zstor")
     with pytest.raises(StackConfigError, match="cannot read"):
         StackConfig.read(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("zstor", ["file = 5", 'file = ""', 'file = "z"\nminimal_shards = 2'])
+def test_a_file_of_zstor_that_is_no_path_or_not_alone_is_told(tmp_path, zstor):
+    with pytest.raises(StackConfigError, match="expected a path, and nothing else"):
+        read(tmp_path, f'[zstor]\n{zstor}\n[local]\nfolder = "x"\n')
