@@ -122,12 +122,12 @@ class Stack:
             return self._left
         problems: list[Exception] = []
         try:
-            self.files.close()
-        except (StateholdError, OSError) as error:
-            problems.append(error)
-        self._left = left = self.protection.drain(progress, give_up)
-        try:
-            parts.close()
+            with parts:
+                try:
+                    self.files.close()
+                except (StateholdError, OSError) as error:
+                    problems.append(error)
+                self._left = left = self.protection.drain(progress, give_up)
         except (StateholdError, OSError) as error:
             problems.append(error)
         if problems:

@@ -237,3 +237,15 @@ def test_what_a_machine_whose_turn_is_over_cannot_write_any_more_is_told_at_its_
         first.stop()
     with pytest.raises(StackError, match="taken over"):  # and not: held by another process
         Stack(config(tmp_path))
+
+
+def test_a_stop_that_is_interrupted_lets_go_of_everything(tmp_path):
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    stack = Stack(config(tmp_path, window=600.0))
+    write(stack.files, "/a", b"1", sync=False)
+    with pytest.raises(KeyboardInterrupt):
+        stack.stop(interrupt)
+    with Stack(config(tmp_path)) as again:
+        assert read(again.files, "/a") == b"1"
