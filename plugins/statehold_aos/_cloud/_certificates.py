@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -46,7 +47,7 @@ def make_certificates(folder: Path, hosts: tuple[str, ...] = ()) -> Made:
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = Made(folder / "authority.pem", folder / "cloud.pem", folder / "unit.pem")
-    if all(map(_is_good, attrs.astuple(made))):
+    if _are_good(made):
         return made
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Statehold, to develop with")])
@@ -63,14 +64,21 @@ def make_certificates(folder: Path, hosts: tuple[str, ...] = ()) -> Made:
     return made
 
 
-def _is_good(path: Path) -> bool:
-    """Say whether a file has a certificate that is good for a while."""
+def _are_good(made: Made) -> bool:
+    """Say whether files have certificates that belong together, with their keys, and are good for a while."""
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+        authority, *others = all_of = [_read(path) for path in attrs.astuple(made)]
+        for path, certificate in zip((made.cloud, made.unit), others, strict=True):
+            certificate.verify_directly_issued_by(authority)
+            serialization.load_pem_private_key(path.read_bytes(), None)
+    except (FileNotFoundError, InvalidSignature, TypeError, ValueError):
         return False
-    until = certificate.not_valid_after_utc
+    until = min(certificate.not_valid_after_utc for certificate in all_of)
     return until - dt.datetime.now(dt.UTC) > dt.timedelta(days=_LEFT_DAYS)
+
+
+def _read(path: Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(path.read_bytes())
 
 
 def _builder(

@@ -237,6 +237,12 @@ def test_certificates_that_end_soon_or_are_damaged_are_made_anew(
     assert make_certificates(tmp_path / "made").cloud.read_bytes() == fresh
     made.unit.write_bytes(b"half a file")
     assert make_certificates(tmp_path / "made").cloud.read_bytes() != fresh
+    fresh = made.cloud.read_bytes()
+    made.authority.write_bytes(make_certificates(tmp_path / "others").authority.read_bytes())
+    assert make_certificates(tmp_path / "made").cloud.read_bytes() != fresh, "of another authority"
+    fresh = made.cloud.read_bytes()
+    made.unit.write_bytes(made.unit.read_bytes().partition(b"-----BEGIN PRIVATE")[0])
+    assert make_certificates(tmp_path / "made").cloud.read_bytes() != fresh, "without a key"
     server_context(made.cloud, None, made.authority)
     client_context(made.authority, made.unit, Secret(made.unit.read_text()))
 
