@@ -44,6 +44,8 @@ def test_those_who_come_while_somebody_writes_share_what_follows(database: Datab
         one.join(60)
     assert len(found) == 8
     assert len(set(found)) == 1, "one thread has done them all"
+    while database._writer._writes is not None:  # it has told them before it lets others write
+        ready.wait(0.01)
     assert database.write(thread) == threading.get_ident()
 
 
