@@ -61,7 +61,7 @@ class Control:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
-            with sock, suppress(OSError, ValueError):
+            with sock, suppress(OSError, RecursionError, ValueError):
                 sock.settimeout(_SECONDS)
                 with sock.makefile("rwb") as lines:
                     lines.write(json.dumps(self._done(lines.readline(_LONGEST))).encode() + b"\n")

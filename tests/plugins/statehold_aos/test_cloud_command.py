@@ -270,6 +270,12 @@ def test_an_order_that_makes_no_sense_is_answered_and_more_are_taken(tmp_path: P
         for wrong in ({"do": "push", "unit": "u", "service": "nav", "users": "ann", "workspace": "x"}, [1]):
             with pytest.raises(GatewayError, match=r"could not be carried out|nobody knows"):
                 ask(tmp_path, wrong)
+        for wrong in (b"no order\n", b"[" * 100_000 + b"\n"):
+            with socket.socket(socket.AF_UNIX) as sock, _short(tmp_path) as place:
+                sock.settimeout(PATIENCE)
+                sock.connect(place)
+                sock.sendall(wrong)
+                assert sock.recv(1) == b""
         assert ask(tmp_path, {"do": "list"})["units"] == []
     finally:
         running.close()
