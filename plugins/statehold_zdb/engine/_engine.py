@@ -77,11 +77,11 @@ class Engine:
             stack.callback(self._abandon_all)
             if self._telling.hears:
                 self.hooks.zdb_ready()
-            self._keeper = Keeper(self._keep)
+            self._keeper = Keeper(self._keep, self.logger)
             if not self.options.read_only:
                 self._keeper.start(self._tick())
             stack.callback(self._keeper.stop)
-            self._compactor = Keeper(self._compact)
+            self._compactor = Keeper(self._compact, self.logger)
             if self.options.compact_at and not self.options.read_only:
                 self._compactor.start(self.options.compact_every)
             stack.callback(self._compactor.stop)
@@ -297,6 +297,8 @@ class Engine:
                 namespace.keep()
             except ZdbError as error:
                 self.logger.error("%s: %s", namespace.name, error)  # noqa: TRY400 - the error says it
+            except Exception:  # the others are kept all the same
+                self.logger.exception("%s: what was written may not be synced", namespace.name)
 
     def _compact(self) -> None:
         for namespace in self:

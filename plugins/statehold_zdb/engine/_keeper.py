@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -8,9 +9,10 @@ import attrs
 
 @attrs.define(eq=False)
 class Keeper:
-    """Calls *care* again and again, on a thread of its own."""
+    """Calls *care* again and again, on a thread of its own; what it raises goes to *logger*."""
 
     care: Callable[[], None]
+    logger: logging.Logger
     _seconds: float = attrs.field(default=1.0, init=False)
     _wake: threading.Event = attrs.field(factory=threading.Event, init=False)
     _ended: bool = attrs.field(default=False, init=False)
@@ -40,4 +42,7 @@ class Keeper:
             self._wake.wait(self._seconds)
             self._wake.clear()
             if not self._ended:
-                self.care()
+                try:
+                    self.care()
+                except Exception:
+                    self.logger.exception("what is done again and again has failed, and is tried again")

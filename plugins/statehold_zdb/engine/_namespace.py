@@ -150,7 +150,8 @@ class Namespace(Writing):
             self.say,
             sync=self.sync,
             flush=self._flush,
-            fetch=lambda segment: self.on_missing(self, segment),
+            # With those who wait for it to be read: brought twice, it might replace what takes its place.
+            fetch=lambda segment: self.fetching.start(segment.number).result(),
             removing=lambda segment: self.on_removing(self, [segment]),
         )
 

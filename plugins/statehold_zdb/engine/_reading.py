@@ -39,7 +39,7 @@ class Reading(Core):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self._fetching = Fetching(lambda number: self.on_missing(self, self._log.numbers[number]))
+        self._fetching = Fetching(self._bring)
         self._scanner = Scanner(
             segments=self._segments,
             pending=self._pending,
@@ -112,6 +112,11 @@ class Reading(Core):
         """Ask for a missing segment, and wait for it; raise *missing* if it does not come in time."""
         if not self._fetching.wait(missing.segment, self.options.fetch_limit):
             raise missing
+
+    def _bring(self, number: int) -> bool:
+        segment = self._log.numbers.get(number)
+        # What a compaction has removed meanwhile is elsewhere in what is here.
+        return segment is None or self.on_missing(self, segment)
 
     @property
     def fetching(self) -> Fetching:

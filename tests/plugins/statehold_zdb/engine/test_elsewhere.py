@@ -179,6 +179,61 @@ def test_a_compaction_brings_a_segment_elsewhere_if_most_of_it_is_not_needed(tmp
         }
 
 
+def test_a_segment_that_is_compacted_while_it_is_read_is_brought_once(tmp_path):
+    first, second, go = threading.Event(), threading.Event(), threading.Event()
+
+    class Slow(Elsewhere):
+        @hookimpl
+        def zdb_missing_range(self, namespace, path, offset, size):
+            return None
+
+        @hookimpl
+        def zdb_missing_data(self, namespace, path):
+            (second if first.is_set() else first).set()
+            assert go.wait(LIMIT)
+            return super().zdb_missing_data(namespace, path)
+
+    (tmp_path / "elsewhere").mkdir()
+    there = Slow(tmp_path / "elsewhere")
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        names = engine["default"]
+        for i in range(10):
+            names.set(b"%d" % i, b"1" * 1000)
+        names.jump()
+        there.take(engine, "default", 0)
+        for i in range(1, 10):
+            names.delete(b"%d" % i)
+        found: list[bytes | None] = []
+        reader = threading.Thread(target=lambda: found.append(names.get(b"0")))
+        reader.start()
+        assert first.wait(LIMIT)
+        compacting = threading.Thread(target=names.compact)
+        compacting.start()
+        second.wait(0.3)
+        go.set()
+        for thread in (reader, compacting):
+            thread.join(LIMIT)
+        assert found == [b"1" * 1000]
+        assert there.whole == ["d0"]
+        assert contents(names) == {b"0": b"1" * 1000}
+
+
+def test_a_segment_that_a_compaction_removes_while_it_is_asked_for_is_not_missed(tmp_path):
+    class Removing(Elsewhere):
+        @hookimpl
+        def zdb_missing_range(self, namespace, path, offset, size):
+            engine[namespace].set(b"a", b"2")
+            engine[namespace].compact()
+
+    there = Removing(tmp_path)
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1" * 1000)
+        engine["default"].jump()
+        assert engine["default"].evict(0)
+        assert engine["default"].get(b"a") == b"2"
+        assert not there.whole
+
+
 def test_what_is_read_leaves_a_mark_on_its_segment(tmp_path):
     with opened(tmp_path, durability=RELAXED) as engine:
         engine["default"].set(b"a", b"1")
