@@ -43,7 +43,8 @@ class FileSystem(ByPath, ByHandle):
         logger: where it tells what an operator should know.
 
     Raises:
-        QsfsError: the namespaces are not those of a filesystem, or of a newer one, or lack parts.
+        QsfsError: the namespaces are not those of a filesystem, or of a newer one, or lack parts, or another
+            FileSystem has them.
 
     """
 
@@ -56,7 +57,12 @@ class FileSystem(ByPath, ByHandle):
         logger: logging.Logger | None = None,
     ) -> None:
         logger = logger or logging.getLogger("statehold_qsfs")
-        self._begin(open_volume(engine, name, options or FileSystemOptions(), logger), logger, lambda: None)
+        volume = open_volume(engine, name, options or FileSystemOptions(), logger)
+        try:
+            self._begin(volume, logger, volume.let_go)
+        except BaseException:
+            volume.let_go()
+            raise
 
     def _begin(self, volume: Volume, logger: logging.Logger, leave: Callable[[], object]) -> None:
         parts = self._parts = Parts.of(volume, logger)

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import stat
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 import msgspec
@@ -40,36 +44,39 @@ def open_volume(engine: Engine, name: str, options: FileSystemOptions, logger: l
     read_only = options.read_only or engine.options.read_only
     meta = _namespace(engine, f"{name}-meta", Mode.USER, read_only=read_only)
     data = _namespace(engine, f"{name}-data", Mode.SEQUENTIAL, read_only=read_only)
-    try:
-        if not read_only:
-            recover(meta)
-        elif is_unfinished(meta):
-            raise QsfsError(
-                f"the filesystem {name!r} was stopped in the middle of a large commit",
-                hint="Open it once so that it can be written: the commit is brought to its end then",
+    with ExitStack() as stack:
+        stack.callback(_hold(meta, name, read_only=read_only))
+        try:
+            if not read_only:
+                recover(meta)
+            elif is_unfinished(meta):
+                raise QsfsError(
+                    f"the filesystem {name!r} was stopped in the middle of a large commit",
+                    hint="Open it once so that it can be written: the commit is brought to its end then",
+                )
+            state = _state(meta, data, name, options, read_only=read_only)
+            volume = Volume(
+                meta=meta,
+                data=data,
+                options=options,
+                records=Records(meta),
+                now=options.clock or time.time_ns,
+                next_ino=state.next_ino,
+                high=state.high,
+                used=state.used,
+                files=state.files,
+                last_snapshot=state.last_snapshot,
+                snapshots=state.snapshots,
+                read_only=read_only,
             )
-        state = _state(meta, data, name, options, read_only=read_only)
-        volume = Volume(
-            meta=meta,
-            data=data,
-            options=options,
-            records=Records(meta),
-            now=options.clock or time.time_ns,
-            next_ino=state.next_ino,
-            high=state.high,
-            used=state.used,
-            files=state.files,
-            last_snapshot=state.last_snapshot,
-            snapshots=state.snapshots,
-            read_only=read_only,
-        )
-        volume.room = room_of(volume)
-        if not read_only:
-            _finish(volume, state, logger)
-    except ZdbError as error:
-        raise QsfsError(
-            f"the filesystem {name!r} cannot be read: {error.message}", hint=error.hint
-        ) from error
+            volume.room = room_of(volume)
+            if not read_only:
+                _finish(volume, state, logger)
+        except ZdbError as error:
+            raise QsfsError(
+                f"the filesystem {name!r} cannot be read: {error.message}", hint=error.hint
+            ) from error
+        volume.let_go = stack.pop_all().close
     return volume
 
 
@@ -106,6 +113,23 @@ def _namespace(engine: Engine, name: str, mode: Mode, *, read_only: bool) -> Nam
             hint="It is of something else: use another name, or another folder",
         )
     return found
+
+
+def _hold(meta: Namespace, name: str, *, read_only: bool) -> Callable[[], None]:
+    """Have a filesystem alone, or with others that only read it, and return what lets go of it."""
+    fd = os.open(meta.data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, (fcntl.LOCK_SH if read_only else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise QsfsError(
+            f"the filesystem {name!r} is open already, in this process",
+            hint="Use that one, which any number of threads may, or close it first",
+        ) from None
+    except OSError:
+        os.close(fd)  # a disk that knows no such locks; the engine keeps other processes out
+        return lambda: None
+    return lambda: os.close(fd)
 
 
 def _state(

@@ -40,6 +40,7 @@ class Volume:
         records: reads the metadata.
         now: returns the nanoseconds since 1970.
         pressed: called when much waits to be written, or much is kept in memory that need not be.
+        let_go: lets others open it.
         nodes: files by number.
         paths: files by path; those that are not `cached` any more are not meant.
         changed: what is to be written, by key; None is to be removed.
@@ -64,6 +65,7 @@ class Volume:
     records: Records
     now: Callable[[], int] = time.time_ns
     pressed: Callable[[], None] = lambda: None
+    let_go: Callable[[], None] = lambda: None
     lock: threading.RLock = attrs.field(factory=threading.RLock)
     nodes: dict[int, Node] = attrs.field(factory=dict)
     paths: dict[str, Node] = attrs.field(factory=dict)

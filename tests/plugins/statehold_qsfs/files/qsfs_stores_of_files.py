@@ -53,6 +53,7 @@ class Store:
         with parts.lock:
             parts.volume.closed = True
             parts.volume.paths.clear()
+        parts.volume.let_go()
         return self.open(**options)
 
 

@@ -236,3 +236,17 @@ def test_blocks_are_never_given_a_number_that_metadata_know(store: Store) -> Non
 def test_options_that_cannot_be_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(QsfsError, match="expected"):
         FileSystemOptions(**wrong)
+
+
+def test_namespaces_have_one_filesystem_at_a_time_or_several_that_only_read(store: Store) -> None:
+    filled(store)
+    files = store.open()
+    for read_only in (False, True):
+        with pytest.raises(QsfsError, match="is open already"):
+            FileSystem(store.engine, options=FileSystemOptions(read_only=read_only))
+    assert files.check(deep=True).sound
+    files.close()
+    read_only = FileSystemOptions(read_only=True)
+    with FileSystem(store.engine, options=read_only), FileSystem(store.engine, options=read_only) as second:
+        assert read(second, "/other") == b"small"
+    assert read(store.open(), "/other") == b"small"
