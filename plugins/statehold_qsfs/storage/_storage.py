@@ -10,6 +10,7 @@ from itertools import count
 from typing import Final
 
 import attrs
+import msgspec
 
 from statehold.sdk import (
     FreedError,
@@ -94,10 +95,7 @@ class Qsfs:
         """Yield the rows whose keys begin with *key*: those of now, each as it is when it comes."""
         rows = self._rows
         with self._using("READ"):
-            found = sorted(
-                (rows.key_of(self._files.getxattr(path, ATTRIBUTE)), path)
-                for path in self._below(*rows.start(key))
-            )
+            found = sorted((self._key(path), path) for path in self._below(*rows.start(key)))
         for encoded, path in found:
             with self._using("READ"):
                 value = self._value(path)
@@ -161,11 +159,16 @@ class Qsfs:
             raise
         try:
             known = files.fgetattr(handle)
-            return self._rows.value(
-                files.inodes.getxattr(known.ino, ATTRIBUTE), files.read(handle, known.size, 0)
-            )
+            with self._row(path):
+                return self._rows.value(
+                    files.inodes.getxattr(known.ino, ATTRIBUTE), files.read(handle, known.size, 0)
+                )
         finally:
             files.release(handle)
+
+    def _key(self, path: str) -> bytes:
+        with self._row(path):
+            return self._rows.key_of(self._files.getxattr(path, ATTRIBUTE))
 
     def _write(self, path: str, attribute: bytes, data: bytes) -> None:
         handle = self._files.create(path, os.O_WRONLY | os.O_EXCL, _MODE)
@@ -191,6 +194,19 @@ class Qsfs:
         for entry in entries:
             if depth == 1 or stat.S_ISDIR(entry.mode):
                 yield from self._below(f"{path}/{entry.name}", depth - 1)
+
+    @contextmanager
+    def _row(self, path: str) -> Generator[None]:
+        """Say which file it is that somebody has put there, or changed, by hand."""
+        try:
+            yield
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if isinstance(error, OSError) and error.errno != errno.ENODATA:
+                raise
+            raise StorageError(
+                f"{self.name}: {path} is a file that is no row, as its attribute {ATTRIBUTE} would say",
+                hint="It was put there, or replaced, by hand: mount the store, and take it elsewhere",
+            ) from error
 
     @contextmanager
     def _using(self, operation: str) -> Generator[None]:

@@ -60,3 +60,27 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path):
         assert storage.facade.get(key) == storage.value(Data=b"kept")
     with opened(folder) as files:
         assert [entry.name for entry in files.list("/")] == ["rows"]
+
+
+def test_a_file_that_somebody_has_put_there_is_named(tmp_path):
+    with open_storage(provider, key=NAMED, value=DATA, data_folder=tmp_path) as storage:
+        put(storage, {"Owner": "Ann", "Number": 1}, {"Data": b"kept"})
+    with opened(tmp_path) as files:
+        files.release(files.create("/rows/=1/Ann/=2", 1, 0o644))
+    with open_storage(provider, key=NAMED, value=DATA, data_folder=tmp_path) as storage:
+        assert storage.facade.get(storage.key(1, Owner="Ann", Number=1)) == storage.value(Data=b"kept")
+        with pytest.raises(StorageError, match="/rows/=1/Ann/=2 is a file that is no row"):
+            list(storage.facade.read(storage.prefix(1, Owner="Ann")))
+        with pytest.raises(StorageError, match="/rows/=1/Ann/=2 is a file that is no row"):
+            storage.facade.get(storage.key(1, Owner="Ann", Number=2))
+    text = [Field("Data", "text")]
+    with opened(tmp_path) as files:
+        files.truncate("/rows/=1/Ann/=1", 0)
+        handle = files.open("/rows/=1/Ann/=1", 1)
+        files.write(handle, b"\xff", 0)
+        files.release(handle)
+    with (
+        open_storage(provider, key=NAMED, value=text, data_folder=tmp_path) as storage,
+        pytest.raises(StorageError, match="/rows/=1/Ann/=1 is a file that is no row"),
+    ):
+        storage.facade.get(storage.key(1, Owner="Ann", Number=1))
