@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from statehold_qsfs.protection._claim import Claim, read_head, take
-from statehold_qsfs.protection._errors import ProtectionError
+from statehold_qsfs.protection._errors import ProtectionError, StoreMissingError
 from statehold_qsfs.protection._fetching import Fetching
 from statehold_qsfs.protection._local import (
     begin_restore,
@@ -74,6 +74,7 @@ def restore(
         progress: is called with how many segments are done, and how many there are.
 
     Raises:
+        FencedError: another one took over meanwhile.
         ProtectionError: the folder has something, or the store has nothing.
         StoreError: the store does not answer.
 
@@ -110,8 +111,12 @@ def _restore(
     state.wholes.clear()
     done = Progress(sum(len(area.parts) for area in state.areas.values()), progress)
     fetching = Fetching(store, lambda *_: None, Removals(folder / "removed"), state)
-    for name, area in state.areas.items():
-        _restore_area(fetching, folder, name, area, everything=everything, done=done)
+    try:
+        for name, area in state.areas.items():
+            _restore_area(fetching, folder, name, area, everything=everything, done=done)
+    except StoreMissingError:
+        claim.check()  # who has taken over meanwhile deletes what it does not need
+        raise
     for kind in ("data", "index"):
         (folder / kind).mkdir(exist_ok=True, mode=0o700)
         sync_folder(folder / kind)

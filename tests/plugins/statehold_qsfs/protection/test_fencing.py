@@ -139,3 +139,27 @@ def test_who_is_fenced_deletes_nothing(tmp_path):
         with Machine(tmp_path / "two", store) as two:
             assert len(two.contents()["default"]) == 100
             until(lambda: not two.protection.figures().pending_bytes)
+
+
+def test_a_restore_that_another_one_overtakes_is_told_so(tmp_path):
+    store = MemoryStore()
+    with Machine(tmp_path / "zero", store) as zero:
+        zero.fill(100)
+        zero.settle()
+    overtaken = threading.Lock()
+
+    def overtake(what, name):
+        if what == "read" and tmp_path.joinpath("one", "data").exists() and overtaken.acquire(blocking=False):
+            restore(store, tmp_path / "two")
+            with Machine(tmp_path / "two", store) as two:
+                two.fill(100, start=1000)
+                two.settle()
+                two.names.compact()
+                two.protection.barrier(LIMIT)
+                two.protection._publisher.write_base()
+                store.delete(name)
+
+    store.before = overtake
+    with pytest.raises(FencedError, match="has taken over"):
+        restore(store, tmp_path / "one")
+    assert overtaken.locked()
