@@ -17,7 +17,7 @@ import attrs
 
 from statehold.sdk import StateholdError
 from statehold_zdb.client import Client, Place, ReplyError, ZdbConnectionError
-from statehold_zstor.backends import open_backend
+from statehold_zstor.backends import ValueMissingError, open_backend
 from statehold_zstor.config import BackendConfig
 
 #: The 0-dbs of each site.
@@ -118,7 +118,10 @@ class Store:
         try:
             count = 0
             for key in list(backend.keys(f"{PREFIX}/data/")):
-                value = bytearray(backend.get(key))
+                try:
+                    value = bytearray(backend.get(key))
+                except ValueMissingError:  # a repair has just put it elsewhere
+                    continue
                 value[len(value) // 2] ^= 0x10
                 backend.put(key, value)
                 count += 1

@@ -68,3 +68,20 @@ def test_the_stores_end_with_a_demo_that_is_killed(tmp_path: Path) -> None:
             demo.kill()
     assert len(stores) == 7
     wait_for(lambda: all(map(has_ended, stores)))
+
+
+def test_a_demo_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        DEMO, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environ(tmp_path)
+    ) as demo:
+        try:
+            children = psutil.Process(demo.pid).children
+            wait_for(lambda: demo.poll() is not None or len(children()) == 7)
+            stores = children()
+            demo.terminate()
+            assert demo.wait(LIMIT) == 130  # as after Ctrl-C
+        finally:
+            demo.kill()
+    assert len(stores) == 7
+    assert all(map(has_ended, stores))
+    assert list(tmp_path.iterdir()) == []
