@@ -45,6 +45,7 @@ class Findings:
         dangling: directories and names whose files are not there.
         links: the count of names that files should have, where it is another.
         stray: keys of records that belong to nothing.
+        unread: how many records could not be read: what seems to belong to nothing may be of theirs.
         used, files: what there is.
 
     """
@@ -55,6 +56,7 @@ class Findings:
     dangling: list[tuple[int, str]] = attrs.field(factory=list)
     links: dict[int, int] = attrs.field(factory=dict)
     stray: list[bytes] = attrs.field(factory=list)
+    unread: int = 0
     used: int = 0
     files: int = 0
 
@@ -118,6 +120,7 @@ class Check:
                 record = _decode(plain, payload)
             except (ZdbError, msgspec.MsgspecError) as error:
                 found.report.damaged_records += 1
+                found.unread += 1
                 found.say(f"the record {key.hex()} cannot be read: {error}")
                 continue
             if record is None:

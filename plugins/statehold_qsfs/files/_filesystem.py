@@ -157,7 +157,8 @@ class FileSystem(ByPath, ByHandle):
         Args:
             deep: read every block, too.
             repair: mend what can be: blocks that nobody uses are deleted, files that no directory has come
-                into `/lost+found`, names without a file go, counts are set right.
+                into `/lost+found`, names without a file go, counts are set right. Nothing is while a record
+                cannot be read.
 
         """
         volume = self._parts.volume

@@ -12,7 +12,13 @@ _FOUND: Final = "lost+found"
 
 
 def repair(volume: Volume, names: Names, findings: Findings) -> None:
-    """Mend what can be; what files have lost stays lost."""
+    """Mend what can be; what files have lost stays lost.
+
+    Nothing is done while records cannot be read: what they tell of would be deleted.
+    """
+    if findings.unread:
+        findings.report.problems.insert(0, "nothing is mended while records cannot be read")
+        return
     mended = 0
     volume.freed += findings.unused
     mended += len(findings.unused)

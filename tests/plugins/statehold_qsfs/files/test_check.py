@@ -8,7 +8,7 @@ from qsfs_stores_of_files import Store, dump, read, write
 
 from statehold_qsfs.files import BLOCK, FileSystem, FileSystemOptions, QsfsError, Report
 from statehold_qsfs.files._layout import block_key, bucket_key, decode_node, encode, node_key, page_key
-from statehold_zdb.engine import Namespace
+from statehold_zdb.engine import Namespace, ZdbReadError
 
 
 def filled(store: Store) -> dict[str, int]:
@@ -171,6 +171,34 @@ def test_records_that_cannot_be_understood_are_told(store: Store) -> None:
     assert store.files is not None
     with pytest.raises(OSError, match="understood"):
         store.files.getattr("/other")
+
+
+@pytest.mark.parametrize("which", ["file", "map", "names"])
+def test_nothing_is_deleted_because_a_record_cannot_be_read_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    found = filled(store)
+    large, folder = found["/d/large"], found["/d"]
+    unread = {"file": node_key(large), "map": page_key(large, 0), "names": bucket_key(folder, 0)}[which]
+    files = store.open()
+    before = dump(files)
+    files = store.reopen()
+    get = Namespace.get
+
+    def refusing(self: Namespace, key: bytes) -> bytes | None:
+        if key == unread:
+            raise ZdbReadError("the disk does not answer")
+        return get(self, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Namespace, "get", refusing)
+        report = files.check(repair=True)
+    assert (report.damaged_records > 0, report.repaired) == (True, 0)
+    assert "nothing is mended" in report.problems[0]
+    files.compact()
+    files = store.reopen()
+    assert files.check(deep=True).sound
+    assert dump(files) == before
 
 
 def test_a_check_looks_at_what_was_done_until_then(files: FileSystem) -> None:
