@@ -101,15 +101,17 @@ class Snapshots:
         before = max((s.number for s in volume.snapshots if s.number < gone.number), default=0)
         later = [s.number for s in volume.snapshots if s.number > gone.number]
         keys = {*volume.meta.keys(), *changes}
+        released: Changes = {}  # all or, where a record cannot be read, nothing
+        freed: list[int] = []
         for kept in keys:
             found = split_kept(kept)
             payload = self._load(kept, changes) if found is not None and found[1] == gone.number else None
             if found is None or payload is None:
                 continue
             key = found[0]
-            changes[kept] = None
+            released[kept] = None
             if generation_of(payload) < before:  # the snapshot before has no copy of its own
-                changes[kept_key(key, before)] = payload
+                released[kept_key(key, before)] = payload
             elif key[0] == MAP:
                 blocks = _blocks(payload)
                 if before:
@@ -120,7 +122,9 @@ class Snapshots:
                         break
                 else:
                     following = self._load(key, changes)
-                volume.freed += sorted(blocks - _blocks(following))
+                freed += sorted(blocks - _blocks(following))
+        changes |= released
+        volume.freed += freed
 
     def _load(self, key: bytes, changes: Changes) -> bytes | None:
         return changes[key] if key in changes else self.volume.records.load(key)

@@ -8,6 +8,8 @@ import pytest
 from qsfs_stores_of_files import Store, dump, read, write
 
 from statehold_qsfs.files import BLOCK, FileSystem
+from statehold_qsfs.files._layout import kept_key, page_key
+from statehold_zdb.engine import Namespace, ZdbReadError
 
 
 def test_a_snapshot_stays_as_it_was(store: Store, files: FileSystem) -> None:
@@ -174,3 +176,36 @@ def test_snapshots_stay_as_they_were_whatever_comes(store: Store, seed: int) -> 
 @pytest.mark.parametrize("seed", range(100, 130))
 def test_snapshots_stay_as_they_were_whatever_comes_for_long(store: Store, seed: int) -> None:
     run(store, seed, 2500)
+
+
+def test_a_snapshot_that_cannot_be_deleted_stays_whole(
+    store: Store, files: FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abcdefgh":
+        write(files, f"/{name}", name.encode() * 2 * BLOCK)
+    files.snapshot("one")
+    before = dump(files)
+    for name in "abcdefgh":
+        write(files, f"/{name}", b"?" * 2 * BLOCK)
+    files.sync()
+    kept = {kept_key(page_key(files.getattr(f"/{name}").ino, 0), 1) for name in "abcdefgh"}
+    get = Namespace.get
+    asked = []
+
+    def refusing(self: Namespace, key: bytes) -> bytes | None:
+        if key in kept:
+            asked.append(key)
+            if len(asked) == len(kept):
+                raise ZdbReadError("the disk does not answer")
+        return get(self, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Namespace, "get", refusing)
+        with pytest.raises(OSError, match="does not answer"):
+            files.delete_snapshot("one")
+    write(files, "/new", b"new")
+    files = store.reopen()
+    with files.at("one") as view:
+        assert dump(view) == before
+    files.delete_snapshot("one")
+    assert files.check(deep=True).problems == []
