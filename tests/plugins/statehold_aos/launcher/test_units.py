@@ -153,10 +153,10 @@ def test_an_end_of_which_nothing_is_known_is_no_good_one(
 def test_a_unit_whose_end_could_not_be_seen_is_stopped(
     systemd: SmallSystemd, runner: SystemdRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(_: int) -> int:
+    def refused(_: _unit_process.UnitProcess) -> int:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr(_unit_process.os, "pidfd_open", refused)
+    monkeypatch.setattr(_unit_process.UnitProcess, "_end", refused)
     process = runner.start(spec(STAYS))
     event = told(process)
     assert isinstance(event, Failed)
