@@ -22,7 +22,7 @@ class Answer:
     Attributes:
         raw: the bytes; None for nothing.
         state: what they say; None for nothing, and for what is damaged.
-        sound: whether it is not damaged.
+        sound: whether it is not damaged, nor was.
 
     """
 

@@ -205,7 +205,7 @@ class Register:
         if len(answers) < needed:
             raise self._unavailable(len(answers), needed, results, maybe=maybe)
         ballot = next_ballot(answers)
-        promised = {number: _promised(answer.state, ballot) for number, answer in answers.items()}
+        promised = {number: _promised(answer, ballot) for number, answer in answers.items()}
         taken, refused = self._swap(id_, {n: (answers[n].raw, state.pack()) for n, state in promised.items()})
         if any(isinstance(error, ValueChangedError) for error in refused.values()):
             return None
@@ -300,7 +300,7 @@ class Register:
                 backend.delete(key)
                 return Answer(None, None, sound=False)
             state = State.unpack(raw)
-            return Answer(raw, state, sound=state is not None)
+            return Answer(raw, state, sound=state is not None and not state.damaged)
 
         def suffices(results: Mapping[int, Answer | BackendError]) -> float | None:
             answers = {n: each for n, each in results.items() if isinstance(each, Answer)}
@@ -330,11 +330,12 @@ class Register:
         )
 
 
-def _promised(state: State | None, ballot: Ballot) -> State:
-    """Return *state* with a promise."""
+def _promised(answer: Answer, ballot: Ballot) -> State:
+    """Return the state of *answer* with a promise."""
+    state = answer.state
     if state is None:
-        return State(ballot)
-    return State(ballot, state.ballot, state.accepted, state.former)
+        return State(ballot, damaged=not answer.sound)
+    return State(ballot, state.ballot, state.accepted, state.former, state.damaged)
 
 
 def _accepting(wanted: Written, round_: _Round) -> dict[int, State]:

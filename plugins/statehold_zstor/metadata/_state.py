@@ -58,6 +58,8 @@ class State(msgspec.Struct, frozen=True, array_like=True):
         ballot: of the attempt that wrote what is accepted.
         accepted: the newest writing that reached this backend; None for none.
         former: the one before it, which is read as long as the newest has not reached enough others.
+        damaged: whether what was accepted here could not be read when the attempt was announced: nobody may
+            take it for nothing.
 
     """
 
@@ -65,6 +67,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
     ballot: Ballot | None = None
     accepted: Piece | None = None
     former: Piece | None = None
+    damaged: bool = False
 
     def pack(self) -> bytes:
         """Return it as bytes."""

@@ -210,11 +210,11 @@ class Monitor:
                 return
             self._zstor.reload(config)
         except StateholdError as error:
-            self.figures.add(refused=1)
             self._log.error("the configuration before stays in use: %s", error)
+            self.figures.add(refused=1)
             return
-        self.figures.add(reloads=1)
         self._log.info("the configuration was read again")
+        self.figures.add(reloads=1)
         self._meta_anew = self._meta_anew or config.meta != before.config.meta
         self._wake.set()
 

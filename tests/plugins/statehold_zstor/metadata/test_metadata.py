@@ -64,6 +64,32 @@ def test_what_is_written_is_read_with_as_few_backends_as_are_said(count: int, mi
             metadata.read("key")
 
 
+def test_damage_to_too_many_is_an_error_again_and_again_and_never_taken_for_nothing() -> None:
+    """Also once a writer has announced itself there; and what comes back is found."""
+    found = shelves(4)
+    (written,) = filled(found, 1)
+    kept = [dict(shelf.values) for shelf in found]
+    with metadata_on(found) as metadata:
+        for shelf in found:
+            shelf.values.update(dict.fromkeys(shelf.values, b"rot"))
+        for _ in range(3):
+            with pytest.raises(MetadataUnavailableError):
+                metadata.read(written.key)
+            with pytest.raises(MetadataUnavailableError):
+                metadata.write(written, expected=None)
+        found[2].values.update(kept[2])
+        with pytest.raises(MetadataUnavailableError):
+            metadata.read(written.key)
+        found[3].values.update(kept[3])
+        entry = metadata.read(written.key)
+        assert entry is not None
+        assert entry.meta == written
+        assert metadata.refresh(written.key)
+        for shelf in found[2:]:
+            shelf.down = True
+        assert metadata.read(written.key) == entry
+
+
 def test_one_backend_that_fails_fails_no_read() -> None:
     """Nor one that does not answer at all: nobody waits for it."""
     found = shelves()
