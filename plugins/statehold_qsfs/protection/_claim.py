@@ -9,6 +9,7 @@ acknowledged before is among what it reads.
 from __future__ import annotations
 
 import platform
+import re
 import time
 from typing import Final
 
@@ -25,6 +26,7 @@ from statehold_qsfs.protection._state import State, decode_change
 from statehold_qsfs.protection._store import Store
 
 _TRIES: Final = 10
+_TERM: Final = re.compile(r"([0-9a-f]{8,})-[0-9a-f]{12}/")
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +89,8 @@ class Claim:
 
     def is_older(self, name: str) -> bool:
         """Whether an object is of a term before this one."""
-        epoch = name.removeprefix(f"{self.prefix}/").partition("-")[0]
-        return len(epoch) == 8 and int(epoch, 16) < self.head.epoch
+        found = _TERM.match(name.removeprefix(f"{self.prefix}/"))
+        return found is not None and int(found[1], 16) < self.head.epoch
 
     def check(self) -> None:
         """Return if all that has been written so far is of this turn; `FencedError` if another has begun."""

@@ -6,8 +6,8 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from qsfs_machines import SEGMENT, payload
-from qsfs_stores import MemoryStore
+from qsfs_machines import SEGMENT, Machine, payload, until
+from qsfs_stores import LIMIT, MemoryStore
 
 from statehold_qsfs.protection._claim import take
 from statehold_qsfs.protection._publisher import Publisher
@@ -53,3 +53,19 @@ def test_a_segment_that_is_sealed_while_a_cut_is_sent_is_not_deleted_before_the_
         assert state.areas["a"].parts[0].whole is not None
         publisher.write_base()
         assert set(state.needed()) <= set(store.objects)
+
+
+def test_objects_of_others_below_the_same_prefix_are_left_alone(tmp_path):
+    store = MemoryStore()
+    others = {"qsfs/document", "qsfs/document-of-somebody", "qsfs/00000000-not-a-term/of-ours"}
+    for name in others:
+        store.put(name, b"1")
+    with Machine(tmp_path / "one", store) as one:
+        one.names.set(b"1", b"1")
+        one.protection.barrier(LIMIT)
+        lost = one.protection._claim.name(0x12345)  # as after a kill between two steps
+        store.put(lost, b"1")
+    with Machine(tmp_path / "one", store) as one:
+        until(lambda: lost not in store.objects)
+        assert not one.protection.figures().problem
+    assert others <= set(store.objects)
