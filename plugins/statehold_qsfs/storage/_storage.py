@@ -125,6 +125,7 @@ class Qsfs:
         with self._using("apply"):
             try:
                 for path, (attribute, data) in written.items():
+                    self._check_place(path)
                     moves.append((f"{self._new}/{next(self._numbers)}", path))
                     self._write(moves[-1][0], attribute, data)
                     make_folder(self._files, path.rpartition("/")[0])
@@ -169,6 +170,12 @@ class Qsfs:
     def _key(self, path: str) -> bytes:
         with self._row(path):
             return self._rows.key_of(self._files.getxattr(path, ATTRIBUTE))
+
+    def _check_place(self, path: str) -> None:
+        """Raise EISDIR where somebody has put a folder by hand: later, half of the batch would be there."""
+        with suppress(FileNotFoundError):
+            if stat.S_ISDIR(self._files.getattr(path).mode):
+                raise IsADirectoryError(errno.EISDIR, f"{path} is a folder", path)
 
     def _write(self, path: str, attribute: bytes, data: bytes) -> None:
         handle = self._files.create(path, os.O_WRONLY | os.O_EXCL, _MODE)

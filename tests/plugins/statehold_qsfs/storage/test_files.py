@@ -84,3 +84,19 @@ def test_a_file_that_somebody_has_put_there_is_named(tmp_path):
         pytest.raises(StorageError, match="/rows/=1/Ann/=1 is a file that is no row"),
     ):
         storage.facade.get(storage.key(1, Owner="Ann", Number=1))
+
+
+def test_a_batch_that_meets_a_folder_leaves_all_as_it_was(tmp_path):
+    with open_storage(provider, key=NAMED, value=DATA, data_folder=tmp_path) as storage:
+        put(storage, {"Owner": "Ann", "Number": 1}, {"Data": b"before"})
+    with opened(tmp_path) as files:
+        files.mkdir("/rows/=1/Ann/=2", 0o755)
+    with open_storage(provider, key=NAMED, value=DATA, data_folder=tmp_path) as storage:
+        items = [
+            storage.facade.insert(storage.key(1, Owner="Ann", Number=number), storage.value(Data=b"after"))
+            for number in (1, 2)
+        ]
+        with pytest.raises(StorageError, match="/rows/=1/Ann/=2 is a folder"):
+            storage.writer.apply_batch(items)
+        key = storage.key(1, Owner="Ann", Number=1)
+        assert storage.facade.get(key) == storage.value(Data=b"before")
