@@ -331,15 +331,18 @@ class Zstor:
 
     def _reading(self, name: str, key: str, use: Callable[[Fetcher], T]) -> tuple[Entry, T]:
         """Use what reads an object; again, where it was replaced or moved meanwhile."""
-        with self._call(name) as world:
+        with self._call(name) as began:
+            world = began
             entry, meta = current(world, key)
             for _ in range(_TRIES):
                 try:
                     return entry, use(fetcher_of(world, meta))
                 except DamagedError:
-                    before = meta
+                    before, was = meta, world
+                    # It may have moved to a backend that a newer configuration names.
+                    world = self._world
                     entry, meta = current(world, key)
-                    if is_same(before, meta):
+                    if is_same(before, meta) and world is was:
                         raise
         raise ObjectChangedError(f"{key!r} cannot be read: others change it all the time")
 

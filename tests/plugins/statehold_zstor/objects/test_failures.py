@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from zstor_worlds import BLOCK, LIMIT, InMemory, Place, Shelf
+from zstor_worlds import BLOCK, LIMIT, InMemory, Place, Shelf, config_of
 
 from statehold_zstor.metadata import MetadataError, MetadataUnavailableError
 from statehold_zstor.objects import DamagedError, MaybeStoredError, NotStoredError, Zstor
@@ -452,3 +452,25 @@ def test_where_no_metadata_are_found_no_shard_is_taken_for_nobody_s(place: Place
     for shelf, values in zip(place.metas(), kept, strict=True):
         shelf.values.update(values)
     assert zstor.verify("key").whole
+
+
+def test_an_object_that_moves_to_backends_of_another_configuration_while_it_is_read_is_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The read began with a configuration that does not name them."""
+    with place.zstor(groups=(5,)) as zstor:
+        zstor.store("key", DATA)
+        moved: list[int] = []
+        get = InMemory.get
+
+        def get_later(self: InMemory, key: str) -> bytes:
+            if "/data/" in key and not moved:
+                moved.append(1)
+                zstor.reload(config_of(groups=(10,), removed=frozenset(range(5))))
+                zstor.rebuild("key")
+                zstor.settle()
+            return get(self, key)
+
+        monkeypatch.setattr(InMemory, "get", get_later)
+        assert zstor.read("key") == DATA
+        assert moved
