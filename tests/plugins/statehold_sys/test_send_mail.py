@@ -373,7 +373,8 @@ def test_a_server_that_resets_the_connection_at_once_leaves_no_socket_open(
     with raw_server(at_once) as port, open_storage(provider, allowances=LOCAL) as opened:
         answer = send(opened, port)
     assert not answer.Success
-    assert [peer.fileno() for peer in made] == [-1]
+    # Where it was reset before it was connected, nobody has had it.
+    assert {peer.fileno() for peer in made} <= {-1}
 
 
 class TestSendMail(StorageConformance):
