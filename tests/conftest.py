@@ -105,6 +105,16 @@ def pytest_runtest_logfinish() -> None:
         _freeze()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """And with what the tests of a file have imported, which would be looked through from then on."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            _freeze()
+
+
 # `gc.get_freeze_count()` would count, one by one, what takes longer than most tests.
 _thawed = threading.Event()
 _unfreeze = gc.unfreeze
