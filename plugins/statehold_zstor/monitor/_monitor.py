@@ -55,7 +55,8 @@ class Monitor:
         self._next_sweep = time.monotonic()
         self._next_refresh = self._next_sweep
         self._scrubbed = float("-inf")
-        self._known: dict[int, tuple[bool, bool]] = {}
+        self._known: dict[int, tuple[int, bool, bool]] = {}
+        self._lacking = 0
         self._threads: list[threading.Thread] = []
         self._server: Callable[[], None] = lambda: None
         self.port: int | None = None
@@ -130,18 +131,26 @@ class Monitor:
             future.result()
         before, self._known = self._known, {}
         for lane in lanes:
+            errors = lane.errors
             down, lost = lane.down_since is not None, self._repairs.is_lost(lane)
-            self._known[id(lane)] = down, lost
-            was_down, was_lost = before.get(id(lane), (False, False))
+            self._known[id(lane)] = errors, down, lost
+            knew, was_down, was_lost = before.get(id(lane), (0, False, False))
             if down and not was_down:
                 problem = lane.problem.removeprefix(f"{lane.name}: ")
                 self._log.warning("%s does not answer: %s", lane.name, problem)
             elif was_down and not down:
                 self._log.warning("%s answers again", lane.name)
-            if lost != was_lost or (was_down and not down):
+            # It may have been away between two looks, too.
+            if lost != was_lost or ((was_down or errors > knew) and not down):
                 # Metadata may be missing where it was away.
                 self._meta_anew = self._meta_anew or lane.name in world.meta_lanes
                 self._wake.set()
+        lacking = self._zstor.lacking
+        if lacking != self._lacking and not any(lane.down_since is not None for lane in lanes):
+            # What was on its way when a backend came back was not seen by the repair then.
+            self._lacking = lacking
+            self._meta_anew = True
+            self._wake.set()
         return world.config.monitor.health
 
     def _repair(self) -> float:

@@ -88,6 +88,8 @@ class Zstor:
         self._later = Later(self._log)
         #: How often which call ended, by its name and whether it did what it should.
         self.finished: Counter[tuple[str, bool]] = Counter()
+        #: How often something was stored that lacks shards, or metadata on a backend.
+        self.lacking = 0
 
     @property
     def world(self) -> World:
@@ -125,6 +127,9 @@ class Zstor:
         order = Order(key=key, source=source, texts=metadata or {}, expected=expected, progress=progress)
         with self._call("store") as world:
             entry = store(world, order)
+            if entry.missing or (entry.meta is not None and not all(entry.meta.places)):
+                with self._lock:
+                    self.lacking += 1
             self._clean_later(world, entry)
         return info_of(entry)
 

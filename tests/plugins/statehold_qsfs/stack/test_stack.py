@@ -171,8 +171,6 @@ def test_backends_that_are_all_away_keep_nobody_from_working_here(tmp_path):
         until(lambda: not stack.figures().pending_bytes)
 
 
-# Known to fail at times: a backend that is away and back between two looks of the monitor is noticed late.
-@pytest.mark.soak
 def test_redundancy_that_a_write_lacked_comes_back_by_itself(tmp_path):
     with Stack(config(tmp_path, fsync="quorum", minimum=2)) as stack:
         take_away(tmp_path, 1)
