@@ -6,11 +6,11 @@ import contextlib
 import fcntl
 import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Final
 
 from statehold_qsfs.protection._errors import ProtectionError
+from statehold_zdb.engine import sync_folder, write_file
 
 _OWNER: Final = "owner"
 _RESTORING: Final = "restoring"
@@ -46,19 +46,19 @@ def owner_of(folder: Path) -> str:
 def new_owner(folder: Path) -> str:
     """Give a folder a name, on disk when it returns, and return it."""
     owner = secrets.token_hex(16)
-    write(folder / _OWNER, owner.encode("ascii"))
+    write_file(folder / _OWNER, owner.encode("ascii"))
     return owner
 
 
 def begin_restore(folder: Path) -> None:
     """Note that a folder is not whole."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write(folder / _RESTORING, b"")
+    write_file(folder / _RESTORING, b"")
 
 
 def end_restore(folder: Path, owner: str) -> None:
     """Note that a folder is whole, and whose it is."""
-    write(folder / _OWNER, owner.encode("ascii"))
+    write_file(folder / _OWNER, owner.encode("ascii"))
     (folder / _RESTORING).unlink()
     sync_folder(folder)
 
@@ -66,28 +66,3 @@ def end_restore(folder: Path, owner: str) -> None:
 def is_restoring(folder: Path) -> bool:
     """Whether a restore into a folder did not come to its end."""
     return (folder / _RESTORING).exists()
-
-
-def write(path: Path, data: bytes) -> None:
-    """Put *data* in the place of what a file has, all at once; on disk when it returns."""
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on disk."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -19,12 +19,11 @@ from statehold_qsfs.protection._local import (
     hold,
     is_restoring,
     new_owner,
-    sync_folder,
-    write,
 )
 from statehold_qsfs.protection._removals import Removals
 from statehold_qsfs.protection._state import Area, Kept, State
 from statehold_qsfs.protection._store import Store
+from statehold_zdb.engine import sync_folder, write_file
 
 #: So many segments are brought at a time.
 _AT_ONCE: Final = 4
@@ -157,7 +156,7 @@ def _restore_area(
     data, index = folder / "data" / name, folder / "index" / name
     for each in (data, index):
         each.mkdir(parents=True, mode=0o700)
-    write(index / "zdb-namespace", area.settings)
+    write_file(index / "zdb-namespace", area.settings)
 
     def bring(item: tuple[int, Kept]) -> None:
         number, kept = item

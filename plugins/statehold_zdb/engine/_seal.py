@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from statehold_zdb.engine._settings import write_file
+from statehold_zdb.engine._disk import write_file
 
 _FILE: Final = ".key"
 _KEY: Final = 32

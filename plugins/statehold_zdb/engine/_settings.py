@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from statehold_zdb.engine._disk import sync_folder
+from statehold_zdb.engine._disk import write_file
 from statehold_zdb.engine._errors import ZdbError
 from statehold_zdb.engine._options import Mode
 
@@ -76,22 +73,6 @@ def read_settings(folder: Path) -> Settings | None:
 def write_settings(folder: Path, settings: Settings) -> None:
     """Keep *settings* in *folder*; when it returns they are on disk, and never half of them."""
     write_file(folder / FILE, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Replace what *path* has, for its owner alone, all at once."""
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    sync_folder(path.parent)
 
 
 def _hash(password: bytes, salt: bytes) -> str:
