@@ -8,6 +8,7 @@ from statehold_zos.model._errors import NoSpaceError, NotFoundError, RefusedErro
 from statehold_zos.model._namespaces import NamespaceState, ZdbNamespace
 from statehold_zos.model._policies import DiskType, Mode, Placement, Policy, Raid
 from statehold_zos.model._pools import EventKind, PoolEvent, PoolInfo, PoolState
+from statehold_zos.model._sizes import size_of, size_text
 from statehold_zos.model._spaces import Space, SpaceState
 from statehold_zos.model._stats import DiskStats, TypeStats
 
@@ -37,4 +38,6 @@ __all__ = [
     "TypeStats",
     "ZdbNamespace",
     "ZosError",
+    "size_of",
+    "size_text",
 ]
