@@ -38,9 +38,9 @@ def size_of(value: int | str) -> int:
     return int(size)
 
 
-def size_text(size: float) -> str:
-    """Return a number of bytes as people read it: `10 GiB`, `1.5 GiB`, `512 KiB`, `17 B`."""
-    number, power = float(size), 0
-    while abs(number) >= 1023.95 and power < len(_BINARY) - 1:
-        number, power = number / 1024, power + 1
-    return f"{number:,.1f} {_BINARY[power]}".replace(".0 ", " ")
+def size_text(size: int) -> str:
+    """Return a number of bytes as people read it, never more than it is: `1.5 GiB`, `10 KiB`, `17 B`."""
+    power = min(max(size.bit_length() - 1, 0) // 10, len(_BINARY) - 1)
+    tenths = size * 10 // 1024**power
+    whole, rest = divmod(tenths, 10)
+    return f"{whole:,}.{rest} {_BINARY[power]}" if rest else f"{whole:,} {_BINARY[power]}"

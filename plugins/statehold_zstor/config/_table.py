@@ -60,6 +60,19 @@ class Table:
         self._asked.add(name)
         return name in self._data
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all fields."""
+        return list(self._data)
+
+    def value(self, name: str) -> object:
+        """Return what the field says, whatever that is; None where it is missing."""
+        return self._data[name] if self.has(name) else None
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """Return true or false."""
+        return self._value(name, bool, default) is True
+
     def text(self, name: str, default: str | None = None, *, among: Sequence[str] = ()) -> str:
         """Return a text; without *default* it must be there."""
         value = self._value(name, str, default)
