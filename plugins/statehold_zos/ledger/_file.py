@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from statehold_zos.ledger._schema import MIGRATIONS
+from statehold_zos.model import ZosError
+
+_PATIENCE: Final = 60.0
+
+
+class File:
+    """The file of a ledger: transactions that write, one at a time, and reads beside them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._closed = False
+        self._migrate()
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection in a transaction that sees what every other has committed."""
+        # Threads of a process wait here, where it costs nothing; processes wait inside SQLite.
+        with self._writing, self._lent() as connection, self._explained():
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection in a transaction that sees one state of the file, and holds nobody up."""
+        with self._lent() as connection, self._explained():
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connections; those in use are closed when they are given back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._closed:
+                raise ZosError(f"ledger {self.path} is closed")
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            with self._explained():
+                connection = self._connect()
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                keep = not self._closed
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -16000")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self.path.with_name(f"{self.path.name}-lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            with self._lent() as connection, self._explained():
+                (version,) = connection.execute("PRAGMA user_version").fetchone()
+                self._check(version)
+                if not version:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                for number, script in enumerate(MIGRATIONS[version:], version + 1):
+                    connection.executescript(
+                        f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
+                    )
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            os.close(lock)
+
+    def _check(self, version: int) -> None:
+        if version > len(MIGRATIONS):
+            raise ZosError(
+                f"ledger {self.path} is of format {version}, expected {len(MIGRATIONS)} or less",
+                hint="open it with the version of Statehold that wrote it",
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            raise ZosError(
+                f"ledger {self.path}: {error}",
+                hint=f"another process has held it for {_PATIENCE:g} s" if busy else "",
+            ) from error

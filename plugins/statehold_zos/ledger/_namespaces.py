@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import sqlite3
+
+import attrs
+
+from statehold_zos.ledger import _rows as rows
+from statehold_zos.ledger._claims import Claims
+from statehold_zos.ledger._file import File
+from statehold_zos.ledger._shelf import SqlShelf
+from statehold_zos.ledger._values import Claim, ClaimKind, ClaimState, Request, Sealed
+from statehold_zos.planning import choose_served
+
+
+class Namespaces:
+    """Claims of 0-db namespaces, which share the servers of their pools.
+
+    A server is a claim of its own in its pool, of what it needs beside its namespaces; the room of a
+    namespace is booked in the same pool. So the space of a server may be as large as `room` says.
+    """
+
+    def __init__(self, file: File, claims: Claims) -> None:
+        self._file = file
+        self._claims = claims
+
+    def reserve(self, request: Request, *, overhead: int) -> Claim:
+        """Choose a server with room in its pool, or a pool where one is to be started, and book the room.
+
+        Both claims come about in one transaction; the claim of a new server is `PENDING`, and nobody is at
+        work on it: whoever makes the namespace makes the server first, if it is not there. All else is as in
+        `Claims.reserve`.
+
+        Args:
+            request: of the namespace; its `room` is what it takes, with the server's overhead for it.
+            overhead: bytes that a server needs beside its namespaces.
+
+        Raises:
+            NoSpaceError: no pool has room.
+            RefusedError: the name is there with another size, type or mode.
+            ValueError: a size that is not above 0.
+            ZosError: another is making it for longer than the ledger's patience.
+
+        """
+        if request.size <= 0 or request.room <= 0:
+            raise ValueError(f"a size is above 0, got {request.size}")
+
+        def attempt(sql: sqlite3.Connection) -> Claim | None:
+            found = rows.named(sql, request.kind, request.owner, request.name) if request.name else None
+            if found is None:
+                return self._make(sql, request, overhead)
+            rows.check_same(found, request)
+            return found if found.state is ClaimState.READY else self._claims.take_in(sql, found)
+
+        return self._claims.waiting(attempt, f"namespace {request.name!r}")
+
+    def room(self, server: str) -> int:
+        """Return how many bytes a server and its namespaces take of its pool.
+
+        Raises:
+            NotFoundError: there is no such server.
+
+        """
+        with self._file.read() as sql:
+            own = rows.get(sql, server).room
+            (theirs,) = sql.execute(
+                "SELECT coalesce(sum(room), 0) FROM claims WHERE server = ? AND server <> ''", (server,)
+            ).fetchone()
+        return own + int(theirs)
+
+    def sealed(self, claim: str) -> Sealed:
+        """Return what is kept of a namespace or a server beside its claim."""
+        with self._file.read() as sql:
+            row = sql.execute("SELECT secret, frozen, port FROM sealed WHERE id = ?", (claim,)).fetchone()
+        return Sealed() if row is None else Sealed(secret=row[0], frozen=bool(row[1]), port=row[2])
+
+    def seal(self, claim: str, sealed: Sealed) -> None:
+        """Keep it, over what was kept; it goes with the claim.
+
+        Raises:
+            NotFoundError: there is none of this id.
+
+        """
+        with self._file.write() as sql:
+            rows.get(sql, claim)
+            sql.execute(
+                "INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?)",
+                (claim, sealed.secret, int(sealed.frozen), sealed.port),
+            )
+
+    def _make(self, sql: sqlite3.Connection, request: Request, overhead: int) -> Claim:
+        place = choose_served(
+            SqlShelf(sql, served=True),
+            SqlShelf(sql, served=False),
+            rows.demand_of(request),
+            overhead=overhead,
+        )
+        if place is None:
+            raise rows.no_space(sql, request, request.room)
+        if place.served:
+            (server,) = sql.execute("SELECT server FROM pools WHERE id = ?", (place.pool,)).fetchone()
+        else:
+            own = attrs.evolve(
+                request, kind=ClaimKind.SERVER, size=overhead, room=overhead, owner="", name="", mode=None
+            )
+            server = rows.insert(sql, own, place.pool, "").id
+            sql.execute("UPDATE pools SET server = ? WHERE id = ?", (server, place.pool))
+        return self._claims.make(sql, request, place.pool, server=server)
