@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold.sdk import READ_AND_WRITE, Field, IStateStorage, Provider, StorageContext
 from statehold_aos._databases import Databases
 from statehold_aos._state._config import ServiceStateConfig
 from statehold_aos._state._sharing import Pool
 
 __all__ = ["ServiceStateConfig", "make_provider"]
-
-_WRITE: Final = frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS})
 
 
 @attrs.frozen(eq=False)
@@ -34,13 +30,7 @@ def make_provider(databases: Databases) -> Provider:
     return Provider(
         name="ServiceState",
         open=_Opener(databases),
-        operations={
-            Operation.GET: frozenset(Scope),
-            Operation.GETBATCH: frozenset(Scope),
-            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
-            Operation.INSERT: _WRITE,
-            Operation.UPDATE: _WRITE,
-        },
+        operations=READ_AND_WRITE,
         key=[Field("Service", "text", required=True), Field("Users", "text", required=True)],
         value=[
             Field("StateLimit", "int64"),

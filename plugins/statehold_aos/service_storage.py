@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold.sdk import READ_AND_WRITE, Field, IStateStorage, Provider, StorageContext
 from statehold_aos._service_storage._config import ServiceStorageConfig
 
 __all__ = ["ServiceStorageConfig", "provider"]
@@ -19,13 +19,7 @@ def _open(ctx: StorageContext) -> IStateStorage:
 provider: Final = Provider(
     name="ServiceStorage",
     open=_open,
-    operations={
-        Operation.GET: frozenset(Scope),
-        Operation.GETBATCH: frozenset(Scope),
-        Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
-        Operation.INSERT: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
-        Operation.UPDATE: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
-    },
+    operations=READ_AND_WRITE,
     key=[Field("Service", "text", required=True), Field("Users", "text", required=True)],
     value=[
         Field("StorageLimit", "int64"),

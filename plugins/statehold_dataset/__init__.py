@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from statehold.sdk import IStateStorage, Operation, Provider, Scope, StorageContext
+from statehold.sdk import READ_AND_WRITE, IStateStorage, Provider, StorageContext
 
 __all__ = ["TableConfig", "provider"]
 
@@ -34,13 +34,7 @@ def _open(ctx: StorageContext) -> IStateStorage:
 provider: Final = Provider(
     name="Table",
     open=_open,
-    operations={
-        Operation.GET: frozenset(Scope),
-        Operation.GETBATCH: frozenset(Scope),
-        Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
-        Operation.INSERT: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
-        Operation.UPDATE: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
-    },
+    operations=READ_AND_WRITE,
     config=TableConfig,
     sync_projector=True,
     description="Durable rows in the app's SQLite file",

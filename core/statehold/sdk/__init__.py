@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType
 
+from statehold.sdk._access import READ_AND_WRITE
 from statehold.sdk._call import CallContext, Principal
 from statehold.sdk._context import Clock, Entity, StorageContext, StorageLogger
 from statehold.sdk._errors import (
@@ -43,6 +44,7 @@ from statehold.sdk._shared import Shared
 from statehold_vsql import Contract, DataType, Field, Operation, Scope
 
 __all__ = [
+    "READ_AND_WRITE",
     "UNSET",
     "CallContext",
     "Clock",

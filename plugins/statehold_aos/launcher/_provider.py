@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-from typing import Final
-
 import attrs
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Rank, Scope, StorageContext
+from statehold.sdk import READ_AND_WRITE, Field, IStateStorage, Provider, Rank, StorageContext
 from statehold_aos._databases import Databases
 from statehold_aos.launcher._config import LauncherConfig
 from statehold_aos.launcher._sharing import Pool
-
-_WRITE: Final = frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS})
 
 
 @attrs.frozen(eq=False)
@@ -30,13 +26,7 @@ def make_provider(databases: Databases) -> Provider:
     return Provider(
         name="Launcher",
         open=_Opener(databases),
-        operations={
-            Operation.GET: frozenset(Scope),
-            Operation.GETBATCH: frozenset(Scope),
-            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
-            Operation.INSERT: _WRITE,
-            Operation.UPDATE: _WRITE,
-        },
+        operations=READ_AND_WRITE,
         key=[Field("Service", "text", required=True)],
         value=[
             Field("Image", "text"),

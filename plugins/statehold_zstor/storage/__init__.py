@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import methodcaller
 from typing import TYPE_CHECKING, Final
 
-from statehold.sdk import Field, IStateStorage, Operation, Provider, Scope, Shared, StorageContext
+from statehold.sdk import READ_AND_WRITE, Field, IStateStorage, Provider, Shared, StorageContext
 from statehold_zstor.storage._config import ZstorConfig
 
 if TYPE_CHECKING:
@@ -26,13 +26,7 @@ def make_provider() -> Provider:
     return Provider(
         name="Zstor",
         open=open_zstor,
-        operations={
-            Operation.GET: frozenset(Scope),
-            Operation.GETBATCH: frozenset(Scope),
-            Operation.READ: frozenset({Scope.QUERIES, Scope.PROJECTORS, Scope.JOBS}),
-            Operation.INSERT: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
-            Operation.UPDATE: frozenset({Scope.COMMANDS, Scope.PROJECTORS, Scope.JOBS}),
-        },
+        operations=READ_AND_WRITE,
         default_key=[Field("Name", "text", required=True)],
         default_value=[Field("Data", "bytes")],
         config=ZstorConfig,
