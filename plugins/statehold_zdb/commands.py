@@ -40,6 +40,7 @@ def command() -> None:
 @click.option("--read-only", is_flag=True, help="Write nothing at all: for media that cannot be written.")
 @click.option("--cache", type=int, default=32 * 1024 * 1024, help="The bytes of answers kept in memory.")
 @click.option("--stoppable", is_flag=True, help="Let the command STOP end the server.")
+@click.option("--hide", is_flag=True, help="Tell the names of namespaces to administrators only.")
 @common
 def serve(  # noqa: PLR0917  how click passes them
     out: Output,
@@ -64,6 +65,7 @@ def serve(  # noqa: PLR0917  how click passes them
     read_only: bool,  # noqa: FBT001
     cache: int,
     stoppable: bool,  # noqa: FBT001
+    hide: bool,  # noqa: FBT001
 ) -> None:
     """Serve namespaces to clients of 0-db, until SIGTERM or Ctrl-C.
 
@@ -109,6 +111,7 @@ def serve(  # noqa: PLR0917  how click passes them
             protect=protect,
             cache=cache,
             stoppable=stoppable,
+            hide=hide,
         ),
         hook=hook,
         on_ready=ready,

@@ -115,19 +115,32 @@ class Engine:
         with self._lock:
             return list(self._namespaces)
 
-    def create(self, name: str, *, mode: Mode | None = None) -> Namespace:
-        """Make a namespace, and return it.
+    def create(
+        self, name: str, *, mode: Mode | None = None, password: bytes | None = None, **settings: Any
+    ) -> Namespace:
+        """Make a namespace, and return it; all that it is told to be it is from its first moment on.
+
+        Args:
+            name: its name.
+            mode: what its keys are; None for what the engine says.
+            password: for those who use it; None for none.
+            settings: any of the other fields of `Settings`.
 
         Raises:
             ZdbNameError: the name cannot be, or there is one.
+            ZdbError: all namespaces of this engine have another mode.
 
         """
         check_name(name)
+        if mode is not None and self.options.mode not in (None, mode):
+            raise ZdbError("all namespaces of this engine have one mode")
         with self._lock:
             self._check_writable()
             if name in self._namespaces:
                 raise ZdbNameError(f"there is a namespace {name!r}")
-            made = self._make(name, mode)
+            made = self._make(name, mode, {**settings, **self._secret(name, password)})
+        if settings:
+            self._keeper.tick(self._tick())
         self._telling.soon(lambda: self.hooks.zdb_namespace_created(namespace=name))
         return made
 
@@ -153,10 +166,7 @@ class Engine:
         with self._lock:
             self._check_writable()
             namespace = self[name]
-            if password is not None:
-                changes["password"] = hashed(password) if password else ""
-                changes["sealed"] = self._seal.close(name, password) if password else ""
-            settings = msgspec.structs.replace(namespace.settings, **changes)
+            settings = msgspec.structs.replace(namespace.settings, **changes, **self._secret(name, password))
             if settings.mode is not namespace.settings.mode and self.options.mode is not None:
                 raise ZdbError("all namespaces of this engine have one mode")
             namespace.take_settings(settings, lambda: write_settings(self.index / name, settings))
@@ -236,21 +246,26 @@ class Engine:
             for name, settings in self._folders.namespaces():
                 self._namespaces[name] = self._opened(settings)
             if DEFAULT not in self._namespaces and not self.options.read_only:
-                self._make(DEFAULT, None)
+                self._make(DEFAULT, None, {"maxsize": self.options.default_maxsize})
         except BaseException:
             self._abandon_all()
             raise
 
-    def _make(self, name: str, mode: Mode | None) -> Namespace:
+    def _make(self, name: str, mode: Mode | None, said: dict[str, Any]) -> Namespace:
         settings = Settings(
-            name=name,
-            mode=mode or self.options.mode or Mode.USER,
-            seed=secrets.randbits(32),
-            maxsize=self.options.default_maxsize if name == DEFAULT else 0,
+            name=name, mode=mode or self.options.mode or Mode.USER, seed=secrets.randbits(32), **said
         )
         self._folders.make(settings)
         made = self._namespaces[name] = self._opened(settings)
         return made
+
+    def _secret(self, name: str, password: bytes | None) -> dict[str, str]:
+        """Return what the settings keep of a password: nothing to change for None, none for an empty one."""
+        if password is None:
+            return {}
+        if not password:
+            return {"password": "", "sealed": ""}
+        return {"password": hashed(password), "sealed": self._seal.close(name, password)}
 
     def _opened(self, settings: Settings) -> Namespace:
         name = settings.name

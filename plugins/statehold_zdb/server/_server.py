@@ -42,6 +42,7 @@ class ServerOptions:
         protect: the namespace `default` has the administrators' password, and is only read without it.
         cache: how many bytes of answers are kept in memory.
         stoppable: whether the command STOP ends the server.
+        hide: whether only administrators are told the names of all namespaces.
 
     """
 
@@ -51,6 +52,7 @@ class ServerOptions:
     protect: bool = False
     cache: int = 32 * 1024 * 1024
     stoppable: bool = False
+    hide: bool = False
 
 
 @attrs.define

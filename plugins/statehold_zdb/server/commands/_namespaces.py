@@ -23,18 +23,27 @@ def dbsize(client: Client, _arguments: Arguments) -> Answer:
 
 
 def nsnew(client: Client, arguments: Arguments) -> Answer:
-    """NSNEW name: makes a namespace."""
-    if wrong := _checked(client, arguments, 2):
+    """NSNEW name [property value ...]: makes a namespace that is what it says from its first moment on."""
+    count = len(arguments)
+    if wrong := _checked(client, arguments, count if count % 2 == 0 else 0):
         return wrong
     name = os.fsdecode(arguments[1])
     if client.engine.get(name) is not None and name != DEFAULT:
         return b"-This namespace is not available\r\n"
-    return client.server.in_thread(lambda: _create(client, name))
+    said: dict[str, Any] = {}
+    for what, value in zip(arguments[2::2], arguments[3::2], strict=True):
+        if len(value) > _MAX_VALUE:
+            return b"-Invalid value\r\n"
+        change = _change(client, None, what.decode("latin-1"), bytes(value))
+        if isinstance(change, bytes):
+            return change
+        said |= change
+    return client.server.in_thread(lambda: _create(client, name, said))
 
 
-def _create(client: Client, name: str) -> bytes:
+def _create(client: Client, name: str, said: dict[str, Any]) -> bytes:
     try:
-        client.engine.create(name)
+        client.engine.create(name, **said)
     except ZdbError as error:
         client.server.logger.warning("cannot make a namespace: %s", error)
         return b"-This name is not allowed\r\n"
@@ -57,8 +66,10 @@ def nsdel(client: Client, arguments: Arguments) -> Answer:
 
 
 def nslist(client: Client, _arguments: Arguments) -> Answer:
-    """NSLIST: answers the names of all namespaces."""
-    return replies.array(replies.bulk(os.fsencode(name)) for name in client.engine.names())
+    """NSLIST: answers the names of all namespaces, or of the one that is used where others are hidden."""
+    hidden = client.server.options.hide and not client.admin
+    names = [client.namespace.name] if hidden else client.engine.names()
+    return replies.array(replies.bulk(os.fsencode(name)) for name in names)
 
 
 def nsinfo(client: Client, arguments: Arguments) -> Answer:
@@ -97,7 +108,7 @@ def nsset(client: Client, arguments: Arguments) -> Answer:
     return client.server.in_thread(lambda: _ok(lambda: client.engine.configure(name, **change)))
 
 
-def _change(client: Client, namespace: Namespace, what: str, value: bytes) -> bytes | dict[str, Any]:
+def _change(client: Client, namespace: Namespace | None, what: str, value: bytes) -> bytes | dict[str, Any]:
     text = value.decode("latin-1")
     if what == "maxsize":
         return {"maxsize": int(text)} if text.isdigit() else b"-Invalid property value (expected: bytes)\r\n"
@@ -116,7 +127,7 @@ def _change(client: Client, namespace: Namespace, what: str, value: bytes) -> by
         return b"-This server instance is configured to use a single runtime mode\r\n"
     if text not in (Mode.USER, Mode.SEQUENTIAL):
         return b"-Invalid property value (expected: user, seq)\r\n"
-    if len(namespace) or namespace.figures().next_id:
+    if namespace is not None and (len(namespace) or namespace.figures().next_id):
         return b"-Cannot change mode of used namespace\r\n"
     return {"mode": Mode(text)}
 
