@@ -212,7 +212,7 @@ def test_a_version_whose_process_does_not_run_at_the_swap_does_not_become_curren
         if step.stage == "make":
             group = host._retirer.live[-1].storages[0]["den.Box"].impl.group
             # It takes its time to be started again.
-            monkeypatch.setattr(group, "_plan_start", lambda: None)
+            monkeypatch.setattr(group._keeper, "_plan_start", lambda: None)
             signal.pidfd_send_signal(group.pidfd, signal.SIGKILL)
             end = time.monotonic() + 60
             while group.is_running and time.monotonic() < end:

@@ -116,7 +116,7 @@ def test_a_new_version_reads_what_the_one_before_holds_while_it_opens(wild: Wild
 def test_lanes_that_nobody_has_used_for_a_while_are_closed_but_for_one(wild: Wild) -> None:
     opened = wild()
     group = opened.storage.group
-    process = group._process
+    process = group.lanes.process
     readings = [opened.facade.read(opened.key(1, What="rows 3 1")) for _ in range(6)]
     for reading in readings:
         next(reading)
@@ -126,7 +126,7 @@ def test_lanes_that_nobody_has_used_for_a_while_are_closed_but_for_one(wild: Wil
     # One of them may be in use just then, to ask whether the process still answers.
     end = time.monotonic() + 60
     while process.lanes > 1 and time.monotonic() < end:
-        group.close_quiet(process)
+        group.lanes.close_quiet(process)
     assert process.lanes == 1
     assert do(opened, "eval 1 + 1") == "2"
     test_more_callers_than_lanes_are_all_answered(lambda: opened)

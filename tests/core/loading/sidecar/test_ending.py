@@ -39,7 +39,7 @@ for owner in ("acme.bills 1", "acme.bills 2"):
     opened.append(open_storage(provider).__enter__())
 fds = [plugin._home.zygote().pidfd]
 for one in opened:
-    fds.append(one.storage.group._process._forked.pidfd)
+    fds.append(one.storage.group.lanes.process._forked.pidfd)
 if sys.argv[4] == "stopped":
     threading.Thread(target=lambda: opened[0].facade.get(opened[0].key(1, What="stop")), daemon=True).start()
 socket.send_fds(channel, [b"x"], fds)
@@ -85,7 +85,7 @@ def test_no_sidecar_outlives_a_host_that_was_killed(wild_file: Path, mode: str, 
 
 
 def pidfd_of(opened: OpenStorage) -> int:
-    return os.dup(opened.storage.group._process._forked.pidfd)
+    return os.dup(opened.storage.group.lanes.process._forked.pidfd)
 
 
 def test_the_process_ends_when_its_plugin_is_freed(shared: Sidecars, wild_file: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_storage_whose_process_hangs_is_freed_in_hardly_more_than_the_time_of_
     with shared.load_file(wild_file, owner="acme.bills 1", limits=Limits(deadline=2)) as plugin:
         opened = contextlib.ExitStack()
         storage = opened.enter_context(open_storage(plugin.providers["Wild"])).storage
-        pidfd = os.dup(storage.group._process._forked.pidfd)
+        pidfd = os.dup(storage.group.lanes.process._forked.pidfd)
         try:
             stop(pidfd)
             with pytest.raises(SidecarError, match=r"gave no answer within [12](\.\d+)? s"):

@@ -222,7 +222,7 @@ def test_a_process_that_ends_just_when_it_has_been_started_again_is_followed_by_
 ) -> None:
     opened = wild()
     group = cast("SidecarStorage", opened.storage).group
-    use, ended = group._use, []
+    use, ended = group._keeper._use, []
 
     def end_first(process: Any) -> None:
         if not ended:
@@ -230,7 +230,7 @@ def test_a_process_that_ends_just_when_it_has_been_started_again_is_followed_by_
             process.condemn(LaneFault(Reason.CRASHED, "ended"))
         use(process)
 
-    monkeypatch.setattr(group, "_use", end_first)
+    monkeypatch.setattr(group._keeper, "_use", end_first)
     failing(opened, "exit 1")
     assert do(opened, "pid")
     assert ended

@@ -87,7 +87,7 @@ def test_a_sidecar_that_failed_too_often_serves_again_once_a_start_works(
         reasons.add(caught.value.reason)
     group = opened.storage.group  # type: ignore[attr-defined]
     while group._breaker.open:
-        with group._lock:
+        with group.lanes.lock:
             pass
     assert do(opened, "eval 1 + 1") == "2"
 
@@ -96,12 +96,12 @@ def test_one_that_stopped_while_nobody_called_is_replaced_before_anybody_does(wi
     opened = wild(limits=Limits(deadline=2.0))
     before = do(opened, "pid")
     group = opened.storage.group  # type: ignore[attr-defined]
-    check(group)
+    check(group.lanes)
     assert do(opened, "pid") == before
-    process = group._process
+    process = group.lanes.process
     signal.pidfd_send_signal(group.pidfd, signal.SIGSTOP)
     while not process.dead:  # it may still answer once, before it stops
-        check(group)
+        check(group.lanes)
     records.wait_for("no answer within 2 s")
     assert do(opened, "pid") != before
 

@@ -4,6 +4,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from statehold.sdk import StateholdError
+
 #: So many failures in so many seconds, and calls fail at once until a trial start works.
 _MOST: Final = 5
 _WINDOW: Final = 60.0
@@ -12,12 +14,19 @@ _LONGEST: Final = 30.0
 
 
 class Breaker:
-    """Says when a sidecar that failed is started again, and whether callers are to wait for that."""
+    """Says when a sidecar that failed is started again, and whether callers are to wait for that.
+
+    Attributes:
+        open: whether they are not to.
+        trouble: what went wrong last, None before anything did.
+
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._failures: deque[float] = deque(maxlen=64)
         self.open = False
+        self.trouble: StateholdError | None = None
 
     def failed(self) -> float:
         """Take note of a failure, and return in how many seconds the next start may be."""

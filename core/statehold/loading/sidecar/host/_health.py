@@ -9,7 +9,7 @@ from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar.host._lane import LaneFault
 
 if TYPE_CHECKING:
-    from statehold.loading.sidecar.host._group import Group
+    from statehold.loading.sidecar.host._lanes import Lanes
     from statehold.loading.sidecar.host._process import Process
     from statehold.loading.sidecar.host._supervisor import Supervisor
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _PERIOD: Final = 30.0
 
 
-def look_after(group: Group, process: Process, supervisor: Supervisor) -> None:
+def look_after(lanes: Lanes, process: Process, supervisor: Supervisor) -> None:
     """Ask *process* now and then whether it still answers, so that no caller is the first to notice.
 
     Lanes that nobody has used since the last time are closed, but for one.
     """
-    # Weakly: a group that is freed is not kept until it would have been asked.
-    its_group, itself = weakref.ref(group), weakref.ref(process)
+    # Weakly: what is freed is not kept until it would have been asked.
+    its_lanes, itself = weakref.ref(lanes), weakref.ref(process)
 
     def begin() -> None:
         found = itself()
@@ -31,7 +31,7 @@ def look_after(group: Group, process: Process, supervisor: Supervisor) -> None:
             threading.Thread(target=ask, name=f"{found.who} is asked", daemon=True).start()
 
     def ask() -> None:
-        asked, served = its_group(), itself()
+        asked, served = its_lanes(), itself()
         if asked is not None and served is not None:
             check(asked)
             asked.close_quiet(served)
@@ -40,16 +40,16 @@ def look_after(group: Group, process: Process, supervisor: Supervisor) -> None:
     supervisor.at(monotonic() + _PERIOD, begin)
 
 
-def check(group: Group) -> None:
-    """End the process of *group* if it answers no more; where all lanes are in use, those calls notice."""
+def check(lanes: Lanes) -> None:
+    """End the process of *lanes* if it answers no more; where all of them are in use, those calls notice."""
     try:
-        lane = group.idle.pop()
+        lane = lanes.idle.pop()
     except IndexError:
         return
-    question = (k.PING, 0, 0, None, None, group.anything)
+    question = (k.PING, 0, 0, None, None, lane.process.anything)
     try:
-        lane.exchange_within(group.limits.deadline, *question)
+        lane.exchange_within(lanes.limits.deadline, *question)
     except LaneFault as fault:
-        group.give_up(lane, fault)
+        lanes.give_up(lane, fault)
     else:
-        group.give_back(lane)
+        lanes.give_back(lane)

@@ -66,24 +66,24 @@ def open_storage(provider: Provider, group: Group, ctx: StorageContext) -> Sidec
             for each in ctx.entities.values()
         ),
     ]
-    handle = group.new_handle(ctx.logger)
+    handle = group.handles.new(ctx.logger)
     argument = _argument(provider, group, ctx)
-    lane = group.take_to_open()
+    lane = group.lanes.take_to_open()
     opening = Taking(group, lane, codecs[0], ctx.existing)
     try:
         result = opening.ask(k.OPEN, handle, argument)
         answer = msgspec.convert(result, _Answer)
     except BaseException as error:
-        group.forget(handle)
+        group.handles.forget(handle)
         if isinstance(error, LaneFault):
-            raise group.give_up(lane, error) from None
+            raise group.lanes.give_up(lane, error) from None
         if isinstance(error, msgspec.ValidationError):
             fault = LaneFault(Reason.PROTOCOL, f"opened what cannot be read: {error}")
-            raise group.give_up(lane, fault) from None
+            raise group.lanes.give_up(lane, fault) from None
         if not opening.answered:
-            group.drop(lane)
+            group.lanes.drop(lane)
         raise
-    group.keep(handle, argument)
+    group.handles.keep(handle, argument)
     storage = _proxy(provider, ctx.storage, group, handle, codecs, answer)
     storage.takes_over = answer.looked
     return storage

@@ -40,11 +40,11 @@ def read(  # noqa: PLR0917 - on the way of every call
         ended = True
     except LaneFault as fault:
         ended = True
-        raise group.give_up(lane, fault) from None
+        raise group.lanes.give_up(lane, fault) from None
     finally:
         if not ended:
             _leave(group, lane, number, codec)
-    group.give_back(lane)
+    group.lanes.give_back(lane)
     if isinstance(answer.result, Failure):
         raise group.revived(answer.result)
 
@@ -66,8 +66,8 @@ def _all(
             lane.say((k.MORE, number))
             answer = lane.hear(codec.rows, number, _ANSWERS)
     except LaneFault as fault:
-        raise group.give_up(lane, fault) from None
-    group.give_back(lane)
+        raise group.lanes.give_up(lane, fault) from None
+    group.lanes.give_back(lane)
     for key, value in rows:
         yield codec.key_class(*key), codec.value_class(*value)
     if isinstance(answer.result, Failure):
@@ -86,18 +86,18 @@ def _first(group: Group, codec: Codec, question: tuple[int, int, int, Any, Any])
     error: SidecarError | None = None
     for last in (False, True):
         try:
-            lane = group.take_for_read(started)
+            lane = group.lanes.take_for_read(started)
         except SidecarError as none:
             raise error or none from None
         try:
             number = lane.ask(*question, started=started)
             return lane, number, lane.hear(codec.rows, number, _ANSWERS, started)
         except LaneFault as fault:
-            error = group.give_up(lane, fault)
+            error = group.lanes.give_up(lane, fault)
             if last or monotonic() - started >= group.limits.deadline:
                 raise error from None
         except BaseException:
-            group.drop(lane)
+            group.lanes.drop(lane)
             raise
     raise AssertionError
 
@@ -111,6 +111,6 @@ def _leave(group: Group, lane: Lane, number: int, codec: Codec) -> None:
         while monotonic() < until:
             if lane.hear(codec.rows, number, _ANSWERS).kind != k.ROWS:
                 lane.relimit(group.limits.deadline)
-                group.give_back(lane)
+                group.lanes.give_back(lane)
                 return
-    group.drop(lane)
+    group.lanes.drop(lane)

@@ -158,15 +158,15 @@ class Resumes(SidecarStorage):
     def resume(self, existing: IStateStorage) -> None:
         """Let it take over from *existing*, wherever that lives."""
         group = self._group
-        lane = group.take_to_open()
+        lane = group.lanes.take_to_open()
         taking = Taking(group, lane, self._codec, existing)
         try:
             taking.ask(k.RESUME, self._handle, Taking.told(existing))
         except LaneFault as fault:
-            raise group.give_up(lane, fault) from None
+            raise group.lanes.give_up(lane, fault) from None
         except BaseException:
             if not taking.answered:
-                group.drop(lane)
+                group.lanes.drop(lane)
             raise
 
 

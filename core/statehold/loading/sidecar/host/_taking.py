@@ -56,7 +56,7 @@ class Taking:
                 if close is not None:
                     close()
         self.answered = True
-        group.give_back(lane)
+        group.lanes.give_back(lane)
         if isinstance(answer.result, Failure):
             raise group.revived(answer.result)
         return answer.result
