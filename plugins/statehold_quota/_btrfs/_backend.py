@@ -61,6 +61,11 @@ class Btrfs:
         """What people read."""
         return "btrfs simple quota" if self.mode is Mode.SIMPLE else "btrfs qgroup"
 
+    @property
+    def overhead(self) -> int:
+        """What counts for a folder beside its one file, however large: with it, the limit is exact."""
+        return 2 * self._state().node
+
     def require(self) -> None:
         """Raise QuotaError where this is no btrfs, or quotas are off or of the other kind."""
         mount = mount_of(self.root)
@@ -106,6 +111,7 @@ class Btrfs:
         with self._told(f"make {group.path.name}"):
             make(group.path)
             group.path.chmod(0o711)
+            _ioctl.mark(group.path, _ioctl.subvolume_of(group.path))
             self._tie(group)
 
     def make_folder(self, group: Group, name: str) -> Path:
@@ -114,7 +120,9 @@ class Btrfs:
         with self._told(f"make {group.path.name}/{name}"):
             if not _ioctl.is_subvolume(folder):
                 make(folder)
-                _ioctl.assign(group.path, _ioctl.subvolume_of(folder), _qgroup(group))
+                subvolume = _ioctl.subvolume_of(folder)
+                _ioctl.assign(group.path, subvolume, _qgroup(group))
+                _ioctl.mark(group.path, subvolume)
         return folder
 
     def hold(self, group: Group) -> None:
@@ -166,6 +174,11 @@ class Btrfs:
                 return size_of(folder)
             return self._state().used(_ioctl.subvolume_of(folder)) or 0
 
+    def commit(self) -> None:
+        """Let sizes be those of now: they are counted when the file system commits."""
+        with self._told("commit"):
+            _ioctl.sync(self.root)
+
     def remove_folder(self, group: Group, name: str) -> None:
         """Remove the subvolume, and wait until it does not count for the group any more."""
         folder = group.path / name
@@ -207,6 +220,23 @@ class Btrfs:
             self._wait_until_cleaned(qgroup - _LEVEL)
             self._remove_qgroup(qgroup)
 
+    def remove_strays(self) -> list[str]:
+        """Remove our qgroups whose subvolume is not there any more, and return them: `1/260`.
+
+        What others have made is left alone, and what the kernel still takes apart.
+        """
+        removed = []
+        with self._told("look for qgroups"):
+            state = self._state()
+            for qgroup in state.marked():
+                level, number = divmod(qgroup, _LEVEL)
+                if state.used(qgroup) or _ioctl.subvolume_exists(self.root, number):
+                    continue
+                self._remove_qgroup(qgroup)
+                if state.used(qgroup) is None:
+                    removed.append(f"{level}/{number}")
+        return removed
+
     def _state(self) -> QuotaState:
         with self._told("ask for its id"):
             return QuotaState.of(_ioctl.uuid_of(_existing(self.root)))
@@ -226,9 +256,12 @@ class Btrfs:
                     _ioctl.assign(group.path, subvolume_in(above, name), qgroup)
 
     def _count_what_was_there(self, group: Group) -> None:
+        folders = folders_of(group)
+        if not folders and not uncounted(group.path):
+            return
         _ioctl.sync(group.path)
         counted = self._state().used(_qgroup(group)) or 0
-        there = sum(size_of(folder) for folder in folders_of(group))
+        there = sum(size_of(folder) for folder in folders)
         set_uncounted(group.path, max(0, there - counted))
 
     def _wait_until_cleaned(self, subvolume: int) -> None:

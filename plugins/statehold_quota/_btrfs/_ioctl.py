@@ -15,6 +15,9 @@ _NONE, _WRITE, _READ = 0, 1, 2
 FIRST_OBJECT: Final = 256
 _MAX_NAME: Final = 255
 LIMIT_REFERENCED: Final = 1
+#: Reservations, which the kernel keeps and never looks at: no other program asks for them, so they say whose
+#: a qgroup is.
+MARK: Final = 4 | 8
 
 
 def _number(direction: int, number: int, size: int) -> int:
@@ -84,8 +87,22 @@ def assign(folder: Path, member: int, qgroup: int) -> None:
 
 
 def set_limit(folder: Path, qgroup: int, limit: int) -> None:
-    """Limit what a qgroup refers to."""
-    _call(folder, _LIMIT, struct.pack("<QQQQQQ", qgroup, LIMIT_REFERENCED, limit, 0, 0, 0))
+    """Limit what a qgroup refers to, and mark it as ours."""
+    _call(folder, _LIMIT, struct.pack("<QQQQQQ", qgroup, LIMIT_REFERENCED | MARK, limit, 0, 0, 0))
+
+
+def mark(folder: Path, qgroup: int) -> None:
+    """Mark a qgroup as ours, whatever limit it has."""
+    _call(folder, _LIMIT, struct.pack("<QQQQQQ", qgroup, MARK, 0, 0, 0, 0))
+
+
+def subvolume_exists(folder: Path, subvolume: int) -> bool:
+    """Whether there is a subvolume of that id, which is not being removed."""
+    try:
+        _call(folder, _LOOK_UP, struct.pack("<QQ4080x", subvolume, FIRST_OBJECT))
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def rescan(folder: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -7,9 +8,10 @@ from uuid import UUID
 
 import attrs
 
-from statehold_quota._btrfs._ioctl import LIMIT_REFERENCED
+from statehold_quota._btrfs._ioctl import LIMIT_REFERENCED, MARK
 
 _ALL: Final = Path("/sys/fs/btrfs")
+_QGROUP: Final = re.compile(r"\d+_\d+", re.ASCII)
 
 
 class Mode(StrEnum):
@@ -56,13 +58,31 @@ class QuotaState:
         flags = self._value(qgroup, "limit_flags")
         return self._value(qgroup, "max_referenced") if flags and flags & LIMIT_REFERENCED else None
 
+    @property
+    def node(self) -> int:
+        """The size of a block of what it notes for itself."""
+        return int(self._at(self.folder.parent / "nodesize") or 0)
+
+    def marked(self) -> list[int]:
+        """Return the qgroups that are ours."""
+        try:
+            names = [entry.name for entry in self.folder.iterdir()]
+        except FileNotFoundError:  # quotas are off
+            return []
+        split = [name.split("_") for name in names if _QGROUP.fullmatch(name)]
+        found = [int(level) << 48 | int(number) for level, number in split]
+        return sorted(one for one in found if (self._value(one, "limit_flags") or 0) & MARK == MARK)
+
     def _value(self, qgroup: int, name: str) -> int | None:
         text = self._word(f"{qgroup >> 48}_{qgroup & (1 << 48) - 1}/{name}")
         return None if text is None else int(text, 0)
 
     def _word(self, name: str) -> str | None:
+        return self._at(self.folder / name)
+
+    def _at(self, file: Path) -> str | None:
         try:
-            return (self.folder / name).read_text(encoding="ascii").strip()
+            return file.read_text(encoding="ascii").strip()
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError:  # gone while it was read

@@ -32,6 +32,22 @@ class LoopImage:
     enforced: ClassVar[bool] = True
     smallest: ClassVar[int] = 1024 * 1024
     step: ClassVar[int] = 64 * 1024
+    #: What the folders in an image take beside one file: with it, a file as large as the limit fits.
+    overhead: ClassVar[int] = 64 * 1024
+
+    @staticmethod
+    def most(limit: int) -> int:
+        """Return how many bytes of the disk below an image takes at most that has so much room."""
+        return limit + limit // 6 + 4 * 2**20
+
+    def taken(self, group: Group) -> int:
+        """Return how many bytes of the disk below the image of a group takes."""
+        with self._told(f"read the size of the image of {group.path.name}"):
+            return _image(group).size
+
+    def exists(self, group: Group) -> bool:
+        """Whether the group has an image, mounted or not."""
+        return _image(group).file.exists()
 
     def require(self) -> None:
         """Raise QuotaError where loop devices or programs are missing, or this is not root."""

@@ -21,6 +21,9 @@ _UNIT: Final = 64 * 1024
 _SMALL_BLOCKS: Final = 256 * 2**20
 _TRIES: Final = 12
 _RELEASED: Final = 3.0
+# What ext4 keeps back for itself, from root too, although it says that this is free.
+_KEPT_PART: Final = 50
+_KEPT_BLOCKS: Final = 4096
 
 
 @attrs.frozen
@@ -47,7 +50,12 @@ class Image:
     def room(self) -> int:
         """How many bytes its files can take, all together; of a mounted one."""
         found = os.statvfs(self.point)
-        return found.f_blocks * found.f_frsize
+        return (found.f_blocks - _kept_back(self.size // found.f_frsize)) * found.f_frsize
+
+    @property
+    def size(self) -> int:
+        """How many bytes of the disk below the image takes."""
+        return self.file.stat().st_size
 
     @property
     def used(self) -> int:
@@ -117,7 +125,7 @@ class Image:
             missing = room - self.room
             if missing <= 0:
                 return
-            size = self.file.stat().st_size
+            size = self.size
             self._reserve(self.file, size, missing + missing // 128 + _UNIT)
             try:
                 device = self._device()
@@ -138,7 +146,7 @@ class Image:
             excess = (self.room - room) // 1024
             if self.room <= room + slack(room):
                 return
-            self._resize_unmounted(self.file.stat().st_size // 1024 - excess)
+            self._resize_unmounted(self.size // 1024 - excess)
 
     def _resize_unmounted(self, kibibytes: int | None = None) -> None:
         """Give the file system that size, or without one, that of the file."""
@@ -197,4 +205,9 @@ def _make_file_system(file: Path, block: int) -> int:
     found = re.search(r"^Free blocks:\s+(\d+)$", told, re.MULTILINE)
     if found is None:
         raise QuotaError(f"dumpe2fs does not say how much is free in {file.name}")
-    return int(found[1]) * block
+    return (int(found[1]) - _kept_back(file.stat().st_size // block)) * block
+
+
+def _kept_back(blocks: int) -> int:
+    """Return how many blocks of so many in all cannot be filled."""
+    return min(blocks // _KEPT_PART, _KEPT_BLOCKS)

@@ -174,6 +174,18 @@ class Claims:
 
         return self.waiting(attempt, claim)
 
+    def abandon(self, claim: str) -> None:
+        """Give a claim up that could be neither made nor undone: `RELEASING`, for who reconciles.
+
+        Its name is free again. For who is at work on it, and is no more then.
+        """
+        with self._file.write() as sql:
+            sql.execute(
+                "UPDATE claims SET state = 'releasing' WHERE id = ? AND worker = ?",
+                (claim, self._workers.token),
+            )
+        self._workers.end(claim)
+
     def forget(self, claim: str) -> None:
         """Remove a claim and give its room back, if it is there.
 
