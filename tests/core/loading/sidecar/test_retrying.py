@@ -14,6 +14,7 @@ from wild_use import do
 from statehold.loading.sidecar import Limits, Reason, SidecarError
 from statehold.loading.sidecar.host import _breaker
 from statehold.loading.sidecar.host._health import check
+from statehold.loading.sidecar.host._lane import Lane
 from statehold.testing import OpenStorage
 
 Wild = Callable[..., OpenStorage]
@@ -48,6 +49,26 @@ def test_a_get_is_asked_again_once_only(wild: Wild, tmp_path: Path) -> None:
         do(opened, f"die-always {died}")
     assert caught.value.reason is Reason.CRASHED
     assert died.read_text() == "xx"
+
+
+def test_who_finds_that_the_process_ended_when_it_needs_a_further_lane_asks_the_next_one(
+    wild: Wild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = wild(limits=Limits(deadline=60.0))
+    process = opened.storage.group.lanes.process  # type: ignore[attr-defined]
+    add_lane, killed = process.add_lane, []
+
+    def killed_before(started: float) -> Lane:
+        killed.append(signal.pidfd_send_signal(process.pidfd, signal.SIGKILL))
+        return add_lane(started)
+
+    reading = opened.facade.read(opened.key(1, What="rows 100000 1000"))  # keeps the only lane
+    next(reading)
+    monkeypatch.setattr(process, "add_lane", killed_before)
+    # It would not be asked again, had it been asked.
+    opened.insert(opened.key(1, What="x"), opened.value(Text=""))
+    assert killed
+    reading.close()
 
 
 def test_who_waited_for_a_lane_has_what_is_left_of_the_deadline(wild: Wild) -> None:

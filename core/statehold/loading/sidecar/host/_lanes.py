@@ -60,41 +60,21 @@ class Lanes:
         """
         until = started + self.limits.deadline
         while True:
-            with self.lock:
-                self.check_open()
-                process = self.process
-                if process is not None and not process.dead:
-                    # First, so that who gives a lane back meanwhile looks for those that wait.
-                    process.watched = True
-                    with suppress(IndexError):
-                        return process.idle.pop()
-                    # What READs keep is none of the lanes for calls: slow readers stop nobody else.
-                    most = _LANES + (_READS if long else process.reading)
-                    if process.many and process.lanes < most:
-                        process.lanes += 1
-                        break
-                elif self._breaker.open:
-                    raise self._broken()
-                waiter = _Waiter()
-                self._waiters.append(waiter)
-            waiter.woken.wait(max(0.0, until - monotonic()))
-            with self.lock:
-                if waiter.lane is not None:
-                    return waiter.lane
-                with suppress(ValueError):
-                    self._waiters.remove(waiter)
-            if monotonic() >= until:
-                raise self._none(process)
-        try:
-            return process.add_lane(started)
-        except LaneFault as fault:
-            process.condemn(fault)
-            raise process.error(fault) from None
-        except OSError as error:
-            with self.lock:
-                process.lanes -= 1
-            text = f"{self._who}: no further lane can be made: {error.strerror}"
-            raise SidecarError(text, reason=Reason.BUSY) from None
+            found = self._found(until, long=long)
+            if isinstance(found, Lane):
+                return found
+            try:
+                return found.add_lane(started)
+            except LaneFault as fault:
+                found.condemn(fault)
+                if monotonic() >= until:
+                    raise found.error(fault) from None
+                # Nothing has been asked yet, so that the next process can be.
+            except OSError as error:
+                with self.lock:
+                    found.lanes -= 1
+                text = f"{self._who}: no further lane can be made: {error.strerror}"
+                raise SidecarError(text, reason=Reason.BUSY) from None
 
     def take_for_read(self, started: float) -> Lane:
         """Return a lane that may be kept for long."""
@@ -115,6 +95,35 @@ class Lanes:
         """Raise a FreedError if the plugin has been freed; the lock is held."""
         if self.closed:
             raise FreedError(f"{self._who} has been freed")
+
+    def _found(self, until: float, *, long: bool) -> Lane | Process:
+        """Return a lane that is there, or else the process that may have a further one; wait for either."""
+        while True:
+            with self.lock:
+                self.check_open()
+                process = self.process
+                if process is not None and not process.dead:
+                    # First, so that who gives a lane back meanwhile looks for those that wait.
+                    process.watched = True
+                    with suppress(IndexError):
+                        return process.idle.pop()
+                    # What READs keep is none of the lanes for calls: slow readers stop nobody else.
+                    most = _LANES + (_READS if long else process.reading)
+                    if process.many and process.lanes < most:
+                        process.lanes += 1
+                        return process
+                elif self._breaker.open:
+                    raise self._broken()
+                waiter = _Waiter()
+                self._waiters.append(waiter)
+            waiter.woken.wait(max(0.0, until - monotonic()))
+            with self.lock:
+                if waiter.lane is not None:
+                    return waiter.lane
+                with suppress(ValueError):
+                    self._waiters.remove(waiter)
+            if monotonic() >= until:
+                raise self._none(process)
 
     def _none(self, process: Process | None) -> SidecarError:
         seconds = f"within {self.limits.deadline:g} s"
