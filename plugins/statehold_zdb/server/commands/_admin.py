@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 from statehold_zdb.engine import ZdbError
 from statehold_zdb.server import _replies as replies
 from statehold_zdb.server._client import Answer, Arguments, Client
@@ -92,12 +94,17 @@ def _raw(client: Client, segment: int, offset: int) -> bytes:
 
 
 def compact(client: Client, arguments: Arguments) -> Answer:
-    """COMPACT: gives back what the namespace does not need; answers how many bytes."""
+    """COMPACT [name]: gives back what a namespace does not need; answers how many bytes."""
     if not client.admin:
         return replies.DENIED
-    if len(arguments) != 1:
+    if len(arguments) > 2:
         return replies.UNEXPECTED
     namespace = client.namespace
+    if len(arguments) == 2:
+        named = client.engine.get(os.fsdecode(arguments[1]))
+        if named is None:
+            return b"-Namespace not found\r\n"
+        namespace = named
 
     def work() -> bytes:
         try:

@@ -1,0 +1,78 @@
+"""Processes that are known by the socket in their arguments, and ended by their id.
+
+Nothing is written down about a process, so nothing of it can be wrong after a crash: it is looked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from statehold_zos.model import ZosError
+
+_FLAG: Final = b"--socket"
+
+
+def serving(folder: Path) -> dict[str, list[int]]:
+    """Return which processes were told to listen on sockets in *folder*, by the name of the socket."""
+    found: dict[str, list[int]] = {}
+    for pid in _pids():
+        path = _socket_of(pid)
+        if path is not None and path.parent == folder:
+            found.setdefault(path.name, []).append(pid)
+    return found
+
+
+def end(path: Path, *, patience: float) -> bool:
+    """End the processes that were told to listen on *path*; say whether there were any.
+
+    They are asked to, and killed where that takes longer than *patience* seconds.
+
+    Raises:
+        ZosError: one does not end even so.
+
+    """
+    pids = serving(path.parent).get(path.name, [])
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            _end(pid, path, patience)
+    return bool(pids)
+
+
+def _end(pid: int, path: Path, patience: float) -> None:
+    # From here on the number cannot become another process unnoticed.
+    process = os.pidfd_open(pid)
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if _socket_of(pid) != path:
+                return
+            signal.pidfd_send_signal(process, number)
+            if _ended(process, patience):
+                return
+        raise ZosError(f"process {pid}, the 0-db at {path}, does not end", hint="Its disk may hang")
+    finally:
+        os.close(process)
+
+
+def _ended(process: int, patience: float) -> bool:
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(patience * 1000))
+
+
+def _pids() -> Iterator[int]:
+    return (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def _socket_of(pid: int) -> Path | None:
+    """Return what a process was told to listen on; None for one that has ended, and for all others."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return Path(os.fsdecode(words[words.index(_FLAG) + 1]))
+    except (OSError, ValueError, IndexError):
+        return None
