@@ -95,7 +95,8 @@ class Namespaces:
             overhead=overhead,
         )
         if place is None:
-            raise rows.no_space(sql, request, request.room)
+            needed = f"{request.room} bytes free beside a server, or {request.room + overhead} for both"
+            raise rows.no_space(sql, request, needed)
         if place.served:
             (server,) = sql.execute("SELECT server FROM pools WHERE id = ?", (place.pool,)).fetchone()
         else:

@@ -124,7 +124,7 @@ def pool_for(sql: sqlite3.Connection, request: Request) -> str:
     demand = demand_of(request)
     pool = choose(SqlShelf(sql), demand)
     if pool is None:
-        raise no_space(sql, request, request.room)
+        raise no_space(sql, request, f"{request.room} bytes free")
     return pool
 
 
@@ -133,7 +133,7 @@ def demand_of(request: Request) -> Demand:
     return Demand(type=request.type, room=request.room, placement=request.placement, avoid=request.avoid)
 
 
-def no_space(sql: sqlite3.Connection, request: Request, room: int) -> NoSpaceError:
+def no_space(sql: sqlite3.Connection, request: Request, needed: str) -> NoSpaceError:
     """Return the error that says how much there would be."""
     types = DiskType if request.placement is Placement.SSD_FIRST else (request.type,)
     widest = [
@@ -142,7 +142,7 @@ def no_space(sql: sqlite3.Connection, request: Request, room: int) -> NoSpaceErr
     names = " or ".join(disk_type.value for disk_type in types)
     most = max(widest)
     return NoSpaceError(
-        f"no pool of {names} has {room} bytes free"
+        f"no pool of {names} has {needed}"
         + (f"; the one with the most has {most}" if most else "; none has any"),
         hint="release what is not needed, or add a disk and prepare it",
     )

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+from zos_claims import settled, space
+
+from statehold_zos.ledger import Ledger
+from statehold_zos.model import DiskType, NotFoundError, PoolState, RefusedError
+
+
+def test_a_pool_that_is_put_again_keeps_its_claims_and_its_state(ledger: Ledger) -> None:
+    ledger.pools.put("a", type=DiskType.SSD, size=100)
+    settled(ledger, space(60))
+    ledger.pools.set_state("a", PoolState.DEGRADED, "a disk is gone")
+    row = ledger.pools.put("a", type=DiskType.SSD, size=50)
+    assert (row.size, row.reserved, row.free, row.claims) == (50, 60, -10, 1)
+    assert (row.state, row.reason) == (PoolState.DEGRADED, "a disk is gone")
+    row = ledger.pools.put("a", type=DiskType.SSD, size=50, state=PoolState.READY)
+    assert (row.state, row.reason) == (PoolState.READY, "")
+    assert ledger.pools.find("a") == row
+    assert ledger.pools.find("b") is None
+    with pytest.raises(NotFoundError, match="no pool 'b'"):
+        ledger.pools.set_state("b", PoolState.READY)
+
+
+def test_more_may_be_reserved_than_there_is_where_that_is_said(ledger: Ledger) -> None:
+    row = ledger.pools.put("a", type=DiskType.SSD, size=100, over_provision=1.5)
+    assert (row.size, row.budget, row.free) == (100, 150, 150)
+    settled(ledger, space(150))
+    assert ledger.pools.put("a", type=DiskType.SSD, size=100).free == -50
+
+
+def test_a_pool_stays_of_its_type(ledger: Ledger) -> None:
+    ledger.pools.put("a", type=DiskType.SSD, size=100)
+    with pytest.raises(RefusedError, match="pool a is of ssd, not of hdd"):
+        ledger.pools.put("a", type=DiskType.HDD, size=100)
+
+
+def test_a_pool_with_claims_is_neither_wiped_nor_removed(ledger: Ledger) -> None:
+    ledger.pools.put("a", type=DiskType.SSD, size=100)
+    claim = settled(ledger, space(60))
+    with pytest.raises(RefusedError, match="cannot be wiped: 1 reservations of 60 bytes"):
+        ledger.pools.begin_wipe("a")
+    with pytest.raises(RefusedError, match="cannot be removed"):
+        ledger.pools.remove("a")
+    ledger.claims.forget(claim.id)
+    assert ledger.pools.begin_wipe("a").state is PoolState.WIPING
+    ledger.pools.remove("a")
+    ledger.pools.remove("a")
+    assert ledger.pools.all() == []
+
+
+def test_notes_stay_by_topic_and_key(ledger: Ledger) -> None:
+    assert ledger.notes.get("type", "sda") is None
+    ledger.notes.put("type", "sda", "hdd")
+    ledger.notes.put("type", "sda", "ssd")
+    ledger.notes.put("token", "sda", "1")
+    assert ledger.notes.get("type", "sda") == "ssd"
+    assert ledger.notes.all("type") == {"sda": "ssd"}
+    ledger.notes.remove("type", "sda")
+    ledger.notes.remove("type", "sda")
+    assert ledger.notes.all("type") == {}
