@@ -8,17 +8,19 @@ from __future__ import annotations
 from statehold_zos.disks._devices import BlockDevice, Device, Folder, ImageFile, devices_of
 from statehold_zos.disks._module import DiskModule
 from statehold_zos.disks._plan import NewPool, OldPool, Plan
-from statehold_zos.disks._records import PoolRecord
+from statehold_zos.disks._records import FileSystem, PoolRecord, Stage
 
 __all__ = [
     "BlockDevice",
     "Device",
     "DiskModule",
+    "FileSystem",
     "Folder",
     "ImageFile",
     "NewPool",
     "OldPool",
     "Plan",
     "PoolRecord",
+    "Stage",
     "devices_of",
 ]

@@ -15,9 +15,11 @@ from statehold_zos.model import ZosError
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 _PATIENCE: Final = 600
 _PACKAGES: Final = {
+    "blkdiscard": "util-linux",
     "blkid": "util-linux",
     "btrfs": "btrfs-progs",
     "e2fsck": "e2fsprogs",
+    "fallocate": "util-linux",
     "losetup": "mount",
     "mkfs.btrfs": "btrfs-progs",
     "mkfs.ext4": "e2fsprogs",

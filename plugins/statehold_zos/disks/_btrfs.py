@@ -1,0 +1,71 @@
+"""What is asked of btrfs by its programs."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from statehold_zos.disks._programs import find, run
+from statehold_zos.disks._records import PoolRecord
+from statehold_zos.model import Raid
+from statehold_zos.planning import usable
+
+_KNOWN: Final = Path("/proc/filesystems")
+_ALIGNED: Final = 2**20
+#: A hundredth for metadata, and each of the copies counts: enough for files of 64 KiB and larger.
+_METADATA: Final = 100
+_LINE: Final = re.compile(
+    r"^(Metadata|System|Data),\S+: Size:(\d+)|^\s+(/\S+|missing)\s+(\d+)$", re.MULTILINE
+)
+
+
+def supported() -> bool:
+    """Whether pools of btrfs can be made and mounted here."""
+    if find("mkfs.btrfs") is None or find("btrfs") is None:
+        return False
+    return "btrfs" in _KNOWN.read_text(encoding="ascii").split() or _module()
+
+
+def make(record: PoolRecord, devices: Sequence[str], *, held: Collection[int]) -> None:
+    """Make the file system of a pool on disks that are empty; refuses where one is not."""
+    metadata = "dup" if len(devices) == 1 else "raid1"  # a whole pool is not to be lost with one bad sector
+    words = ("-d", record.raid.value, "-m", metadata, "-L", record.id, "-U", record.uuid)
+    run("mkfs.btrfs", "-q", *words, *devices, held=held)
+
+
+def options(devices: Sequence[str], *, degraded: bool) -> str:
+    """Return with what a pool is mounted."""
+    words = ["noatime", "nodev", "nosuid", *(f"device={device}" for device in devices)]
+    return ",".join([*words, "degraded"] if degraded else words)
+
+
+def capacity(point: Path, raid: Raid, sizes: dict[str, int]) -> int:
+    """Return how many bytes of data can be written into a new file system, all reservations together.
+
+    Args:
+        point: where it is mounted.
+        raid: how data are spread.
+        sizes: bytes of its devices, by their paths.
+
+    """
+    taken = dict.fromkeys(sizes, _ALIGNED)
+    metadata, section = 0, ""
+    for kind, size, device, bytes_of in _LINE.findall(run("btrfs", "filesystem", "usage", "--raw", point)):
+        if kind:
+            section = kind
+            metadata += int(size) if kind == "Metadata" else 0
+        elif section != "Data" and device in taken:
+            taken[device] += int(bytes_of)
+    room = usable(raid, [size - taken[device] for device, size in sizes.items()])
+    more = max(0, room // _METADATA - metadata)
+    each = math.ceil(2 * more / len(sizes))
+    least = [max(0, size - taken[device] - each) for device, size in sizes.items()]
+    return usable(raid, least) // _ALIGNED * _ALIGNED
+
+
+def _module() -> bool:
+    return any(Path("/lib/modules").glob(f"{os.uname().release}/**/btrfs.ko*"))
