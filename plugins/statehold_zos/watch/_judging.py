@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from statehold_zos.disks import DiskModule, PoolRecord
+from statehold_zos.model import DiskInfo, DiskState
+from statehold_zos.watch._btrfs import Btrfs, Member
+from statehold_zos.watch._layout import Layout
+
+#: After how many repairs of wrong contents in a pool the disk that gives them again is a failing one.
+_REPAIRS: Final = 3
+
+
+class Judge:
+    """Says which disks must not be relied on, and keeps that."""
+
+    def __init__(self, disks: DiskModule, *, every: float) -> None:
+        self._disks = disks
+        self._every = every
+        self._unreadable: dict[str, float] = {}
+        self._repairs: dict[str, int] = {}
+
+    def by_reading(self, info: DiskInfo | None) -> None:
+        """Mark a disk that is there, and could not be read at one look and at a later one."""
+        if info is None:
+            return
+        if info.state is not DiskState.FAILING or info.found:
+            self._unreadable.pop(info.name, None)
+        elif time.monotonic() - self._unreadable.setdefault(info.name, time.monotonic()) >= self._every:
+            self._disks.mark(info.name, info.health.reason)
+
+    def by_errors(self, record: PoolRecord, found: Layout, there: frozenset[str], back: list[str]) -> bool:
+        """Mark disks that do not do what they are told; return whether there is one.
+
+        What happened to a disk while it was away is not held against it.
+        """
+        marked = False
+        for name, member in found.members.items():
+            if name not in there or not member.writeable or not member.errors.any:
+                continue
+            if name in back:
+                if not record.raid.survives:
+                    Btrfs(record.path).reset(member)
+            elif member.errors.lost or not record.raid.survives:
+                marked = self._mark(record, name, member, str(member.errors))
+            elif self._repairs.get(record.id, 0) >= _REPAIRS:
+                reason = f"{member.errors}, again after {_REPAIRS} repairs"
+                marked = self._mark(record, name, member, reason)
+        return marked
+
+    def repaired(self, pool: str) -> None:
+        """Count that contents of a pool were mended which no absence explains."""
+        self._repairs[pool] = self._repairs.get(pool, 0) + 1
+
+    def _mark(self, record: PoolRecord, name: str, member: Member, reason: str) -> bool:
+        self._disks.mark(name, reason)
+        Btrfs(record.path).reset(member)  # so that who takes the mark away has the last word
+        return True
