@@ -80,13 +80,13 @@ class Claims:
 
         A claim that is neither `READY` nor `RELEASED` is stale then: another may finish it.
         """
-        with self._file.write() as sql:
-            sql.execute(
-                "UPDATE claims SET worker = ''"
-                " WHERE id = ? AND worker = ? AND state IN ('ready', 'released')",
-                (claim, self._workers.token),
-            )
-        self._workers.end(claim)
+        try:
+            with self._file.write() as sql:
+                sql.execute(
+                    "UPDATE claims SET worker = '' WHERE id = ? AND worker = ?", (claim, self._workers.token)
+                )
+        finally:
+            self._workers.end(claim)
 
     @contextmanager
     def at_work(self, claim: str) -> Iterator[Claim]:

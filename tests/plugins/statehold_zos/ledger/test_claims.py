@@ -185,16 +185,21 @@ def test_claims_are_listed_by_what_they_are(ledger: Ledger) -> None:
     assert ledger.claims.all(ClaimKind.NAMESPACE) == []
 
 
-def test_what_its_maker_left_is_stale_and_whoever_asks_again_makes_it(ledger: Ledger) -> None:
-    claim = ledger.claims.reserve(space(60, name="data"))
-    assert ledger.claims.stale() == []
-    ledger.claims.leave(claim.id)
-    assert [left.id for left in ledger.claims.stale()] == [claim.id]
-    again = ledger.claims.reserve(space(60, name="data"))
-    assert (again.id, again.mine) == (claim.id, True)
-    assert ledger.claims.stale() == []
-    ledger.claims.settle(claim.id)
-    assert ledger.claims.stale() == []
+@pytest.mark.parametrize("same", [True, False], ids=["same process", "another"])
+def test_what_its_maker_left_is_stale_and_whoever_asks_again_makes_it(
+    ledger: Ledger, tmp_path: Path, *, same: bool
+) -> None:
+    with Ledger(tmp_path / "node", patience=0) as another:
+        other = ledger if same else another
+        claim = ledger.claims.reserve(space(60, name="data"))
+        assert other.claims.stale() == []
+        ledger.claims.leave(claim.id)
+        assert [left.id for left in other.claims.stale()] == [claim.id]
+        again = other.claims.reserve(space(60, name="data"))
+        assert (again.id, again.mine) == (claim.id, True)
+        assert other.claims.stale() == ledger.claims.stale() == []
+        other.claims.settle(claim.id)
+        assert other.claims.stale() == []
 
 
 def test_what_a_ledger_that_was_closed_was_at_work_on_is_stale(ledger: Ledger, tmp_path: Path) -> None:
