@@ -19,7 +19,7 @@ _ALIGNED: Final = 2**20
 #: A hundredth for metadata, and each of the copies counts: enough for files of 64 KiB and larger.
 _METADATA: Final = 100
 _LINE: Final = re.compile(
-    r"^(Metadata|System|Data),\S+: Size:(\d+)|^\s+(/\S+|missing)\s+(\d+)$", re.MULTILINE
+    r"^(Metadata|System|Data),\S+: Size:(\d+)|^(Unallocated):|^\s+(/\S+)\s+(\d+)$", re.MULTILINE
 )
 
 
@@ -54,12 +54,13 @@ def capacity(point: Path, raid: Raid, sizes: dict[str, int]) -> int:
     """
     taken = dict.fromkeys(sizes, _ALIGNED)
     metadata, section = 0, ""
-    for kind, size, device, bytes_of in _LINE.findall(run("btrfs", "filesystem", "usage", "--raw", point)):
-        if kind:
-            section = kind
-            metadata += int(size) if kind == "Metadata" else 0
-        elif section != "Data" and device in taken:
-            taken[device] += int(bytes_of)
+    told = run("btrfs", "filesystem", "usage", "--raw", point)
+    for kind, size, rest, device, of_device in _LINE.findall(told):
+        section = kind or rest or section
+        if kind == "Metadata":
+            metadata += int(size)
+        elif device in taken and section in {"Metadata", "System"}:
+            taken[device] += int(of_device)
     room = usable(raid, [size - taken[device] for device, size in sizes.items()])
     more = max(0, room // _METADATA - metadata)
     each = math.ceil(2 * more / len(sizes))

@@ -6,6 +6,7 @@ from fractions import Fraction
 from statehold_zos.model import Raid
 
 _STRIPE = 64 * 1024
+_PIECES = 1024
 
 
 def budget(size: int, over_provision: float) -> int:
@@ -40,4 +41,19 @@ def usable(raid: Raid, sizes: Sequence[int]) -> int:
     second = sorted(sizes)[-2]
     if raid is Raid.RAID0:  # a stripe needs two disks: what only the largest has left stays empty
         return total - (largest - second)
-    return min(total // 2, total - largest)
+    if raid is Raid.RAID1:
+        return min(total // 2, total - largest)
+    return _mirrored_stripes(sizes)
+
+
+def _mirrored_stripes(left: list[int]) -> int:
+    """Return what fits where each stripe goes over all disks with room, as many as make pairs."""
+    held, piece = 0, max(_STRIPE, max(left) // _PIECES)
+    while len(left) > 1:
+        left.sort(reverse=True)
+        wide = len(left) // 2 * 2
+        # One disk is left out where they are odd, another one each time.
+        height = min(piece, left[wide - 1]) if wide < len(left) else left[wide - 1]
+        held += height * wide // 2
+        left = [size for size in (*(each - height for each in left[:wide]), *left[wide:]) if size]
+    return held

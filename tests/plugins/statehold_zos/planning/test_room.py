@@ -23,7 +23,8 @@ MIB = 1024 * 1024
         (Raid.RAID1, [2, 2, 4], 4),
         (Raid.RAID1, [2, 3, 4], 4.5),
         (Raid.RAID10, [4, 4, 4, 4], 8),
-        (Raid.RAID10, [1, 1, 1, 8], 3),
+        (Raid.RAID10, [1, 1, 1, 8], 2),
+        (Raid.RAID10, [2, 2, 3, 4], 5),
     ],
 )
 def test_disks_of_unlike_sizes_hold_what_their_level_lets_them(
