@@ -18,6 +18,8 @@ LIMIT_REFERENCED: Final = 1
 #: Reservations, which the kernel keeps and never looks at: no other program asks for them, so they say whose
 #: a qgroup is.
 MARK: Final = 4 | 8
+# The tree that lists all others, and what it has for each.
+_ROOTS, _ROOT_ITEM, _ALL = 1, 132, 2**64 - 1
 
 
 def _number(direction: int, number: int, size: int) -> int:
@@ -27,6 +29,7 @@ def _number(direction: int, number: int, size: int) -> int:
 _SYNC: Final = _number(_NONE, 8, 0)
 _SUBVOLUME_MAKE: Final = _number(_WRITE, 14, 4096)
 _SUBVOLUME_REMOVE: Final = _number(_WRITE, 15, 4096)
+_SEARCH: Final = _number(_READ | _WRITE, 17, 4096)
 _LOOK_UP: Final = _number(_READ | _WRITE, 18, 4096)
 _FILE_SYSTEM: Final = _number(_READ, 31, 1024)
 _QUOTA: Final = _number(_READ | _WRITE, 40, 16)
@@ -97,12 +100,12 @@ def mark(folder: Path, qgroup: int) -> None:
 
 
 def subvolume_exists(folder: Path, subvolume: int) -> bool:
-    """Whether there is a subvolume of that id, which is not being removed."""
-    try:
-        _call(folder, _LOOK_UP, struct.pack("<QQ4080x", subvolume, FIRST_OBJECT))
-    except FileNotFoundError:
-        return False
-    return True
+    """Whether there is a subvolume of that id, or one that is not yet taken apart."""
+    key = struct.pack(
+        "<7Q4I4024x", _ROOTS, subvolume, subvolume, 0, _ALL, 0, _ALL, _ROOT_ITEM, _ROOT_ITEM, 1, 0
+    )
+    found: int = struct.unpack_from("<I", _call(folder, _SEARCH, key), 64)[0]
+    return found > 0
 
 
 def rescan(folder: Path) -> None:

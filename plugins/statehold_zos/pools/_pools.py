@@ -222,8 +222,8 @@ class StoragePools:
         if not site.has(claim.id):
             return site.make(claim.id, asked)
         kept = site.kept(claim.id)
-        if kept is not None and asked < kept:
-            site.shrink(claim.id, asked, before=kept)
+        if site.advisory or (kept is not None and asked < kept):
+            site.shrink(claim.id, asked, before=kept or asked)
         else:
             site.restore(claim.id, asked)
         return site.path(claim.id)
@@ -248,6 +248,10 @@ class StoragePools:
 
         """
         return Reconciler(self._ledger, self._site, unknown=unknown).run()
+
+    @property
+    def _reconciler(self) -> Reconciler:
+        return Reconciler(self._ledger, self._site)
 
     def _claim(self, space_id: str) -> Claim:
         claim = self._ledger.claims.get(space_id)
@@ -293,7 +297,7 @@ class StoragePools:
     def _refuse_over(self, site: Site) -> None:
         """Refuse reservations where a space is over its size, which nothing else keeps from taking more."""
         if site.advisory:
-            for space in Reconciler(self._ledger, self._site).still_over(site):
+            for space in self._reconciler.still_over(site):
                 raise NoSpaceError(
                     f"pool {site.pool} takes no reservations: {space} holds more than it may",
                     hint="remove files of it, or make it larger; its limit is advisory",
@@ -312,7 +316,7 @@ class StoragePools:
         """Return a site that keeps all its limits, after mending them if need be."""
         site = self._site(pool)
         if not site.sound:
-            Reconciler(self._ledger, self._site).keep_limits(site)
+            self._reconciler.keep_limits(site)
         return site
 
     def _space(self, claim: Claim, site: Site | None = None, *, used: bool = False) -> Space:
@@ -324,6 +328,7 @@ class StoragePools:
                     state = SpaceState.GONE
                 elif used:
                     held = site.used(claim.id)
+                    self._reconciler.note_size(site, claim, held)
         except ZosError:
             state = SpaceState.GONE if state is SpaceState.READY else state
         return Space(

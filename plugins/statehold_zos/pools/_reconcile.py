@@ -49,10 +49,17 @@ class Reconciler:
 
     def still_over(self, site: Site) -> list[str]:
         """Return the spaces of a site that were over their sizes, and are still."""
-        over = []
-        for space, pool in self._ledger.notes.all(OVER).items():
-            if pool == site.pool and self._is_over(site, space):
-                over.append(space)
+        noted = [space for space, pool in self._ledger.notes.all(OVER).items() if pool == site.pool]
+        return [space for space in noted if self._is_over(site, space)]
+
+    def note_size(self, site: Site, claim: Claim, used: int) -> bool:
+        """Note that a space holds more than it may, or does no more; return whether it does."""
+        over = site.advisory and used > claim.size
+        if site.advisory and over != (self._ledger.notes.get(OVER, claim.id) is not None):
+            if over:
+                self._ledger.notes.put(OVER, claim.id, site.pool)
+            else:
+                self._ledger.notes.remove(OVER, claim.id)
         return over
 
     def _finish(self, stale: Claim) -> None:
@@ -89,7 +96,8 @@ class Reconciler:
 
     def _keep(self, site: Site, seen: Claim) -> None:
         if site.has(seen.id) and site.keeps(seen.id, seen.size):
-            self._check_size(site, seen)
+            if site.advisory and self.note_size(site, seen, site.used(seen.id)):
+                self._note("over", seen.id)
             return
         try:
             with self._ledger.claims.at_work(seen.id) as claim:  # whoever resizes or removes it is done now
@@ -102,22 +110,13 @@ class Reconciler:
         except NotFoundError:
             return
 
-    def _check_size(self, site: Site, claim: Claim) -> None:
-        if site.advisory and self._is_over(site, claim.id):
-            self._note("over", claim.id)
-
     def _is_over(self, site: Site, space: str) -> bool:
         try:
             claim = self._ledger.claims.get(space)
-            over = site.has(space) and site.used(space) > claim.size
         except NotFoundError:
-            over = False
-        if over != (self._ledger.notes.get(OVER, space) is not None):
-            if over:
-                self._ledger.notes.put(OVER, space, site.pool)
-            else:
-                self._ledger.notes.remove(OVER, space)
-        return over
+            self._ledger.notes.remove(OVER, space)
+            return False
+        return self.note_size(site, claim, site.used(space) if site.has(space) else 0)
 
     def _note(self, word: str, *found: str) -> None:
         self._found.setdefault(word, []).extend(found)

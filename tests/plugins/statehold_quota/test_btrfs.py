@@ -78,6 +78,13 @@ def test_what_was_set_is_read_back_and_what_is_used_counted(backend, group):
     assert 5 * MIB <= backend.used(group) <= 5.3 * MIB
 
 
+def test_with_the_overhead_a_limit_is_exact_to_the_byte(backend):
+    group = make(backend, "exact", LIMIT + backend.overhead, folders=("a",))
+    assert fill(group.path / "a", 2 * LIMIT) == (LIMIT, "EDQUOT")
+    backend.commit()
+    assert backend.used(group) <= LIMIT + backend.overhead
+
+
 def test_a_limit_may_be_raised_and_lowered_below_what_is_used(backend, group):
     fill(group.path / "a", 2 * LIMIT)
     backend.set_limit(group, 2 * LIMIT)
@@ -242,3 +249,18 @@ def test_what_a_probe_has_left_that_was_killed_is_removed_with_its_qgroups(backe
     assert [path.name for path in backend.root.iterdir()] == ["service"]
     assert set(map(str, backend._state().folder.iterdir())) == before
     assert (group.path / "a").is_dir()
+
+
+def test_qgroups_of_ours_that_lost_their_subvolume_are_removed_and_no_others(backend, group):
+    before = backend._state().marked()
+    theirs, ours = (1 << 48 | 100_000_001), (1 << 48 | 100_000_002)
+    for each in (theirs, ours):
+        _ioctl.make_qgroup(backend.root, each)
+    _ioctl.set_limit(backend.root, ours, LIMIT)
+    run("btrfs", "qgroup", "limit", "5M", "1/100000001", backend.root)
+    assert backend.remove_strays() == ["1/100000002"]
+    assert backend._state().limit(theirs) == 5 * MIB
+    assert backend._state().marked() == before
+    assert backend.keeps(group, LIMIT)
+    _ioctl.quota(backend.root, OFF)
+    assert backend.remove_strays() == []

@@ -52,6 +52,17 @@ def test_the_room_in_an_image_is_the_limit_or_little_more(backend, limit):
     assert (backend.root / "service.img").stat().st_blocks * 512 >= limit
 
 
+@pytest.mark.parametrize("limit", [1 * MIB, 10 * MIB, 40 * MIB])
+def test_with_the_overhead_a_file_as_large_as_the_limit_fits(backend, limit):
+    group = Group(backend.root / "service")
+    backend.set_limit(group, limit + backend.overhead)
+    folder = backend.make_folder(group, "a")
+    written, refused = fill(folder, 2 * limit)
+    assert refused == "ENOSPC"
+    assert limit <= written <= limit * 1.02 + 256 * 1024
+    assert backend.taken(group) <= backend.most(limit + backend.overhead)
+
+
 def test_an_image_on_btrfs_is_written_in_place(btrfs):
     group = Group(btrfs / "service")
     backend = LoopImage(root=btrfs)
