@@ -6,6 +6,7 @@ import os
 import select
 import threading
 import time
+from contextlib import suppress
 from typing import Final
 
 from statehold_zos.disks import DiskModule, FileSystem, Stage
@@ -49,7 +50,7 @@ class Watch:
         self._looking = threading.Lock()
         self._sight: Sight | None = None
         self._lock: int | None = None
-        self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._pipe: tuple[int, int] | None = None
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -92,12 +93,17 @@ class Watch:
         """Look from now on, in a thread of its own, until `stop`; that it does already is no error."""
         if self._thread is None:
             self._ending.clear()
-            self._thread = threading.Thread(target=self._run, name="zos-watch", daemon=True)
+            self._pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            self._thread = threading.Thread(
+                target=self._run, args=(self._pipe[0],), name="zos-watch", daemon=True
+            )
             self._thread.start()
 
     def poke(self) -> None:
-        """Let the thread look now."""
-        os.write(self._wake, b"x")
+        """Let the thread look now, if there is one."""
+        if self._pipe is not None:
+            with suppress(BlockingIOError):  # it was told to often enough
+                os.write(self._pipe[1], b"x")
 
     def stop(self) -> None:
         """End the thread and all subscriptions; what is being moved goes on. May be called twice."""
@@ -106,6 +112,9 @@ class Watch:
             self.poke()
             self._thread.join()
             self._thread = None
+        pipe, self._pipe = self._pipe, None
+        for held in pipe or ():
+            os.close(held)
         with self._looking:
             self._care.let_go()
             self._broker.close()
@@ -113,7 +122,7 @@ class Watch:
                 os.close(self._lock)
                 self._lock = None
 
-    def _run(self) -> None:
+    def _run(self, woken: int) -> None:
         uevents = Uevents.open()
         try:
             while not self._ending.is_set():
@@ -121,21 +130,21 @@ class Watch:
                     self.look()
                 except Exception:  # noqa: BLE001  the next look may find the node well again
                     _LOG.exception("a look at the disks failed")
-                self._wait(uevents)
+                self._wait(uevents, woken)
         finally:
             if uevents is not None:
                 uevents.close()
 
-    def _wait(self, uevents: Uevents | None) -> None:
+    def _wait(self, uevents: Uevents | None, woken: int) -> None:
         """Wait until it is time to look again."""
         every = min(self._config.every, _WHILE_MOVING) if self._care.busy else self._config.every
         end = time.monotonic() + every
         heard = -1 if uevents is None else uevents.fileno()
-        sources = [self._woken, *([heard] if uevents else [])]
+        sources = [woken, *([heard] if uevents else [])]
         while (left := end - time.monotonic()) > 0:
             ready, _, _ = select.select(sources, [], [], left)
-            if self._woken in ready:
-                os.read(self._woken, 4096)
+            if woken in ready:
+                os.read(woken, 4096)
                 return
             if uevents is not None and heard in ready and uevents.drain():
                 self._ending.wait(_SETTLING)  # several come for one disk
