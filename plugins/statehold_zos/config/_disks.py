@@ -6,7 +6,7 @@ from pathlib import Path
 
 import attrs
 
-from statehold_zos.config._fields import choice, size, texts
+from statehold_zos.config._fields import choice, read_size, texts
 from statehold_zos.model import DiskType, Image, Plain
 from statehold_zstor.config import Table
 
@@ -27,10 +27,8 @@ def disks_of(top: Table) -> Disks | None:
     seen: dict[str, str] = {}
     types: dict[str, DiskType] = {}
     devices = tuple(_devices(top, seen))
-    images = tuple(
-        Image(path=path, size=bytes_) for path, bytes_ in _files(top, "images", seen, types) if path
-    )
-    plain = tuple(Plain(path=path, size=bytes_) for path, bytes_ in _files(top, "plain", seen, types) if path)
+    images = tuple(Image(path=path, size=size) for path, size in _files(top, "images", seen, types))
+    plain = tuple(Plain(path=path, size=size) for path, size in _files(top, "plain", seen, types))
     _overrides(top, seen, types)
     if not seen and len(top.problems) == before:
         top.add("devices", "name at least one disk: devices = [...], or [[images]], or [[plain]]")
@@ -54,7 +52,7 @@ def _files(
     top: Table, name: str, seen: dict[str, str], types: dict[str, DiskType]
 ) -> Iterator[tuple[Path, int]]:
     for table in top.tables(name) if top.has(name) else ():
-        path, bytes_ = table.file("path"), size(table, "size")
+        path, size = table.file("path"), read_size(table, "size")
         kind = choice(table, "type", DiskType, DiskType.SSD) if table.has("type") else None
         table.done()
         if path is None:
@@ -68,7 +66,7 @@ def _files(
         seen[disk] = table.path
         if kind is not None:
             types[disk] = kind
-        yield Path(disk), bytes_
+        yield Path(disk), size
 
 
 def _overrides(top: Table, seen: Mapping[str, str], types: dict[str, DiskType]) -> None:

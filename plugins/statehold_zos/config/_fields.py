@@ -32,7 +32,7 @@ def texts(table: Table, name: str) -> Sequence[str]:
     return value
 
 
-def size(table: Table, name: str) -> int:
+def read_size(table: Table, name: str) -> int:
     """Return a size; 0 where it is missing or wrong."""
     value = table.value(name)
     if value is None:

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class Figures:
+    """What a node has done since it was opened.
+
+    Attributes:
+        looks: how often all was looked at.
+        failed: how often that failed.
+        looked: when it was done last, seconds since 1970; 0.0 for never.
+        mended: how many things were put right, by what they were.
+        events: how many events there were, by kind.
+
+    """
+
+    looks: int = 0
+    failed: int = 0
+    looked: float = 0.0
+    mended: Mapping[str, int] = attrs.field(factory=dict)
+    events: Mapping[str, int] = attrs.field(factory=dict)

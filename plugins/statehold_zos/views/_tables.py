@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from statehold_zos.model import (
+    DiskInfo,
+    DiskStats,
+    DiskType,
+    NamespaceState,
+    PoolInfo,
+    Space,
+    TypeStats,
+    ZdbNamespace,
+    size_text,
+)
+from statehold_zos.views._bars import bar
+
+_GOOD: Final = {"ready", "pool", "free"}
+_BAD: Final = {"gone", "failing", "refused"}
+_SIZES: Final = ("IN USE", "RESERVED", "FREE", "SIZE")
+
+
+def pools_table(pools: Iterable[PoolInfo]) -> Table:
+    """Return the pools, each with a bar of its capacity."""
+    table = _table("POOL", "TYPE", "DISKS", "", right=_SIZES)
+    table.add_column("SPACES", justify="right")
+    table.add_column("STATE")
+    for pool in pools:
+        count = len(pool.disks)
+        disks = f"{count} {pool.raid.value}" if count > 1 else "1"
+        sizes = map(size_text, (pool.used, pool.reserved, pool.free, pool.size))
+        filled = bar(pool.size, pool.reserved, pool.used)
+        row = (pool.id, pool.type.value, disks, filled, *sizes, f"{pool.spaces:,}")
+        table.add_row(*row, _state(pool.state.value, pool.reason))
+    return table
+
+
+def totals_table(stats: DiskStats) -> Table:
+    """Return the totals of each type of disks."""
+    table = _table("TYPE", "DISKS", "POOLS", "", right=_SIZES)
+    for kind in DiskType:
+        totals = stats.types.get(kind, TypeStats())
+        if not totals.disks and not totals.pools:
+            continue
+        sizes = map(size_text, (totals.used, totals.reserved, totals.free, totals.size))
+        filled = bar(totals.size, totals.reserved, totals.used)
+        table.add_row(kind.value, f"{totals.disks:,}", f"{totals.pools:,}", filled, *sizes)
+    return table
+
+
+def disks_table(disks: Iterable[DiskInfo]) -> Table:
+    """Return the disks, each with what it is and why."""
+    table = _table("DISK", "TYPE", right=("SIZE",))
+    for name in ("STATE", "POOL", "WHY"):
+        table.add_column(name)
+    for disk in disks:
+        why = disk.reason or ("" if disk.health.good else disk.health.reason)
+        if disk.found and disk.state.value in {"foreign", "refused"} and not disk.reason:
+            why = f"holds {', '.join(disk.found)}"
+        kind = disk.type.value if disk.type is not None else "?"
+        table.add_row(disk.name, kind, size_text(disk.size), _state(disk.state.value), disk.pool or "-", why)
+    return table
+
+
+def spaces_table(spaces: Sequence[Space]) -> Table:
+    """Return the spaces, each with how full it is."""
+    table = _table("SPACE", "TYPE", "", right=("IN USE", "SIZE"))
+    for name in ("NAME", "OWNER", "STATE", "POOL"):
+        table.add_column(name)
+    for space in spaces:
+        filled = bar(space.size, space.size, space.used, width=12)
+        sizes = map(size_text, (space.used, space.size))
+        names = (space.name or "-", space.owner or "-")
+        table.add_row(
+            space.id, space.type.value, filled, *sizes, *names, _state(space.state.value), space.pool
+        )
+    return table
+
+
+def namespaces_table(namespaces: Sequence[ZdbNamespace]) -> Table:
+    """Return the namespaces, each with how full it is and where it is served."""
+    table = _table("NAMESPACE", "TYPE", "MODE", "", right=("IN USE", "SIZE"))
+    for name in ("NAME", "OWNER", "STATE", "SERVED AT", "POOL"):
+        table.add_column(name)
+    for each in namespaces:
+        filled = bar(each.size, each.size, each.used, width=12)
+        sizes = map(size_text, (each.used, each.size))
+        served = f"{each.host}:{each.port}" if each.state is not NamespaceState.GONE else "-"
+        kinds = (each.id, each.disk_type.value, each.mode.value)
+        names = (each.name or "-", each.owner or "-")
+        table.add_row(*kinds, filled, *sizes, *names, _state(each.state.value), served, each.pool)
+    return table
+
+
+def _table(*left: str, right: Sequence[str]) -> Table:
+    table = Table(*left, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in right:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _state(state: str, reason: str = "") -> Text:
+    color = "green" if state in _GOOD else "bold red" if state in _BAD else "yellow"
+    shown = Text(state, style=color)
+    return shown.append(f": {reason}", style="") if reason else shown
