@@ -57,9 +57,9 @@ def is_subvolume(folder: Path) -> bool:
     return folder.is_dir() and folder.lstat().st_ino == FIRST_OBJECT
 
 
-def make_subvolume(folder: Path) -> None:
+def make_subvolume(above: Path | int, name: str) -> None:
     """Make a subvolume; FileExistsError where the name is taken."""
-    _call(folder.parent, _SUBVOLUME_MAKE, _named(folder.name))
+    _call(above, _SUBVOLUME_MAKE, _named(name))
 
 
 def remove_subvolume(above: Path | int, name: str) -> None:
@@ -72,7 +72,7 @@ def quota(folder: Path, command: int) -> None:
     _call(folder, _QUOTA, struct.pack("<QQ", command, 0))
 
 
-def make_qgroup(folder: Path, qgroup: int) -> None:
+def make_qgroup(folder: Path | int, qgroup: int) -> None:
     """Make a qgroup; that there is one already is no error."""
     with suppress(FileExistsError):
         _call(folder, _QGROUP, struct.pack("<QQ", 1, qgroup))
@@ -83,18 +83,18 @@ def remove_qgroup(folder: Path, qgroup: int) -> None:
     _call(folder, _QGROUP, struct.pack("<QQ", 0, qgroup))
 
 
-def assign(folder: Path, member: int, qgroup: int) -> None:
+def assign(folder: Path | int, member: int, qgroup: int) -> None:
     """Let a qgroup count for another one; that it does already is no error."""
     with suppress(FileExistsError):
         _call(folder, _ASSIGN, struct.pack("<QQQ", 1, member, qgroup))
 
 
-def set_limit(folder: Path, qgroup: int, limit: int) -> None:
+def set_limit(folder: Path | int, qgroup: int, limit: int) -> None:
     """Limit what a qgroup refers to, and mark it as ours."""
     _call(folder, _LIMIT, struct.pack("<QQQQQQ", qgroup, LIMIT_REFERENCED | MARK, limit, 0, 0, 0))
 
 
-def mark(folder: Path, qgroup: int) -> None:
+def mark(folder: Path | int, qgroup: int) -> None:
     """Mark a qgroup as ours, whatever limit it has."""
     _call(folder, _LIMIT, struct.pack("<QQQQQQ", qgroup, MARK, 0, 0, 0, 0))
 

@@ -61,7 +61,7 @@ class QuotaState:
     @property
     def node(self) -> int:
         """The size of a block of what it notes for itself."""
-        return int(self._at(self.folder.parent / "nodesize") or 0)
+        return int(_text_of(f"{self.folder.parent}/nodesize") or 0)
 
     def marked(self) -> list[int]:
         """Return the qgroups that are ours."""
@@ -78,12 +78,12 @@ class QuotaState:
         return None if text is None else int(text, 0)
 
     def _word(self, name: str) -> str | None:
-        return self._at(self.folder / name)
+        return _text_of(f"{self.folder}/{name}")
 
-    def _at(self, file: Path) -> str | None:
-        try:
-            return file.read_text(encoding="ascii").strip()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError:  # gone while it was read
-            return None
+
+def _text_of(file: str) -> str | None:
+    try:
+        with open(file, encoding="ascii") as text:  # noqa: PTH123  a path object takes as long as the reading
+            return text.read().strip()
+    except OSError:  # not there, or gone while it was read
+        return None

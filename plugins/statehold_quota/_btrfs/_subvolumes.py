@@ -18,7 +18,7 @@ _UNCOUNTED: Final = "trusted.statehold.uncounted"
 def make(folder: Path) -> None:
     """Make a subvolume; that it is one already is no error."""
     if not _ioctl.is_subvolume(folder):
-        _ioctl.make_subvolume(folder)
+        _ioctl.make_subvolume(folder.parent, folder.name)
 
 
 def folders_of(group: Group) -> list[Path]:

@@ -111,6 +111,8 @@ class Site:
         """Make the folder of a claim, over what may be there of it; its limit is there first."""
         group = self._group(claim)
         with _told(self.pool, f"hold {claim}"):
+            if isinstance(self.backend, Btrfs):
+                return self.backend.make_limited(group, _DATA, self._limit(size))
             self.backend.make_group(group)
             self.backend.set_limit(group, self._limit(size))
             return self.backend.make_folder(group, _DATA)

@@ -85,6 +85,16 @@ def test_with_the_overhead_a_limit_is_exact_to_the_byte(backend):
     assert backend.used(group) <= LIMIT + backend.overhead
 
 
+def test_a_group_with_its_limit_and_a_folder_is_made_in_one_step_or_over_what_is_there(backend):
+    group = Group(backend.root / "service")
+    for limit in (LIMIT, LIMIT // 2):
+        assert backend.make_limited(group, "a", limit) == group.path / "a"
+        assert backend.keeps(group, limit)
+    assert fill(group.path / "a", LIMIT)[1] == "EDQUOT"
+    backend.remove_group(group)
+    assert backend._state().marked() == []
+
+
 def test_a_limit_may_be_raised_and_lowered_below_what_is_used(backend, group):
     fill(group.path / "a", 2 * LIMIT)
     backend.set_limit(group, 2 * LIMIT)

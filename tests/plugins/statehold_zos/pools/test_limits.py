@@ -50,14 +50,17 @@ def test_subvolumes_that_users_make_in_a_space_count_for_it(btrfs_node):
 
 def test_the_limit_is_there_before_the_folder_is(btrfs_node, monkeypatch):
     seen = []
-    make = Btrfs.make_folder
-    monkeypatch.setattr(
-        Btrfs,
-        "make_folder",
-        lambda self, group, name: (seen.append(self.limit(group)), make(self, group, name))[1],
-    )
+    make = _ioctl.make_subvolume
+
+    def watch(above, name):
+        if name == "data":
+            site = btrfs_node.pools._site(POOL)
+            seen.append([site.kept(claim) for claim in site.claims()])
+        make(above, name)
+
+    monkeypatch.setattr(_ioctl, "make_subvolume", watch)
     btrfs_node.pools.reserve(DiskType.SSD, MIB)
-    assert [limit is not None and limit >= MIB for limit in seen] == [True]
+    assert seen == [[MIB]]
 
 
 def test_a_limit_that_cannot_be_set_leaves_neither_a_folder_nor_a_reservation(btrfs_node, monkeypatch):
