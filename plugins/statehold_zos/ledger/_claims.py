@@ -253,7 +253,13 @@ class Claims:
         """Return claims by id: all of them, or those of a kind, a pool, an owner, a server."""
         wanted = {"kind": kind and kind.value, "pool": pool, "owner": owner, "server": server}
         given = {column: value for column, value in wanted.items() if value is not None}
-        where = " AND ".join(f"{column} = ?" for column in given) or "1"
+        terms = [f"{column} = ?" for column in given]
+        # What an index leaves out is to be left out in words, too, before it is used.
+        if kind not in {None, ClaimKind.SPACE}:
+            terms.append("kind <> 'space'")
+        if server:
+            terms.append("server <> ''")
+        where = " AND ".join(terms) or "1"
         with self._file.read() as sql:
             query = f"SELECT {rows.COLUMNS} FROM claims WHERE {where} ORDER BY id"  # noqa: S608
             return [rows.claim_of(row) for row in sql.execute(query, tuple(given.values()))]

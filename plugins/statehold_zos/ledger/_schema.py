@@ -12,15 +12,16 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         budget   INTEGER NOT NULL,
         reserved INTEGER NOT NULL DEFAULT 0,
         claims   INTEGER NOT NULL DEFAULT 0,
-        free     INTEGER NOT NULL GENERATED ALWAYS AS (budget - reserved) VIRTUAL,
+        free     INTEGER NOT NULL CHECK (free = budget - reserved),
         state    TEXT NOT NULL,
         reason   TEXT NOT NULL DEFAULT '',
         server   TEXT NOT NULL DEFAULT '',
         served   INTEGER NOT NULL GENERATED ALWAYS AS (server <> '') VIRTUAL
     ) WITHOUT ROWID;
-    CREATE INDEX by_room ON pools (type, free, id) WHERE state = 'ready';
-    CREATE INDEX by_room_served ON pools (type, served, free, id) WHERE state = 'ready';
-    CREATE INDEX by_claims ON pools (type, claims, free DESC, id) WHERE state = 'ready';
+    CREATE INDEX by_room ON pools (state, type, free, id);
+    CREATE INDEX by_room_served ON pools (state, type, served, free, id);
+    -- All that `idlest` reads: where those with few claims are full, many entries are passed over.
+    CREATE INDEX by_claims ON pools (state, type, claims, free DESC, id);
     CREATE TABLE claims (
         id     TEXT PRIMARY KEY,
         kind   TEXT NOT NULL,
@@ -37,6 +38,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         worker TEXT NOT NULL DEFAULT ''
     ) WITHOUT ROWID;
     CREATE INDEX claims_of_pool ON claims (pool);
+    CREATE INDEX claims_of_owner ON claims (owner);
+    CREATE INDEX claims_of_kind ON claims (kind) WHERE kind <> 'space';
     CREATE UNIQUE INDEX named ON claims (owner, name, kind)
         WHERE name <> '' AND state IN ('pending', 'ready');
     CREATE INDEX claims_of_server ON claims (server) WHERE server <> '';

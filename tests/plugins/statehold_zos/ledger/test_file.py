@@ -67,5 +67,5 @@ def test_totals_that_somebody_else_changed_are_found(tmp_path: Path) -> None:
         ledger.pools.put("a", type=DiskType.SSD, size=100)
         settled(ledger, space(60))
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
-            connection.execute("UPDATE pools SET reserved = 50")
+            connection.execute("UPDATE pools SET reserved = 50, free = 50")
         assert ledger.check() == ["pool a says 50 bytes in 1 claims, its claims say 60 in 1"]
