@@ -11,7 +11,6 @@ import attrs
 from statehold_zdb.client import Client, Place, ReplyError, ZdbConnectionError
 from statehold_zos.model import Mode, RefusedError, ZosError
 
-LIMIT: Final = 30.0
 _MISSING: Final = ("not found", "doesn't exists")
 
 
@@ -32,7 +31,7 @@ class Found:
 class Admin:
     """A connection to a server for its administrator. No password is ever in an error."""
 
-    def __init__(self, socket: Path, secret: str, *, limit: float = LIMIT) -> None:
+    def __init__(self, socket: Path, secret: str, *, limit: float) -> None:
         self._socket = socket
         try:
             self._client = Client(Place(socket=str(socket)), limit=limit)

@@ -115,7 +115,7 @@ class Launch:
         while time.monotonic() < until:
             alive = self.socket.name in serving(self.socket.parent)
             try:
-                with Admin(self.socket, self.secret) as admin:
+                with Admin(self.socket, self.secret, limit=self.limit) as admin:
                     admin.ping()
                     return ""
             except ZosError as error:

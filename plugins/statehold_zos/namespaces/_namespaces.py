@@ -33,7 +33,6 @@ from statehold_zos.pools import StoragePools
 _MOST_PASSWORD: Final = 63
 #: What takes a password away.
 _NONE: Final = "*"
-_QUICK: Final = 5.0
 
 
 class Namespaces:
@@ -47,6 +46,7 @@ class Namespaces:
         ledger: where namespaces and servers are booked.
         pools: where servers have their folders.
         clock: seconds since 1970.
+        limit: the seconds that a server may take to answer, before it is taken for one that hangs.
 
     """
 
@@ -57,12 +57,13 @@ class Namespaces:
         pools: StoragePools,
         *,
         clock: Callable[[], float] = time.time,
+        limit: float = 30.0,
     ) -> None:
         self._config = config
         self._ledger = ledger
         self._claims = ledger.claims
         self._clock = clock
-        self._servers = Servers(config, ledger, pools)
+        self._servers = Servers(config, ledger, pools, limit=limit)
         self._reconciler = Reconciler(ledger, self._servers, clock)
 
     def reserve(
@@ -333,7 +334,7 @@ class Namespaces:
         for server in sorted({claim.server for claim in claims}):
             ports[server] = self._servers.port(server)
             names = [claim.id for claim in claims if claim.server == server]
-            with suppress(ZosError), self._servers.admin(server, limit=_QUICK) as admin:
+            with suppress(ZosError), self._servers.admin(server) as admin:
                 said |= admin.found(names)
         return tuple(
             ZdbNamespace(

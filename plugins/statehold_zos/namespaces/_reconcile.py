@@ -110,10 +110,8 @@ class Reconciler:
                 continue  # somebody is at it
             if claim.id not in found:
                 notes.missing.append(claim.id)
-            elif self._mend(admin, claim, found[claim.id]):
+            elif self._mend(admin, claim, found[claim.id], notes.faults):
                 notes.mended.append(claim.id)
-            if claim.id in found and found[claim.id].failed:
-                notes.faults.append(f"{claim.id}: {found[claim.id].failed}")
         for name in names:
             if name in claims or name not in found or self._is_known(name):
                 continue
@@ -124,24 +122,24 @@ class Reconciler:
                 admin.lock(name, locked=True)
                 notes.unknown.append(name)
 
-    def _mend(self, admin: Admin, claim: Claim, found: Found) -> bool:
+    def _mend(self, admin: Admin, claim: Claim, found: Found, faults: list[str]) -> bool:
         """Make a namespace what was reserved, where it is not; say whether it was not."""
         locked = claim.state is ClaimState.RELEASED or self._ledger.namespaces.sealed(claim.id).frozen
-        wrong = False
-        if not found.password:  # nobody but the operator can set one
-            locked = True
+        if not found.password:
+            locked = True  # nobody here knows its password; whoever has reserved it can give it one
+            faults.append(f"{claim.id}: somebody has taken its password away; it is frozen")
+        if claim.mode is not None and found.mode is not claim.mode:
+            faults.append(f"{claim.id}: its mode is {found.mode.value}, not {claim.mode.value}")
+        if found.failed:
+            faults.append(f"{claim.id}: {found.failed}")
+        wrong = [found.public, found.maxsize != claim.size, found.locked != locked]
         if found.public:
             admin.hide(claim.id)
-            wrong = True
         if found.maxsize != claim.size:
             admin.limit(claim.id, claim.size)
-            wrong = True
         if found.locked != locked:
             admin.lock(claim.id, locked=locked)
-            wrong = True
-        if not found.password or (claim.mode is not None and found.mode is not claim.mode):
-            raise ZosError(f"namespace {claim.id} has no password, or another mode than was reserved")
-        return wrong
+        return any(wrong)
 
     def _is_known(self, name: str) -> bool:
         """Whether somebody has reserved a namespace since the claims were read."""

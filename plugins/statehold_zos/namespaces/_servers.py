@@ -11,7 +11,7 @@ from typing import Final
 
 from statehold_zos.ledger import Claim, ClaimKind, ClaimState, Ledger, Sealed
 from statehold_zos.model import Config, NotFoundError, RefusedError, ZosError
-from statehold_zos.namespaces._admin import LIMIT, Admin
+from statehold_zos.namespaces._admin import Admin
 from statehold_zos.namespaces._launch import Launch
 from statehold_zos.namespaces._lock import locked
 from statehold_zos.namespaces._processes import end, serving
@@ -31,8 +31,9 @@ class Servers:
     Whoever changes anything of a server has its pool's lock (`exclusive`); to read, nobody needs it.
     """
 
-    def __init__(self, config: Config, ledger: Ledger, pools: StoragePools) -> None:
+    def __init__(self, config: Config, ledger: Ledger, pools: StoragePools, *, limit: float) -> None:
         self._config = config
+        self._limit = limit
         self._ledger = ledger
         self._pools = pools
         self.folder = config.folder / "zdb"
@@ -49,9 +50,9 @@ class Servers:
         """Return where a server listens."""
         return self.folder / f"{server.removeprefix(ClaimKind.SERVER.value + '-')}{_SUFFIX}"
 
-    def admin(self, server: str, *, limit: float = LIMIT) -> Admin:
+    def admin(self, server: str) -> Admin:
         """Connect to a server as its administrator; ZosError where it does not answer."""
-        return Admin(self.socket(server), self._secrets.of(server), limit=limit)
+        return Admin(self.socket(server), self._secrets.of(server), limit=self._limit)
 
     def up(self, server: Claim, *, eager: bool = True) -> bool:
         """Have a server run, in a folder with room for all its namespaces; say whether it had to be started.
@@ -112,7 +113,7 @@ class Servers:
     def down(self, server: str) -> None:
         """End the process of a server, if it runs."""
         socket = self.socket(server)
-        end(socket, patience=LIMIT)
+        end(socket, patience=self._limit)
         socket.unlink(missing_ok=True)
 
     def remove(self, server: Claim) -> bool:
@@ -166,13 +167,8 @@ class Servers:
         for claim in theirs:
             if claim.state is ClaimState.PENDING:
                 _remove(folder, claim.id)
-        launch = Launch(
-            socket=self.socket(server.id),
-            folder=folder,
-            secret=self._secrets.of(server.id),
-            segment=segment_of(max((claim.size for claim in theirs), default=0)),
-            binary=self._config.zdb,
-        )
+        largest = max((claim.size for claim in theirs), default=0)
+        launch = self._launch(server.id, folder, segment_of(largest))
         sealed = self._ledger.namespaces.sealed(server.id)
         try:
             port = launch.run(sealed.port)
@@ -185,6 +181,15 @@ class Servers:
             self._failures.pop(server.id, None)
         if port != sealed.port:
             self._ledger.namespaces.seal(server.id, Sealed(port=port))
+
+    def _launch(self, server: str, folder: Path, segment: int) -> Launch:
+        return Launch(
+            socket=self.socket(server),
+            folder=folder,
+            secret=self._secrets.of(server),
+            segment=segment,
+            binary=self._config.zdb,
+        )
 
     def _fit(self, server: Claim) -> None:
         """Give a server's folder the size that its namespaces need, unless it holds more."""
