@@ -35,7 +35,21 @@ def usable(raid: Raid, sizes: Sequence[int]) -> int:
     sizes = [size // _STRIPE * _STRIPE for size in sizes]
     if len(sizes) < raid.least:
         return 0
-    total = sum(sizes)
-    if raid.survives:  # two copies, on two disks always
-        return min(total // 2, total - max(sizes))
-    return total  # a stripe becomes narrower where disks are full, down to one (Linux 5.15 and later)
+    if raid is Raid.RAID1:
+        return min(sum(sizes) // 2, sum(sizes) - max(sizes))
+    if raid is Raid.RAID10:
+        return _mirrored_stripes(sizes)
+    return sum(sizes)  # a stripe becomes narrower where disks are full, down to one (Linux 5.15 and later)
+
+
+def _mirrored_stripes(left: list[int]) -> int:
+    """Return what fits where each stripe goes over all disks with room, as many as make pairs."""
+    held, piece = 0, max(_STRIPE, max(left) // _PIECES)
+    while len(left) > 1:
+        left.sort(reverse=True)
+        wide = len(left) // 2 * 2
+        # One disk is left out where they are odd, another one each time.
+        height = min(piece, left[wide - 1]) if wide < len(left) else left[wide - 1]
+        held += height * wide // 2
+        left = [size for size in (*(each - height for each in left[:wide]), *left[wide:]) if size]
+    return held
