@@ -10,7 +10,7 @@ amount of memory.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from statehold_zdb.server._client import Client
 from statehold_zdb.server._doing import Doing
@@ -20,6 +20,11 @@ from statehold_zdb.server._turn import SETS
 if TYPE_CHECKING:
     from statehold_zdb.server._server import Server
 
+#: The most bytes that wait for the end of the turn; where more come at once, there is nothing to be gained.
+_MOST_ASKED: Final = 128 * 1024
+#: How much of a request is read before it is known whether an argument is large.
+_START: Final = 4096
+
 
 class Connection(Doing):
     """The protocol of one connection: what the loop calls."""
@@ -27,6 +32,7 @@ class Connection(Doing):
     def __init__(self, server: Server) -> None:
         super().__init__(server)
         self._view = server.receiving
+        self._was_large = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -73,7 +79,8 @@ class Connection(Doing):
         """Return where the next bytes are to be put."""
         if self._large is not None:
             return memoryview(self._large)[self._large_filled : self._large_size + 2]
-        return self._view
+        # Who has sent a large argument may send another one: all but its start goes into its buffer, then.
+        return self._view[:_START] if self._was_large else self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take what came."""
@@ -81,17 +88,22 @@ class Connection(Doing):
         if self._large is not None:
             self._large_filled += nbytes
             if self._large_filled == self._large_size + 2:
+                self._was_large = True
                 self._take_large()
             return
+        alone = self._was_large or nbytes > _MOST_ASKED
+        self._was_large = False
         data = bytes(self._view[:nbytes])
         if self._rest:
             data = self._rest + data
             self._rest = b""
         if self.asked:
             self.asked += data
+            if len(self.asked) > _MOST_ASKED:
+                self.do_asked()
         elif self._is_held_up:
             self._keep(data)
-        elif data.startswith(SETS) and not self._reader.missing:
+        elif data.startswith(SETS) and not alone and not self._reader.missing:
             self.asked = data
             self._server.turn.ask(self)
         else:

@@ -41,21 +41,22 @@ class Doing(Sending):
 
     @property
     def may_join(self) -> bool:
-        """Whether SETs that have come may be done together with those of others."""
-        client = self.client
-        return (
-            client.writable
-            and not self._is_held_up
-            and not self._server.observed
-            and not client.namespace.closed
-            and _is_plain(client.namespace)
-        )
+        """Whether SETs that have come may be done together with those of others, if its namespace may."""
+        return self.client.writable and not self._is_held_up
 
-    def was_set(self, count: int, answer: bytes, batch: Batch, rest: bytes) -> None:
-        """Answer *count* SETs that were done together with those of others; *rest* has come after them."""
-        self.asked = rest
-        if count:
-            self._deliver([answer], [(0, count, batch)])
+    def was_set(self, answer: bytes, count: int, batch: Batch, *, at_once: bool) -> None:
+        """Answer *count* SETs that were done together with others; not *at_once*: when they survive."""
+        if not count or self._closing:
+            return
+        self._server.counts.commands += count
+        if not at_once or self._held:
+            self._held.append((self.client.namespace, [answer], [(0, count, batch)]))
+            self.release()
+            return
+        self._server.counts.sent += len(answer)
+        self._transport.write(answer)
+        if self._ends:
+            self._end_if_done()
 
     def do_asked(self) -> None:
         """Do what has come, by itself."""

@@ -100,7 +100,7 @@ class Server:
         self.receiving: Final = memoryview(bytearray(_RECEIVE))
         self.connections: Final[set[Connection]] = set()
         self.watchers: Final = Watchers()
-        self.turn: Final = Turn(self.logger)
+        self.turn: Final = Turn(self)
         self.syncs: Final = Syncs(self.logger)
         self.mirrors: Final[set[Client]] = set()
         self.words: Final = {

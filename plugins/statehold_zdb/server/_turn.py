@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
-from statehold_zdb.engine import Namespace, ZdbError
+from statehold_zdb.engine import Batch, Namespace, Sync, ZdbError
 from statehold_zdb.server._protocol import CRLF, LENGTHS
 
 if TYPE_CHECKING:
     from statehold_zdb.server._connection import Connection
     from statehold_zdb.server._sending import Sending
+    from statehold_zdb.server._server import Server
 
 #: What a connection sends that may join others: nothing but SETs without a stamp.
 SETS: Final = b"*3\r\n$3\r\nSET\r\n$"
 #: How many line ends such a SET has, if there is none in its key and payload.
 _LINES: Final = 7
+#: Connections whose SETs were staged together, the answer to each, to how many SETs it is, and their batch.
+_Staged: TypeAlias = "tuple[list[Connection], Iterable[tuple[bytes, int]], Batch]"
 
 
 @attrs.define(eq=False)
@@ -31,15 +34,19 @@ class Turn:
     another. What is staged then, by these and by all else, is written, and who waits for it is answered.
     """
 
-    logger: logging.Logger
-    _asking: list[Connection] = attrs.field(factory=list, init=False)
+    _server: Server
+    _asking: dict[Connection, None] = attrs.field(factory=dict, init=False)
     _waiting: dict[Sending, Namespace] = attrs.field(factory=dict, init=False)
     _comes: bool = attrs.field(default=False, init=False)
 
     def ask(self, connection: Connection) -> None:
         """Do what *connection* has been asked for when the turn ends."""
-        self._asking.append(connection)
-        self._come()
+        self._asking[connection] = None
+        if len(self._server.connections) > 1 or self._comes:
+            self._come()
+        else:  # nobody else can say anything
+            self._comes = True
+            self._end()
 
     def wait(self, connection: Sending, namespace: Namespace) -> None:
         """Write what is staged in *namespace* when the turn ends, and let *connection* answer then."""
@@ -53,48 +60,75 @@ class Turn:
             asyncio.get_running_loop().call_soon(self._end)
 
     def _end(self) -> None:
-        asking, self._asking = self._asking, []
+        asking, self._asking = self._asking, {}
         together: dict[Namespace, list[Connection]] = {}
         for connection in asking:
             if connection.may_join:
                 together.setdefault(connection.client.namespace, []).append(connection)
             else:
                 self._alone(connection)
+        done: list[tuple[Namespace, _Staged]] = []
         for namespace, connections in together.items():
-            if not _set_all(namespace, connections) and len(connections) > 1:
-                for connection in connections:
-                    _set_all(namespace, [connection])
+            done += [(namespace, staged) for staged in self._stage(namespace, connections)]
+        waiting, self._waiting = self._waiting, {}
+        self._comes = False
+        for namespace in {*waiting.values(), *together}:
+            with contextlib.suppress(ZdbError):  # who waits hears of it by the batch
+                namespace.flush()
+        for namespace, (connections, answers, batch) in done:
+            waits = namespace.durability.sync is Sync.GROUP and batch.last > namespace.synced
+            at_once = batch.last >= 0 and not waits
+            for connection, (answer, count) in zip(connections, answers, strict=True):
+                connection.was_set(answer, count, batch, at_once=at_once)
+        for each in waiting:
+            each.release()
+        for _, (connections, *_) in done:
             for connection in connections:
                 if connection.asked:
                     self._alone(connection)
-        waiting, self._waiting = self._waiting, {}
-        self._comes = False
-        for namespace in set(waiting.values()):
-            with contextlib.suppress(ZdbError):  # who waits hears of it by the batch
-                namespace.flush()
-        for each in waiting:
-            each.release()
+
+    def _stage(self, namespace: Namespace, connections: list[Connection]) -> list[_Staged]:
+        """Stage what *connections* were asked for, together if that can be; else each by itself."""
+        if len(connections) == 1 and connections[0].asked.count(CRLF) == _LINES:
+            self._alone(connections[0])  # for one SET all that is done to gather many takes longer
+            return []
+        joins = not (namespace.closed or namespace.durability.sync is Sync.EVERY or self._server.observed)
+        staged = _set_all(namespace, connections) if joins else None
+        if staged is not None:
+            return [staged]
+        done = []
+        for connection in connections:
+            staged = _set_all(namespace, [connection]) if joins and len(connections) > 1 else None
+            if staged is not None:
+                done.append(staged)
+            else:
+                self._alone(connection)
+        return done
 
     def _alone(self, connection: Connection) -> None:
         try:
             connection.do_asked()
+            connection.release()
         except Exception:
-            self.logger.exception("a connection is ended by an error")
+            self._server.logger.exception("a connection is ended by an error")
             connection.end()
 
 
-def _set_all(namespace: Namespace, connections: Sequence[Connection]) -> bool:
-    """Do what *connections* were asked for, if that is to SET new keys; else do nothing, and say so."""
+def _set_all(namespace: Namespace, connections: list[Connection]) -> _Staged | None:
+    """Stage what *connections* were asked for, if that is to SET new keys; else do nothing.
+
+    What has come of a further request is left with them.
+    """
     tokens: list[bytes] = []
-    ends, tails = [], []
+    counts, tails = [], []
     for connection in connections:
         lines = connection.asked.split(CRLF)
-        whole = len(lines) - 1 - (len(lines) - 1) % _LINES
-        tails.append(CRLF.join(lines[whole:]))
-        del lines[whole:]
+        count = (len(lines) - 1) // _LINES
+        tails.append(CRLF.join(lines[count * _LINES :]))
+        del lines[count * _LINES :]
         tokens += lines
-        ends.append(len(tokens) // _LINES)
-    count = len(tokens) // _LINES
+        counts.append(count)
+    count = sum(counts)
     keys, payloads, key_sizes = tokens[4::_LINES], tokens[6::_LINES], tokens[3::_LINES]
     size_of = LENGTHS.get
     if not (
@@ -106,11 +140,11 @@ def _set_all(namespace: Namespace, connections: Sequence[Connection]) -> bool:
         and list(map(size_of, tokens[5::_LINES])) == list(map(len, payloads))
         and (batch := namespace.stage_run(keys, payloads)) is not None
     ):
-        return False
-    answers = [CRLF] * (4 * count)
-    answers[0::4], answers[2::4] = key_sizes, keys
-    start = 0
-    for connection, end, tail in zip(connections, ends, tails, strict=True):
-        connection.was_set(end - start, b"".join(answers[4 * start : 4 * end]), batch, tail)
-        start = end
-    return True
+        return None
+    answers = [b"%b\r\n%b\r\n" % pair for pair in zip(key_sizes, keys, strict=True)]
+    if counts.count(1) != len(counts):
+        ends = list(accumulate(counts, initial=0))
+        answers = [b"".join(answers[start:end]) for start, end in pairwise(ends)]
+    for connection, tail in zip(connections, tails, strict=True):
+        connection.asked = tail
+    return connections, zip(answers, counts, strict=True), batch
