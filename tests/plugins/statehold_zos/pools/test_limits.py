@@ -8,7 +8,7 @@ from debian import PATH
 from file_systems import fill, run
 from zos_pools import MIB, POOL, Land, Node, backend_of, ground_of, switch_quotas_off, write
 
-from statehold_quota import Btrfs, LoopImage
+from statehold_quota import LoopImage
 from statehold_quota._btrfs import _ioctl
 from statehold_zos.model import DiskType, NoSpaceError, ZosError
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+
 import pytest
 from zos_pools import MIB, POOL, folders_node, write
 
@@ -10,6 +13,7 @@ from statehold_zos.model import (
     NotFoundError,
     Placement,
     PoolState,
+    Space,
     SpaceState,
     ZosError,
 )
@@ -136,3 +140,26 @@ def test_a_plain_folder_takes_reservations_again_once_what_was_over_is_removed(t
         node.pools.reserve(DiskType.SSD, MIB)
     (space.path / "file").unlink()
     node.pools.reserve(DiskType.SSD, MIB)
+
+
+def test_threads_that_reserve_at_once_get_all_there_is_and_no_more(tmp_path):
+    node = folders_node(tmp_path, size=20 * MIB, pools=("p1", "p2"))
+    made: list[Space] = []
+
+    def work(number: int) -> None:
+        # The same names from all of them, and as many without.
+        for turn in range(5):
+            made.append(node.pools.reserve(DiskType.SSD, MIB, name=f"shared-{turn}"))
+            with suppress(NoSpaceError):
+                made.append(node.pools.reserve(DiskType.SSD, MIB))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({space.id for space in made}) == 40
+    assert len({space.id for space in made if space.name}) == 5
+    assert (node.free("p1"), node.free("p2")) == (0, 0)
+    assert node.ledger.check() == []
+    assert node.pools.reconcile().clean
