@@ -11,11 +11,12 @@ from typing import Final
 
 from statehold_zos.ledger import Claim, ClaimKind, ClaimState, Ledger, Sealed
 from statehold_zos.model import Config, NotFoundError, RefusedError, ZosError
+from statehold_zos.namespaces import _sockets
 from statehold_zos.namespaces._admin import Admin
 from statehold_zos.namespaces._launch import Launch
 from statehold_zos.namespaces._lock import locked
 from statehold_zos.namespaces._processes import end, serving
-from statehold_zos.namespaces._room import segment_of
+from statehold_zos.namespaces._room import held_back, segment_of
 from statehold_zos.namespaces._secret import Secrets
 from statehold_zos.pools import StoragePools
 
@@ -38,6 +39,7 @@ class Servers:
         self._pools = pools
         self.folder = config.folder / "zdb"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sockets = _sockets.sockets_of(self.folder)
         self._secrets = Secrets(self.folder)
         self._lock = threading.Lock()
         self._failures: dict[str, tuple[int, float]] = {}
@@ -48,7 +50,7 @@ class Servers:
 
     def socket(self, server: str) -> Path:
         """Return where a server listens."""
-        return self.folder / f"{server.removeprefix(ClaimKind.SERVER.value + '-')}{_SUFFIX}"
+        return self._sockets / f"{server.removeprefix(ClaimKind.SERVER.value + '-')}{_SUFFIX}"
 
     def admin(self, server: str) -> Admin:
         """Connect to a server as its administrator; ZosError where it does not answer."""
@@ -100,12 +102,28 @@ class Servers:
             self.down(server.id)
             self._lodge(server, less)
 
+    @contextmanager
+    def relieved(self, server: Claim) -> Iterator[None]:
+        """Give a server's folder the room that is held back: one that is full cannot even delete.
+
+        To be called with the pool's lock.
+        """
+        self._pools.lodge(server.id, self._ledger.namespaces.room(server.id))
+        try:
+            yield
+        finally:
+            self._fit(server)
+
     def drop(self, server: Claim, namespace: str) -> None:
         """Delete a namespace with all in it, whether or not its server runs; with the pool's lock."""
         if server.id in self.running():
             self.up(server)
             with self.admin(server.id) as admin:
-                admin.delete(namespace)
+                try:
+                    admin.delete(namespace)
+                except RefusedError:
+                    with self.relieved(server):
+                        admin.delete(namespace)
         else:
             self._fit(server)  # its pool is there, or this raises
             _remove(self._pools.path_of(server.id), namespace)
@@ -132,6 +150,7 @@ class Servers:
         try:
             self.down(server.id)
             self.socket(server.id).with_suffix(".log").unlink(missing_ok=True)
+            _sockets.tidy(self._sockets, self.folder)
             self._pools.evict(server.id)
             self._ledger.claims.forget(server.id)
         finally:
@@ -144,7 +163,7 @@ class Servers:
         """Return the ids of the servers that run."""
         return [
             f"{ClaimKind.SERVER.value}-{name.removesuffix(_SUFFIX)}"
-            for name in serving(self.folder)
+            for name in serving(self._sockets)
             if name.endswith(_SUFFIX)
         ]
 
@@ -162,13 +181,11 @@ class Servers:
             raise ZosError(f"0-db {server.id} failed {failures} times, and is started again later")
         self.down(server.id)
         folder = self._pools.path_of(server.id)
-        theirs = self._ledger.claims.all(server=server.id)
         # What is left of namespaces that were not made to their end goes before anybody can see it.
-        for claim in theirs:
+        for claim in self._ledger.claims.all(server=server.id):
             if claim.state is ClaimState.PENDING:
                 _remove(folder, claim.id)
-        largest = max((claim.size for claim in theirs), default=0)
-        launch = self._launch(server.id, folder, segment_of(largest))
+        launch = self._launch(server.id, folder, segment_of(self._largest(server.id)))
         sealed = self._ledger.namespaces.sealed(server.id)
         try:
             port = launch.run(sealed.port)
@@ -183,6 +200,7 @@ class Servers:
             self._ledger.namespaces.seal(server.id, Sealed(port=port))
 
     def _launch(self, server: str, folder: Path, segment: int) -> Launch:
+        _sockets.make(self._sockets)
         return Launch(
             socket=self.socket(server),
             folder=folder,
@@ -197,7 +215,11 @@ class Servers:
             self._lodge(server, 0)
 
     def _lodge(self, server: Claim, less: int) -> None:
-        self._pools.lodge(server.id, self._ledger.namespaces.room(server.id) - less)
+        room = self._ledger.namespaces.room(server.id)
+        self._pools.lodge(server.id, room - less - held_back(self._largest(server.id)))
+
+    def _largest(self, server: str) -> int:
+        return max((claim.size for claim in self._ledger.claims.all(server=server)), default=0)
 
 
 def _remove(folder: Path, namespace: str) -> None:

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from statehold_zos.model import DiskType, Mode, NamespaceState, ZosError
 from statehold_zos.namespaces import Namespaces
 from statehold_zos.namespaces._lock import locked
 from statehold_zos.namespaces._processes import serving
+from statehold_zos.namespaces._sockets import make
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +208,27 @@ def test_who_waits_too_long_for_a_server_is_told(tmp_path: Path) -> None:
         pass
 
 
-def test_a_socket_with_too_long_a_path_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    with served(tmp_path / ("x" * 100)) as node, pytest.raises(ZosError, match="shorter path"):
-        node.namespaces.reserve(DiskType.SSD, MIB, Mode.USER, PASSWORD)
+def test_a_node_with_too_long_a_path_has_its_sockets_in_a_short_folder_which_goes_with_them(
+    tmp_path: Path,
+) -> None:
+    with served(tmp_path / ("x" * 100)) as node:
+        made = node.namespaces.reserve(DiskType.SSD, MIB, Mode.USER, PASSWORD)
+        place = made.socket.parent
+        try:
+            assert len(str(made.socket)) <= 107
+            assert stat.S_IMODE(place.stat().st_mode) == 0o700
+            assert [each.id for each in node.again().list()] == [made.id]
+        finally:
+            node.namespaces.release(made.id, now=True)
+            node.namespaces.reconcile()
+        assert not place.exists()
+
+
+def test_a_short_folder_that_others_may_enter_is_not_used(tmp_path: Path) -> None:
+    folder = tmp_path / "sockets"
+    folder.mkdir(mode=0o755)
+    with pytest.raises(ZosError, match="this user alone may enter"):
+        make(folder)
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(ZosError, match="this user alone may enter"):
+        make(tmp_path / "link")
