@@ -8,6 +8,12 @@ import click
 
 from statehold.cli._group import cli
 
+_SPACE = ("id", "path", "size", "type", "pool", "used", "state", "owner", "name", "limits")
+_NAMESPACE = (
+    *("id", "disk_type", "size", "mode", "port", "host", "socket", "pool", "used", "state", "owner"),
+    "name",
+)
+
 DOCUMENTS = {
     "new plugin": ("folder", "files"),
     "new app": ("folder", "files"),
@@ -62,6 +68,18 @@ DOCUMENTS = {
     "qsfs status": ("mounts",),
     "qsfs umount": ("unmounted",),
     "zdb serve": ("ports", "socket", "pid"),
+    "zos demo": ("seconds", "limits", "steps"),
+    "zos freeze": _NAMESPACE,
+    "zos monitor": ("pid", "folder", "metrics"),
+    "zos namespaces": ("namespaces",),
+    "zos plan": ("policy", "new", "pools", "disks", "left"),
+    "zos pools": ("pools", "types", "sru", "hru"),
+    "zos prepare": ("pools",),
+    "zos release": ("released", "grace"),
+    "zos reserve": _SPACE,
+    "zos resize": _SPACE,
+    "zos spaces": ("spaces",),
+    "zos wipe": ("pool", "disks"),
     "zstor check": (
         *("key", "generation", "size", "checksum", "stored", "metadata", "data_shards", "shards"),
         *("backends", "missing"),
@@ -89,7 +107,7 @@ _HEAD = (
 This page is what `--help` says. `python -m statehold` is the same as `statehold`.
 
 For machines, every command takes `--json` and writes one document, and nothing else on stdout; `upgrade`
-writes one in a line for each step before it, and `aos cloud serve` one for each event:
+writes one in a line for each step before it, and `aos cloud serve` and `zos monitor` one for each event:
 
 - `{"ok": true, ...}` with what it found; for `check`, `verify`, `diff`, `storages` and `aos doctor` with
   `"ok": false` too;

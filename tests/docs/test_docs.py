@@ -128,7 +128,7 @@ def test_the_documents_for_machines_have_what_the_page_says(tmp_path, monkeypatc
     del DOCUMENTS["quarantine lift"]  # nothing leaks here; it has tests of its own
     del DOCUMENTS["serve"]  # it goes on until a signal comes; its own tests send one
     del DOCUMENTS["zdb serve"]  # likewise
-    for name in [name for name in DOCUMENTS if name.startswith(("qsfs ", "zstor "))]:
+    for name in [name for name in DOCUMENTS if name.startswith(("qsfs ", "zos ", "zstor "))]:
         del DOCUMENTS[name]  # need a machine that mounts, or backends; their own tests have some
     del DOCUMENTS["aos doctor"]  # how it ends depends on the machine; it has tests of its own
     del DOCUMENTS["aos demo"]  # takes half a minute; it has a test of its own

@@ -7,6 +7,7 @@ from statehold_zos.views._tables import (
     disks_table,
     namespaces_table,
     pools_table,
+    reasons,
     spaces_table,
     totals_table,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "disks_table",
     "namespaces_table",
     "pools_table",
+    "reasons",
     "spaces_table",
     "totals_table",
 ]

@@ -21,22 +21,28 @@ from statehold_zos.views._bars import bar
 
 _GOOD: Final = {"ready", "pool", "free"}
 _BAD: Final = {"gone", "failing", "refused"}
+_ORDER: Final = {kind: place for place, kind in enumerate(DiskType)}
 _SIZES: Final = ("IN USE", "RESERVED", "FREE", "SIZE")
 
 
 def pools_table(pools: Iterable[PoolInfo]) -> Table:
     """Return the pools, each with a bar of its capacity."""
     table = _table("POOL", "TYPE", "DISKS", "", right=_SIZES)
-    table.add_column("SPACES", justify="right")
+    table.add_column("CLAIMS", justify="right")
     table.add_column("STATE")
-    for pool in pools:
+    for pool in sorted(pools, key=lambda pool: (_ORDER[pool.type], pool.id)):
         count = len(pool.disks)
         disks = f"{count} {pool.raid.value}" if count > 1 else "1"
         sizes = map(size_text, (pool.used, pool.reserved, pool.free, pool.size))
         filled = bar(pool.size, pool.reserved, pool.used)
         row = (pool.id, pool.type.value, disks, filled, *sizes, f"{pool.spaces:,}")
-        table.add_row(*row, _state(pool.state.value, pool.reason))
+        table.add_row(*row, _state(pool.state.value))
     return table
+
+
+def reasons(pools: Iterable[PoolInfo]) -> list[str]:
+    """Return why pools are not ready, in words."""
+    return [f"{pool.id} is {pool.state.value}: {pool.reason}" for pool in pools if pool.reason]
 
 
 def totals_table(stats: DiskStats) -> Table:
@@ -97,13 +103,13 @@ def namespaces_table(namespaces: Sequence[ZdbNamespace]) -> Table:
 
 
 def _table(*left: str, right: Sequence[str]) -> Table:
-    table = Table(*left, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in left:
+        table.add_column(name, no_wrap=not name)
     for name in right:
         table.add_column(name, justify="right")
     return table
 
 
-def _state(state: str, reason: str = "") -> Text:
-    color = "green" if state in _GOOD else "bold red" if state in _BAD else "yellow"
-    shown = Text(state, style=color)
-    return shown.append(f": {reason}", style="") if reason else shown
+def _state(state: str) -> Text:
+    return Text(state, style="green" if state in _GOOD else "bold red" if state in _BAD else "yellow")

@@ -1,0 +1,7 @@
+"""What becomes of four disks: `statehold zos demo`."""
+
+from __future__ import annotations
+
+from statehold_zos.demo._story import Told, tell
+
+__all__ = ["Told", "tell"]
