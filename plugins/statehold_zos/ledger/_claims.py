@@ -57,11 +57,18 @@ class Claims:
 
         Raises:
             NotFoundError: there is none of this id.
+            RefusedError: it was released meanwhile.
 
         """
         with self._file.write() as sql:
-            sql.execute("UPDATE claims SET state = 'ready', worker = '', due = 0 WHERE id = ?", (claim,))
+            sql.execute(
+                "UPDATE claims SET state = 'ready', worker = ''"
+                " WHERE id = ? AND state IN ('pending', 'ready')",
+                (claim,),
+            )
             settled = rows.get(sql, claim)
+            if settled.state is not ClaimState.READY:
+                raise RefusedError(f"{claim} was released, and is {settled.state.value}")
         self._workers.end(claim)
         return settled
 
@@ -181,7 +188,7 @@ class Claims:
         """
         with self._file.write() as sql:
             sql.execute(
-                "UPDATE claims SET state = 'releasing' WHERE id = ? AND worker = ?",
+                "UPDATE claims SET state = 'releasing', worker = '' WHERE id = ? AND worker = ?",
                 (claim, self._workers.token),
             )
         self._workers.end(claim)

@@ -102,6 +102,7 @@ class File:
                 self._check(version)
                 if not version:
                     connection.execute("PRAGMA journal_mode = WAL")
+                    self._keep_name()
                 for number, script in enumerate(MIGRATIONS[version:], version + 1):
                     connection.executescript(
                         f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
@@ -111,6 +112,14 @@ class File:
             raise
         finally:
             os.close(lock)
+
+    def _keep_name(self) -> None:
+        """Let the name of a new file outlast a power cut, as what is written into it does."""
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def _check(self, version: int) -> None:
         if version > len(MIGRATIONS):

@@ -50,7 +50,7 @@ class Ledger:
 
     def check(self) -> list[str]:
         """Return what does not add up, in words: nothing, unless the file was changed by somebody else."""
-        return self.pools.check()
+        return [*self.pools.check(), *self.namespaces.check()]
 
     def close(self) -> None:
         """Close it; rows that this process was at work on are stale from now on. May be called twice."""

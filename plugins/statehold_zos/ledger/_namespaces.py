@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 import attrs
 
@@ -10,6 +11,13 @@ from statehold_zos.ledger._file import File
 from statehold_zos.ledger._shelf import SqlShelf
 from statehold_zos.ledger._values import Claim, ClaimKind, ClaimState, Request, Sealed
 from statehold_zos.planning import choose_served
+
+_STRAYS: Final = """
+SELECT id, server, pool FROM claims AS theirs WHERE kind = 'namespace' AND kind <> 'space' AND NOT EXISTS
+    (SELECT 1 FROM claims WHERE id = theirs.server AND kind = 'server' AND pool = theirs.pool)
+UNION ALL SELECT 'pool ' || id, server, id FROM pools WHERE server <> '' AND NOT EXISTS
+    (SELECT 1 FROM claims WHERE id = pools.server AND kind = 'server' AND pool = pools.id)
+"""
 
 
 class Namespaces:
@@ -86,6 +94,14 @@ class Namespaces:
                 "INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?)",
                 (claim, sealed.secret, int(sealed.frozen), sealed.port),
             )
+
+    def check(self) -> list[str]:
+        """Return which namespaces and pools have a server that is not theirs, in words."""
+        with self._file.read() as sql:
+            return [
+                f"{what} has the server {server!r}, which is none in pool {pool}"
+                for what, server, pool in sql.execute(_STRAYS)
+            ]
 
     def _make(self, sql: sqlite3.Connection, request: Request, overhead: int) -> Claim:
         place = choose_served(

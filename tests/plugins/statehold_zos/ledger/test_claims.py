@@ -154,6 +154,8 @@ def test_what_is_released_keeps_its_room_until_it_is_forgotten_and_its_name_is_f
     assert again.id != claim.id
     with pytest.raises(RefusedError, match="was released"):
         ledger.claims.resize(claim.id, 70)
+    with pytest.raises(RefusedError, match="was released, and is releasing"):
+        ledger.claims.settle(claim.id)
     ledger.claims.forget(claim.id)
     ledger.claims.forget(claim.id)
     assert ledger.pools.get("small").free == 100
@@ -254,6 +256,23 @@ def test_one_works_on_a_claim_at_a_time_also_among_threads(ledger: Ledger) -> No
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(grow, range(20)))
     assert sizes == list(range(1, 21))
+
+
+def test_what_can_be_neither_made_nor_undone_is_given_up_for_who_reconciles(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    claim = ledger.claims.reserve(space(60, name="data"))
+    ledger.claims.abandon(claim.id)
+    with Ledger(tmp_path / "node", patience=0) as another:
+        for each in (ledger, another):
+            left = [(claim.id, claim.state) for claim in each.claims.stale()]
+            assert left == [(claim.id, ClaimState.RELEASING)]
+        with another.claims.at_work(claim.id) as taken:
+            assert taken.mine
+    assert settled(ledger, space(60, name="data")).id != claim.id
+    other = settled(ledger, space(1))
+    ledger.claims.abandon(other.id)
+    assert ledger.claims.get(other.id) == other, "of nobody's who is at work on it"
 
 
 def test_a_refusal_leaves_nobody_at_work(ledger: Ledger) -> None:

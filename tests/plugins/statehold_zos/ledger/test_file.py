@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from zos_claims import settled, space
+from zos_claims import namespace, settled, space
 
 from statehold_zos.ledger import Ledger
 from statehold_zos.model import DiskType, ZosError
@@ -69,3 +69,15 @@ def test_totals_that_somebody_else_changed_are_found(tmp_path: Path) -> None:
         with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
             connection.execute("UPDATE pools SET reserved = 50, free = 50")
         assert ledger.check() == ["pool a says 50 bytes in 1 claims, its claims say 60 in 1"]
+
+
+def test_a_namespace_whose_server_is_none_is_found(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        ledger.pools.put("a", type=DiskType.HDD, size=100)
+        made = ledger.namespaces.reserve(namespace(5), overhead=10)
+        with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection, connection:
+            connection.execute("UPDATE claims SET kind = 'space' WHERE id = ?", (made.server,))
+        assert ledger.check() == [
+            f"{made.id} has the server {made.server!r}, which is none in pool a",
+            f"pool a has the server {made.server!r}, which is none in pool a",
+        ]
