@@ -6,6 +6,7 @@ Only what the configuration names is ever written, and only while a probe finds 
 from __future__ import annotations
 
 from statehold_zos.disks._devices import BlockDevice, Device, Folder, ImageFile, devices_of
+from statehold_zos.disks._health import read_health
 from statehold_zos.disks._module import DiskModule
 from statehold_zos.disks._plan import NewPool, OldPool, Plan
 from statehold_zos.disks._records import FileSystem, PoolRecord, Stage
@@ -23,4 +24,5 @@ __all__ = [
     "PoolRecord",
     "Stage",
     "devices_of",
+    "read_health",
 ]

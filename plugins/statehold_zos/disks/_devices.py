@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import attrs
 
 from statehold_zos.disks._programs import run, told
 from statehold_zos.model import Config, RefusedError, ZosError
+
+_STATUS: Final = 0x4C05
+_STATUS_SIZE: Final = 232
 
 
 class Device(Protocol):
@@ -87,8 +94,11 @@ class ImageFile:
 
     @property
     def there(self) -> bool:
-        """Whether the file is there."""
-        return self.path.is_file()
+        """Whether the file is there; one whose file system has broken down is not."""
+        try:
+            return stat.S_ISREG(self.path.stat().st_mode)
+        except OSError:
+            return False
 
     @property
     def size(self) -> int:
@@ -100,10 +110,14 @@ class ImageFile:
 
     def find(self) -> str:
         """Return the loop device that has the file, "" for none."""
-        if not self.there:
+        try:
+            status = self.path.stat()
+        except OSError:
             return ""
-        found = run("losetup", "--associated", self.path, "--noheadings", "--output", "NAME").split()
-        return found[0] if found else ""
+        for number in _loops_named(str(self.path.resolve())):
+            if _file_of(number) == (status.st_dev, status.st_ino):
+                return f"/dev/{number}"
+        return ""
 
     def make(self) -> None:
         """Make the file, with a hole of that size; what is there stays as it is."""
@@ -126,6 +140,31 @@ class ImageFile:
         """Let its loop device go, at once, or as soon as nothing uses it any more."""
         if device := self.find():
             run("losetup", "--detach", device, permitted=(0, 1))  # 1: it went meanwhile
+
+
+def _loops_named(path: str) -> Iterator[str]:
+    """Yield the names of loop devices whose file is at a path, or was there before it was deleted."""
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # let go meanwhile
+            if os.fsdecode(backing.read_bytes()).strip("\n").removesuffix(" (deleted)") == path:
+                yield backing.parts[3]
+
+
+def _file_of(loop: str) -> tuple[int, int] | None:
+    """Return the file system and the number of the file that a loop device has."""
+    try:
+        held = os.open(f"/dev/{loop}", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        status = bytearray(_STATUS_SIZE)
+        fcntl.ioctl(held, _STATUS, status)
+    except OSError:
+        return None
+    finally:
+        os.close(held)
+    device, inode = struct.unpack_from("<QQ", status)
+    return device, inode
 
 
 @attrs.frozen

@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from statehold_quota import Accounting, mounts_under, size_of
+from statehold_quota import Accounting, Group, mounts_under
 from statehold_zos.disks import _mounting
 from statehold_zos.disks._ground import Ground
-from statehold_zos.disks._identity import FILE
-from statehold_zos.disks._records import FileSystem, PoolRecord, Stage
+from statehold_zos.disks._records import SPACES, FileSystem, PoolRecord, Stage
 from statehold_zos.model import DiskInfo, DiskStats, DiskType, PoolInfo, PoolState, TypeStats
 
 _GIB = 2**30
@@ -57,7 +56,7 @@ def used_of(record: PoolRecord) -> int:
     if record.limits == "loop":
         return sum(_held(mount.point) for mount in mounts_under(record.path))
     if record.limits == Accounting.name:
-        return sum(size_of(path) for path in record.path.iterdir() if path.name != FILE)
+        return _walked(record.path / SPACES)
     return _held(record.path)
 
 
@@ -91,6 +90,13 @@ def _counted(uuid: str) -> int:
             except OSError:  # released meanwhile
                 continue
     return total
+
+
+def _walked(spaces: Path) -> int:
+    """Return what the spaces of a folder hold, just as each of them is counted by itself."""
+    accounting = Accounting(root=spaces)
+    groups = [Group(path) for path in spaces.iterdir()] if spaces.is_dir() else []
+    return sum(accounting.used(group) for group in groups if group.path.is_dir())
 
 
 def _held(point: Path) -> int:

@@ -71,7 +71,7 @@ def _write(held: int, data: bytes, place: int) -> None:
 
 
 def _smart(path: str) -> Health:
-    if not stat.S_ISBLK(Path(path).stat().st_mode) or _is_loop(path) or find("smartctl") is None:
+    if not _is_real(path) or find("smartctl") is None:
         return Health(good=True)
     told = outcome("smartctl", "-H", path, permitted=range(256))
     if told.returncode & _SMART_FAILING:
@@ -80,5 +80,5 @@ def _smart(path: str) -> Health:
     return Health(good=True)
 
 
-def _is_loop(path: str) -> bool:
-    return Path(path).name.startswith("loop")
+def _is_real(path: str) -> bool:
+    return stat.S_ISBLK(Path(path).stat().st_mode) and not Path(path).name.startswith("loop")

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import attrs
 
@@ -31,18 +31,17 @@ def begin(ground: Ground, policy: Policy, tokens: Collection[str]) -> list[PoolR
             hint="look at the plan again: the disks, or what is on them, have changed",
         )
     wanted = [pool for pool in new if pool.token in tokens or pool.file_system is FileSystem.FOLDER]
-    begun = [record for record in records if record.stage is Stage.MAKING]
+    begun = list(_renewed(ground, [record for record in records if record.stage is Stage.MAKING]))
     return begun + [ground.records.put(_record(ground, pool)) for pool in wanted]
 
 
 def make(ground: Ground, record: PoolRecord, *, held: Collection[int]) -> PoolRecord:
-    """Make a pool that was begun, from its start, whatever is there of it.
+    """Make a pool that was begun; what is left on its disks of an earlier try is erased.
 
     Raises:
         ZosError: a disk of it fails, or holds what is not ours by now.
 
     """
-    _mounting.unmount(record)
     seen = {sight.info.name: sight for sight in ground.scanner.look()}
     devices = {name: ground.devices[name] for name in record.disks if name in ground.devices}
     if missing := sorted(set(record.disks) - set(devices)):
@@ -79,9 +78,27 @@ def drop(ground: Ground, record: PoolRecord) -> None:
     ground.records.forget(record)
 
 
+def _renewed(ground: Ground, begun: list[PoolRecord]) -> Iterator[PoolRecord]:
+    """Yield the records of pools that were begun before, under new names.
+
+    The kernel remembers the disks of the file system that was half made, and takes no others for them.
+    """
+    taken: set[str] = set()
+    for record in reversed(begun):
+        _mounting.unmount(record)
+        if taken.isdisjoint(record.disks):
+            name = _identity.new_id()
+            uuid = _identity.uuid_of(ground.node, name)
+            folder = record.file_system is FileSystem.FOLDER
+            path = record.path if folder else ground.path_of(name)
+            yield ground.records.put(attrs.evolve(record, id=name, uuid=uuid, path=path))
+        taken.update(record.disks)
+        ground.records.forget(record)
+
+
 def _check(record: PoolRecord, sight: Sight) -> None:
     info = sight.info
-    ours = info.state is DiskState.POOL and info.pool == record.id
+    ours = sight.left or (info.state is DiskState.POOL and info.pool == record.id)
     if not ours and info.state is not DiskState.FREE:
         raise ZosError(f"the disk {info.name} {info.reason or info.state.value}")
 

@@ -73,7 +73,11 @@ class DiskModule:
         return Plan(
             policy=policy,
             new=tuple(new),
-            pools=tuple(_wiping.planned(ground, record, sights) for record in records),
+            pools=tuple(
+                _wiping.planned(ground, record, sights)
+                for record in records
+                if record.stage is not Stage.MAKING
+            ),
             disks=tuple(sight.info for sight in sights),
             left=left,
         )

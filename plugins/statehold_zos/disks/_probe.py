@@ -17,6 +17,9 @@ from statehold_zos.model import ZosError
 _NOTHING, _AMBIVALENT = 2, 8
 #: Where btrfs keeps its superblock and the copies of it, as far as the disk goes.
 SUPERBLOCKS: Final = (64 * 1024, 64 * 2**20, 256 * 2**30)
+#: What wipes of the first bytes leave: copies, which say nothing about what is there now.
+BTRFS_COPY, GPT_COPY = "btrfs (copy)", "gpt (copy)"
+COPIES: Final = frozenset({BTRFS_COPY, GPT_COPY})
 _MAGIC: Final = b"_BHRfS_M"
 _MAGIC_AT: Final = 64
 _UUID_AT: Final = 32
@@ -64,7 +67,7 @@ def probe(path: str) -> Found:
     if told.returncode == _AMBIVALENT and not names:
         names.append("several at once")
     names += _hidden(path, names)
-    clear = told.returncode == 0 and len(set(names) - {"btrfs (copy)"}) == 1
+    clear = told.returncode == 0 and len(set(names) - COPIES) == 1
     return Found(
         kind=said.get("TYPE", "") if clear else "",
         label=_text(said.get("LABEL", "")),
@@ -98,9 +101,9 @@ def _hidden(path: str, names: list[str]) -> list[str]:
     with _open(path) as disk:
         copies = disk.superblocks()[1:]
         if any(disk.read(place + _MAGIC_AT, 8) == _MAGIC for place in copies):
-            found.append("btrfs (copy)")
+            found.append(BTRFS_COPY)
         if "gpt" not in names and any(disk.read(place, 8) == _GPT for place in disk.tables()):
-            found.append("gpt (copy)")
+            found.append(GPT_COPY)
     return found
 
 

@@ -10,6 +10,8 @@ import attrs
 from statehold_zos.ledger import Ledger
 from statehold_zos.model import DiskType, NotFoundError, Raid
 
+#: Where the spaces of a pool lie in it.
+SPACES: Final = "spaces"
 _POOLS: Final = "disks.pools"
 _WIPED: Final = "disks.wiped"
 _MARKS: Final = "disks.failing"

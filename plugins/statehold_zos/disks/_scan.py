@@ -11,7 +11,7 @@ import attrs
 from statehold_zos.disks import _identity
 from statehold_zos.disks._devices import Device, Folder, ImageFile
 from statehold_zos.disks._health import read_health
-from statehold_zos.disks._probe import Found, left_of, probe
+from statehold_zos.disks._probe import BTRFS_COPY, Found, left_of, probe
 from statehold_zos.disks._records import PoolRecord, Records, Stage
 from statehold_zos.disks._speed import measured
 from statehold_zos.model import Config, DiskInfo, DiskState, DiskType, Health, ZosError
@@ -74,10 +74,10 @@ class Scanner:
         found = probe(path)
         pool = self._ours(found)
         if pool:
-            return self._own(device, found, pool, known)
+            return self._own(device, found, pool, of, known)
         if found.empty:
             return self._empty(device, path, of)
-        if set(found.signatures) == {"btrfs (copy)"} and self._half_wiped(path):
+        if set(found.signatures) == {BTRFS_COPY} and self._half_wiped(path):
             reason = "of a pool that was wiped halfway; emptied before use"
             return self._sight(device, DiskState.FREE, reason, found, left=True)
         return self._sight(device, DiskState.FOREIGN, _foreign(found), found)
@@ -85,23 +85,32 @@ class Scanner:
     def _absent(self, device: Device, of: PoolRecord | None) -> Sight:
         if of is not None and of.stage is Stage.READY:
             return self._sight(device, DiskState.GONE, f"pool {of.id} was on it", pool=of.id)
+        if of is not None:
+            return self._sight(device, DiskState.POOL, "its pool is being made or wiped", pool=of.id)
         if isinstance(device, ImageFile):
-            return self._sight(device, DiskState.FREE, "is made when it is needed")
+            return self._small(device) or self._sight(device, DiskState.FREE, "is made when it is needed")
         return self._sight(device, DiskState.REFUSED, "is not there")
 
-    def _own(self, device: Device, found: Found, pool: str, known: list[PoolRecord]) -> Sight:
+    def _own(
+        self, device: Device, found: Found, pool: str, of: PoolRecord | None, known: list[PoolRecord]
+    ) -> Sight:
         record = next((record for record in known if record.id == pool), None)
         if record is not None and record.stage is Stage.READY:
-            return self._sight(device, DiskState.POOL, "", found, pool=pool)
+            return self._sight(device, DiskState.POOL, "", found, proven=pool)
         if record is not None and record.stage is Stage.WIPING:
-            return self._sight(device, DiskState.POOL, "its pool is being wiped", found, pool=pool)
+            return self._sight(device, DiskState.POOL, "its pool is being wiped", found, proven=pool)
         if record is not None:
-            return self._sight(device, DiskState.POOL, "its pool is being made", found, pool=pool, left=True)
+            return self._sight(
+                device, DiskState.POOL, "its pool is being made", found, proven=pool, left=True
+            )
         if self.records.wiped(found.uuid):
+            if of is not None and of.stage is Stage.MAKING:
+                reason = "its pool is being made"
+                return self._sight(device, DiskState.POOL, reason, found, pool=of.id, left=True)
             reason = f"of pool {pool}, which was wiped; emptied before use"
             return self._sight(device, DiskState.FREE, reason, found, left=True)
         reason = "of a pool of this node that its ledger does not know (yet)"
-        return self._sight(device, DiskState.POOL, reason, found, pool=pool)
+        return self._sight(device, DiskState.POOL, reason, found, proven=pool)
 
     def _empty(self, device: Device, path: str, of: PoolRecord | None) -> Sight:
         if of is not None and of.stage is Stage.READY:
@@ -109,11 +118,16 @@ class Scanner:
             return self._sight(device, DiskState.REFUSED, reason, pool=of.id)
         if of is not None:
             return self._sight(device, DiskState.POOL, "its pool is being made or wiped", pool=of.id)
-        if device.size < SMALLEST:
-            return self._sight(device, DiskState.REFUSED, f"is smaller than {SMALLEST:,} bytes")
+        if small := self._small(device):
+            return small
         if reason := _in_use(path):
             return self._sight(device, DiskState.FOREIGN, reason)
         return self._sight(device, DiskState.FREE)
+
+    def _small(self, device: Device) -> Sight | None:
+        if device.size >= SMALLEST:
+            return None
+        return self._sight(device, DiskState.REFUSED, f"is smaller than {SMALLEST:,} bytes")
 
     def _folder(self, device: Folder) -> Sight:
         of = next((record for record in self.records.all() if device.name in record.disks), None)
@@ -127,7 +141,7 @@ class Scanner:
         except OSError as error:
             raise ZosError(f"cannot be read: {error.strerror}") from error
         if said is not None and said.node == str(self.node):
-            return self._sight(device, DiskState.POOL, pool=said.pool)
+            return self._sight(device, DiskState.POOL, proven=said.pool)
         if said is not None:
             return self._sight(device, DiskState.FOREIGN, f"is pool {said.pool} of another node")
         if of is not None and of.stage is Stage.READY:
@@ -186,6 +200,7 @@ class Scanner:
         found: Found | None = None,
         *,
         pool: str = "",
+        proven: str = "",
         left: bool = False,
         good: bool = True,
     ) -> Sight:
@@ -197,13 +212,13 @@ class Scanner:
             state=state,
             reason=reason,
             found=() if found is None else found.signatures,
-            pool=pool,
+            pool=pool or proven,
             health=Health(good=good, reason="" if good else reason),
         )
         return Sight(
             info=info,
             device=device,
-            pool=pool if state is DiskState.POOL else "",
+            pool=proven,
             left=left,
             part="" if found is None else found.part or found.uuid,
         )

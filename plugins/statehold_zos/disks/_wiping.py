@@ -12,7 +12,7 @@ from statehold_zos.disks._erase import erase
 from statehold_zos.disks._ground import Ground
 from statehold_zos.disks._plan import OldPool, token_of
 from statehold_zos.disks._probe import edges
-from statehold_zos.disks._records import FileSystem, PoolRecord, Stage
+from statehold_zos.disks._records import SPACES, FileSystem, PoolRecord, Stage
 from statehold_zos.disks._scan import Sight
 from statehold_zos.model import NotFoundError, RefusedError, ZosError
 
@@ -80,7 +80,8 @@ def _content(ground: Ground, record: PoolRecord, sights: list[Sight]) -> list[ob
         except OSError as error:
             return [error.errno]
     members = ground.members(record, sights)
-    return [[name, edges(device.find() or device.name)] for name, device in sorted(members.items())]
+    there = [(name, device) for name, device in sorted(members.items()) if device.there]
+    return [[name, edges(device.find() or device.name)] for name, device in there]
 
 
 def _listing(folder: Path) -> Iterator[object]:
@@ -98,6 +99,6 @@ def _listing(folder: Path) -> Iterator[object]:
 
 def _empty(folder: Path) -> None:
     """Remove the folders of a pool that is a folder, where spaces were; they are empty by now."""
-    spaces = folder / "spaces"
+    spaces = folder / SPACES
     if spaces.is_dir() and not any(spaces.iterdir()):
         spaces.rmdir()
