@@ -128,10 +128,8 @@ class Btrfs:
         """Which part of a disk has been copied to the one that replaces it; None while none is."""
         with _opened(self.root) as held:
             answer = _ask(held, _REPLACED, struct.pack("<Q", _STATUS), 2600)
-        state: int
-        thousandths: int
         _, _, state, thousandths = struct.unpack_from("<QQQQ", answer)
-        return thousandths / 1000.0 if state == _STARTED else None
+        return float(thousandths / 1000) if state == _STARTED else None
 
     def scrubbed(self, member: Member) -> float | None:
         """Return which part of a disk a scrub that runs has read; None while none runs."""
@@ -140,8 +138,8 @@ class Btrfs:
                 answer = _ask(held, _SCRUBBED, struct.pack("<Q", member.number), 1024)
             except OSError:
                 return None
-        data, tree = struct.unpack_from("<QQ", answer, 32 + 16)
-        return min(1.0, (data + tree) / max(1, member.held))
+        read: tuple[int, ...] = struct.unpack_from("<QQ", answer, 32 + 16)
+        return min(1.0, sum(read) / max(1, member.held))
 
     def commit(self) -> None:
         """Commit what is in memory, or only in the log: a scrub reads nothing that is not committed."""

@@ -77,8 +77,8 @@ class Care:
                 record = self._disks.record(pool)
             except NotFoundError:
                 return
-            for name in record.disks:
-                self._judge.by_reading(infos.get(name))
+            for name in set(record.disks) & infos.keys():
+                self._judge.by_reading(infos[name])
             verdict = self._tend(record, infos)
             if verdict is not None:
                 self._keep(pool, *verdict)
@@ -99,15 +99,17 @@ class Care:
             return gone(away) if away else failing(marked, infos) if marked else (PoolState.READY, "")
         for name in away:
             self._ledger.notes.put(_AWAY, name, record.id)
-        if len(away) > record.raid.survives:
+        lost = len(away) > record.raid.survives
+        if record.file_system is FileSystem.BTRFS and is_mounted(record):
+            return self._tend_btrfs(_Pool(record, there, away, infos))
+        if lost:
             return gone(away)
         if not is_mounted(record):
             try:
                 self._mount(record)
             except ZosError as error:
                 return PoolState.GONE, error.message
-        if record.file_system is FileSystem.BTRFS:
-            return self._tend_btrfs(_Pool(record, there, away, infos))
+            return None
         if is_read_only(record.path) and (told := self._mount_anew(record)):
             return PoolState.GONE, told
         for name in there:
@@ -116,13 +118,19 @@ class Care:
 
     def _tend_btrfs(self, pool: _Pool) -> Verdict | None:
         running = self._running.get(pool.id)
-        if (running is not None and not self._ended(pool, running)) or is_at_work(pool.btrfs):
+        if running is not None:  # what was seen is older than its end
+            return None if self._ended(pool, running) else self._verdict(pool)
+        if is_at_work(pool.btrfs):
             return self._verdict(pool)
-        back = self._back(pool)
-        if told := self._renewed(pool, self._layout(pool), back):
+        found, back = self._layout(pool), self._back(pool)
+        if self._changed(pool, found):
+            return None
+        if len(pool.away) > pool.record.raid.survives:
+            return gone(pool.away)
+        if told := self._renewed(pool, found, back):
             return told
         found = self._layout(pool)
-        if self._changed(pool, found) or self._judge.by_errors(pool.record, found, pool.there, back):
+        if self._judge.by_errors(pool.record, found, pool.there, back):
             return None
         marked = [name for name in found.members if why_failing(pool.infos.get(name))]
         if marked:
@@ -143,7 +151,9 @@ class Care:
             return state, reason + now
         if pool.away:
             return PoolState.DEGRADED, f"without {', '.join(pool.away)}{now}"
-        if self._back(pool) or (move and move.kind is MoveKind.SPREAD):
+        running = self._running.get(pool.id)
+        doing = running.order.move.kind if running else move.kind if move else None
+        if self._back(pool) or doing is MoveKind.SPREAD:
             return PoolState.DEGRADED, f"what was written while a disk was away is copied to it{now}"
         return PoolState.READY, now.removeprefix("; ")
 
@@ -281,9 +291,8 @@ class Care:
         return True
 
     def _layout(self, pool: _Pool) -> Layout:
-        others = {name for name, device in self._disks.devices.items() if device.there}
-        usable = pool.there | (others - set(pool.record.disks))
-        return layout(pool.record, pool.btrfs.members, self._disks.devices, usable)
+        ours = frozenset(name for name, info in pool.infos.items() if is_there(info, pool.record))
+        return layout(pool.record, pool.btrfs.members, self._disks.devices, ours)
 
     def _back(self, pool: _Pool) -> list[str]:
         """Return the disks that were away, and whose contents may lack what was written meanwhile."""

@@ -3,13 +3,15 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from statehold_zos.disks import DiskModule, PoolRecord
-from statehold_zos.model import DiskInfo, DiskState
+from statehold_zos.disks import DiskModule, PoolRecord, read_health
+from statehold_zos.model import DiskInfo, DiskState, Health
 from statehold_zos.watch._btrfs import Btrfs, Member
 from statehold_zos.watch._layout import Layout
 
 #: After how many repairs of wrong contents in a pool the disk that gives them again is a failing one.
 _REPAIRS: Final = 3
+#: After how many looks a disk is read again.
+_READ_EVERY: Final = 10
 
 
 class Judge:
@@ -18,17 +20,25 @@ class Judge:
     def __init__(self, disks: DiskModule, *, every: float) -> None:
         self._disks = disks
         self._every = every
+        self._read: dict[str, float] = {}
         self._unreadable: dict[str, float] = {}
         self._repairs: dict[str, int] = {}
 
-    def by_reading(self, info: DiskInfo | None) -> None:
-        """Mark a disk that is there, and could not be read at one look and at a later one."""
-        if info is None:
-            return
-        if info.state is not DiskState.FAILING or info.found:
+    def by_reading(self, info: DiskInfo) -> None:
+        """Mark a disk that is there, and cannot be read in two looks, the kernel's memory left aside."""
+        now = time.monotonic()
+        if info.state is DiskState.POOL and info.device:
+            if now < self._read.get(info.name, 0.0):
+                return
+            health = read_health(info.device)
+            if health.good:
+                self._read[info.name] = now + _READ_EVERY * self._every
+        else:  # marked already, away, or not read even by who looks for what is on it
+            health = Health(good=info.state is not DiskState.FAILING or bool(info.found), reason=info.reason)
+        if health.good:
             self._unreadable.pop(info.name, None)
-        elif time.monotonic() - self._unreadable.setdefault(info.name, time.monotonic()) >= self._every:
-            self._disks.mark(info.name, info.health.reason)
+        elif now - self._unreadable.setdefault(info.name, now) >= self._every:
+            self._disks.mark(info.name, health.reason)
 
     def by_errors(self, record: PoolRecord, found: Layout, there: frozenset[str], back: list[str]) -> bool:
         """Mark disks that do not do what they are told; return whether there is one.

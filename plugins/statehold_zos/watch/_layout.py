@@ -44,7 +44,9 @@ def layout(
     known = {paths[each.device]: each for each in members if each.device in paths}
     unknown = [each for each in members if each.device not in paths]
     nameless = [name for name in record.disks if name not in known]
-    if len(unknown) == 1 == len(nameless):
+    elsewhere = {os.path.realpath(found) for device in devices.values() if (found := device.find())}
+    # Where another disk is now, this one is not any more; or it has taken its place over just now.
+    if len(unknown) == 1 == len(nameless) and unknown[0].device not in elsewhere - _at(nameless[0], devices):
         known[nameless[0]] = unknown[0]
     stale = {name for name, each in known.items() if name in there and not each.writeable}
     stale |= {name for name in nameless if name in there}
@@ -53,3 +55,7 @@ def layout(
         stale=frozenset(stale),
         complete=len(known) == len(members),
     )
+
+
+def _at(name: str, devices: Mapping[str, Device]) -> set[str]:
+    return {os.path.realpath(found)} if (found := devices[name].find()) else set()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import attrs
+import file_systems
 
 from statehold_zos.disks import DiskModule
 from statehold_zos.ledger import Ledger
@@ -82,6 +83,11 @@ def pull(node: Node, name: str) -> None:
     _limit(node, name, 4096)
 
 
+def pull_partly(node: Node, name: str) -> None:
+    """Let a disk fail: what is in its first half can be read and written, the rest cannot."""
+    _limit(node, name, node.disks.devices[name].size // 2)
+
+
 def put_back(node: Node, name: str) -> None:
     """Put a disk back, with all that is on it."""
     _limit(node, name, 0)
@@ -115,3 +121,16 @@ def forget_memory(file: Path) -> None:
         os.posix_fadvise(held, 0, 0, os.POSIX_FADV_DONTNEED)
     finally:
         os.close(held)
+
+
+def space(node: Node) -> Path:
+    """Return a folder in the only pool, a subvolume as those of spaces are."""
+    (pool,) = node.disks.pools()
+    file_systems.run("btrfs", "subvolume", "create", pool.path / "space")
+    return pool.path / "space"
+
+
+def contents(file: Path) -> bytes:
+    """Return what the disks have of a file."""
+    forget_memory(file)
+    return file.read_bytes()

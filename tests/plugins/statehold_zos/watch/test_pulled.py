@@ -1,0 +1,229 @@
+"""Disks that are pulled while they are in use, and put back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+import attrs
+import pytest
+import zos_disks
+from watching import contents, node_on, pull, put_back, space, write
+
+from statehold_zos.model import Config, EventKind, PoolState
+from statehold_zos.watch._btrfs import Btrfs
+from statehold_zos.watch._uevents import Uevents
+
+REMOVED, BACK = EventKind.REMOVED, EventKind.BACK
+DATA = os.urandom(8 * 2**20)
+
+
+def test_the_only_disk_of_a_pool_is_pulled_in_use_and_back_with_its_contents(images: Config) -> None:
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        (name,) = pool.disks
+        node.look()
+        file = space(node) / "file"
+        write(file, DATA)
+        Btrfs(pool.path).commit()
+        pull(node, name)
+        assert node.look() == [(REMOVED, name), (REMOVED, "pool")]
+        assert node.disks.pool(pool.id).state is PoolState.GONE
+        assert node.look() == []
+        write(file.with_name("lost"), DATA)
+
+        put_back(node, name)
+        assert node.until(PoolState.READY, pool.id) == [(BACK, name), (BACK, "pool")]
+        assert contents(file) == DATA
+        write(file.with_name("new"), DATA)
+        assert contents(file.with_name("new")) == DATA
+        assert not node.info(name).health.reason, "what happened while it was away is not held against it"
+        assert node.look() == []
+
+
+def test_a_pool_that_is_open_when_its_disk_is_back_is_mounted_anew_once_nobody_uses_it(
+    images: Config,
+) -> None:
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        (name,) = pool.disks
+        file = space(node) / "file"
+        write(file, DATA)
+        Btrfs(pool.path).commit()
+        with file.open("rb"):
+            node.look()
+            pull(node, name)
+            node.look()
+            write(file.with_name("lost"), DATA)
+            with contextlib.suppress(OSError):
+                Btrfs(pool.path).commit()
+            assert os.statvfs(pool.path).f_flag & os.ST_RDONLY, "btrfs gave the pool up"
+            put_back(node, name)
+            assert node.look() == [(BACK, name)]
+            found = node.disks.pool(pool.id)
+            assert found.state is PoolState.GONE
+            assert "as soon as nothing on it is open" in found.reason
+        assert node.until(PoolState.READY, pool.id) == [(BACK, "pool")]
+        assert contents(file) == DATA
+        write(file.with_name("new"), DATA)
+
+
+def test_a_mirror_serves_without_a_disk_and_gives_it_what_it_missed_when_it_is_back(mirror: Config) -> None:
+    with node_on(mirror) as node:
+        (pool,) = node.disks.pools()
+        first, second = pool.disks
+        node.look()
+        old, new = space(node) / "old", pool.path / "space" / "new"
+        write(old, DATA)
+
+        pull(node, second)
+        assert node.look() == [(REMOVED, second)]
+        found = node.disks.pool(pool.id)
+        assert (found.state, found.free) == (PoolState.DEGRADED, 0)
+        assert second in found.reason
+        write(new, DATA[::-1])
+        assert contents(old) == DATA
+        assert contents(new) == DATA[::-1]
+
+        put_back(node, second)
+        assert node.until(PoolState.READY, pool.id) == [(BACK, second), (BACK, "pool")]
+        pull(node, first)
+        node.look()
+        assert contents(old) == DATA
+        assert contents(new) == DATA[::-1], "the disk that was back has what was written meanwhile"
+        put_back(node, first)
+        node.until(PoolState.READY, pool.id)
+
+
+def test_a_mirror_that_started_without_a_disk_is_whole_again_when_it_is_back(
+    mirror: Config, tmp_path: Path
+) -> None:
+    with node_on(mirror) as node:
+        (pool,) = node.disks.pools()
+        first, second = map(Path, pool.disks)
+        space(node)
+    zos_disks.restart(mirror)
+    second.rename(tmp_path / "elsewhere")
+    with node_on(mirror, prepare=False) as node:
+        assert node.look() == [(REMOVED, str(second))]
+        assert node.disks.pool(pool.id).state is PoolState.DEGRADED
+        file = pool.path / "space" / "file"
+        for number in range(20):  # more than fits into what is spread over both disks
+            write(file.with_name(f"file{number}"), DATA)
+        Btrfs(pool.path).commit()
+        assert Btrfs(pool.path).is_mixed(pool.raid), "what is written now has one copy"
+
+        (tmp_path / "elsewhere").rename(second)
+        assert node.until(PoolState.READY, pool.id) == [(BACK, str(second)), (BACK, "pool")]
+        assert not Btrfs(pool.path).is_mixed(pool.raid)
+    zos_disks.restart(mirror)
+    first.rename(tmp_path / "elsewhere")
+    with node_on(mirror, prepare=False) as node:
+        assert node.disks.pool(pool.id).state is PoolState.DEGRADED
+        for number in range(20):
+            assert contents(file.with_name(f"file{number}")) == DATA
+
+
+def test_a_mirror_that_is_open_stays_in_use_until_it_can_be_mounted_with_both_disks(
+    mirror: Config, tmp_path: Path
+) -> None:
+    with node_on(mirror) as node:
+        (pool,) = node.disks.pools()
+        second = Path(pool.disks[1])
+        space(node)
+    zos_disks.restart(mirror)
+    second.rename(tmp_path / "elsewhere")
+    with node_on(mirror, prepare=False) as node:
+        node.look()
+        file = pool.path / "space" / "file"
+        write(file, DATA)
+        with file.open("rb") as opened:
+            (tmp_path / "elsewhere").rename(second)
+            assert node.look() == [(BACK, str(second))]
+            found = node.disks.pool(pool.id)
+            assert found.state is PoolState.DEGRADED
+            assert "as soon as nothing on it is open" in found.reason
+            assert opened.read() == DATA
+        assert node.until(PoolState.READY, pool.id) == [(BACK, "pool")]
+
+
+def test_an_image_that_is_moved_away_is_a_disk_that_was_pulled(images: Config, tmp_path: Path) -> None:
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        (name,) = pool.disks
+        file = space(node) / "file"
+        write(file, DATA)
+        node.look()
+        Path(name).rename(tmp_path / "elsewhere")
+        assert node.look() == [(REMOVED, name), (REMOVED, "pool")]
+        assert not Path(name).exists(), "nothing was made in its place"
+        (tmp_path / "elsewhere").rename(name)
+        assert node.look() == [(BACK, name), (BACK, "pool")]
+        assert contents(file) == DATA
+
+
+def test_a_pool_that_was_gone_at_the_start_is_there_as_soon_as_its_disk_is(
+    images: Config, tmp_path: Path
+) -> None:
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        name = Path(pool.disks[0])
+        write(space(node) / "file", DATA)
+    zos_disks.restart(images)
+    name.rename(tmp_path / "elsewhere")
+    with node_on(images, prepare=False) as node:
+        assert node.look() == [(REMOVED, str(name)), (REMOVED, "pool")]
+        (tmp_path / "elsewhere").rename(name)
+        assert node.look() == [(BACK, str(name)), (BACK, "pool")]
+        assert contents(pool.path / "space" / "file") == DATA
+
+
+def test_a_pool_that_somebody_unmounted_is_mounted_again(images: Config) -> None:
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        write(space(node) / "file", DATA)
+        node.disks.unmount(pool.id)
+        node.look()
+        assert contents(pool.path / "space" / "file") == DATA
+        assert node.disks.pool(pool.id).state is PoolState.READY
+
+
+def test_a_pool_that_was_wiped_does_not_stay_in_what_is_told(images: Config) -> None:
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        assert node.look() == []
+        (old,) = node.disks.plan().pools
+        node.disks.wipe(pool.id, token=old.token)
+        assert (REMOVED, "pool") in node.look()
+        assert node.look() == []
+
+
+def test_the_kernel_s_word_is_enough_to_look(images: Config) -> None:
+    with node_on(attrs.evolve(images, every=3600.0)) as node:
+        (name,) = node.disks.pools()[0].disks
+        heard = Uevents.open()
+        if heard is None:
+            pytest.skip("nothing can be heard of the kernel here")
+        looked = threading.Event()
+        look = node.watch.look
+        node.watch.look = lambda: (look(), looked.set())[0]  # type: ignore[method-assign]
+        try:
+            with node.watch.monitor() as subscription:
+                node.watch.start()
+                assert looked.wait(60)
+                heard.drain()
+                pull(node, name)
+                event = subscription.get(30)
+                if event is None and not heard.drain():
+                    pytest.skip("the kernel tells its events elsewhere only")
+                assert event is not None
+                assert (event.kind, event.disk) == (REMOVED, name)
+                put_back(node, name)
+                while (event := subscription.get(60)) is not None and event.kind is not BACK:
+                    pass
+                assert event is not None
+                assert event.disk == name
+        finally:
+            heard.close()
