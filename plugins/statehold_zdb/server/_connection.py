@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from statehold_zdb.server._client import Client
 from statehold_zdb.server._doing import Doing
+from statehold_zdb.server._protocol import SETS
 from statehold_zdb.server._sending import PIECE
-from statehold_zdb.server._turn import SETS
 
 if TYPE_CHECKING:
     from statehold_zdb.server._server import Server

@@ -16,7 +16,15 @@ from statehold_zdb.engine import (
     ZdbMissingError,
 )
 from statehold_zdb.server import _replies as replies
-from statehold_zdb.server._protocol import COUNTS, CRLF, LENGTHS, Large, ProtocolError, Reader
+from statehold_zdb.server._protocol import (
+    COUNTS,
+    CRLF,
+    LENGTHS,
+    Large,
+    ProtocolError,
+    Reader,
+    lines_of,
+)
 from statehold_zdb.server._sending import PIECE, Sending, Write
 from statehold_zdb.server.commands import COMMANDS, find
 
@@ -107,7 +115,7 @@ class Doing(Sending):
                     if sum(map(len, found)) <= PIECE and not client.namespace.closed:
                         self._deliver(found, [])
                         return
-            self._do_fast(data.split(CRLF), out, writes)
+            self._do_fast(lines_of(data), out, writes)
         except ProtocolError as error:
             out.append(replies.error(str(error)))
             self._deliver(out, writes)

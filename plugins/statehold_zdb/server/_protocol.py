@@ -2,7 +2,8 @@
 
 Most requests are read by splitting what came at its line ends, which C does, and checking that every part is
 as long as was said; whatever does not fit, such as a payload with a line end in it, is read by `read`
-instead.
+instead. Where payloads are long, looking for line ends in them takes longer than all else: SETs of such are
+split where their lengths say.
 """
 
 from __future__ import annotations
@@ -15,12 +16,41 @@ MAX_ARGUMENT: Final = 8 * 1024 * 1024
 #: From how many bytes on an argument gets a buffer of its own, which the socket is read into.
 LARGE: Final = 32 * 1024
 
+#: What a SET without a stamp begins with.
+SETS: Final = b"*3\r\n$3\r\nSET\r\n$"
+#: Where a second SET begins later than this the first is long.
+LONG: Final = 1024
+
 _LINE: Final = 32
 _STAR, _DOLLAR = b"*$"
 
 #: The numbers of arguments, and the lengths, that requests mostly have, by how they are written.
 COUNTS: Final = {b"*%d" % i: i for i in range(1, MAX_ARGUMENTS + 1)}
 LENGTHS: Final = {b"$%d" % i: i for i in range(16_385)}
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """Return the lines of *data*; of long SETs at its beginning, a payload counts as one, whatever is in it.
+
+    What has come of one more SET behind these is one line.
+    """
+    if len(data) <= LONG or not data.startswith(SETS) or data.find(SETS, len(SETS), LONG) >= 0:
+        return data.split(CRLF)
+    found: list[bytes] = []
+    at, begin, size_of = 0, len(SETS), LENGTHS.get
+    while data.startswith(SETS, at):
+        key_at = data.find(CRLF, at + begin, at + begin + _LINE) + 2
+        key_size = data[at + begin - 1 : key_at - 2]
+        size_at = key_at + size_of(key_size, 0) + 2
+        start = data.find(CRLF, size_at, size_at + _LINE) + 2
+        size = data[size_at : start - 2]
+        end = start + size_of(size, MAX_ARGUMENT)
+        key = data[key_at : size_at - 2]
+        if start < size_at or data[size_at - 2 : size_at] != CRLF or data[end : end + 2] != CRLF:
+            return [*found, data[at:]]
+        found += (b"*3", b"$3", b"SET", key_size, key, size, data[start:end])
+        at = end + 2
+    return found + data[at:].split(CRLF)
 
 
 class ProtocolError(Exception):

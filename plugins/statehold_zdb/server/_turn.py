@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 
 from statehold_zdb.engine import Batch, Namespace, Sync, ZdbError
-from statehold_zdb.server._protocol import CRLF, LENGTHS
+from statehold_zdb.server._protocol import CRLF, LENGTHS, LONG, lines_of
 
 if TYPE_CHECKING:
     from statehold_zdb.server._connection import Connection
     from statehold_zdb.server._sending import Sending
     from statehold_zdb.server._server import Server
 
-#: What a connection sends that may join others: nothing but SETs without a stamp.
-SETS: Final = b"*3\r\n$3\r\nSET\r\n$"
-#: How many line ends such a SET has, if there is none in its key and payload.
+#: How many lines a SET without a stamp has, if no line ends are in its key and payload.
 _LINES: Final = 7
 #: Connections whose SETs were staged together, the answer to each, to how many SETs it is, and their batch.
 _Staged: TypeAlias = "tuple[list[Connection], Iterable[tuple[bytes, int]], Batch]"
@@ -122,7 +120,8 @@ def _set_all(namespace: Namespace, connections: list[Connection]) -> _Staged | N
     tokens: list[bytes] = []
     counts, tails = [], []
     for connection in connections:
-        lines = connection.asked.split(CRLF)
+        data = connection.asked
+        lines = lines_of(data) if len(data) > LONG else data.split(CRLF)
         count = (len(lines) - 1) // _LINES
         tails.append(CRLF.join(lines[count * _LINES :]))
         del lines[count * _LINES :]

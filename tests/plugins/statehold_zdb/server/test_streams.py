@@ -12,9 +12,10 @@ from zdb_engines import contents
 from zdb_servers import LIMIT, bulk, clients, exactly, one_turn, request, serving
 
 from statehold_zdb.engine import Durability
+from statehold_zdb.server._protocol import lines_of
 
-SIZES = (0, 1, 100, 4000, 20_000, 40_000, 131_072, 300_000)
-WEIGHTS = (2, 20, 40, 20, 4, 4, 2, 2)
+SIZES = (0, 1, 100, 1100, 4000, 16_384, 16_385, 40_000, 131_072, 300_000)
+WEIGHTS = (2, 20, 30, 10, 20, 4, 4, 4, 2, 2)
 
 
 def stream(chance: random.Random, who: bytes, count: int) -> tuple[bytes, bytes, dict[bytes, bytes]]:
@@ -107,6 +108,27 @@ def test_a_stream_of_requests_is_answered_as_if_it_came_alone(tmp_path: Path, du
 def test_a_stream_of_the_only_client_is_answered_too(tmp_path: Path, durability: str) -> None:
     """For whom nothing waits for the end of a turn."""
     mixed(tmp_path, durability, 2, count=150, many=1)
+
+
+def test_long_payloads_are_split_where_their_lengths_say() -> None:
+    """Whatever is in them; what is damaged or cut off is left as it came."""
+    chance = random.Random(3)
+    for turn in range(300):
+        pairs = [
+            (chance.randbytes(chance.randint(0, 20)), b"%b\r\n" % chance.randbytes(chance.randint(900, 5000)))
+            for _ in range(chance.randint(1, 6))
+        ]
+        data = b"".join(request(b"SET", *pair) for pair in pairs) + chance.choice((b"", request(b"PING")))
+        lines = lines_of(data)
+        assert b"\r\n".join(lines) == data
+        if len(pairs[0][1]) > 1024:
+            end = 7 * len(pairs)
+            assert list(zip(lines[4:end:7], lines[6:end:7], strict=True)) == pairs
+        cut = bytearray(data[: chance.randint(0, len(data))])
+        for _ in range(turn % 4):
+            if cut:
+                cut[chance.randrange(min(len(cut), 60))] = chance.choice(b"\r\n$*019S")
+        assert b"\r\n".join(lines_of(bytes(cut))) == cut
 
 
 @pytest.mark.soak
