@@ -95,9 +95,7 @@ class Reconciler:
                     self._note("unknown", str(site.path(claim)))
 
     def _keep(self, site: Site, seen: Claim) -> None:
-        if site.has(seen.id) and site.keeps(seen.id, seen.size):
-            if site.advisory and self.note_size(site, seen, site.used(seen.id)):
-                self._note("over", seen.id)
+        if self._is_kept(site, seen):
             return
         try:
             with self._ledger.claims.at_work(seen.id) as claim:  # whoever resizes or removes it is done now
@@ -109,6 +107,18 @@ class Reconciler:
                     self._note("limited", claim.id)
         except NotFoundError:
             return
+
+    def _is_kept(self, site: Site, claim: Claim) -> bool:
+        try:
+            if not site.has(claim.id) or not site.keeps(claim.id, claim.size):
+                return False
+            if site.advisory and self.note_size(site, claim, site.used(claim.id)):
+                self._note("over", claim.id)
+        except ZosError:
+            if site.has(claim.id):
+                raise
+            return False  # it was removed meanwhile
+        return True
 
     def _is_over(self, site: Site, space: str) -> bool:
         try:
