@@ -9,6 +9,7 @@ import sys
 import tempfile
 import timeit
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from statehold_zos.ledger import ClaimKind, Ledger, Request
 from statehold_zos.ledger import _rows as statements
 from statehold_zos.ledger._file import File
 from statehold_zos.ledger._shelf import SqlShelf
-from statehold_zos.model import DiskType, Placement
+from statehold_zos.model import DiskType, NoSpaceError, Placement
 from statehold_zos.planning import Demand, MemoryShelf, Room, Shelf, choose
 
 POOLS = 10_000
@@ -126,7 +127,20 @@ def _reservations(folder: Path) -> Iterator[Row]:
             unit="ms",
             rounds=5,
         )
+        too_large = attrs.evolve(request, size=10**18, room=10**18, placement=Placement.SPREAD)
+        yield within(
+            f"0-OS reservation refused, {POOLS:,} pools with {CLAIMS:,}, spread, which looks at all",
+            lambda: _median(partial(_refused, ledger, too_large) for _ in range(CALLS)),
+            limit=1.0,
+            unit="ms",
+            rounds=5,
+        )
         assert ledger.check() == []
+
+
+def _refused(ledger: Ledger, request: Request) -> None:
+    with suppress(NoSpaceError):
+        ledger.claims.reserve(request)
 
 
 def _planning(folder: Path) -> Iterator[Row]:
