@@ -10,7 +10,7 @@ from statehold_zos.ledger import Claim, Ledger
 from statehold_zos.model import DiskType, NoSpaceError, Placement, PoolState
 
 ORDINARY = 8
-SOAK = 2_000
+SOAK = 1_000
 
 
 class Book:
