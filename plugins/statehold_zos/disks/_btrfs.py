@@ -16,6 +16,7 @@ from statehold_zos.planning import usable
 
 _KNOWN: Final = Path("/proc/filesystems")
 _ALIGNED: Final = 2**20
+_CHUNK: Final = 2**30
 #: A hundredth for metadata, and each of the copies counts: enough for files of 64 KiB and larger.
 _METADATA: Final = 100
 _LINE: Final = re.compile(
@@ -65,7 +66,17 @@ def capacity(point: Path, raid: Raid, sizes: dict[str, int]) -> int:
     more = max(0, room // _METADATA - metadata)
     each = math.ceil(2 * more / len(sizes))
     least = [max(0, size - taken[device] - each) for device, size in sizes.items()]
-    return usable(raid, least) // _ALIGNED * _ALIGNED
+    held = usable(raid, least) - _stranded(raid, list(sizes.values()))
+    return max(0, held) // _ALIGNED * _ALIGNED
+
+
+def _stranded(raid: Raid, sizes: list[int]) -> int:
+    """Return how much may stay on one disk at the end, which finds no other for the second copy.
+
+    What is taken at once is a tenth of all, and no more than 1 GiB; of two disks, both always take the same.
+    """
+    mirrored = raid.survives > 0 and len(sizes) > 2
+    return min(_CHUNK, sum(sizes) // 10) // 2 if mirrored else 0
 
 
 def _module() -> bool:

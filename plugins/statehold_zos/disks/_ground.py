@@ -60,9 +60,15 @@ class Ground:
         return self.config.folder / "pools" / pool
 
     def members(self, record: PoolRecord, sights: list[Sight] | None = None) -> dict[str, Device]:
-        """Return the disks that are there and prove to be of a pool, by name; whatever they were called."""
+        """Return the disks that are there and prove to be of a pool, by name; whatever they were called.
+
+        One that was taken out of the pool while it was away is none of it, though it says so.
+        """
         seen = self.scanner.look() if sights is None else sights
-        return {sight.info.name: sight.device for sight in seen if sight.pool == record.id}
+        found = {sight.info.name: sight.device for sight in seen if sight.pool == record.id}
+        if len(found) > len(record.disks):
+            return {name: device for name, device in found.items() if name in record.disks}
+        return found
 
     def mount(self, record: PoolRecord, members: Mapping[str, Device]) -> PoolRecord:
         """Mount a pool of ours, prove it, and tell the ledger; where that fails it is `GONE` there."""

@@ -276,4 +276,4 @@ def _keys(sight: Sight) -> list[object]:
     except OSError:
         return []
     where = status.st_rdev or (status.st_dev, status.st_ino)
-    return [where, sight.part] if sight.part else [where]
+    return [key for key in (where, sight.info.device, sight.part) if key]

@@ -69,6 +69,23 @@ def test_so_can_they_on_disks_of_unlike_sizes(opened, tmp_path, raid, sizes):
         fills_up(disks, Policy(raid=raid, disks=len(sizes), mixed_sizes=True))
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("raid", [Raid.SINGLE, Raid.RAID1])
+def test_so_can_they_after_others_were_released(opened, tmp_path, raid):
+    with disks_of_one_type(opened, tmp_path, (256,) * raid.least) as disks:
+        policy = Policy(raid=raid, disks=raid.least)
+        (pool,) = disks.prepare(policy, tokens=disks.plan(policy).tokens)
+        backend = disks.backend(pool.id)
+        for _ in range(5):
+            for folder, limit in spaces_of(disks, pool):
+                written, refused = fill(folder, limit + MIB)
+                assert (refused, limit - written <= 64 * 1024) == ("EDQUOT", True)
+            assert disks.pool(pool.id).used == pool.size
+            for number in range(SPACES):
+                backend.remove_group(Group(pool.path / f"space-{number}"))
+            assert disks.pool(pool.id).used == 0
+
+
 def test_images_can_be_filled_as_well(opened, tmp_path, monkeypatch):
     monkeypatch.setattr("statehold_zos.disks._btrfs.supported", lambda: False)
     with disks_of_one_type(opened, tmp_path, (160,)) as disks:
