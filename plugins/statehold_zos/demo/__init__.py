@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statehold_zos.demo._ground import Folders, Ground, Images
 from statehold_zos.demo._story import Told, tell
 
-__all__ = ["Told", "tell"]
+__all__ = ["Folders", "Ground", "Images", "Told", "tell"]
