@@ -23,7 +23,7 @@ from __future__ import annotations
 from statehold_zdb.engine._batch import Batch
 from statehold_zdb.engine._core import Closed
 from statehold_zdb.engine._cut import Cut, Part
-from statehold_zdb.engine._disk import Disk, sync_folder, write_file
+from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._engine import DEFAULT, MAX_NAME, Engine
 from statehold_zdb.engine._errors import (
     ZdbCursorError,
@@ -85,6 +85,4 @@ __all__ = [
     "ZdbWormError",
     "ZdbWriteError",
     "hookimpl",
-    "sync_folder",
-    "write_file",
 ]

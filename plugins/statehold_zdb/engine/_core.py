@@ -217,7 +217,11 @@ class Core:
     def _make_room(self, length: int) -> None:
         """Write what is staged, and begin a new segment if *length* bytes do not fit into this one."""
         self._flush()
-        self._log.make_room(length)
+        try:
+            self._log.make_room(length)
+        except ZdbWriteError:
+            self._note_error(writing=True)
+            raise
         self._save()
 
     def _sync(self) -> int:

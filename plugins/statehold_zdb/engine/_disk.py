@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+
+from statehold.sdk import sync_folder
 
 #: The most buffers that one call takes.
 _MOST: Final = 1024
@@ -38,28 +38,3 @@ class Disk:
     def sync_folder(self, folder: str | Path) -> None:
         """Return when the names in *folder* are on disk."""
         sync_folder(folder)
-
-
-def sync_folder(folder: str | Path) -> None:
-    """Return when the names in *folder* are on disk."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Replace what *path* has, for its owner alone, all at once; on disk when it returns."""
-    fd, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
-        raise
-    sync_folder(path.parent)

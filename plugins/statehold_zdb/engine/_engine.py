@@ -145,16 +145,16 @@ class Engine:
         return made
 
     def delete(self, name: str) -> None:
-        """Delete a namespace, and its files."""
+        """Delete a namespace, and its files; ZdbError where the disk refuses that, and it is as it was."""
         with self._lock:
             self._check_writable()
             namespace = self[name]
             if name == DEFAULT:
                 raise ZdbNameError("the namespace default cannot be deleted")
             self._telling.removing(namespace, namespace.segments())
+            clear = self._folders.remove(name)
             del self._namespaces[name]
             namespace.abandon("it was deleted")
-            clear = self._folders.remove(name)
         clear()
         self._telling.soon(lambda: self.hooks.zdb_namespace_deleted(namespace=name))
 

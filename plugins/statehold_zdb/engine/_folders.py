@@ -70,11 +70,27 @@ class Folders:
             raise ZdbError(f"cannot make the namespace {name!r}: {error}") from error
 
     def remove(self, name: str) -> Callable[[], None]:
-        """Have no namespace of that name any more; what it returns removes what is left of its files."""
+        """Have no namespace of that name any more; what it returns removes what is left of its files.
+
+        Raises:
+            ZdbError: the disk refused that; the namespace is as it was.
+
+        """
         mark = f"{_GONE}{secrets.token_hex(8)}"
-        for folder in (self.index, self.data):
-            with contextlib.suppress(FileNotFoundError):
-                (folder / name).rename(folder / mark)
+        moved: list[Path] = []
+        try:
+            for folder in (self.index, self.data):
+                with contextlib.suppress(FileNotFoundError):
+                    (folder / name).rename(folder / mark)
+                    moved.append(folder)
+        except OSError as error:
+            for folder in moved:
+                (folder / mark).rename(folder / name)
+            raise ZdbError(
+                f"cannot delete the namespace {name!r}: {error}",
+                hint="A full disk needs a little room for it",
+            ) from error
+        for folder in moved:
             self.disk.sync_folder(folder)
 
         def clear() -> None:

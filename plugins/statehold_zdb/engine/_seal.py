@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from statehold_zdb.engine._disk import write_file
+from statehold.sdk import replace_file
 
 _FILE: Final = ".key"
 _KEY: Final = 32
@@ -51,5 +51,5 @@ class Seal:
     def _key(self) -> bytes:
         path = self._folder / _FILE
         if not path.exists():
-            write_file(path, secrets.token_bytes(_KEY))
+            replace_file(path, secrets.token_bytes(_KEY))
         return path.read_bytes()

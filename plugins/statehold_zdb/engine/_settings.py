@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from statehold_zdb.engine._disk import write_file
+from statehold.sdk import replace_file
 from statehold_zdb.engine._errors import ZdbError
 from statehold_zdb.engine._options import Mode
 
@@ -72,7 +72,7 @@ def read_settings(folder: Path) -> Settings | None:
 
 def write_settings(folder: Path, settings: Settings) -> None:
     """Keep *settings* in *folder*; when it returns they are on disk, and never half of them."""
-    write_file(folder / FILE, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
+    replace_file(folder / FILE, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
 
 
 def _hash(password: bytes, salt: bytes) -> str:

@@ -26,6 +26,7 @@ class Found:
     password: bool
     locked: bool
     failed: str
+    refusals: int
 
 
 class Admin:
@@ -107,6 +108,10 @@ class Admin:
         """Give a namespace another password."""
         self._call("NSSET", name, "password", password)
 
+    def reload(self, name: str) -> None:
+        """Let a namespace be written again after a sync that its disk refused."""
+        self._call("RELOAD", name)
+
     def compact(self, name: str) -> None:
         """Give back what a namespace does not need, where the server can do that at once."""
         with suppress(RefusedError):
@@ -162,4 +167,5 @@ def _found(answer: bytes) -> Found:
         password=lines.get("password") == "yes",
         locked=lines.get("locked") == "yes",
         failed="" if failed == "no" else failed,
+        refusals=int(lines.get("stats_data_io_errors", "0")),
     )

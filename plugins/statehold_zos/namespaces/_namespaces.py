@@ -249,11 +249,16 @@ class Namespaces:
         """Make what a claim stands for, or leave nothing of it."""
         try:
             with self._servers.exclusive(claim.pool):
-                self._servers.up(self._servers.claim(claim.server))
-                with self._servers.admin(claim.server) as admin:
-                    # One that was being made when its maker was killed; nobody was told of it.
-                    admin.delete(claim.id)
-                    admin.make(claim.id, mode=mode, size=claim.size, password=password)
+                server = self._servers.claim(claim.server)
+                self._servers.up(server)
+                with self._servers.admin(server.id) as admin:
+
+                    def make() -> None:
+                        # One that was being made when its maker was killed; nobody was told of it.
+                        admin.delete(claim.id)
+                        admin.make(claim.id, mode=mode, size=claim.size, password=password)
+
+                    self._servers.insist(server, make)
         except BaseException:
             try:
                 self._reconciler.remove(claim)

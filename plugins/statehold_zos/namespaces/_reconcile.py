@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
 import attrs
@@ -21,6 +21,7 @@ class _Notes:
     started: list[str] = attrs.field(factory=list)
     ended: list[str] = attrs.field(factory=list)
     mended: list[str] = attrs.field(factory=list)
+    relieved: list[str] = attrs.field(factory=list)
     missing: list[str] = attrs.field(factory=list)
     unknown: list[str] = attrs.field(factory=list)
     removed: list[str] = attrs.field(factory=list)
@@ -38,6 +39,7 @@ class Reconciler:
         self._claims = ledger.claims
         self._servers = servers
         self._clock = clock
+        self._refusals: dict[str, int] = {}
 
     def run(self, *, unknown: bool) -> NamespaceReport:
         """See `Namespaces.reconcile`."""
@@ -99,12 +101,38 @@ class Reconciler:
         if self._servers.up(server, eager=False):
             notes.started.append(server.id)
         with self._servers.admin(server.id) as admin:
-            self._compare(admin, theirs, notes, unknown=unknown)
+            names = admin.names()
+            found = admin.found([*dict.fromkeys([*(claim.id for claim in theirs), *names])])
+            self._compare(admin, theirs, names, found, notes, unknown=unknown)
+            self._relieve(admin, server, found, notes)
 
-    def _compare(self, admin: Admin, theirs: Iterable[Claim], notes: _Notes, *, unknown: bool) -> None:
+    def _relieve(self, admin: Admin, server: Claim, found: Mapping[str, Found], notes: _Notes) -> None:
+        """Let namespaces be written again whose disk was full, by giving back what they do not need."""
+        full = [name for name, each in found.items() if each.failed or each.refusals > self._refused(name)]
+        if not full:
+            return
+        with self._servers.relieved(server):
+            for name in full:
+                if found[name].failed:
+                    admin.reload(name)
+                admin.compact(name)
+                self._refusals[name] = found[name].refusals
+        notes.relieved.extend(full)
+
+    def _refused(self, name: str) -> int:
+        return self._refusals.get(name, 0)
+
+    def _compare(
+        self,
+        admin: Admin,
+        theirs: Iterable[Claim],
+        names: Iterable[str],
+        found: Mapping[str, Found],
+        notes: _Notes,
+        *,
+        unknown: bool,
+    ) -> None:
         claims = {claim.id: claim for claim in theirs}
-        names = admin.names()
-        found = admin.found([*dict.fromkeys([*claims, *names])])
         for claim in claims.values():
             if claim.state in {ClaimState.PENDING, ClaimState.RELEASING}:
                 continue  # somebody is at it
@@ -130,8 +158,6 @@ class Reconciler:
             faults.append(f"{claim.id}: somebody has taken its password away; it is frozen")
         if claim.mode is not None and found.mode is not claim.mode:
             faults.append(f"{claim.id}: its mode is {found.mode.value}, not {claim.mode.value}")
-        if found.failed:
-            faults.append(f"{claim.id}: {found.failed}")
         wrong = [found.public, found.maxsize != claim.size, found.locked != locked]
         if found.public:
             admin.hide(claim.id)

@@ -13,6 +13,7 @@ class NamespaceReport:
         started: servers that did not run or did not answer, and do now.
         ended: servers without a namespace, which are gone with their folders.
         mended: namespaces whose limit, lock or privacy was not what was reserved, and is again.
+        relieved: namespaces that could not be written, for their disk was full; they were compacted.
         missing: namespaces that their server does not have; they are left as they are.
         unknown: namespaces on servers that nobody has reserved and that hold something; locked, not deleted.
         removed: empty namespaces, and processes, that nobody has reserved; gone.
@@ -25,6 +26,7 @@ class NamespaceReport:
     started: tuple[str, ...] = ()
     ended: tuple[str, ...] = ()
     mended: tuple[str, ...] = ()
+    relieved: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -108,22 +108,30 @@ class Servers:
 
         To be called with the pool's lock.
         """
-        self._pools.lodge(server.id, self._ledger.namespaces.room(server.id))
+        try:
+            self._pools.lodge(server.id, self._ledger.namespaces.room(server.id))
+        except RefusedError:  # what was deleted is not given back yet
+            used = self._pools.usage(server.id)
+            self._pools.lodge(server.id, used + held_back(self._largest(server.id)))
         try:
             yield
         finally:
             self._fit(server)
+
+    def insist(self, server: Claim, work: Callable[[], None]) -> None:
+        """Do something that a server refuses where its disk is full, if need be with the room held back."""
+        try:
+            work()
+        except RefusedError:
+            with self.relieved(server):
+                work()
 
     def drop(self, server: Claim, namespace: str) -> None:
         """Delete a namespace with all in it, whether or not its server runs; with the pool's lock."""
         if server.id in self.running():
             self.up(server)
             with self.admin(server.id) as admin:
-                try:
-                    admin.delete(namespace)
-                except RefusedError:
-                    with self.relieved(server):
-                        admin.delete(namespace)
+                self.insist(server, lambda: admin.delete(namespace))
         else:
             self._fit(server)  # its pool is there, or this raises
             _remove(self._pools.path_of(server.id), namespace)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from zdb_servers import Running, Talk, serving
 
-from statehold_zdb.engine import Engine, Mode
+from statehold_zdb.engine import Engine, Mode, ZdbError
 
 SECRET = "correct horse battery"
 
@@ -87,3 +87,23 @@ def test_what_an_engine_keeps_of_a_password_is_not_the_password(tmp_path: Path) 
         assert engine.is_password(engine["n"], SECRET.encode() + b"!")
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes()
+
+
+def test_a_namespace_that_cannot_be_deleted_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is full; later it is deleted, with all of its files."""
+    with Engine(tmp_path / "data", tmp_path / "index") as engine:
+        made = engine.create("n")
+        made.set(b"k", b"v")
+        in_the_way = tmp_path / "data" / ".deleted-mark" / "n"
+        in_the_way.mkdir(parents=True)
+        with monkeypatch.context() as patch:
+            patch.setattr("statehold_zdb.engine._folders.secrets.token_hex", lambda _: "mark")
+            with pytest.raises(ZdbError, match="cannot delete the namespace 'n'"):
+                engine.delete("n")
+        assert engine["n"].get(b"k") == b"v"
+        engine["n"].set(b"k", b"w")
+        engine.delete("n")
+        assert engine.names() == ["default"]
+        assert not [path for folder in ("data", "index") for path in (tmp_path / folder).glob("n*")]
