@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import re
+import struct
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +19,8 @@ from statehold_zos.planning import usable
 
 _KNOWN: Final = Path("/proc/filesystems")
 _ALIGNED: Final = 2**20
+_CONTROL: Final = "/dev/btrfs-control"
+_FORGET: Final = 0x50009405
 _CHUNK: Final = 2**30
 #: A hundredth for metadata, and each of the copies counts: enough for files of 64 KiB and larger.
 _METADATA: Final = 100
@@ -36,6 +41,27 @@ def make(record: PoolRecord, devices: Sequence[str], *, held: Collection[int]) -
     metadata = "dup" if len(devices) == 1 else "raid1"  # a whole pool is not to be lost with one bad sector
     words = ("-d", record.raid.value, "-m", metadata, "-L", record.id, "-U", record.uuid)
     run("mkfs.btrfs", "-q", *words, *devices, held=held)
+
+
+def devices_of(record: PoolRecord) -> list[str]:
+    """Return the block devices that a pool is mounted from."""
+    return [f"/dev/{each.name}" for each in Path(f"/sys/fs/btrfs/{record.uuid}/devices").glob("*")]
+
+
+def forget(devices: Sequence[str]) -> None:
+    """Let the kernel forget what was on devices when they were mounted.
+
+    Else a mirror that is mounted without one of its disks keeps that one's device number to itself, also when
+    another disk has it by then.
+    """
+    with suppress(OSError):  # kernels before 5.6 cannot
+        control = os.open(_CONTROL, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            for device in devices:
+                with suppress(OSError):  # it is mounted elsewhere
+                    fcntl.ioctl(control, _FORGET, bytearray(struct.pack("<q4088s", 0, os.fsencode(device))))
+        finally:
+            os.close(control)
 
 
 def options(devices: Sequence[str], *, degraded: bool) -> str:

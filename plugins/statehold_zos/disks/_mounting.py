@@ -54,8 +54,10 @@ def unmount(record: PoolRecord) -> None:
         return
     for inner in sorted(mounts_under(record.path), key=lambda mount: len(mount.point.parts), reverse=True):
         run("umount", inner.point)
+    devices = _btrfs.devices_of(record)
     while is_mounted(record):
         run("umount", record.path)
+    _btrfs.forget(devices)
     with suppress(OSError):
         record.path.rmdir()
 

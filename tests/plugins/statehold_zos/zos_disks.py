@@ -12,6 +12,7 @@ import debian
 import file_systems
 import pytest
 
+from statehold_zos.disks import _btrfs
 from statehold_zos.model import Config, DiskType, Image, Plain, Policy, Raid
 
 MIB = 2**20
@@ -70,10 +71,14 @@ def four_disks_in(folder: Path, *, sizes: tuple[int, ...] = (SIZE,) * 4) -> Iter
         undo(folder)
 
 
-def undo(folder: Path) -> None:
-    """Unmount what is mounted below *folder*, and let go all loop devices whose files were there."""
-    file_systems.unmount_all(folder)
-    for device in loops_of(folder):
+def undo(*folders: Path) -> None:
+    """Unmount what is mounted below *folders*, and let go all loop devices whose files were there."""
+    devices = [device for folder in folders for device in loops_of(folder)]
+    for folder in folders:
+        file_systems.unmount_all(folder)
+    # A mirror that lacks one of them now would keep its number from those who get it next.
+    _btrfs.forget(devices)
+    for device in {device for folder in folders for device in loops_of(folder)}:
         subprocess.run(["losetup", "--detach", device], check=False, env={"PATH": debian.PATH}, timeout=60)
 
 
@@ -89,6 +94,4 @@ def loops_of(folder: Path) -> list[str]:
 
 def restart(config: Config) -> None:
     """Leave the disks as a restart of the machine leaves them: nothing mounted, no loop device."""
-    undo(config.folder)
-    for image in config.images:
-        undo(image.path.parent)
+    undo(config.folder, *{image.path.parent for image in config.images})
