@@ -16,6 +16,8 @@ from typing import Final
 from statehold_zos.model import ZosError
 
 _FLAG: Final = b"--socket"
+#: The seconds that the kernel may take to end who was killed.
+_KILL: Final = 60.0
 
 
 def serving(folder: Path) -> dict[str, list[int]]:
@@ -48,11 +50,11 @@ def _end(pid: int, path: Path, patience: float) -> None:
     # From here on the number cannot become another process unnoticed.
     process = os.pidfd_open(pid)
     try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number, limit in ((signal.SIGTERM, patience), (signal.SIGKILL, max(patience, _KILL))):
             if _socket_of(pid) != path:
                 return
             signal.pidfd_send_signal(process, number)
-            if _ended(process, patience):
+            if _ended(process, limit):
                 return
         raise ZosError(f"process {pid}, the 0-db at {path}, does not end", hint="Its disk may hang")
     finally:
