@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from statehold._disk import sync_folder
 from statehold.images import AppImage, open_image
-from statehold.sdk import HostError, ImageError
+from statehold.sdk import HostError, ImageError, sync_folder
 
 
 class FileStore:

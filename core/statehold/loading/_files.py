@@ -8,8 +8,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from statehold._disk import sync_folder
-from statehold.sdk import PluginError
+from statehold.sdk import PluginError, sync_folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9_]+)*")

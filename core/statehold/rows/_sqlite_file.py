@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from statehold._disk import sync_folder
 from statehold.rows._errors import (
     RowStoreError,
     RowValueError,
@@ -23,6 +22,7 @@ from statehold.rows._errors import (
 )
 from statehold.rows._hold import hold
 from statehold.rows._options import Durability
+from statehold.sdk import sync_folder
 
 _SYNCHRONOUS: Final[dict[Durability, str]] = {"full": "FULL", "relaxed": "NORMAL"}
 _APPLICATION: Final = 0x53484C44  # "SHLD"

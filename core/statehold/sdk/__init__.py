@@ -22,6 +22,7 @@ from statehold.sdk._errors import (
 )
 from statehold.sdk._extension import extension
 from statehold.sdk._federation import FederationHost
+from statehold.sdk._files import replace_file, sync_folder
 from statehold.sdk._hooks import Hooks, hookimpl
 from statehold.sdk._protocols import (
     IStateStorage,
@@ -94,4 +95,6 @@ __all__ = [
     "fields",
     "hookimpl",
     "merge",
+    "replace_file",
+    "sync_folder",
 ]

@@ -5,7 +5,6 @@ import binascii
 import fcntl
 import json
 import os
-import secrets
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,8 +14,8 @@ from types import MappingProxyType
 
 import attrs
 
-from statehold._disk import sync_folder
 from statehold.images import json_type, read_json_object
+from statehold.sdk import replace_file
 from statehold.trust._errors import TrustError
 from statehold.trust._keys import PublicKey
 
@@ -155,18 +154,7 @@ def change_store(path: Path, change: Callable[[TrustStore], TrustStore]) -> Trus
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         store = change(read_store(path) if os.path.lexists(path) else TrustStore())
-        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(store.dump())
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        replace_file(path, store.dump(), mode=0o644)
     finally:
         os.close(folder)
     return store

@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from statehold_aos._disk import sync_folder
+from statehold.sdk import sync_folder
 from statehold_aos._state._facts import Disk
 
 NAME: Final = "state.dat"

@@ -11,8 +11,7 @@ from typing import Final
 
 import attrs
 
-from statehold.sdk import StorageError
-from statehold_aos._disk import sync_folder
+from statehold.sdk import StorageError, sync_folder
 from statehold_aos._service_storage._names import folder_name
 from statehold_aos.launcher._image import ServiceConfig, read_config
 

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from statehold.sdk import StorageError
-from statehold_aos._disk import sync_folder
+from statehold.sdk import StorageError, replace_file
 
 _FILE: Final = "launcher.json"
 
@@ -86,14 +84,8 @@ class Journal:
 
         """
         notes = msgspec.structs.replace(self.notes, **fields)
-        new = self._file.with_suffix(".new")
         try:
-            with new.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(notes), indent=1))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._file)
-            sync_folder(self._file.parent)
+            replace_file(self._file, msgspec.json.format(msgspec.json.encode(notes), indent=1), mode=0o644)
         except OSError as error:
             raise StorageError(f"{self._file} cannot be written: {error.strerror}") from error
         self.notes = notes

@@ -15,11 +15,12 @@ from zlib import crc32
 
 import attrs
 
+from statehold.sdk import replace_file, sync_folder
 from statehold_qsfs.protection._errors import DivergedError, ProtectionError, StoreError, StoreMissingError
 from statehold_qsfs.protection._removals import Removals
 from statehold_qsfs.protection._state import Kept, State
 from statehold_qsfs.protection._store import Store
-from statehold_zdb.engine import ZdbMissingError, hookimpl, sync_folder, write_file
+from statehold_zdb.engine import ZdbMissingError, hookimpl
 
 #: What is brought of a segment at a time.
 UNIT: Final = 1024 * 1024
@@ -95,7 +96,7 @@ class Fetching:
                 for folder in files:
                     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 if not settings.exists():
-                    write_file(settings, area.settings)
+                    replace_file(settings, area.settings)
                 for number in lost:
                     self.bring_back(area.parts[number], files[0] / f"d{number}", files[1] / f"i{number}")
 
@@ -167,7 +168,7 @@ class Fetching:
         if len(data) != kept.whole.index:
             raise ProtectionError(f"{kept.whole.name}: expected {kept.whole.index} bytes of index")
         self.brought += len(data)
-        write_file(index, data)
+        replace_file(index, data)
 
     def take_wanted(self) -> list[tuple[str, int]]:
         """Return the segments that are better brought as a whole, once."""

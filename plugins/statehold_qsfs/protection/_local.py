@@ -9,8 +9,8 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from statehold.sdk import replace_file, sync_folder
 from statehold_qsfs.protection._errors import ProtectionError
-from statehold_zdb.engine import sync_folder, write_file
 
 _OWNER: Final = "owner"
 _RESTORING: Final = "restoring"
@@ -46,19 +46,19 @@ def owner_of(folder: Path) -> str:
 def new_owner(folder: Path) -> str:
     """Give a folder a name, on disk when it returns, and return it."""
     owner = secrets.token_hex(16)
-    write_file(folder / _OWNER, owner.encode("ascii"))
+    replace_file(folder / _OWNER, owner.encode("ascii"))
     return owner
 
 
 def begin_restore(folder: Path) -> None:
     """Note that a folder is not whole."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_file(folder / _RESTORING, b"")
+    replace_file(folder / _RESTORING, b"")
 
 
 def end_restore(folder: Path, owner: str) -> None:
     """Note that a folder is whole, and whose it is."""
-    write_file(folder / _OWNER, owner.encode("ascii"))
+    replace_file(folder / _OWNER, owner.encode("ascii"))
     (folder / _RESTORING).unlink()
     sync_folder(folder)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import attrs
 
+from statehold.sdk import replace_file, sync_folder
 from statehold_qsfs.protection._state import State
-from statehold_zdb.engine import sync_folder, write_file
 
 
 @attrs.define(eq=False)
@@ -49,4 +49,4 @@ class Removals:
                 if name in state.areas and number in state.areas[name].parts
             ]
             lines = "".join(f"{number}/{name}\n" for name, number in left)
-            write_file(self.path, lines.encode("utf-8", errors="surrogateescape"))
+            replace_file(self.path, lines.encode("utf-8", errors="surrogateescape"))

@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from statehold.sdk import replace_file, sync_folder
 from statehold_qsfs.protection._claim import Claim, read_head, take
 from statehold_qsfs.protection._errors import ProtectionError, StoreMissingError
 from statehold_qsfs.protection._fetching import Fetching
@@ -23,7 +24,6 @@ from statehold_qsfs.protection._local import (
 from statehold_qsfs.protection._removals import Removals
 from statehold_qsfs.protection._state import Area, Kept, State
 from statehold_qsfs.protection._store import Store
-from statehold_zdb.engine import sync_folder, write_file
 
 #: So many segments are brought at a time.
 _AT_ONCE: Final = 4
@@ -156,7 +156,7 @@ def _restore_area(
     data, index = folder / "data" / name, folder / "index" / name
     for each in (data, index):
         each.mkdir(parents=True, mode=0o700)
-    write_file(index / "zdb-namespace", area.settings)
+    replace_file(index / "zdb-namespace", area.settings)
 
     def bring(item: tuple[int, Kept]) -> None:
         number, kept = item

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
+from statehold.sdk import sync_folder
 from statehold_zstor.backends._backend import Buffer, Health
 from statehold_zstor.backends._errors import (
     BackendDamagedError,
@@ -152,7 +153,7 @@ class FolderBackend:
             except FileNotFoundError:
                 # Who deleted the last value in the folder has removed it meanwhile.
                 self._check_root()
-        _sync_folder(folder)
+        sync_folder(folder)
 
     def _make(self, folder: str) -> None:
         if folder == self._root or Path(folder).is_dir():
@@ -161,7 +162,7 @@ class FolderBackend:
         self._make(parent)
         with contextlib.suppress(FileExistsError, FileNotFoundError):
             Path(folder).mkdir()
-            _sync_folder(parent)
+            sync_folder(parent)
 
     def _delete(self, path: str) -> None:
         size = _size(path)
@@ -172,7 +173,7 @@ class FolderBackend:
         self._usage.add(-1, -(size or 0))
         folder = path.rpartition("/")[0]
         with contextlib.suppress(FileNotFoundError):
-            _sync_folder(folder)
+            sync_folder(folder)
         while folder != self._root:
             try:
                 Path(folder).rmdir()
@@ -266,11 +267,3 @@ def _size(path: str) -> int | None:
 
 def _sync(fd: int) -> None:
     os.fdatasync(fd)
-
-
-def _sync_folder(folder: str) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

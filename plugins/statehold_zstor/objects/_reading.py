@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
-from typing import Final
 
+from statehold.sdk import sync_folder
 from statehold_zstor.codec import Plain
 from statehold_zstor.metadata import ObjectMeta
 from statehold_zstor.objects._crew import ahead
@@ -71,18 +71,6 @@ def write_file(fetcher: Fetcher, target: Path, on_bad: OnBad, progress: Callable
         part.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
-
-
-_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, _FLAGS)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _check_whole(meta: ObjectMeta, size: int, checksum: int) -> None:

@@ -8,6 +8,7 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from statehold.sdk import sync_folder
 from statehold_zstor.config import Config
 from statehold_zstor.storage._config import ZstorConfig
 
@@ -69,8 +70,4 @@ def _make(path: Path) -> None:
         path.hardlink_to(part)
     finally:
         part.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)
