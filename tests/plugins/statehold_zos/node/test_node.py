@@ -64,8 +64,8 @@ def test_what_is_due_is_done_by_itself(folders: Config) -> None:
         node.start()
         made = node.namespaces.reserve(DiskType.SSD, MIB, Mode.USER, "secret")
         node.namespaces.release(made.id)
-        until(lambda: not node.namespaces.list() and not node.namespaces.processes())
-        assert node.ledger.claims.all() == []
+        until(lambda: not node.ledger.claims.all())
+        assert (list(node.namespaces.list()), list(node.namespaces.processes())) == ([], [])
         until(lambda: node.figures.mended.get("namespaces deleted") == 1)
 
 
