@@ -111,9 +111,10 @@ def test_what_happens_to_a_disk_is_told_and_counted(folders: Config) -> None:
         disk = folders.plain[0].path
         with node.watch.monitor() as events:
             disk.rename(f"{disk}.away")
-            event = events.get(LIMIT)
-            assert event is not None
-            assert (event.kind, event.disk) == (EventKind.REMOVED, str(disk))
+            told = [events.get(LIMIT)]
+            while told[-1] is not None and told[-1].disk != str(disk):  # its pool may have been seen first
+                told.append(events.get(LIMIT))
+            assert [event and event.kind for event in told][-1] is EventKind.REMOVED
             Path(f"{disk}.away").rename(disk)
             until(lambda: node.figures.events.get("back", 0) >= 1)
 
