@@ -69,20 +69,20 @@ class Care:
             running.let_go()
         self._running.clear()
 
-    def tend(self, pool: str) -> None:
-        """Do what is next for a pool, and keep how it is."""
+    def tend(self, pool: str, infos: Mapping[str, DiskInfo]) -> Mapping[str, DiskInfo]:
+        """Do what is next for a pool, and keep how it is; return how disks are then, who were as given."""
         for _ in range(_STEPS):
-            infos = {info.name: info for info in self._disks.scan()}
             try:
                 record = self._disks.record(pool)
             except NotFoundError:
-                return
-            for name in set(record.disks) & infos.keys():
-                self._judge.by_reading(infos[name])
-            verdict = self._tend(record, infos)
+                break
+            marked = [name for name in record.disks if name in infos and self._judge.by_reading(infos[name])]
+            verdict = None if marked else self._tend(record, infos)
             if verdict is not None:
                 self._keep(pool, *verdict)
-                return
+                break
+            infos = {info.name: info for info in self._disks.scan()}
+        return infos
 
     def _keep(self, pool: str, state: PoolState, reason: str) -> None:
         row = self._ledger.pools.find(pool)

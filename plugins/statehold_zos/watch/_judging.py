@@ -22,14 +22,18 @@ class Judge:
         self._every = every
         self._read: dict[str, float] = {}
         self._unreadable: dict[str, float] = {}
+        self._marked: set[str] = set()
         self._repairs: dict[str, int] = {}
 
-    def by_reading(self, info: DiskInfo) -> None:
-        """Mark a disk that is there, and cannot be read in two looks, the kernel's memory left aside."""
+    def by_reading(self, info: DiskInfo) -> bool:
+        """Mark a disk that is there, and cannot be read in two looks, the kernel's memory left aside.
+
+        Return whether it was marked.
+        """
         now = time.monotonic()
         if info.state is DiskState.POOL and info.device:
             if now < self._read.get(info.name, 0.0):
-                return
+                return False
             health = read_health(info.device)
             if health.good:
                 self._read[info.name] = now + _READ_EVERY * self._every
@@ -37,8 +41,14 @@ class Judge:
             health = Health(good=info.state is not DiskState.FAILING or bool(info.found), reason=info.reason)
         if health.good:
             self._unreadable.pop(info.name, None)
-        elif now - self._unreadable.setdefault(info.name, now) >= self._every:
-            self._disks.mark(info.name, health.reason)
+            self._marked.discard(info.name)
+            return False
+        since = self._unreadable.setdefault(info.name, now)
+        if info.name in self._marked or now - since < self._every:
+            return False
+        self._marked.add(info.name)
+        self._disks.mark(info.name, health.reason)
+        return True
 
     def by_errors(self, record: PoolRecord, found: Layout, there: frozenset[str], back: list[str]) -> bool:
         """Mark disks that do not do what they are told; return whether there is one.

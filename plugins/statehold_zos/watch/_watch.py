@@ -6,12 +6,13 @@ import os
 import select
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
 from statehold_zos.disks import DiskModule, FileSystem, Stage
 from statehold_zos.ledger import Ledger
-from statehold_zos.model import Config, PoolEvent
+from statehold_zos.model import Config, DiskInfo, PoolEvent
 from statehold_zos.watch._care import Care
 from statehold_zos.watch._looks import is_mounted, is_there, why_failing
 from statehold_zos.watch._moves import Move, Moving
@@ -69,12 +70,13 @@ class Watch:
         The first time, what is wrong is told, and nothing that is as it should be.
         """
         with self._looking:
+            infos = {info.name: info for info in self._disks.scan()}
             if self._leads():
                 for record in self._disks.records():
                     if record.stage is Stage.READY:
-                        self._care.tend(record.id)
+                        infos = dict(self._care.tend(record.id, infos))
             self._sight, events = compare(
-                self._sight, self._seen(), filling=self._config.filling, at=time.time()
+                self._sight, self._seen(infos), filling=self._config.filling, at=time.time()
             )
             self._broker.publish(events)
         return tuple(events)
@@ -164,16 +166,16 @@ class Watch:
             self._lock = held
         return True
 
-    def _seen(self) -> Sight:
+    def _seen(self, infos: Mapping[str, DiskInfo]) -> Sight:
         """Return how everything is now."""
         pools = {pool.id: pool for pool in self._disks.pools()}
         records = {name: record for record in self._disks.records() for name in record.disks}
         disks = {}
-        for info in self._disks.scan():
+        for info in infos.values():
             record = records.get(info.name)
             failing = why_failing(info)
             there = self._disks.devices[info.name].there
-            if record and not (failing and info.device):  # while it is left, nothing proves it any more
+            if record and not failing:  # one that is left, or cannot be read, proves nothing any more
                 there = is_there(info, record)
             pool = record.id if record else ""
             disks[info.name] = DiskSight(there=there, pool=pool, failing=failing)

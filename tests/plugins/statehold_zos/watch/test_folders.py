@@ -93,11 +93,12 @@ def test_a_pool_that_fills_is_told_once(folders: Config) -> None:
     with node_on(attrs.evolve(folders, plain=small)) as node:
         pool = node.pool_of(node.names[0])
         assert node.look() == []
-        (pool.path / "space").mkdir()
-        (pool.path / "space" / "file").write_bytes(os.urandom(MIB * 95 // 100))
+        space = pool.path / "spaces" / "space" / "data"
+        space.mkdir(parents=True)
+        (space / "file").write_bytes(os.urandom(MIB * 95 // 100))
         assert node.look() == [(EventKind.FILLING, "pool")]
         assert node.look() == []
-        shutil.rmtree(pool.path / "space")
+        shutil.rmtree(space)
         assert node.look() == []
 
 

@@ -57,7 +57,7 @@ class Node:
             if done():
                 return seen
             assert time.monotonic() < end, f"{what}; now {self.disks.pools()}, {self.disks.scan()}"
-            time.sleep(0.02)
+            time.sleep(0.1)
 
     def until(self, state: PoolState, pool: str) -> list[tuple[EventKind, str]]:
         return self.look_until(lambda: self.disks.pool(pool).state is state, f"{pool} is never {state}")
@@ -70,7 +70,8 @@ def node_on(config: Config, *, prepare: bool = True) -> Iterator[Node]:
         ledger = stack.enter_context(Ledger(config.folder))
         disks = DiskModule(config, ledger)
         if prepare:
-            disks.prepare(tokens=disks.plan().tokens)
+            made = disks.prepare(tokens=disks.plan().tokens)
+            assert all(pool.state is PoolState.READY for pool in made), made
         else:
             disks.start()
         watch = Watch(config, disks, ledger)
