@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from statehold.sdk import sync_folder
 from statehold_zos.disks._devices import Device, Folder, ImageFile
-from statehold_zos.disks._identity import FILE, sync_folder
+from statehold_zos.disks._identity import FILE
 from statehold_zos.disks._probe import SUPERBLOCKS, probe
 from statehold_zos.disks._programs import run, told
 from statehold_zos.model import ZosError

@@ -11,14 +11,16 @@ from uuid import UUID, uuid4, uuid5
 
 import attrs
 
+from statehold.sdk import replace_file
 from statehold_zos.disks._programs import told
 from statehold_zos.disks._records import PoolRecord
 from statehold_zos.model import DiskType, Raid, ZosError
 
 #: What the labels of all nodes' pools begin with; with twelve digits more, ext4 takes them too.
 PREFIX: Final = "zos-"
-#: What a pool says of itself, in its root.
+#: What a pool says of itself, in its root; and what a crash may leave of that.
 FILE: Final = ".statehold-pool.json"
+DRAFT: Final = f".{FILE}-"
 _LONGEST: Final = 64 * 1024
 
 
@@ -35,7 +37,7 @@ def node_of(folder: Path) -> UUID:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             new = folder / f".node-{secrets.token_hex(8)}"
             try:
-                write(new, f"{uuid4()}\n")
+                replace_file(new, f"{uuid4()}\n".encode())
                 file.hardlink_to(new)
             except FileExistsError:  # another process was first
                 pass
@@ -93,10 +95,7 @@ def sign(root: Path, node: UUID, record: PoolRecord) -> None:
         "size": record.size,
     }
     with told(f"sign the pool {record.id}"):
-        new = root / f"{FILE}.new"
-        write(new, json.dumps(said, indent=1) + "\n")
-        new.replace(root / FILE)
-        sync_folder(root)
+        replace_file(root / FILE, f"{json.dumps(said, indent=1)}\n".encode())
 
 
 def read(root: Path) -> Identity | None:
@@ -126,23 +125,3 @@ def read(root: Path) -> Identity | None:
         )
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def write(file: Path, text: str) -> None:
-    """Write a file, readable by its owner only, so that it is there after a crash."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8", closefd=False) as out:
-            out.write(text)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Let the names in a folder be there after a crash."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

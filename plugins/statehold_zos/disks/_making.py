@@ -49,9 +49,9 @@ def make(ground: Ground, record: PoolRecord, *, held: Collection[int]) -> PoolRe
     for name, device in devices.items():
         _check(record, seen[name])
         device.make()
+        if seen[name].left or seen[name].info.found:
+            erase(device, held=held)
         if not isinstance(device, Folder):
-            if seen[name].left or seen[name].info.found:
-                erase(device, held=held)
             _try(ground, name, released(device))
     try:
         _mounting.make(record, devices, held=held)

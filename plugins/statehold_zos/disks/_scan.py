@@ -134,14 +134,16 @@ class Scanner:
         if not device.there:
             if of is not None and of.stage is Stage.READY:
                 return self._sight(device, DiskState.GONE, f"pool {of.id} was in it", pool=of.id)
+            if of is not None:
+                return self._sight(device, DiskState.POOL, "its pool is being made or wiped", pool=of.id)
             return self._sight(device, DiskState.FREE, "is made when it is needed")
         try:
             said = _identity.read(device.path)
-            others = any(path.name != f"{_identity.FILE}.new" for path in device.path.iterdir())
+            others = any(not path.name.startswith(_identity.DRAFT) for path in device.path.iterdir())
         except OSError as error:
             raise ZosError(f"cannot be read: {error.strerror}") from error
         if said is not None and said.node == str(self.node):
-            return self._sight(device, DiskState.POOL, proven=said.pool)
+            return self._own_folder(device, said.pool, of)
         if said is not None:
             return self._sight(device, DiskState.FOREIGN, f"is pool {said.pool} of another node")
         if of is not None and of.stage is Stage.READY:
@@ -150,7 +152,17 @@ class Scanner:
             )
         if others:
             return self._sight(device, DiskState.FOREIGN, "holds files, and is no pool")
+        if of is not None:
+            return self._sight(device, DiskState.POOL, "its pool is being made or wiped", pool=of.id)
         return self._sight(device, DiskState.FREE)
+
+    def _own_folder(self, device: Folder, pool: str, of: PoolRecord | None) -> Sight:
+        if of is not None and of.stage is Stage.MAKING:
+            return self._sight(device, DiskState.POOL, "its pool is being made", pool=of.id, left=True)
+        if self.records.wiped(_identity.uuid_of(self.node, pool)):
+            reason = f"of pool {pool}, which was wiped; emptied before use"
+            return self._sight(device, DiskState.FREE, reason, left=True)
+        return self._sight(device, DiskState.POOL, proven=pool)
 
     def _finished(self, sight: Sight, marks: Mapping[str, str], *, closely: bool) -> Sight:
         """Add the type, and the health of a disk that is not mounted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,24 @@ def loops_of(folder: Path) -> list[str]:
         with contextlib.suppress(OSError):  # let go meanwhile
             if Path(backing.read_text().strip()).is_relative_to(folder):
                 found.append(f"/dev/{backing.parents[1].name}")
+    return found
+
+
+def contents(image: Path) -> dict[int, bytes]:
+    """Return what is in an image, but not its holes and zeros: by pages."""
+    found = {}
+    with image.open("rb") as file:
+        place, size = 0, file.seek(0, os.SEEK_END)
+        while place < size:
+            try:
+                place = os.lseek(file.fileno(), place, os.SEEK_DATA)
+            except OSError:  # nothing but a hole is left
+                break
+            end = os.lseek(file.fileno(), place, os.SEEK_HOLE)
+            for page in range(place, end, 4096):
+                if any(held := os.pread(file.fileno(), 4096, page)):
+                    found[page] = held
+            place = end
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import attrs
 import pytest
 from zos_disks import MIB, folders_in
@@ -79,6 +81,31 @@ def test_a_folder_is_taken_up_again_when_the_ledger_was_lost(opened, folders):
     for lost in folders.folder.glob("ledger.db*"):
         lost.unlink()
     assert opened(folders).start() == pools
+
+
+class Ended(BaseException):
+    """A process that ends at once."""
+
+
+@pytest.mark.parametrize("place", ["_identity.sign", "_ground.Ground.tell", "_making.make"])
+def test_a_folder_that_was_half_made_is_made(opened, folders, monkeypatch, place):
+    def ends(*arguments, **named):
+        plain(*arguments, **named)
+        raise Ended
+
+    module, _, name = f"statehold_zos.disks.{place}".rpartition(".")
+    owner = pkgutil.resolve_name(module)
+    plain = getattr(owner, name)
+    monkeypatch.setattr(owner, name, ends)
+    for _ in range(2):
+        with pytest.raises(Ended):
+            opened(folders).prepare()
+    monkeypatch.undo()
+    disks = opened(folders)
+    disks.start()
+    disks.prepare()
+    assert [pool.state for pool in disks.pools()] == [PoolState.READY] * 2
+    assert sorted(disk.pool for disk in disks.scan()) == [pool.id for pool in disks.pools()]
 
 
 def test_a_folder_is_given_back_with_what_is_not_ours_in_it(opened, folders):

@@ -8,7 +8,7 @@ import zlib
 import attrs
 import pytest
 from file_systems import run
-from zos_disks import MIB, four_disks_in, restart
+from zos_disks import MIB, contents, four_disks_in, restart
 
 from statehold_zos.disks import _probe
 from statehold_zos.model import DiskState, Image, PoolState, RefusedError
@@ -76,14 +76,14 @@ def test_a_disk_that_holds_something_is_left_alone(opened, four_disks, write):
     with image.open("wb") as file:
         file.truncate(256 * MIB)
     write(image)
-    before = image.read_bytes()
+    before = contents(image)
     assert disks.prepare(tokens=disks.plan().tokens) == []
     (seen,) = disks.scan()
     assert seen.state is DiskState.FOREIGN
     assert seen.found
     assert "holds" in seen.reason
     disks.start()
-    assert image.read_bytes() == before
+    assert contents(image) == before
 
 
 def test_the_pool_of_another_node_is_left_alone(opened, four_disks, tmp_path):
