@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import Enum
@@ -29,11 +30,22 @@ def configuration() -> Config:
 
 
 @contextmanager
+def quiet() -> Generator[None]:
+    """Keep what is logged from being written beside what a command says."""
+    logger, handler = logging.getLogger("statehold_zos"), logging.NullHandler()
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextmanager
 def opened(*, up: bool = True) -> Generator[Node]:
     """Open the node of the configuration that was named; with *up* its pools are mounted."""
     from statehold_zos.node import Node  # noqa: PLC0415  `--help` needs none of it
 
-    with Node(configuration()) as node:
+    with quiet(), Node(configuration()) as node:
         if up:
             node.bring_up()
         yield node

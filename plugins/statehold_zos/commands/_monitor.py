@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from statehold.cli import Output, common
-from statehold_zos.commands._common import configuration, described
+from statehold.sdk import StateholdError
+from statehold_zos.commands._common import configuration, described, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,7 @@ def monitor(out: Output, metrics: int | None) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         with ExitStack() as stack:
+            stack.enter_context(quiet())
             node = stack.enter_context(Node(config))
             subscription = stack.enter_context(node.watch.monitor())
             node.start()
@@ -102,6 +104,15 @@ class _Live:
         return Live(get_renderable=self._now, refresh_per_second=2)
 
     def _now(self) -> Group:
+        from rich.console import Group  # noqa: PLC0415  where there is a terminal
+        from rich.text import Text  # noqa: PLC0415
+
+        try:
+            return self._seen()
+        except (StateholdError, OSError) as error:  # shown again as soon as it can be
+            return Group(Text(), Text(str(error), style="red"))
+
+    def _seen(self) -> Group:
         from rich.console import Group, RenderableType  # noqa: PLC0415  where there is a terminal
         from rich.text import Text  # noqa: PLC0415
 
@@ -118,6 +129,9 @@ class _Live:
         ]
         parts += [Text(), disks_table(self._disks), Text()]
         parts += [Text(reason, style="red") for reason in reasons(pools)]
+        parts += [
+            Text(f"{what}: {', '.join(names)}", style="red") for what, names in node.figures.wrong.items()
+        ]
         parts += [
             Text(f"{move.pool}: {move.kind.value} {move.disk}: {move.done:.0%}", style="yellow")
             for move in node.watch.moves()

@@ -111,7 +111,7 @@ class Namespaces:
             overhead=overhead,
         )
         if place is None:
-            needed = f"{request.room} bytes free beside a server, or {request.room + overhead} for both"
+            needed = f"{request.room:,} bytes free beside a server, or {request.room + overhead:,} for both"
             raise rows.no_space(sql, request, needed)
         if place.served:
             (server,) = sql.execute("SELECT server FROM pools WHERE id = ?", (place.pool,)).fetchone()

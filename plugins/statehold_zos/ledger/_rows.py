@@ -125,7 +125,7 @@ def pool_for(sql: sqlite3.Connection, request: Request) -> str:
     demand = demand_of(request)
     pool = choose(SqlShelf(sql), demand)
     if pool is None:
-        raise no_space(sql, request, f"{request.room} bytes free")
+        raise no_space(sql, request, f"{request.room:,} bytes free")
     return pool
 
 
@@ -144,7 +144,7 @@ def no_space(sql: sqlite3.Connection, request: Request, needed: str) -> NoSpaceE
     most = max(widest)
     return NoSpaceError(
         f"no pool of {names} has {needed}"
-        + (f"; the one with the most has {most}" if most else "; none has any"),
+        + (f"; the one with the most has {most:,}" if most else "; none has any"),
         hint="release what is not needed, or add a disk and prepare it",
     )
 
@@ -157,5 +157,7 @@ def _pinned(sql: sqlite3.Connection, request: Request) -> str:
     if state != "ready":
         raise NoSpaceError(f"pool {request.pool} takes no reservations: it is {state}")
     if free < request.room:
-        raise NoSpaceError(f"pool {request.pool} has {max(free, 0)} bytes free, {request.room} are needed")
+        raise NoSpaceError(
+            f"pool {request.pool} has {max(free, 0):,} bytes free, {request.room:,} are needed"
+        )
     return request.pool

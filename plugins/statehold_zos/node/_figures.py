@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -14,6 +14,7 @@ class Figures:
         failed: how often that failed.
         looked: when it was done last, seconds since 1970; 0.0 for never.
         mended: how many things were put right, by what they were.
+        wrong: what was not as it should be at the last look, and was not put right, by what it is.
         events: how many events there were, by kind.
 
     """
@@ -22,4 +23,5 @@ class Figures:
     failed: int = 0
     looked: float = 0.0
     mended: Mapping[str, int] = attrs.field(factory=dict)
+    wrong: Mapping[str, Sequence[str]] = attrs.field(factory=dict)
     events: Mapping[str, int] = attrs.field(factory=dict)

@@ -70,6 +70,10 @@ class Collector:
         for what, count in sorted(figures.mended.items()):
             mended.add_metric((what,), count)
         yield mended
+        wrong = GaugeMetricFamily("zos_wrong", "What is not as it should be.", labels=("what",))
+        for what, names in sorted(figures.wrong.items()):
+            wrong.add_metric((what,), len(names))
+        yield wrong
         yield CounterMetricFamily("zos_looks", "How often all was looked at.", figures.looks)
         yield CounterMetricFamily("zos_failed_looks", "How often that failed.", figures.failed)
         yield GaugeMetricFamily("zos_looked_time_seconds", "When all was last looked at.", figures.looked)

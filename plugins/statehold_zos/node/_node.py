@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,8 +20,8 @@ from statehold_zos.pools import Report, StoragePools
 from statehold_zos.watch import Watch
 
 _LOG: Final = logging.getLogger(__name__)
-#: What a report has that needs somebody's eyes, and was not put right.
-_TOLD: Final = ("faults", "gone", "missing", "over", "unknown")
+#: What a report has that was not put right, and is told again as long as it is so.
+_WRONG: Final = ("faults", "gone", "missing", "over", "unknown")
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +80,7 @@ class Node:
         self._thread: threading.Thread | None = None
         self._counts: Final[Counter[str]] = Counter()
         self._mended: Final[Counter[str]] = Counter()
+        self._wrong: Mapping[str, Sequence[str]] = {}
         self._looked = 0.0
 
     @classmethod
@@ -139,6 +141,7 @@ class Node:
             failed=self._counts["failed"],
             looked=self._looked,
             mended=dict(self._mended),
+            wrong=dict(self._wrong),
             events={
                 name.removeprefix("event "): count
                 for name, count in self._counts.items()
@@ -174,9 +177,16 @@ class Node:
                 self._logger.exception("looking after the node failed")
 
     def _tell(self, found: Reconciled) -> None:
+        """Count and log what was put right, and log what is wrong when it begins."""
+        wrong: dict[str, Sequence[str]] = {}
         for where, report in (("spaces", found.pools), ("namespaces", found.namespaces)):
             for what, names in attrs.asdict(report).items():
-                if names:
-                    self._mended[f"{where} {what}"] += len(names)
-                    level = logging.WARNING if what in _TOLD else logging.INFO
-                    self._logger.log(level, "%s %s: %s", where, what, ", ".join(names))
+                said = f"{where} {what}"
+                if names and what in _WRONG:
+                    wrong[said] = names
+                    if new := [name for name in names if name not in self._wrong.get(said, ())]:
+                        self._logger.warning("%s: %s", said, ", ".join(new))
+                elif names:
+                    self._mended[said] += len(names)
+                    self._logger.info("%s: %s", said, ", ".join(names))
+        self._wrong = wrong

@@ -58,7 +58,7 @@ def test_what_is_reserved_to_the_last_byte_leaves_nothing_and_says_so(ledger: Le
 def test_the_error_for_an_hdd_names_the_hdd(ledger: Ledger) -> None:
     with pytest.raises(NoSpaceError, match=r"no pool of hdd has 501 bytes free; the .* most has 500"):
         ledger.claims.reserve(space(501, type=DiskType.HDD))
-    with pytest.raises(NoSpaceError, match="no pool of ssd or hdd has 5000 bytes"):
+    with pytest.raises(NoSpaceError, match="no pool of ssd or hdd has 5,000 bytes"):
         ledger.claims.reserve(space(5000, placement=Placement.SSD_FIRST))
 
 

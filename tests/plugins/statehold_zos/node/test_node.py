@@ -103,6 +103,20 @@ def test_a_look_that_fails_is_told_and_the_next_one_is_done(
         assert "not now" in caplog.text
 
 
+def test_what_stays_wrong_is_logged_when_it_begins(folders: Config, caplog: pytest.LogCaptureFixture) -> None:
+    with Node(folders) as node:
+        node.disks.prepare()
+        space = node.pools.reserve(DiskType.SSD, MIB)
+        (space.path / "large").write_bytes(b"x" * 2 * MIB)
+        for _ in range(3):
+            node.reconcile()
+        assert caplog.text.count("spaces over") == 1
+        assert [space.id in " ".join(names) for names in node.figures.wrong.values()] == [True]
+        (space.path / "large").unlink()
+        node.reconcile()
+        assert node.figures.wrong == {}
+
+
 def test_what_happens_to_a_disk_is_told_and_counted(folders: Config) -> None:
     with Node(attrs.evolve(folders, every=0.05)) as node:
         node.disks.prepare()
