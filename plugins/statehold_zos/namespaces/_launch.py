@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import attrs
 
 from statehold_zos.model import ZosError
 from statehold_zos.namespaces._admin import Admin
-from statehold_zos.namespaces._processes import end, serving
+from statehold_zos.namespaces._processes import end
 from statehold_zos.namespaces._room import COMPACT_AT
 
 HOST: Final = "127.0.0.1"
@@ -64,15 +65,19 @@ class Launch:
         why = ""
         for _ in range(_TRIES):
             port = port if port and _is_free(port) else _free_port()
-            self._start(port)
-            why = self._wait()
+            alive = self._start(port)
+            try:
+                why = self._wait(alive)
+            finally:
+                os.close(alive)
             if not why:
                 return port
             end(self.socket, patience=10)
             port = 0
         raise ZosError(f"the 0-db at {self.socket} does not start: {why}")
 
-    def _start(self, port: int) -> None:
+    def _start(self, port: int) -> int:
+        """Start it, and return a pipe that ends when it does."""
         words: list[str | Path] = [
             *(self._ours() if self.binary is None else self._other(self.binary)),
             *("--data", self.folder / "data", "--index", self.folder / "index"),
@@ -86,6 +91,7 @@ class Launch:
         if log_path.exists() and log_path.stat().st_size > _LOG:
             log_path.unlink()
         log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        alive, held = os.pipe()
         try:
             subprocess.run(  # noqa: S603 - the operator's own program, without a shell reading its words
                 [*_DETACH, *words],
@@ -96,11 +102,15 @@ class Launch:
                 env=environment,
                 start_new_session=True,
                 check=True,
+                pass_fds=[held],
             )
         except (OSError, subprocess.CalledProcessError) as error:
+            os.close(alive)
             raise ZosError(f"cannot start the 0-db at {self.socket}: {type(error).__name__}") from None
         finally:
             os.close(log)
+            os.close(held)
+        return alive
 
     def _ours(self) -> list[str]:
         return [sys.executable, "-m", "statehold", "zdb", "serve", "--hide", "--compact", str(COMPACT_AT)]
@@ -109,17 +119,19 @@ class Launch:
         # It takes the password in no other way.
         return [str(binary), "--admin", self.secret]
 
-    def _wait(self) -> str:
+    def _wait(self, alive: int) -> str:
         """Return "" once the server answers, or why it does not."""
         until = time.monotonic() + self.limit
+        poll = select.poll()
+        poll.register(alive, select.POLLIN)
         while time.monotonic() < until:
-            alive = self.socket.name in serving(self.socket.parent)
+            ended = bool(poll.poll(0))
             try:
                 with Admin(self.socket, self.secret, limit=self.limit) as admin:
                     admin.ping()
                     return ""
             except ZosError as error:
-                if not alive:
+                if ended:
                     return f"{self._tail() or error.message}"
             time.sleep(_PAUSE)
         return f"no answer in {self.limit:g} s"

@@ -9,6 +9,7 @@ import contextlib
 import os
 import select
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,8 @@ from statehold_zos.model import ZosError
 _FLAG: Final = b"--socket"
 #: The seconds that the kernel may take to end who was killed.
 _KILL: Final = 60.0
+_TRIES: Final = 20
+_PAUSE: Final = 0.001
 
 
 def serving(folder: Path) -> dict[str, list[int]]:
@@ -73,8 +76,15 @@ def _pids() -> Iterator[int]:
 
 def _socket_of(pid: int) -> Path | None:
     """Return what a process was told to listen on; None for one that has ended, and for all others."""
+    folder = Path(f"/proc/{pid}")
     try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        words = (folder / "cmdline").read_bytes().split(b"\0")
+        for _ in range(_TRIES):
+            if words != [b""]:
+                break
+            (folder / "exe").readlink()  # else it has ended, or is none of ours
+            time.sleep(_PAUSE)  # it is becoming another program, and has no words at that moment
+            words = (folder / "cmdline").read_bytes().split(b"\0")
         return Path(os.fsdecode(words[words.index(_FLAG) + 1]))
     except (OSError, ValueError, IndexError):
         return None

@@ -70,7 +70,11 @@ class Servers:
 
         """
         # In this order: a server is started in a pool that is there, and told of namespaces when it answers.
-        self._fit(server)
+        try:
+            self._fit(server)
+        except ZosError:
+            self._leave_if_gone(server)
+            raise
         try:
             with self.admin(server.id) as admin:
                 admin.ping()
@@ -216,6 +220,13 @@ class Servers:
             segment=segment,
             binary=self._config.zdb,
         )
+
+    def _leave_if_gone(self, server: Claim) -> None:
+        """End a server whose pool is gone: it would keep what is left of that in use."""
+        try:
+            self._pools.path_of(server.id)
+        except ZosError:
+            self.down(server.id)
 
     def _fit(self, server: Claim) -> None:
         """Give a server's folder the size that its namespaces need, unless it holds more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from statehold_zos.model import Config, ZdbNamespace
 from statehold_zos.namespaces import Namespaces
 from statehold_zos.namespaces._admin import Admin
 from statehold_zos.namespaces._processes import end, serving
+from statehold_zos.namespaces._sockets import sockets_of
 
 PASSWORD = "correct horse battery"
 
@@ -58,8 +60,13 @@ class Served:
 
     @property
     def folder(self) -> Path:
-        """Where sockets are."""
+        """Where the node keeps what is about namespaces."""
         return self.config.folder / "zdb"
+
+    @property
+    def sockets(self) -> Path:
+        """Where servers listen: in that folder, unless its path is too long."""
+        return sockets_of(self.folder)
 
     def admin(self, server: str) -> Admin:
         """Connect to a server as its administrator."""
@@ -120,10 +127,13 @@ def lending(node: Node, *, grace: float = 0.0, zdb: Path | None = None) -> Itera
 
 
 def end_all(folder: Path) -> None:
-    """End all servers that listen in a folder."""
-    for name in serving(folder):
-        end(folder / name, patience=30)
-    assert not serving(folder)
+    """End all servers of a node, by the folder that it keeps for namespaces."""
+    sockets = sockets_of(folder)
+    for name in serving(sockets):
+        end(sockets / name, patience=30)
+    assert not serving(sockets)
+    if sockets != folder:
+        shutil.rmtree(sockets, ignore_errors=True)
 
 
 def client(namespace: ZdbNamespace, password: str = PASSWORD) -> Client:

@@ -72,7 +72,6 @@ def test_what_is_released_while_its_server_is_down_is_deleted_without_it(node: S
 
 def test_what_is_released_while_its_pool_is_gone_is_deleted_when_it_is_back(node: Served) -> None:
     made = [node.namespaces.reserve(DiskType.SSD, MIB, Mode.USER, PASSWORD) for _ in range(2)]
-    node.namespaces.stop()
     node.node.land.away.add("pool")
     node.node.pools._sites.clear()
     with pytest.raises(Exception, match="not mounted"):
@@ -80,6 +79,7 @@ def test_what_is_released_while_its_pool_is_gone_is_deleted_when_it_is_back(node
     report = node.namespaces.reconcile()
     assert report.faults
     assert not report.started
+    assert node.namespaces.processes() == []  # it would keep the disk in use
     assert node.namespaces.get(made[1].id).state is NamespaceState.GONE
     node.node.land.away.clear()
     report = node.namespaces.reconcile()

@@ -162,7 +162,7 @@ def test_no_password_is_clear_in_files_arguments_logs_or_errors(
         node.namespaces._servers._secrets.of(claim.server).encode(),
     ]
     places = [path.read_bytes() for path in node.config.folder.parent.rglob("*") if path.is_file()]
-    for pids in serving(node.folder).values():
+    for pids in serving(node.sockets).values():
         places += [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in pids]
     places += [caplog.text.encode(), str(caught.value).encode(), repr(named).encode()]
     assert not [place for place in places for secret in secrets if secret in place]

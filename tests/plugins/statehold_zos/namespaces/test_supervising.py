@@ -32,7 +32,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def pid_of(node: Served) -> int:
-    ((pid,),) = serving(node.folder).values()
+    ((pid,),) = serving(node.sockets).values()
     return pid
 
 
