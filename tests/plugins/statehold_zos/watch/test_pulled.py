@@ -212,10 +212,10 @@ def test_the_kernel_s_word_is_enough_to_look(images: Config) -> None:
         try:
             with node.watch.monitor() as subscription:
                 node.watch.start()
-                assert looked.wait(60)
+                assert looked.wait(120)
                 heard.drain()
                 pull(node, name)
-                event = subscription.get(30)
+                event = subscription.get(60)
                 if event is None and not heard.drain():
                     pytest.skip("the kernel tells its events elsewhere only")
                 assert event is not None

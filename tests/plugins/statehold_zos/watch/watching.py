@@ -18,7 +18,7 @@ from statehold_zos.ledger import Ledger
 from statehold_zos.model import Config, DiskInfo, EventKind, PoolEvent, PoolInfo, PoolState
 from statehold_zos.watch import Watch
 
-LIMIT = 60.0
+LIMIT = 120.0
 _SET, _GET = 0x4C04, 0x4C05
 _SIZE_LIMIT = 32
 
