@@ -9,7 +9,7 @@ from zos_killed import MAKING, WHILE, WIPING, killed_after
 
 from statehold_zos.model import DiskState, DiskType, Policy, PoolState, Raid
 
-OFTEN = {"kept", "file system", "kept as ready", "begun", "erased"}
+OFTEN = {"file system", "kept as ready", "erased"}
 
 
 def steps(names):
