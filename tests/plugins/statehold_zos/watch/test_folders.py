@@ -120,10 +120,11 @@ def test_a_thread_looks_and_whoever_subscribed_is_told(folders: Config, tmp_path
             node.watch.start()
             Path(fast).rename(tmp_path / "elsewhere")
             told = [subscription.get(60), subscription.get(60)]
-        assert [event and (event.kind, event.disk) for event in told] == [
+        # The folder may go in the middle of a look, which then tells of the pool before it tells of the disk.
+        assert {event and (event.kind, event.disk) for event in told} == {
             (EventKind.REMOVED, fast),
             (EventKind.REMOVED, ""),
-        ]
+        }
         node.watch.stop()
         node.watch.stop()
 
