@@ -12,7 +12,8 @@ from typing import Final, Protocol
 from statehold_zos.model import Config, DiskType, Image, Plain, Policy, Raid
 from statehold_zos.node import Node
 
-SIZE: Final = 256 * 2**20
+_IMAGE: Final = 256 * 2**20
+_FOLDER: Final = 128 * 2**20
 _TYPES: Final[Mapping[str, DiskType]] = {
     "ssd1": DiskType.SSD,
     "ssd2": DiskType.SSD,
@@ -77,7 +78,7 @@ class Images:
         files = {folder / f"{name}.img": kind for name, kind in _TYPES.items()}
         self.config: Final = Config(
             folder=folder / "node",
-            images=tuple(Image(path=path, size=SIZE) for path in files),
+            images=tuple(Image(path=path, size=_IMAGE) for path in files),
             types={str(path): kind for path, kind in files.items()},
             every=0.5,
             grace=0,
@@ -128,7 +129,7 @@ class Folders:
     """Folders, where nothing can be mounted: sizes are counted, and nothing is refused by the system."""
 
     words: Final = (
-        "Four folders stand for the disks: two are called SSDs, two HDDs; each is to be a pool of 256 MiB."
+        "Four folders stand for the disks: two are called SSDs, two HDDs; each is to be a pool of 128 MiB."
     )
     policies: Final = (Policy(),)
 
@@ -137,7 +138,7 @@ class Folders:
         folders = {folder / name: kind for name, kind in _TYPES.items()}
         self.config: Final = Config(
             folder=folder / "node",
-            plain=tuple(Plain(path=path, size=SIZE) for path in folders),
+            plain=tuple(Plain(path=path, size=_FOLDER) for path in folders),
             types={str(path): kind for path, kind in folders.items()},
             every=0.5,
             grace=0,
