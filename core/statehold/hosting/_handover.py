@@ -64,11 +64,17 @@ class Handover:
         self._noting: dict[tuple[int, str], Relay] = {}
         self._links: dict[tuple[int, str], _Link] = {}
 
-    def note(self, number: int, before: OpenStorage) -> None:
-        """Note what changes in a storage of a partition: it is about to be taken over."""
+    def note(self, number: int, before: OpenStorage, back: OpenStorage | None = None) -> None:
+        """Note what changes in a storage of a partition: it is about to be taken over.
+
+        Where one that was current earlier comes *back*, what calls in flight still ask of that is made in the
+        one before alone, which gives it to that.
+        """
         if before.relay is not None:
             before.relay.note()
             self._noting[number, before.name] = before.relay
+            if back is not None and back.relay is not None:
+                back.relay.step_aside(time.monotonic() + self._timeout)
 
     def join(self, number: int, before: OpenStorage, after: OpenStorage) -> None:
         """Let *after*, which has been opened or has resumed, get what was noted, if it takes rows at all."""
@@ -169,6 +175,8 @@ class Handover:
         """
         links = [link for link in self._links.values() if link.is_back]
         end = time.monotonic() + self._timeout
+        for link in links:
+            link.before.step_aside(end)
         with ExitStack() as held:
             for link in links:
                 if not link.is_shared:

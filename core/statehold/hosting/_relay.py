@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from msgspec.structs import astuple
@@ -24,7 +25,8 @@ class Relay:
 
     Most of the time a change passes. While another storage gets ready, the rows that change are *noted* as
     well, one change after the other. Once that one is current, it is the *heir*: a change that is still asked
-    for here, by a call in flight, is made there, too, before the call hears that it was made.
+    for here, by a call in flight, is made there, too, before the call hears that it was made; and there alone
+    once this one is about to take over from it again.
 
     Attributes:
         name: the storage's qualified name.
@@ -39,7 +41,8 @@ class Relay:
         self.rows = rows
         self._impl = impl
         self._heir: Relay | None = None
-        self._is_shared = False
+        #: Whether the heir alone is to have what is changed: it has the same rows, or gives them back soon.
+        self._heir_alone = False
         self._noted: dict[Key, Intent] | None = None
         self._is_plain = True
         #: Held while rows are noted, by whoever changes them.
@@ -130,6 +133,18 @@ class Relay:
                 raise self._too_long()
             time.sleep(_PAUSE)
 
+    def step_aside(self, end: float) -> None:
+        """Let changes be made in the heir alone: this one is about to take over from it again.
+
+        What is being made in both is waited for until *end*, by `time.monotonic`; then nothing is made here a
+        second time when this one is current again, over what has been changed since.
+        """
+        if self._heir is not None:
+            self._heir_alone = True
+            # What hangs for longer keeps nobody from rolling back.
+            with suppress(DeployError):
+                self.settle(end)
+
     def hold(self, end: float) -> None:
         """Let changes wait until `let_go`, behind the one that is being noted.
 
@@ -156,15 +171,15 @@ class Relay:
         Where the two share their rows, they are made there alone. What is returned undoes it, before anybody
         could change anything.
         """
-        noted, before, was_shared = self._noted, heir._heir, heir._is_shared
+        noted, before, was_shared = self._noted, heir._heir, heir._heir_alone
         # In this order: nobody may find a ring.
         heir._set(noted=None, heir=None)
-        self._is_shared = is_shared
+        self._heir_alone = is_shared
         self._set(noted=None, heir=heir)
 
         def undo() -> None:
             self._set(noted=noted, heir=None)
-            heir._is_shared = was_shared
+            heir._heir_alone = was_shared
             heir._set(noted=None, heir=before)
 
         return undo
@@ -235,10 +250,11 @@ class Relay:
         self._under_way.append(None)
         if self._noted is None:
             try:
-                if self._heir is None or not self._is_shared:
-                    apply(impl, items)
-                # Not before: it may have become current just now.
                 heir = self._heir
+                if heir is None or not self._heir_alone:
+                    apply(impl, items)
+                    # Once more: it may have become current just now.
+                    heir = self._heir or heir
                 if heir is not None:
                     heir._take(items, self.rows)  # noqa: SLF001 - of the same class
                 elif not self._is_plain:

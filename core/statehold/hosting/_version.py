@@ -147,7 +147,7 @@ class AppVersion:
                     and not but(number, name)
                 ):
                     if joining is not None:
-                        joining.note(number, other)
+                        joining.note(number, other, one)
                     one.impl.resume(other.impl)
                     if joining is not None:
                         joining.join(number, other, one)

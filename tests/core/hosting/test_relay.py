@@ -470,6 +470,96 @@ def test_what_is_on_trial_gives_back_what_it_got(pair):
     assert "own" not in pair.new.impl.rows
 
 
+@pytest.fixture
+def kept(pair):
+    """The same two after the swap, with a hand-over for the way back."""
+    with pair.handing.swapping(has_happened=yes):
+        pass
+    pair.handing.end()
+    pair.handing = handover()
+    return pair
+
+
+def resume(kept):
+    kept.handing.note(0, kept.new, kept.old)
+    kept.old.impl.rows = dict(kept.new.impl.rows)
+    kept.handing.join(0, kept.new, kept.old)
+
+
+def swap(kept):
+    with kept.handing.swapping(has_happened=yes):
+        pass
+    kept.handing.end()
+
+
+def test_a_change_in_flight_is_not_made_again_after_a_roll_back_over_what_came_later(kept):
+    is_there, goes_on = threading.Event(), threading.Event()
+    validate = kept.new.impl.validate
+
+    def wait(items):
+        is_there.set()
+        assert goes_on.wait(60)
+        validate(items)
+
+    kept.new.impl.validate = wait
+    in_flight = threading.Thread(target=put, args=(kept.old, kept.apply, "x", 1))
+    in_flight.start()
+    assert is_there.wait(60)
+    back = threading.Thread(target=lambda: (resume(kept), swap(kept)))
+    back.start()
+    back.join(0.2)
+    if back.is_alive():  # it waits for that change
+        goes_on.set()
+        back.join(60)
+    put(kept.old, kept.apply, "x", 2)
+    goes_on.set()
+    in_flight.join(60)
+    assert kept.old.impl.rows["x"] == 2
+
+
+def test_a_change_in_flight_while_a_version_resumes_is_made_in_what_is_current_which_gives_it(kept):
+    resume(kept)
+    put(kept.old, kept.apply, "late", 3)
+    assert kept.new.impl.rows["late"] == 3
+    assert "late" not in kept.old.impl.rows
+    swap(kept)
+    assert kept.old.impl.rows["late"] == 3
+
+
+def test_a_change_in_flight_that_left_itself_to_what_is_current_is_not_lost_by_a_roll_back_just_then(kept):
+    resume(kept)
+    validate = kept.new.impl.validate
+
+    def swap_first(items):
+        kept.new.impl.validate = validate
+        swap(kept)
+        validate(items)
+
+    kept.new.impl.validate = swap_first
+    put(kept.old, kept.apply, "late", 3)
+    assert kept.old.impl.rows["late"] == 3
+
+
+def test_a_change_that_hangs_in_a_kept_version_keeps_nobody_from_rolling_back(kept):
+    is_there, goes_on = threading.Event(), threading.Event()
+
+    def hang():
+        is_there.set()
+        assert goes_on.wait(60)
+
+    kept.old.impl.gate = hang
+    in_flight = threading.Thread(target=put, args=(kept.old, kept.apply, "x", 1))
+    in_flight.start()
+    assert is_there.wait(60)
+    kept.old.impl.gate = None
+    kept.handing = handover(timeout=0.05)
+    resume(kept)
+    swap(kept)
+    goes_on.set()
+    in_flight.join(60)
+    assert kept.old.impl.rows["x"] == 1
+
+
 @pytest.mark.parametrize("rounds", [30, pytest.param(2000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("isolation", [Isolation.SIDECAR, Isolation.INPROCESS])
 def test_nothing_acknowledged_is_lost_while_many_write_and_versions_come_and_go(isolation, rounds):
