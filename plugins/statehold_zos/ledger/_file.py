@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from statehold.sdk import sync_folder
 from statehold_zos.ledger._schema import MIGRATIONS
 from statehold_zos.model import ZosError
 
@@ -102,7 +103,8 @@ class File:
                 self._check(version)
                 if not version:
                     connection.execute("PRAGMA journal_mode = WAL")
-                    self._keep_name()
+                    # Its name is to outlast a power cut, as what is written into it does.
+                    sync_folder(self.path.parent)
                 for number, script in enumerate(MIGRATIONS[version:], version + 1):
                     connection.executescript(
                         f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
@@ -112,14 +114,6 @@ class File:
             raise
         finally:
             os.close(lock)
-
-    def _keep_name(self) -> None:
-        """Let the name of a new file outlast a power cut, as what is written into it does."""
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _check(self, version: int) -> None:
         if version > len(MIGRATIONS):
