@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from statehold_zos.config import config_of
+from statehold_zos.model import DiskType
 from statehold_zos.node import Node
 
 LIMIT = 120
@@ -51,6 +52,15 @@ def test_events_are_told_until_sigterm(tmp_path: Path) -> None:
             url = f"http://127.0.0.1:{first['metrics']}/metrics"
             with urllib.request.urlopen(url, timeout=LIMIT) as answer:
                 assert b"zos_pool_size_bytes" in answer.read()
+            with Node(config_of(table, folder=tmp_path)) as beside:
+                beside.bring_up()
+                made = beside.pools.reserve(DiskType.SSD, 4096, name="beside")
+                assert beside.figures.looks == 0, "the monitor looks after the node"
+            with urllib.request.urlopen(url, timeout=LIMIT) as answer:
+                assert (
+                    f'zos_pool_reserved_bytes{{pool="{made.pool}",type="ssd"}} 4096.0'
+                    in answer.read().decode()
+                )
             disk.rename(tmp_path / "away")
             event = next(told)["event"]
             while event["disk"] != str(disk):  # its pool may have been seen first
