@@ -18,6 +18,8 @@ from statehold_zos.node import Node
 from statehold_zos.views import LEGEND, pools_table
 
 _WIDTH: Final = 79
+#: Where no terminal says how wide it is, tables are not cut off.
+_TABLES: Final = 120
 _PATIENCE: Final = 120.0
 
 
@@ -30,7 +32,7 @@ class Teller:
         sink: IO[str] | None = self._stack.enter_context(open(os.devnull, "w")) if quiet else None  # noqa: PTH123, SIM115
         self._console: Final = Console(
             file=sink,
-            width=None if quiet else max(Console().width, 120),
+            width=None if quiet or Console().is_terminal else _TABLES,
             highlight=False,
             no_color=color is False,
         )

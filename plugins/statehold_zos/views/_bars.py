@@ -5,7 +5,7 @@ from typing import Final
 from rich.text import Text
 
 _USED, _RESERVED, _FREE = "█", "▒", "·"
-_WIDTH: Final = 24
+_WIDTH: Final = 16
 #: From which part of the whole on what is used is yellow, and red.
 _MUCH, _MOST = 0.75, 0.9
 

@@ -105,7 +105,7 @@ def namespaces_table(namespaces: Sequence[ZdbNamespace]) -> Table:
 def _table(*left: str, right: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for name in left:
-        table.add_column(name, no_wrap=not name)
+        table.add_column(name, no_wrap=not name, overflow="fold")
     for name in right:
         table.add_column(name, justify="right")
     return table

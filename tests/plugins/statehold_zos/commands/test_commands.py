@@ -121,7 +121,7 @@ def test_folders_are_reserved_shown_resized_and_released(prepared: Zos) -> None:
     assert prepared.json("spaces", "--owner", "somebody")["spaces"] == []
     code, out, _ = prepared("pools")
     assert code == 0
-    assert "█▒▒▒▒▒▒▒▒▒▒▒············" in out
+    assert "█▒▒▒▒▒▒▒········" in out
     assert "advisory" in out
     assert prepared.keys("pools") == {"pools", "types", "sru", "hru"}
     code, out, _ = prepared("spaces")
