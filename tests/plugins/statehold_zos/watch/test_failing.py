@@ -243,7 +243,8 @@ def kill_while_moving(images: Config, raid: Raid, after: float = 0.0) -> None:
         node.until(PoolState.READY, pool.id)
         found = node.disks.pool(pool.id)
         assert failing not in found.disks
-        assert len(found.disks) == raid.least
+        # A disk that was just about to join when its process was killed may join beside another one.
+        assert raid.least <= len(found.disks) <= raid.least + 1
         assert contents(file) == DATA
         assert contents(file.with_name("file11")) == DATA
         assert node.watch.moves() == ()
