@@ -235,13 +235,20 @@ class Btrfs:
             _ioctl.set_limit(group.path, _qgroup(group), kept)
 
     def remove_group(self, group: Group) -> None:
-        """Remove the subvolumes and the qgroup."""
+        """Remove the subvolumes and the qgroup.
+
+        Raises:
+            QuotaError: what was in them still takes room, as a file does that somebody has open; the group
+                is there until this is repeated, without its folders.
+
+        """
         if not group.path.exists():
             return
         with self._told(f"remove {group.path.name}"):
             qgroup = _qgroup(group)
             for folder in folders_of(group):
                 self.remove_folder(group, folder.name)
+            self._check_given_back(group, qgroup)
             _ioctl.remove_subvolume(group.path.parent, group.path.name)
             self._wait_until_cleaned(qgroup - _LEVEL)
             self._remove_qgroup(qgroup)
@@ -271,6 +278,15 @@ class Btrfs:
         if kept != limit:
             raise QuotaError(
                 f"{self.title}: {limit:,} bytes were set for {group.path.name}, the kernel keeps {kept}"
+            )
+
+    def _check_given_back(self, group: Group, qgroup: int) -> None:
+        state = self._state()
+        held = state.used(qgroup)
+        if held and state.mode is self.mode and not state.inconsistent:
+            raise QuotaError(
+                f"{self.title}: what {group.path.name} held still takes {held:,} bytes, without a name",
+                hint="A process may have a file of it open; repeat it when that has ended",
             )
 
     def _tie(self, group: Group) -> None:

@@ -4,13 +4,14 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
 from file_systems import fill, mount, run, unmount_all
 
 from statehold_quota import Btrfs, Group, Mode, QuotaError, clean_up, probe
-from statehold_quota._btrfs import _ioctl
+from statehold_quota._btrfs import _backend, _ioctl
 
 MIB = 2**20
 USER = 1_900_000_007
@@ -28,6 +29,18 @@ def backend(btrfs, request):
 @pytest.fixture
 def group(backend):
     return make(backend, "service")
+
+
+def wait_for(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def committed(backend):
+    backend.commit()
+    return backend
 
 
 def make(backend, name, limit=LIMIT, folders=("a", "b")):
@@ -125,6 +138,25 @@ def test_a_full_group_can_be_removed_with_its_qgroups(backend, group):
     assert not group.path.exists()
     state = backend._state()
     assert [each.name for each in state.folder.iterdir() if each.is_dir()] == ["0_5"]
+
+
+def test_a_group_whose_file_somebody_has_open_is_not_removed_until_that_gives_its_room_back(
+    backend, group, monkeypatch
+):
+    monkeypatch.setattr(_backend, "_CLEANED", 0.2)
+    with (group.path / "a" / "file").open("wb") as held:
+        held.write(bytes(2 * MIB))
+        held.flush()
+        os.fsync(held.fileno())
+        for _ in range(2):
+            with pytest.raises(QuotaError, match=r"service held still takes [0-9,]{9} bytes"):
+                backend.remove_group(group)
+            assert backend.limit(group) == LIMIT
+    monkeypatch.setattr(_backend, "_CLEANED", 60.0)
+    wait_for(lambda: not committed(backend).used(group))
+    backend.remove_group(group)
+    assert not group.path.exists()
+    assert backend._state().marked() == []
 
 
 def test_what_is_removed_or_made_twice_is_no_error(backend, group):

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 from file_systems import run
 from zos_pools import MIB, POOL, write
 
 from statehold_quota import Btrfs
-from statehold_quota._btrfs import _ioctl
+from statehold_quota._btrfs import _backend, _ioctl
 from statehold_zos.ledger import ClaimKind, Ledger, Request
-from statehold_zos.model import DiskType, SpaceState
+from statehold_zos.model import DiskType, SpaceState, ZosError
 from statehold_zos.pools import StoragePools
 
 LOST = "space-00000000000000aa"
@@ -66,6 +69,25 @@ def test_a_space_whose_release_was_begun_by_who_was_killed_is_removed(node):
     assert node.pools.reconcile().finished == (space.id,)
     assert not space.path.exists()
     assert node.free() == 64 * MIB
+
+
+def test_the_room_of_a_released_space_is_not_given_away_while_a_file_of_it_is_open(btrfs_node, monkeypatch):
+    monkeypatch.setattr(_backend, "_CLEANED", 0.2)
+    space = btrfs_node.pools.reserve(DiskType.SSD, 4 * MIB, name="logs")
+    with (space.path / "file").open("wb") as held:
+        held.write(bytes(2 * MIB))
+        held.flush()
+        os.fsync(held.fileno())
+        with pytest.raises(ZosError, match=f"{space.id} held still takes"):
+            btrfs_node.pools.release(space.id)
+        assert not btrfs_node.pools.reconcile().finished
+        assert btrfs_node.free() == 60 * MIB
+        assert btrfs_node.pools.look_up(space.id).state is SpaceState.RELEASING
+    end = time.monotonic() + 60
+    while btrfs_node.pools.reconcile().finished != (space.id,):
+        assert time.monotonic() < end
+        btrfs_node.pools._site(POOL).backend.commit()
+    assert btrfs_node.free() == 64 * MIB
 
 
 def test_who_was_killed_between_the_room_and_the_limit_has_made_nothing_larger_or_smaller_in_part(node):
