@@ -12,7 +12,8 @@ from typing import Final
 from statehold_quota._backend import QuotaError
 
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
-_PATIENCE: Final = 300
+#: Seconds that a program gets.
+PATIENCE: Final = 300.0
 
 
 def program(name: str) -> str:
@@ -23,11 +24,25 @@ def program(name: str) -> str:
     return found
 
 
-def run(name: str, *arguments: str | Path, permitted: Iterable[int] = (0,)) -> str:
+def run(
+    name: str,
+    *arguments: str | Path,
+    permitted: Iterable[int] = (0,),
+    patience: float | None = PATIENCE,
+    holding: int | None = None,
+) -> str:
     """Run a program and return what it wrote.
 
+    Args:
+        name: of the program.
+        arguments: its words.
+        permitted: the codes with which it may end.
+        patience: seconds after which it is ended; None for what must not be ended halfway.
+        holding: an open file that it has, too: a lock on it lasts until the program has ended, also if this
+            process is killed.
+
     Raises:
-        QuotaError: it failed, or took longer than five minutes.
+        QuotaError: it failed, or took longer than that.
 
     """
     command = [program(name), *map(str, arguments)]
@@ -37,12 +52,13 @@ def run(name: str, *arguments: str | Path, permitted: Iterable[int] = (0,)) -> s
             capture_output=True,
             check=False,
             env={**os.environ, "LC_ALL": "C"},
+            pass_fds=() if holding is None else (holding,),
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=_PATIENCE,
+            timeout=patience,
         )
     except subprocess.TimeoutExpired as error:
-        raise QuotaError(f"{name} did not end within {_PATIENCE} s") from error
+        raise QuotaError(f"{name} did not end within {patience:g} s") from error
     if done.returncode not in permitted:
         said = " ".join((done.stderr or done.stdout).split())
         raise QuotaError(f"{name} ended with {done.returncode}: {said}")

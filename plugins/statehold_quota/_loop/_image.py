@@ -6,7 +6,8 @@ import os
 import re
 import struct
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,13 +15,14 @@ import attrs
 
 from statehold_quota._backend import QuotaError, QuotaFullError
 from statehold_quota._mounts import is_mount_point
-from statehold_quota._programs import run
+from statehold_quota._programs import PATIENCE, run
 
 _GET_FLAGS, _SET_FLAGS, _NO_COPIES = 0x80086601, 0x40086602, 0x00800000
 _UNIT: Final = 64 * 1024
 _SMALL_BLOCKS: Final = 256 * 2**20
 _TRIES: Final = 12
 _RELEASED: Final = 3.0
+_ALONE: Final = PATIENCE
 # What ext4 keeps back for itself, from root too, although it says that this is free.
 _KEPT_PART: Final = 50
 _KEPT_BLOCKS: Final = 4096
@@ -93,16 +95,9 @@ class Image:
 
     def mount(self) -> None:
         """Mount the image, checked before; that it is mounted is no error."""
-        if self.mounted:
-            return
-        self.point.mkdir(exist_ok=True)
-        if device := self._device():
-            # Mounted elsewhere, as for a service that runs: two devices of one image would destroy it.
-            run("mount", "-t", "ext4", "-o", "nodev,nosuid", device, self.point)
-        else:
-            self._check()
-            run("mount", "-t", "ext4", "-o", "loop,nodev,nosuid", self.file, self.point)
-        self.point.chmod(0o711)
+        if not self.mounted:
+            with self._alone() as held:
+                self._mount(held)
 
     def unmount(self) -> None:
         """Unmount the image; that it is not mounted is no error.
@@ -150,25 +145,57 @@ class Image:
 
     def _resize_unmounted(self, kibibytes: int | None = None) -> None:
         """Give the file system that size, or without one, that of the file."""
+        with self._alone() as held:
+            try:
+                self.unmount()
+                self._check(held)
+                size = () if kibibytes is None else (f"{kibibytes}K",)
+                run("resize2fs", self.file, *size, patience=None, holding=held)
+                if kibibytes is not None:
+                    os.truncate(self.file, kibibytes * 1024)
+            finally:
+                self._mount(held)
+
+    def _mount(self, held: int) -> None:
+        if self.mounted:
+            return
+        self.point.mkdir(exist_ok=True)
+        if device := self._device():
+            # Mounted elsewhere, as for a service that runs: two devices of one image would destroy it.
+            run("mount", "-t", "ext4", "-o", "nodev,nosuid", device, self.point, holding=held)
+        else:
+            self._check(held)
+            run("mount", "-t", "ext4", "-o", "loop,nodev,nosuid", self.file, self.point, holding=held)
+        self.point.chmod(0o711)
+
+    @contextmanager
+    def _alone(self) -> Iterator[int]:
+        """Let nobody else check, resize or mount the image meanwhile, and lend what the programs are to hold.
+
+        Who starts a program may be killed, and the program goes on: two at one image would destroy it.
+        """
+        held = os.open(self.file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
-            self.unmount()
-            self._check()
-            if kibibytes is None:
-                run("resize2fs", self.file)
-            else:
-                run("resize2fs", self.file, f"{kibibytes}K")
-                os.truncate(self.file, kibibytes * 1024)
+            end = time.monotonic() + _ALONE
+            while not _locked(held):
+                if time.monotonic() > end:
+                    raise QuotaError(
+                        f"{self.file.name} is being checked, resized or mounted by another program",
+                        hint="Repeat it when that has ended",
+                    )
+                time.sleep(0.02)
+            yield held
         finally:
-            self.mount()
+            os.close(held)
 
     def _device(self) -> str:
         """Return the loop device that has the image, "" for none."""
         found = run("losetup", "--associated", self.file, "--noheadings", "--output", "NAME").split()
         return found[0] if found else ""
 
-    def _check(self) -> None:
+    def _check(self, held: int) -> None:
         """Mend what a crash left behind in an image that is not mounted."""
-        run("e2fsck", "-f", "-p", self.file, permitted=(0, 1))
+        run("e2fsck", "-f", "-p", self.file, permitted=(0, 1), patience=None, holding=held)
 
     def _reserve(self, file: Path, start: int, size: int) -> None:
         try:
@@ -183,6 +210,14 @@ class Image:
         except OSError as error:
             why = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
             raise QuotaError(f"cannot reserve {size:,} bytes for {self.file.name}: {why}") from error
+
+
+def _locked(held: int) -> bool:
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write_in_place(descriptor: int) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 from file_systems import fill, mounted, run, unmount_all
 
 from statehold_quota import Group, LoopImage, QuotaError, QuotaFullError, clean_up, probe
+from statehold_quota._loop import _image
 
 MIB = 2**20
 USER = 1_900_000_008
@@ -100,6 +104,46 @@ def test_an_image_that_is_in_use_does_not_shrink_and_stays_usable(backend, group
     with (group.path / "a" / "open").open("w"), pytest.raises(QuotaError, match=r"busy"):
         backend.set_limit(group, MIB)
     assert backend.keeps(group, LIMIT)
+
+
+SLOW = """#!/bin/sh
+touch {began}
+for each in $(seq 3000); do [ -e {go} ] && break; sleep 0.02; done
+PATH=/usr/sbin:/sbin:/usr/bin:/bin exec resize2fs "$@"
+"""
+SHRINK = """
+import sys
+from pathlib import Path
+from statehold_quota import Group, LoopImage, _programs
+_programs._PATH = f"{sys.argv[1]}:{_programs._PATH}"
+LoopImage(root=Path(sys.argv[2])).set_limit(Group(Path(sys.argv[2]) / "service"), 1024 * 1024)
+"""
+
+
+def test_an_image_is_not_mounted_while_a_program_is_at_it_whose_starter_was_killed(
+    backend, group, tmp_path, monkeypatch
+):
+    (group.path / "a" / "file").write_bytes(b"kept")
+    programs, began, go = (tmp_path / name for name in ("programs", "began", "go"))
+    programs.mkdir()
+    (programs / "resize2fs").write_text(SLOW.format(began=began, go=go))
+    (programs / "resize2fs").chmod(0o755)
+    with subprocess.Popen([sys.executable, "-c", SHRINK, programs, backend.root]) as starter:
+        while not began.exists():
+            assert starter.poll() is None
+            time.sleep(0.01)
+        starter.kill()
+    try:
+        monkeypatch.setattr(_image, "_ALONE", 0.1)
+        with pytest.raises(QuotaError, match=r"service\.img is being checked, resized or mounted"):
+            backend.make_group(group)
+        assert backend.limit(group) is None
+    finally:
+        go.touch()
+    monkeypatch.setattr(_image, "_ALONE", 60.0)
+    backend.set_limit(group, LIMIT)
+    assert backend.keeps(group, LIMIT)
+    assert (group.path / "a" / "file").read_bytes() == b"kept"
 
 
 def test_an_image_is_mounted_again_after_a_restart(backend, group):
