@@ -115,7 +115,19 @@ class ImageFile:
         except OSError:
             return ""
         for number in _loops_named(str(self.path.resolve())):
-            if _file_of(number) == (status.st_dev, status.st_ino):
+            if _file_of(number) == (status.st_dev, status.st_ino, 0):
+                return f"/dev/{number}"
+        return ""
+
+    def find_part(self) -> str:
+        """Return a loop device that has a part of the file, which none of ours is; "" for none."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return ""
+        for number in _loops_named(str(self.path.resolve())):
+            found = _file_of(number)
+            if found and found[:2] == (status.st_dev, status.st_ino) and found[2]:
                 return f"/dev/{number}"
         return ""
 
@@ -125,6 +137,9 @@ class ImageFile:
             return
         with told(f"make the image {self.path}"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):
+                self.path.lstat()
+                raise ZosError(f"{self.path} is there, and is no file")
             new = self.path.with_name(f".{self.path.name}.new")
             with new.open("wb") as file:
                 file.truncate(self.planned)
@@ -150,8 +165,8 @@ def _loops_named(path: str) -> Iterator[str]:
                 yield backing.parts[3]
 
 
-def _file_of(loop: str) -> tuple[int, int] | None:
-    """Return the file system and the number of the file that a loop device has."""
+def _file_of(loop: str) -> tuple[int, int, int] | None:
+    """Return the file system and the number of the file that a loop device has, and from which byte on."""
     try:
         held = os.open(f"/dev/{loop}", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -163,8 +178,8 @@ def _file_of(loop: str) -> tuple[int, int] | None:
         return None
     finally:
         os.close(held)
-    device, inode = struct.unpack_from("<QQ", status)
-    return device, inode
+    device, inode, _, start = struct.unpack_from("<QQQQ", status)
+    return device, inode, start
 
 
 @attrs.frozen

@@ -3,8 +3,8 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,13 +20,13 @@ _RELEASED: Final = 60.0
 
 
 def erase(device: Device, *, held: Collection[int] = ()) -> None:
-    """Make a disk empty that was proven ours, and on which nothing is mounted; may be repeated.
+    """Make a disk empty that was proven ours; may be repeated.
 
     Every signature goes by `wipefs`; then both ends, where partition tables are, and all copies of the
     superblock of btrfs are overwritten with zeros; what the disk can forget at once is forgotten as well.
 
     Raises:
-        ZosError: it cannot be written, or something is still found on it.
+        ZosError: it is in use, cannot be written, or something is still found on it.
 
     """
     if isinstance(device, Folder):
@@ -34,33 +34,41 @@ def erase(device: Device, *, held: Collection[int] = ()) -> None:
             (device.path / FILE).unlink(missing_ok=True)
             sync_folder(device.path)
         return
-    path = released(device)
-    run("wipefs", "--all", "--force", path, held=held)
-    with suppress(ZosError):  # not all can forget
-        _forget(path)
-    with told(f"overwrite {device.name}"):
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            size = os.lseek(descriptor, 0, os.SEEK_END)
-            places = (0, *SUPERBLOCKS, max(0, size - _ENDS))
-            for place in places:
-                count = _ENDS if place in {0, places[-1]} else 4096
-                if place < size:
-                    _zero(descriptor, place, min(count, size - place))
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    with alone(device) as path:
+        run("wipefs", "--all", "--force", path, held=held)
+        with suppress(ZosError):  # not all can forget
+            _forget(path, held)
+        with told(f"overwrite {device.name}"):
+            _zero_ends(path)
     if signatures := probe(path).signatures:
         raise ZosError(f"{device.name} was wiped, and still has {', '.join(signatures)}")
 
 
-def released(device: Device) -> str:
-    """Return where a disk can be written: an image as a file, after its loop device has gone.
+@contextmanager
+def alone(device: Device) -> Generator[str]:
+    """Yield where a disk can be written: an image as a file, after its loop device has gone.
+
+    A block device is kept from all who want it for themselves, such as mounts, as long as that is written.
 
     Raises:
         ZosError: it is not there, or somebody uses it.
 
     """
+    path = _released(device)
+    if isinstance(device, ImageFile):
+        yield path
+        return
+    with told(f"have the disk {device.name} alone"):
+        held = os.open(path, os.O_RDONLY | os.O_EXCL | os.O_CLOEXEC)
+    try:
+        yield path
+    finally:
+        os.close(held)
+
+
+def _released(device: Device) -> str:
+    if isinstance(device, ImageFile) and (part := device.find_part()):
+        raise ZosError(f"the disk {device.name} is in use: a part of it is at {part}")
     device.detach()
     end = time.monotonic() + _RELEASED
     while path := device.find():
@@ -74,12 +82,28 @@ def released(device: Device) -> str:
     return device.name
 
 
-def _forget(path: str) -> None:
+def _forget(path: str, held: Collection[int]) -> None:
     """Let the disk drop its contents, where it can."""
-    if stat.S_ISBLK(Path(path).stat().st_mode):
-        run("blkdiscard", "--force", path)
+    status = Path(path).stat()
+    if stat.S_ISBLK(status.st_mode):
+        run("blkdiscard", "--force", path, held=held)
     else:
-        run("fallocate", "--punch-hole", "--offset", "0", "--length", str(Path(path).stat().st_size), path)
+        words = ("--punch-hole", "--offset", "0", "--length", str(status.st_size))
+        run("fallocate", *words, path, held=held)
+
+
+def _zero_ends(path: str) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        places = (0, *SUPERBLOCKS, max(0, size - _ENDS))
+        for place in places:
+            count = _ENDS if place in {0, places[-1]} else 4096
+            if place < size:
+                _zero(descriptor, place, min(count, size - place))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _zero(descriptor: int, place: int, count: int) -> None:

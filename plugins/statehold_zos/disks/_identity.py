@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Final
@@ -55,6 +56,11 @@ def node_of(folder: Path) -> UUID:
 def new_id() -> str:
     """Return the id of a new pool."""
     return f"{PREFIX}{secrets.token_hex(6)}"
+
+
+def is_id(text: str) -> bool:
+    """Whether a label is like the id of a pool; it becomes the name of a folder."""
+    return re.fullmatch(f"{PREFIX}[0-9a-f]{{12}}", text, re.ASCII) is not None
 
 
 def uuid_of(node: UUID, pool: str) -> str:

@@ -6,7 +6,7 @@ import attrs
 
 from statehold_zos.disks import _identity, _mounting
 from statehold_zos.disks._devices import Folder
-from statehold_zos.disks._erase import erase, released
+from statehold_zos.disks._erase import alone, erase
 from statehold_zos.disks._ground import Ground
 from statehold_zos.disks._health import read_health, write_health
 from statehold_zos.disks._plan import NewPool, plan_new
@@ -52,7 +52,8 @@ def make(ground: Ground, record: PoolRecord, *, held: Collection[int]) -> PoolRe
         if seen[name].left or seen[name].info.found:
             erase(device, held=held)
         if not isinstance(device, Folder):
-            _try(ground, name, released(device))
+            with alone(device) as path:
+                _try(ground, name, path)
     try:
         _mounting.make(record, devices, held=held)
         _mounting.mount(record, devices)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 
 import attrs
 
@@ -266,7 +267,8 @@ class DiskModule:
             said = _mounting.verify(record, ground.node)
             limits = ground.probe(record).name
         except ZosError:  # it stays as it is, and `scan` shows it
-            _mounting.unmount(record)
+            with suppress(ZosError):
+                _mounting.unmount(record)
             return
         record = attrs.evolve(record, type=said.type, raid=said.raid, size=said.size, limits=limits)
         ground.mount(ground.records.put(record), members)

@@ -49,17 +49,36 @@ def mount(record: PoolRecord, members: Mapping[str, Device]) -> None:
 
 
 def unmount(record: PoolRecord) -> None:
-    """Unmount a pool, with the images of its spaces; that it is not mounted is no error."""
+    """Unmount a pool, with the images of its spaces; that it is not mounted is no error.
+
+    Raises:
+        ZosError: it is in use, or something else is mounted in its place, which stays.
+
+    """
     if record.file_system is FileSystem.FOLDER:
         return
+    _refuse_other(record)
     for inner in sorted(mounts_under(record.path), key=lambda mount: len(mount.point.parts), reverse=True):
         run("umount", inner.point)
     devices = _btrfs.devices_of(record)
     while is_mounted(record):
+        _refuse_other(record)
         run("umount", record.path)
     _btrfs.forget(devices)
     with suppress(OSError):
         record.path.rmdir()
+
+
+def _refuse_other(record: PoolRecord) -> None:
+    found = mount_of(record.path)
+    if found.point != record.path.resolve():
+        return
+    ours = found.kind == record.file_system.value
+    if not ours or (record.file_system is FileSystem.BTRFS and not _btrfs.devices_of(record)):
+        raise ZosError(
+            f"at {record.path}, where pool {record.id} is to be, something else is mounted: {found.source}",
+            hint="unmount it yourself",
+        )
 
 
 def is_mounted(record: PoolRecord) -> bool:

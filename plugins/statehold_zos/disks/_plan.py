@@ -9,7 +9,7 @@ import attrs
 
 from statehold_zos.disks import _btrfs
 from statehold_zos.disks._devices import Folder
-from statehold_zos.disks._probe import edges
+from statehold_zos.disks._probe import edges, writes
 from statehold_zos.disks._records import FileSystem
 from statehold_zos.disks._scan import Sight
 from statehold_zos.model import DiskInfo, DiskState, DiskType, Policy, Raid, ZosError
@@ -128,7 +128,7 @@ def _new(made: Group, kind: FileSystem, seen: dict[str, Sight], node: UUID) -> N
     for name in made.disks:
         info, device = seen[name].info, seen[name].device
         there = device.there and not isinstance(device, Folder)
-        content = edges(device.find() or name) if there else ""
+        content = (edges(device.find() or name), writes(name)) if there else ()
         contents.append((name, info.size, info.found, content))
     return NewPool(
         token=token_of("make", node, made.type.value, made.raid.value, kind.value, contents),

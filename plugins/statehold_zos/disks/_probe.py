@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -61,7 +63,10 @@ def probe(path: str) -> Found:
     """
     told = outcome("blkid", "-p", "-o", "export", path, permitted=(0, _NOTHING, _AMBIVALENT))
     said = dict(line.split("=", 1) for line in told.stdout.splitlines() if "=" in line)
-    listed = json.loads(run("wipefs", "--no-act", "--json", path) or "{}").get("signatures", ())
+    try:
+        listed = json.loads(run("wipefs", "--no-act", "--json", path) or "{}").get("signatures", ())
+    except ValueError as error:
+        raise ZosError(f"wipefs does not say clearly what is on {path}: {error}") from error
     names = [str(entry["type"]) for entry in listed]
     names += [said[key] for key in ("TYPE", "PTTYPE") if key in said and said[key] not in names]
     if told.returncode == _AMBIVALENT and not names:
@@ -93,6 +98,24 @@ def edges(path: str) -> str:
     """Return a hash of the first and the last bytes of a disk, where signatures are."""
     with _open(path) as disk:
         return disk.edges()
+
+
+def writes(name: str) -> int:
+    """Return a number that changes when anything is written to a disk: a time, or how much there was so far.
+
+    Raises:
+        ZosError: it cannot be told.
+
+    """
+    try:
+        status = Path(name).stat()
+        if not stat.S_ISBLK(status.st_mode):
+            return status.st_mtime_ns
+        number = status.st_rdev
+        counted = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}/stat")
+        return int(counted.read_text(encoding="ascii").split()[6])
+    except OSError as error:
+        raise ZosError(f"cannot read {name}: {error.strerror}") from error
 
 
 def _hidden(path: str, names: list[str]) -> list[str]:

@@ -76,6 +76,7 @@ def outcome(
             capture_output=True,
             check=False,
             env={**os.environ, "LC_ALL": "C"},
+            errors="replace",  # a label may be any bytes
             pass_fds=held,
             stdin=subprocess.DEVNULL,
             text=True,

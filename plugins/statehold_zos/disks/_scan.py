@@ -87,6 +87,8 @@ class Scanner:
             return self._sight(device, DiskState.GONE, f"pool {of.id} was on it", pool=of.id)
         if of is not None:
             return self._sight(device, DiskState.POOL, "its pool is being made or wiped", pool=of.id)
+        if os.path.lexists(device.name):
+            return self._sight(device, DiskState.REFUSED, "is there, and is no disk")
         if isinstance(device, ImageFile):
             return self._small(device) or self._sight(device, DiskState.FREE, "is made when it is needed")
         return self._sight(device, DiskState.REFUSED, "is not there")
@@ -120,7 +122,7 @@ class Scanner:
             return self._sight(device, DiskState.POOL, "its pool is being made or wiped", pool=of.id)
         if small := self._small(device):
             return small
-        if reason := _in_use(path):
+        if reason := _in_use(path) or _in_part(device):
             return self._sight(device, DiskState.FOREIGN, reason)
         return self._sight(device, DiskState.FREE)
 
@@ -195,7 +197,7 @@ class Scanner:
 
     def _ours(self, found: Found) -> str:
         """Return the id of the pool of this node that a file system proves to be, "" for any other."""
-        named = found.label.startswith(_identity.PREFIX)
+        named = _identity.is_id(found.label)
         ours = named and found.uuid == _identity.uuid_of(self.node, found.label)
         return found.label if ours and found.kind in {"btrfs", "ext4"} else ""
 
@@ -254,6 +256,11 @@ def _in_use(path: str) -> str:
     except OSError as error:
         return f"cannot be had for us alone: {error.strerror}"
     return "must not be written" if kept.strip() == "1" else ""
+
+
+def _in_part(device: Device) -> str:
+    part = device.find_part() if isinstance(device, ImageFile) else ""
+    return f"a part of it is in use at {part}" if part else ""
 
 
 def _to_measure(device: Device) -> str:

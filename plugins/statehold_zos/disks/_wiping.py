@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 
 import attrs
@@ -16,8 +17,6 @@ from statehold_zos.disks._records import SPACES, FileSystem, PoolRecord, Stage
 from statehold_zos.disks._scan import Sight
 from statehold_zos.model import NotFoundError, RefusedError, ZosError
 
-_MOST = 10_000
-
 
 def planned(ground: Ground, record: PoolRecord, sights: list[Sight]) -> OldPool:
     """Return what `wipe` wants to hear about a pool, and what keeps it from being wiped."""
@@ -27,9 +26,8 @@ def planned(ground: Ground, record: PoolRecord, sights: list[Sight]) -> OldPool:
     if record.stage is Stage.WIPING:
         return OldPool(id=record.id, token=record.token, disks=record.disks, reason=reason)
     reserved = 0 if row is None else row.reserved
-    token = token_of(
-        "wipe", ground.node, record.uuid, record.disks, claims, reserved, _content(ground, record, sights)
-    )
+    content = [] if claims else _content(ground, record, sights)  # without the claims it is another token
+    token = token_of("wipe", ground.node, record.uuid, record.disks, claims, reserved, content)
     return OldPool(id=record.id, token=token, disks=record.disks, reason=reason)
 
 
@@ -76,7 +74,7 @@ def _content(ground: Ground, record: PoolRecord, sights: list[Sight]) -> list[ob
     """Return what changes as soon as anything on a pool does."""
     if record.file_system is FileSystem.FOLDER or _mounting.is_mounted(record):
         try:
-            return list(_listing(record.path))
+            return [_listing(record.path)]
         except OSError as error:
             return [error.errno]
     members = ground.members(record, sights)
@@ -84,17 +82,18 @@ def _content(ground: Ground, record: PoolRecord, sights: list[Sight]) -> list[ob
     return [[name, edges(device.find() or device.name)] for name, device in there]
 
 
-def _listing(folder: Path) -> Iterator[object]:
-    """Yield what lies in a folder and below, up to ten thousand things: names, sizes and times."""
+def _listing(folder: Path) -> str:
+    """Return a hash of what lies in a folder and below: names, sizes and times."""
     left = [folder]
-    count = 0
-    while left and count < _MOST:
+    found = hashlib.sha256()
+    while left:
         for entry in sorted(os.scandir(left.pop()), key=lambda entry: entry.name):
             status = entry.stat(follow_symlinks=False)
-            yield [entry.name, status.st_size, status.st_mtime_ns]
-            count += 1
+            said = repr((entry.path, status.st_size, status.st_mtime_ns))
+            found.update(said.encode("ascii", "backslashreplace"))
             if entry.is_dir(follow_symlinks=False):
                 left.append(Path(entry.path))
+    return found.hexdigest()
 
 
 def _empty(folder: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import attrs
 import pytest
 from file_systems import run
 from zos_disks import MIB, loops_of
 
-from statehold_zos.disks import BlockDevice, ImageFile
+from statehold_zos.disks import BlockDevice, ImageFile, _making
 from statehold_zos.model import DiskState, DiskType, PoolState, RefusedError, ZosError
 
 
@@ -42,6 +43,51 @@ def test_a_block_device_becomes_a_pool_and_is_given_back(opened, device, tmp_pat
     disks.wipe(pool.id, token=disks.plan().pools[0].token)
     assert [(disk.state, disk.found) for disk in disks.scan()] == [(DiskState.FREE, ())]
     assert loops_of(tmp_path) == [found]
+
+
+def test_a_token_for_a_block_device_is_old_as_soon_as_something_is_written_to_it(opened, device):
+    found, config = device
+    disks = opened(config)
+    tokens = disks.plan().tokens
+    assert disks.plan().tokens == tokens
+    with Path(found).open("r+b") as disk:
+        disk.seek(123 * MIB)
+        disk.write(b"something without a signature")
+        os.fsync(disk.fileno())
+    with pytest.raises(RefusedError, match="look at the plan again"):
+        disks.prepare(tokens=tokens)
+
+
+def test_a_block_device_is_not_wiped_while_it_is_mounted_elsewhere_too(opened, device, tmp_path):
+    found, config = device
+    disks = opened(config)
+    (pool,) = disks.prepare(tokens=disks.plan().tokens)
+    (tmp_path / "elsewhere").mkdir()
+    run("mount", found, tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "letter").write_text("private")
+    token = disks.plan().pools[0].token
+    with pytest.raises(ZosError, match="busy"):
+        disks.wipe(pool.id, token=token)
+    assert "btrfs" in run("blkid", "-p", found).stdout
+    run("umount", tmp_path / "elsewhere")
+    disks.wipe(pool.id, token=token)
+    assert disks.scan()[0].state is DiskState.FREE
+
+
+def test_a_disk_that_another_program_takes_meanwhile_is_not_written(opened, device, monkeypatch):
+    found, config = device
+    disks = opened(config)
+    tokens, plain, held = disks.plan().tokens, _making._check, []
+
+    def check(*given):
+        plain(*given)
+        held.append(os.open(found, os.O_RDONLY | os.O_EXCL))
+
+    monkeypatch.setattr(_making, "_check", check)
+    (failed,) = disks.prepare(tokens=tokens)
+    os.close(held.pop())
+    assert "busy" in failed.reason
+    assert [(disk.state, disk.health.good) for disk in disks.scan()] == [(DiskState.FREE, True)]
 
 
 def test_a_block_device_that_another_program_has_for_itself_is_not_free(opened, device):

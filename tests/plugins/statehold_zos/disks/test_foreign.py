@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
+from uuid import UUID, uuid5
 
 import attrs
 import pytest
 from file_systems import run
-from zos_disks import MIB, contents, four_disks_in, restart
+from zos_disks import MIB, contents, four_disks_in, loops_of, restart
 
-from statehold_zos.disks import _probe
-from statehold_zos.model import DiskState, Image, PoolState, RefusedError
+from statehold_zos.disks import ImageFile, _probe
+from statehold_zos.model import DiskState, Image, PoolState, RefusedError, ZosError
 
 
 def table(image, *, primary=True):
@@ -69,7 +71,15 @@ def two_at_once(image):
             file.write(other.read(4096))
 
 
-@pytest.mark.parametrize("write", [ext4, swap, table, old_table, old_btrfs, two_at_once])
+def strange_name(image):
+    """An ext4 whose label is no text."""
+    run("mkfs.ext4", "-q", "-F", image)
+    with image.open("r+b") as file:
+        file.seek(1024 + 120)
+        file.write(b'\xff\xfe"\\\n'.ljust(16, b"\0"))
+
+
+@pytest.mark.parametrize("write", [ext4, swap, table, old_table, old_btrfs, two_at_once, strange_name])
 def test_a_disk_that_holds_something_is_left_alone(opened, four_disks, write):
     disks = opened(attrs.evolve(four_disks, images=four_disks.images[:1]))
     image = four_disks.images[0].path
@@ -152,6 +162,49 @@ def test_a_disk_that_another_program_uses_is_not_free(opened, four_disks):
     assert disks.scan()[0].state is DiskState.FREE
     run("mkfs.ext4", "-q", device)
     assert disks.scan()[0].state is DiskState.FOREIGN
+
+
+def test_an_image_of_which_somebody_has_a_part_is_not_free(opened, four_disks, tmp_path):
+    image = four_disks.images[0].path
+    with image.open("wb") as file:
+        file.truncate(256 * MIB)
+    disks = opened(attrs.evolve(four_disks, images=four_disks.images[:1]))
+    tokens = disks.plan().tokens
+    part = run("losetup", "--find", "--show", "--offset", 16 * MIB, image).stdout.strip()
+    (seen,) = disks.scan()
+    assert (seen.state, seen.device) == (DiskState.FOREIGN, "")
+    assert part in seen.reason
+    with pytest.raises(RefusedError):
+        disks.prepare(tokens=tokens)
+    assert loops_of(tmp_path) == [part]
+    run("mkfs.ext4", "-q", "-F", image)  # what is on the whole counts, not what is on the part
+    assert disks.scan()[0].state is DiskState.FOREIGN
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: path.symlink_to("elsewhere")])
+def test_what_is_no_file_at_the_path_of_an_image_stays_there(opened, four_disks, put):
+    image = four_disks.images[0].path
+    put(image)
+    disks = opened(attrs.evolve(four_disks, images=four_disks.images[:1]))
+    before = image.lstat()
+    assert [disk.state for disk in disks.scan()] == [DiskState.REFUSED]
+    assert disks.prepare(tokens=disks.plan().tokens) == []
+    with pytest.raises(ZosError, match="is no file"):
+        ImageFile(image, 256 * MIB).make()
+    assert image.lstat() == before
+
+
+def test_a_label_that_is_no_id_of_a_pool_proves_nothing(opened, four_disks):
+    """A disk that somebody made knows the id of the node, and wants to be mounted elsewhere."""
+    image = four_disks.images[0].path
+    with image.open("wb") as file:
+        file.truncate(256 * MIB)
+    disks = opened(attrs.evolve(four_disks, images=four_disks.images[:1]))
+    label = "zos-1/../../../elsewhere"
+    run("mkfs.btrfs", "-q", "-L", label, "-U", uuid5(UUID(disks.node), label), image)
+    assert disks.scan()[0].state is DiskState.FOREIGN
+    assert disks.start() == []
+    assert not (four_disks.folder / "pools").exists()
 
 
 def test_a_block_device_that_is_not_there_is_refused_and_says_so(opened, four_disks, tmp_path):

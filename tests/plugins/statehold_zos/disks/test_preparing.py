@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import pytest
 from file_systems import run
@@ -53,14 +55,15 @@ def test_only_what_was_confirmed_is_made(disks):
     assert states(disks).count(DiskState.FREE) == 3
 
 
-def test_a_token_is_another_one_as_soon_as_there_is_something_on_the_disk(disks, four_disks):
+@pytest.mark.parametrize("place", [17, 123 * MIB])
+def test_a_token_is_another_one_as_soon_as_there_is_something_on_the_disk(disks, four_disks, place):
     made(disks, Policy(pools=3))
-    before = disks.plan().tokens
-    (free,) = [disk for disk in disks.scan() if disk.state is DiskState.FREE]
-    image = next(image.path for image in four_disks.images if str(image.path) == free.name)
-    with image.open("wb") as file:
+    free = next(Path(disk.name) for disk in disks.scan() if disk.state is DiskState.FREE)
+    with free.open("wb") as file:
         file.truncate(256 * MIB)
-        file.seek(17)
+    before = disks.plan().tokens
+    with free.open("r+b") as file:
+        file.seek(place)
         file.write(b"something without a signature")
     assert disks.plan().tokens != before
     with pytest.raises(RefusedError):

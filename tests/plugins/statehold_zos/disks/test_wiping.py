@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import attrs
 import pytest
-from file_systems import run
+from file_systems import mount, run, unmount_all
 from zos_disks import MIB, contents, loops_of, restart
 
-from statehold_zos.disks import _erase
+from statehold_zos.disks import _erase, _programs
 from statehold_zos.ledger import ClaimKind, Ledger, Request
 from statehold_zos.model import DiskState, DiskType, Policy, PoolState, RefusedError, ZosError
 
@@ -134,6 +134,54 @@ def test_what_came_onto_a_disk_after_its_pool_is_not_wiped_with_it(opened, four_
     disks.wipe(pool.id, token=token(disks, pool))
     assert disks.scan()[0].state is DiskState.FOREIGN
     assert contents(image) == before
+
+
+def test_all_there_is_on_a_pool_makes_its_token(disks):
+    (pool,) = made(disks)
+    for number in range(101):
+        folder = pool.path / f"{number:03}"
+        folder.mkdir()
+        for each in range(100):
+            (folder / f"{each}").touch()
+    before = token(disks, pool)
+    for folder in pool.path.iterdir():
+        if folder.is_dir():
+            (folder / "50").write_text("diary")
+    assert token(disks, pool) != before
+
+
+def test_what_is_mounted_in_place_of_a_pool_is_not_unmounted(disks, tmp_path):
+    (pool,) = made(disks)
+    disks.unmount(pool.id)
+    other = tmp_path / "other.img"
+    with other.open("wb") as file:
+        file.truncate(256 * MIB)
+    run("mkfs.btrfs", "-q", other)
+    pool.path.mkdir()
+    mount(other, pool.path, "btrfs")
+    (pool.path / "letter").write_text("private")
+    for change in (lambda: disks.unmount(pool.id), lambda: disks.wipe(pool.id, token=token(disks, pool))):
+        with pytest.raises(ZosError, match="something else is mounted"):
+            change()
+    assert (pool.path / "letter").read_text() == "private"
+    unmount_all(pool.path)
+    disks.wipe(pool.id, token=token(disks, pool))
+
+
+def test_programs_that_wipe_a_disk_keep_the_turn_until_they_end(disks, monkeypatch):
+    """Else one that goes on after its process was killed writes over what the next one makes."""
+    (pool,) = made(disks)
+    plain, without = _programs.outcome, set()
+
+    def outcome(name, *words, held=(), **named):
+        if not held:
+            without.add((name, words[0]))
+        return plain(name, *words, held=held, **named)
+
+    monkeypatch.setattr(_programs, "outcome", outcome)
+    disks.wipe(pool.id, token=token(disks, pool))
+    assert without.isdisjoint({("wipefs", "--all"), ("fallocate", "--punch-hole")})
+    assert ("wipefs", "--no-act") in without
 
 
 def test_a_pool_that_somebody_uses_is_not_wiped(disks):
