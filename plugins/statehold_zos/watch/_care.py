@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 import attrs
@@ -17,7 +18,7 @@ from statehold_zos.watch._evacuation import choose
 from statehold_zos.watch._judging import Judge
 from statehold_zos.watch._layout import Layout, layout
 from statehold_zos.watch._looks import failing, gone, is_mounted, is_read_only, is_there, why_failing
-from statehold_zos.watch._moves import Move, MoveKind, Moving, Order, Running, is_at_work
+from statehold_zos.watch._moves import Move, MoveKind, Moving, Order, Running
 
 _LOG: Final = logging.getLogger(__name__)
 _AWAY: Final = "watch.away"
@@ -48,12 +49,12 @@ class _Pool:
 class Care:
     """Looks after pools: a step at each look, found anew from what is there, so that any may be the last."""
 
-    def __init__(self, disks: DiskModule, ledger: Ledger, *, every: float) -> None:
+    def __init__(self, disks: DiskModule, ledger: Ledger, folder: Path, *, every: float) -> None:
         self._disks = disks
         self._ledger = ledger
         self._every = every
         self._judge = Judge(disks, every=every)
-        self._moving = Moving(ledger)
+        self._moving = Moving(ledger, folder)
         self._running: dict[str, Running] = {}
         self._tried: dict[tuple[str, str], dict[MoveKind, float]] = {}
         self._told: dict[str, str] = {}
@@ -120,8 +121,10 @@ class Care:
         running = self._running.get(pool.id)
         if running is not None:  # what was seen is older than its end
             return None if self._ended(pool, running) else self._verdict(pool)
-        if is_at_work(pool.btrfs):
+        if self._moving.is_at_work(pool.id, pool.btrfs):
             return self._verdict(pool)
+        if self._cleared(pool.id):  # of a process that was killed: what was seen is older than its end
+            return None
         found, back = self._layout(pool), self._back(pool)
         if self._changed(pool, found):
             return None
@@ -210,9 +213,8 @@ class Care:
         )
 
     def _begin(self, pool: _Pool, order: Order) -> None:
-        self._moving.put(order)
+        self._running[pool.id] = self._moving.begin(order)
         self._told.pop(pool.id, None)
-        self._running[pool.id] = Running(order)
         _LOG.info("pool %s: %s of %s begins", pool.id, order.move.kind.value, order.move.disk or "all disks")
 
     def _ended(self, pool: _Pool, running: Running) -> bool:
@@ -220,16 +222,23 @@ class Care:
         if told is None:
             return False
         del self._running[pool.id]
+        self._cleared(pool.id)
         order = running.order
-        if order.move.target:
-            self._disks.devices[order.move.target].detach()
-        if order.move.kind is not MoveKind.REPLACE or told:
-            self._moving.remove(pool.id)
         if told:
             self._told[pool.id] = f"{order.move.kind.value} failed: {told}"
             _LOG.warning("pool %s: %s", pool.id, self._told[pool.id])
         if order.move.kind is MoveKind.HEAL:
             self._healed(pool, order, told)
+        return True
+
+    def _cleared(self, pool: str) -> bool:
+        """Let go what a move that has ended held; return whether there was one."""
+        move = self._moving.last(pool)
+        if move is None:
+            return False
+        if move.target in self._disks.devices:
+            self._disks.devices[move.target].detach()
+        self._moving.remove(pool)
         return True
 
     def _healed(self, pool: _Pool, order: Order, told: str) -> None:
@@ -244,7 +253,8 @@ class Care:
             self._judge.repaired(pool.id)
 
     def _mount(self, record: PoolRecord) -> None:
-        target = self._disks.devices.get(self._moving.target(record.id))
+        move = self._moving.last(record.id)
+        target = self._disks.devices.get(move.target) if move else None
         if target is not None and target.there:
             target.attach()  # what was being copied onto it goes on with the mount, where both are there
         self._disks.mount(record.id)
@@ -287,7 +297,6 @@ class Care:
         self._disks.change_disks(record.id, [*kept, *new])
         for name in set(record.disks) - set(kept):
             self._ledger.notes.remove(_AWAY, name)
-        self._moving.remove(record.id)
         return True
 
     def _layout(self, pool: _Pool) -> Layout:

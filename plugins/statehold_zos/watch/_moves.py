@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
 from statehold_zos.ledger import Ledger
 from statehold_zos.model import Raid, ZosError
+from statehold_zos.watch import _scrub
 from statehold_zos.watch._btrfs import Btrfs, Errors
 
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -81,34 +84,33 @@ class Order:
     errors: Mapping[int, Errors] = attrs.field(factory=dict)
 
     @property
-    def words(self) -> Sequence[str]:
-        """The words after `btrfs`. What is on a target is never overwritten: it has to be empty."""
+    def command(self) -> Sequence[str]:
+        """The program and its words. What is on a target is never overwritten: it has to be empty."""
         root, level = str(self.root), self.raid.value
         match self.move.kind:
             case MoveKind.REPLACE:
-                return "replace", "start", "-B", str(self.number), self.device, root
+                return _btrfs(), "replace", "start", "-B", str(self.number), self.device, root
             case MoveKind.ADD:
-                return "device", "add", self.device, root
+                return _btrfs(), "device", "add", self.device, root
             case MoveKind.REMOVE:
-                return "device", "remove", str(self.number), root
+                return _btrfs(), "device", "remove", str(self.number), root
             case MoveKind.HEAL:
-                return "scrub", "start", "-B", root
+                return sys.executable, "-I", "-S", _scrub.__file__, root, *map(str, self.errors)
             case MoveKind.SPREAD:
                 converted = f"convert={level},soft"
-                return "balance", "start", "-f", *(f"-{kind}{converted}" for kind in "dms"), root
+                return _btrfs(), "balance", "start", "-f", *(f"-{kind}{converted}" for kind in "dms"), root
 
 
 class Running:
     """A move that this process began. It ends by itself, also after this process."""
 
-    def __init__(self, order: Order) -> None:
-        place = shutil.which("btrfs", path=_PATH)
-        if place is None:
-            raise ZosError("the program btrfs is not installed", hint="on Debian it comes with btrfs-progs")
+    def __init__(self, order: Order, turn: int) -> None:
+        """Begin it; it keeps *turn* open as long as it runs."""
         self.order = order
         self._process = subprocess.Popen(  # noqa: S603  no shell, and no word of it from outside
-            [place, *order.words],
+            order.command,
             env={**os.environ, "LC_ALL": "C"},
+            pass_fds=(turn,),
             start_new_session=True,  # what ends this process does not end it halfway
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -123,7 +125,7 @@ class Running:
         _, told = self._process.communicate()
         if self._process.returncode == 0:
             return ""
-        return " ".join(told.split()) or f"btrfs ended with {self._process.returncode}"
+        return " ".join(told.split()) or f"it ended with {self._process.returncode}"
 
     def let_go(self) -> None:
         """Leave it to itself."""
@@ -134,13 +136,50 @@ class Running:
 
 
 class Moving:
-    """Which moves were begun and not ended, for whoever comes after us."""
+    """Which moves were begun and not ended, for whoever comes after us.
 
-    def __init__(self, ledger: Ledger) -> None:
+    A program that moves contents keeps a lock of its pool from before it begins until it has ended, so that
+    whoever comes after a process that was killed knows of it also before the file system does.
+    """
+
+    def __init__(self, ledger: Ledger, folder: Path) -> None:
         self._notes = ledger.notes
+        self._turns = folder / "moves"
 
-    def put(self, order: Order) -> None:
-        """Keep that a move begins."""
+    def begin(self, order: Order) -> Running:
+        """Keep that a move begins, and begin it; `is_at_work` has said that no other one of the pool runs."""
+        turn = self._opened(order.move.pool)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # nobody has it, but for a moment those who ask
+            self._put(order)
+            return Running(order, turn)
+        finally:
+            os.close(turn)
+
+    def is_at_work(self, pool: str, btrfs: Btrfs) -> bool:
+        """Whether something is being moved or mended, whoever began it."""
+        return (
+            self._has_turn(pool)
+            or bool(btrfs.at_work)
+            or any(btrfs.scrubbed(member) is not None for member in btrfs.members)
+        )
+
+    def _has_turn(self, pool: str) -> bool:
+        """Whether a program that moves contents of a pool runs."""
+        turn = self._opened(pool)
+        try:
+            fcntl.flock(turn, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(turn)
+        return False
+
+    def _opened(self, pool: str) -> int:
+        self._turns.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(self._turns / f"{pool}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _put(self, order: Order) -> None:
         move = order.move
         kept = {"kind": move.kind.value, "disk": move.disk, "target": move.target}
         text = json.dumps({**kept, "number": order.number, "held": order.held})
@@ -150,25 +189,36 @@ class Moving:
         """Keep that the move of a pool has ended."""
         self._notes.remove(_MOVING, pool)
 
-    def target(self, pool: str) -> str:
-        """Return the disk that contents of a pool are being moved to, "" for none."""
-        text = self._notes.get(_MOVING, pool)
-        return "" if text is None else str(json.loads(text)["target"])
+    def last(self, pool: str) -> Move | None:
+        """Return which move of a pool was begun and not cleared away, whether it runs or not."""
+        kept = self._kept(pool)
+        return None if kept is None else _move(pool, kept)
 
     def now(self, pool: str, root: Path) -> Move | None:
         """Return what is being moved in a mounted pool, whoever began it, and how far it is."""
-        text = self._notes.get(_MOVING, pool)
-        if text is None:
+        kept = self._kept(pool)
+        if kept is None:
             return None
-        kept = json.loads(text)
-        move = Move(pool=pool, kind=MoveKind(kept["kind"]), disk=kept["disk"], target=kept["target"])
+        move = _move(pool, kept)
         done = _done(Btrfs(root), move.kind, kept["number"], kept["held"])
+        if done is None and self._has_turn(pool):  # the file system does not know yet, or not any more
+            done = 0.0
         return None if done is None else attrs.evolve(move, done=done)
 
+    def _kept(self, pool: str) -> dict[str, Any] | None:
+        text = self._notes.get(_MOVING, pool)
+        return None if text is None else json.loads(text)
 
-def is_at_work(btrfs: Btrfs) -> bool:
-    """Whether something is being moved or mended, whoever began it."""
-    return bool(btrfs.at_work) or any(btrfs.scrubbed(member) is not None for member in btrfs.members)
+
+def _move(pool: str, kept: Mapping[str, Any]) -> Move:
+    return Move(pool=pool, kind=MoveKind(kept["kind"]), disk=kept["disk"], target=kept["target"])
+
+
+def _btrfs() -> str:
+    place = shutil.which("btrfs", path=_PATH)
+    if place is None:
+        raise ZosError("the program btrfs is not installed", hint="on Debian it comes with btrfs-progs")
+    return place
 
 
 def _done(btrfs: Btrfs, kind: MoveKind, number: int, held: int) -> float | None:

@@ -46,7 +46,7 @@ class Watch:
         self._config = config
         self._disks = disks
         self._ledger = ledger
-        self._care = Care(disks, ledger, every=config.every)
+        self._care = Care(disks, ledger, config.folder, every=config.every)
         self._broker = Broker()
         self._looking = threading.Lock()
         self._sight: Sight | None = None
@@ -83,7 +83,7 @@ class Watch:
 
     def moves(self) -> tuple[Move, ...]:
         """Return which contents are being moved or mended now, by whichever process, and how far that is."""
-        moving = Moving(self._ledger)
+        moving = Moving(self._ledger, self._config.folder)
         return tuple(
             move
             for record in self._disks.records()

@@ -27,6 +27,3 @@ while True:
         if not told:
             print(move.pool, move.kind, move.done, flush=True)
             told = True
-    if not told and watch._care.busy:
-        print(*watch._care._running, flush=True)
-        told = True
