@@ -68,13 +68,25 @@ class Reconciler:
         except NotFoundError:  # another did it
             return
         try:
-            if claim.state is not ClaimState.READY:
-                self._site(claim.pool).remove(claim.id)
+            site = self._site(claim.pool)
+            if claim.state is ClaimState.READY:
+                self._settle(site, claim)
+            else:
+                site.remove(claim.id)
                 self._ledger.notes.remove(OVER, claim.id)
                 self._ledger.claims.forget(claim.id)
                 self._note("undone" if claim.state is ClaimState.PENDING else "finished", claim.id)
         finally:
             self._ledger.claims.leave(claim.id)
+
+    def _settle(self, site: Site, claim: Claim) -> None:
+        """Give a space the size that is booked, and book what that takes: whoever resized it was killed."""
+        if site.has(claim.id):
+            if site.restore(claim.id, claim.size):
+                self._note("limited", claim.id)
+            taken = site.taken(claim.id, claim.size)
+            if taken != claim.room:
+                self._ledger.claims.resize(claim.id, claim.size, room=taken)
 
     def _remove_unknown(self, site: Site) -> None:
         """Remove folders without a reservation, which is written before its folder, and forgotten after it.

@@ -148,11 +148,8 @@ class Site:
     def shrink(self, claim: str, size: int, *, before: int) -> None:
         """Lower the limit of a folder, unless it holds more: RefusedError, and the limit is as before."""
         group, size = self._group(claim), self.fitted(size).limit
-        try:
-            with _told(self.pool, f"limit {claim}"):
-                self.backend.set_limit(group, self._limit(size))
-        except QuotaFullError as error:
-            raise RefusedError(f"{claim}: {error.message}", hint=error.hint) from error
+        with _told(self.pool, f"limit {claim}"):
+            self.backend.set_limit(group, self._limit(size))
         # Only now: what is written from here on is within the new limit.
         used = self.used(claim, exact=True)
         if used > size:
@@ -238,8 +235,8 @@ def _path(root: Path, claim: str) -> Path:
 def _told(pool: str, what: str) -> Generator[None]:
     try:
         yield
-    except QuotaFullError:
-        raise
+    except QuotaFullError as error:
+        raise RefusedError(f"pool {pool} cannot {what}: {error.message}", hint=error.hint) from error
     except QuotaError as error:
         raise ZosError(f"pool {pool} cannot {what}: {error.message}", hint=error.hint) from error
     except OSError as error:

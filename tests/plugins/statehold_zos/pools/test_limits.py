@@ -10,7 +10,8 @@ from zos_pools import MIB, POOL, Land, Node, backend_of, ground_of, switch_quota
 
 from statehold_quota import LoopImage
 from statehold_quota._btrfs import _ioctl
-from statehold_zos.model import DiskType, NoSpaceError, ZosError
+from statehold_zos.ledger import Ledger
+from statehold_zos.model import DiskType, NoSpaceError, RefusedError, ZosError
 
 USER = 1_900_000_011
 
@@ -196,6 +197,37 @@ def test_an_image_takes_no_more_of_its_pool_than_was_booked_for_it(images, size)
     site.make("space-0000000000000000", size)
     assert site.taken("space-0000000000000000", size) <= site.room(size)
     site.remove("space-0000000000000000")
+
+
+@pytest.mark.parametrize("grown", [True, False])
+def test_an_image_whose_resizer_was_killed_has_its_room_booked_as_it_takes_it(images, grown):
+    space = images.pools.reserve(DiskType.SSD, 4 * MIB)
+    site, ledger = images.pools._site(POOL), Ledger(images.folder)
+    claim = ledger.claims.take(space.id)
+    ledger.claims.resize(space.id, 8 * MIB, room=site.room(8 * MIB))
+    if grown:
+        site.grow(space.id, 8 * MIB)
+    ledger.close()
+    report = images.pools.reconcile()
+    assert report.limited == (() if grown else (space.id,))
+    taken = site.taken(space.id, 8 * MIB)
+    assert claim.room < taken < site.room(8 * MIB)
+    assert images.free() == 64 * MIB - taken
+    assert images.pools.reconcile().clean
+
+
+def test_an_image_that_holds_more_than_its_reservation_is_told_and_keeps_nothing_else_from_being_put_right(
+    images,
+):
+    space, other = (images.pools.reserve(DiskType.SSD, 4 * MIB) for _ in range(2))
+    images.pools._site(POOL).grow(space.id, 12 * MIB)  # as by hand
+    write(space.path, 8 * MIB)
+    run("umount", other.path.parent)
+    report = images.pools.reconcile()
+    assert "its image cannot get smaller than that" in report.faults[0]
+    assert report.limited == (other.id,)
+    with pytest.raises(RefusedError, match="cannot get smaller than that"):
+        images.pools.resize(space.id, 2 * MIB)
 
 
 def test_images_are_mounted_again_after_a_restart(images):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from zos_pools import MIB, POOL, folders_node, write
 
@@ -135,6 +137,30 @@ def test_spaces_of_all_pools_are_listed(tmp_path):
     assert {space.id for space in node.pools.list()} == made
     assert [space.pool for space in node.pools.list(owner="p2")] == ["p2"]
     assert [space.pool for space in node.pools.list(pool="p3", used=True)] == ["p3"]
+
+
+def test_no_name_is_kept_from_those_who_reserve_or_left_out_of_a_list(tmp_path):
+    # The original refuses what begins with zdb, and hides what it has made itself.
+    pools = folders_node(tmp_path).pools
+    names = {"zdb", "zdb-1", "zos-cache", "vdisks", "server-1", "..", "a/b"}
+    made = [pools.reserve(DiskType.SSD, 1024, name=name) for name in sorted(names)]
+    assert {space.name for space in pools.list()} == names
+    assert len({space.path for space in made}) == len(names)
+    assert {space.path.parent for space in made} == {made[0].path.parent}
+
+
+def test_no_program_is_run_for_a_space_on_btrfs(btrfs_node, monkeypatch):
+    btrfs_node.pools.release(btrfs_node.pools.reserve(DiskType.SSD, MIB).id)  # it is open and tried
+
+    def refuse(*words, **_):
+        raise AssertionError(f"{words} is run")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    space = btrfs_node.pools.reserve(DiskType.SSD, MIB, name="logs")
+    assert btrfs_node.pools.resize(space.id, 2 * MIB).size == 2 * MIB
+    assert [each.id for each in btrfs_node.pools.list(used=True)] == [space.id]
+    assert btrfs_node.pools.usage(space.id) < MIB
+    btrfs_node.pools.release(space.id)
 
 
 @pytest.mark.parametrize("size", [0, -1, "", "ten", "1.5 B", "-1 GiB"])
