@@ -30,7 +30,7 @@ def read_config(path: Path) -> Config:
             f"cannot read the configuration {path}: {error.strerror}",
             hint="--config names another; docs/zos.md has an example",
         ) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, a number or a nesting without end
         raise ConfigError(f"{path} is no TOML: {error}", problems=[str(error)]) from error
     return _parsed(table, Problems(path.absolute().parent, lines_of(text)), str(path))
 

@@ -10,6 +10,7 @@ from statehold_zos.ledger._namespaces import Namespaces
 from statehold_zos.ledger._notes import Notes
 from statehold_zos.ledger._pools import Pools
 from statehold_zos.ledger._workers import Workers
+from statehold_zos.model import ZosError
 
 
 class Ledger:
@@ -36,13 +37,18 @@ class Ledger:
             ZosError: the file is of a later version, or cannot be opened.
 
         """
-        self._file = File(folder / "ledger.db")
         try:
-            self._workers = Workers(folder / "workers")
-            self._workers.sweep()
-        except BaseException:
-            self._file.close()
-            raise
+            self._file = File(folder / "ledger.db")
+            try:
+                self._workers = Workers(folder / "workers")
+                self._workers.sweep()
+            except BaseException:
+                self._file.close()
+                raise
+        except OSError as error:
+            raise ZosError(
+                f"the ledger in {folder} cannot be opened: {error.filename or folder}: {error.strerror}"
+            ) from error
         self.pools = Pools(self._file)
         self.claims = Claims(self._file, self._workers, patience=patience)
         self.namespaces = Namespaces(self._file, self.claims)

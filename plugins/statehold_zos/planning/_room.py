@@ -7,10 +7,11 @@ from statehold_zos.model import Raid
 
 _STRIPE = 64 * 1024
 _PIECES = 1024
+_MOST = 2**62  # what a database can count, with room for sums
 
 
 def budget(size: int, over_provision: float) -> int:
-    """Return how many bytes of a pool may be reserved, which holds *size* bytes.
+    """Return how many bytes of a pool may be reserved, which holds *size* bytes; 2^62 at most.
 
     Raises:
         ValueError: the factor is not above 0, or not finite.
@@ -18,7 +19,7 @@ def budget(size: int, over_provision: float) -> int:
     """
     if not 0 < over_provision < float("inf"):
         raise ValueError(f"an over-provision factor is a number above 0, got {over_provision!r}")
-    return int(size * Fraction(over_provision))  # exact, where a float has lost the last bytes
+    return min(int(size * Fraction(over_provision)), _MOST)  # exact, where a float has lost the last bytes
 
 
 def usable(raid: Raid, sizes: Sequence[int]) -> int:

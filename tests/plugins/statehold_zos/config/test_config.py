@@ -163,6 +163,15 @@ def test_the_type_of_a_disk_is_said_once(tmp_path: Path) -> None:
         config_of(table, folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text", ["grace = " + "9" * 5000, "devices = " + "[" * 20_000], ids=["number", "depth"]
+)
+def test_a_file_with_a_number_or_a_nesting_without_end_is_told_by_name(tmp_path: Path, text: str) -> None:
+    (tmp_path / "zos.toml").write_text(text)
+    with pytest.raises(ConfigError, match=r"zos\.toml is no TOML"):
+        read_config(tmp_path / "zos.toml")
+
+
 def test_a_file_that_cannot_be_read_is_told_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"zos\.toml: No such file") as missing:
         read_config(tmp_path / "zos.toml")

@@ -62,6 +62,13 @@ def test_a_file_that_is_none_is_refused_with_its_path(tmp_path: Path) -> None:
         Ledger(tmp_path)
 
 
+def test_a_folder_that_cannot_be_is_refused_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "node"):
+        with pytest.raises(ZosError, match=f"the ledger in {folder} cannot be opened: "):
+            Ledger(folder)
+
+
 def test_totals_that_somebody_else_changed_are_found(tmp_path: Path) -> None:
     with Ledger(tmp_path) as ledger:
         ledger.pools.put("a", type=DiskType.SSD, size=100)

@@ -4,7 +4,7 @@ import pytest
 from zos_claims import settled, space
 
 from statehold_zos.ledger import Ledger
-from statehold_zos.model import DiskType, NotFoundError, PoolState, RefusedError
+from statehold_zos.model import DiskType, NotFoundError, Placement, PoolState, RefusedError
 
 
 def test_a_pool_that_is_put_again_keeps_its_claims_and_its_state(ledger: Ledger) -> None:
@@ -27,6 +27,19 @@ def test_more_may_be_reserved_than_there_is_where_that_is_said(ledger: Ledger) -
     assert (row.size, row.budget, row.free) == (100, 150, 150)
     settled(ledger, space(150))
     assert ledger.pools.put("a", type=DiskType.SSD, size=100).free == -50
+
+
+def test_with_worst_fit_more_is_reserved_than_there_is_only_once_no_disk_has_room(ledger: Ledger) -> None:
+    for pool in ("a", "b", "c"):
+        ledger.pools.put(pool, type=DiskType.SSD, size=100, over_provision=2)
+    asked = space(40, placement=Placement.WORST_FIT)
+    assert sorted(settled(ledger, asked).pool for _ in range(6)) == ["a", "a", "b", "b", "c", "c"]
+    assert ledger.pools.get(settled(ledger, asked).pool).reserved == 120
+
+
+def test_the_largest_pool_may_be_over_provisioned(ledger: Ledger) -> None:
+    row = ledger.pools.put("a", type=DiskType.SSD, size=2**60, over_provision=1000)
+    assert (row.budget, row.free) == (2**62, 2**62)
 
 
 def test_a_pool_stays_of_its_type(ledger: Ledger) -> None:
