@@ -46,7 +46,8 @@ class Namespaces:
         ledger: where namespaces and servers are booked.
         pools: where servers have their folders.
         clock: seconds since 1970.
-        limit: the seconds that a server may take to answer, before it is taken for one that hangs.
+        limit: the seconds that a server may take to answer, before it is taken for one that hangs; who only
+            looks waits 10 s for it at most, and then 1 s until it has answered.
 
     """
 
@@ -118,7 +119,10 @@ class Namespaces:
                     raise failed from None
                 raise
             if not claim.mine:
-                found = self.get(claim.id)
+                try:
+                    found = self.get(claim.id)
+                except NotFoundError:  # it was released meanwhile
+                    continue
                 self._check_same(found, password)
                 return found
             try:
@@ -259,13 +263,14 @@ class Namespaces:
                         admin.make(claim.id, mode=mode, size=claim.size, password=password)
 
                     self._servers.insist(server, make)
+                # Before another may start the server anew: that removes what is not made to its end.
+                self._claims.settle(claim.id)
         except BaseException:
             try:
                 self._reconciler.remove(claim)
             except ZosError:  # why it was not made is told; the rest is for who reconciles
                 self._claims.abandon(claim.id)
             raise
-        self._claims.settle(claim.id)
 
     def _delete(self, claim: Claim) -> None:
         """Delete a namespace now, or let `reconcile` do it when that can be done."""
@@ -339,8 +344,7 @@ class Namespaces:
         for server in sorted({claim.server for claim in claims}):
             ports[server] = self._servers.port(server)
             names = [claim.id for claim in claims if claim.server == server]
-            with suppress(ZosError), self._servers.admin(server) as admin:
-                said |= admin.found(names)
+            said |= self._servers.found(server, names)
         return tuple(
             ZdbNamespace(
                 id=claim.id,

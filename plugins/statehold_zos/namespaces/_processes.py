@@ -56,7 +56,10 @@ def _end(pid: int, path: Path, patience: float) -> None:
         for number, limit in ((signal.SIGTERM, patience), (signal.SIGKILL, max(patience, _KILL))):
             if _socket_of(pid) != path:
                 return
-            signal.pidfd_send_signal(process, number)
+            try:
+                signal.pidfd_send_signal(process, number)
+            except PermissionError as error:
+                raise ZosError(f"process {pid}, the 0-db at {path}, is root's", hint="Be root") from error
             if _ended(process, limit):
                 return
         raise ZosError(f"process {pid}, the 0-db at {path}, does not end", hint="Its disk may hang")
@@ -85,6 +88,27 @@ def _socket_of(pid: int) -> Path | None:
             (folder / "exe").readlink()  # else it has ended, or is none of ours
             time.sleep(_PAUSE)  # it is becoming another program, and has no words at that moment
             words = (folder / "cmdline").read_bytes().split(b"\0")
-        return Path(os.fsdecode(words[words.index(_FLAG) + 1]))
+        path = Path(os.fsdecode(words[words.index(_FLAG) + 1]))
+        return path if _is_here(folder, path) else None
     except (OSError, ValueError, IndexError):
         return None
+
+
+def _is_here(process: Path, path: Path) -> bool:
+    """Whether a path is the same to a process as to us, and the process none of another user.
+
+    In a container it is another path; and what anybody may write into their arguments is no reason to signal.
+    """
+    if os.geteuid() and _user_of(process) not in (0, os.geteuid()):
+        return False
+    root = process / "root"
+    try:
+        return root.samefile("/") or (root / path.parent.relative_to("/")).samefile(path.parent)
+    except PermissionError:  # of root, who has started it for us
+        return True
+
+
+def _user_of(process: Path) -> int:
+    # The owner of the folder is root for processes that hide their memory.
+    lines = (process / "status").read_text("utf-8", "replace").splitlines()
+    return int(next(line for line in lines if line.startswith("Uid:")).split()[2])

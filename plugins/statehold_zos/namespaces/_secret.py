@@ -23,9 +23,14 @@ class Secrets:
     def _key(self) -> bytes:
         while True:
             try:
-                return self._path.read_bytes()
+                key = self._path.read_bytes()
             except FileNotFoundError:
                 self._make()
+                continue
+            if len(key) == _SIZE:
+                return key
+            # It is damaged, and may be guessed. With another, servers are started anew, and nothing is lost.
+            self._path.unlink(missing_ok=True)
 
     def _make(self) -> None:
         """Write a key; of several who do that at once, the first has."""

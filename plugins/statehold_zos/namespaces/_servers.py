@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from statehold_zos.ledger import Claim, ClaimKind, ClaimState, Ledger, Sealed
 from statehold_zos.model import Config, NotFoundError, RefusedError, ZosError
 from statehold_zos.namespaces import _sockets
-from statehold_zos.namespaces._admin import Admin
+from statehold_zos.namespaces._admin import Admin, Found
 from statehold_zos.namespaces._launch import Launch
 from statehold_zos.namespaces._lock import locked
 from statehold_zos.namespaces._processes import end, serving
@@ -21,6 +21,9 @@ from statehold_zos.namespaces._secret import Secrets
 from statehold_zos.pools import StoragePools
 
 PATIENCE: Final = 180.0
+#: The seconds that who only looks waits for a server; and for one that has not answered in that time before.
+_LOOK: Final = 10.0
+_GLANCE: Final = 1.0
 _SUFFIX: Final = ".sock"
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 60.0
@@ -43,6 +46,7 @@ class Servers:
         self._secrets = Secrets(self.folder)
         self._lock = threading.Lock()
         self._failures: dict[str, tuple[int, float]] = {}
+        self._silent: set[str] = set()
 
     def exclusive(self, pool: str) -> contextlib.AbstractContextManager[None]:
         """Have all that is about the server of a pool alone, among threads and processes."""
@@ -55,6 +59,20 @@ class Servers:
     def admin(self, server: str) -> Admin:
         """Connect to a server as its administrator; ZosError where it does not answer."""
         return Admin(self.socket(server), self._secrets.of(server), limit=self._limit)
+
+    def found(self, server: str, names: Sequence[str]) -> dict[str, Found]:
+        """Return what a server says of namespaces, nothing where it does not answer soon."""
+        limit = min(self._limit, _GLANCE if server in self._silent else _LOOK)
+        begun = time.monotonic()
+        try:
+            with Admin(self.socket(server), self._secrets.of(server), limit=limit) as admin:
+                found = admin.found(names)
+        except ZosError:
+            if time.monotonic() - begun >= limit:  # it hangs; one that has ended is not waited for
+                self._silent.add(server)
+            return {}
+        self._silent.discard(server)
+        return found
 
     def up(self, server: Claim, *, eager: bool = True) -> bool:
         """Have a server run, in a folder with room for all its namespaces; say whether it had to be started.
@@ -83,6 +101,7 @@ class Servers:
             started = True
         else:
             started = False
+        self._silent.discard(server.id)
         if server.state is ClaimState.PENDING:
             self._ledger.claims.settle(server.id)
         return started
@@ -167,6 +186,7 @@ class Servers:
             self._ledger.claims.forget(server.id)
         finally:
             self._ledger.claims.leave(server.id)
+        self._silent.discard(server.id)
         with self._lock:
             self._failures.pop(server.id, None)
         return True
@@ -242,9 +262,16 @@ class Servers:
 
 
 def _remove(folder: Path, namespace: str) -> None:
-    """Remove the files of a namespace whose server does not run."""
+    """Remove the files of a namespace whose server does not run; ZosError where some are left."""
     for part in ("data", "index"):  # an index without data is whole, data without an index are not
-        shutil.rmtree(folder / part / namespace, ignore_errors=True)
+        try:
+            shutil.rmtree(folder / part / namespace)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ZosError(
+                f"cannot remove {namespace}: {error}", hint="It is tried again; look at its disk"
+            ) from error
 
 
 @contextmanager

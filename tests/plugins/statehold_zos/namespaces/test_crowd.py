@@ -17,7 +17,7 @@ def storm(folder: Path, kills: int, moves: int) -> None:
 
 
 def test_namespaces_servers_and_folders_agree_after_all_that_and_no_process_is_left(tmp_path: Path) -> None:
-    storm(tmp_path, 5, 4)
+    storm(tmp_path, 4, 2)
 
 
 @pytest.mark.soak
