@@ -10,7 +10,7 @@ from uuid import UUID
 import attrs
 
 from statehold_quota import Backend, QuotaError, backends, choose
-from statehold_zos.disks import _mounting
+from statehold_zos.disks import _identity, _mounting, _superblock
 from statehold_zos.disks._devices import Device
 from statehold_zos.disks._programs import told
 from statehold_zos.disks._records import FileSystem, PoolRecord, Records, Stage
@@ -66,19 +66,40 @@ class Ground:
         """
         seen = self.scanner.look() if sights is None else sights
         found = {sight.info.name: sight.device for sight in seen if sight.pool == record.id}
+        if record.file_system is FileSystem.BTRFS:
+            belong, _ = _superblock.members(_said(found))
+            return {name: device for name, device in found.items() if name in belong}
         if len(found) > len(record.disks):
             return {name: device for name, device in found.items() if name in record.disks}
         return found
 
+    def recalled(self, record: PoolRecord, members: Mapping[str, Device]) -> PoolRecord:
+        """Keep on which disks a pool is, as far as they say so themselves; return the record.
+
+        They may have another name by now; and one may have joined or left the pool, and the machine have
+        stopped before that was kept.
+        """
+        complete = len(members) == len(record.disks)
+        if record.file_system is FileSystem.BTRFS:
+            _, complete = _superblock.members(_said(members))
+        if not complete or set(members) == set(record.disks):
+            return record
+        kept = [name for name in record.disks if name in members]
+        new = [name for name in members if name not in kept]
+        return self.records.put(attrs.evolve(record, disks=(*kept, *new)))
+
     def mount(self, record: PoolRecord, members: Mapping[str, Device]) -> PoolRecord:
         """Mount a pool of ours, prove it, and tell the ledger; where that fails it is `GONE` there."""
         try:
-            if (gone := len(record.disks) - len(members)) == 0 and set(members) != set(record.disks):
-                record = self.records.put(attrs.evolve(record, disks=tuple(members)))
+            record = self.recalled(record, members)
+            gone = len(record.disks) - len(members)
             was = _mounting.is_mounted(record)
             _mounting.mount(record, members)
             try:
-                _mounting.verify(record, self.node)
+                said = _mounting.verify(record, self.node)
+                if not gone and said.disks != len(record.disks):
+                    record = self.records.put(attrs.evolve(record, size=_mounting.capacity(record, members)))
+                    _identity.sign(record.path, self.node, record)
                 if not was or not record.limits:
                     record = self.records.put(attrs.evolve(record, limits=self.probe(record).name))
             except ZosError:
@@ -128,3 +149,8 @@ class Ground:
         if gone:
             return PoolState.DEGRADED, f"lacks {gone} of {len(record.disks)} disks"
         return PoolState.READY, ""
+
+
+def _said(found: Mapping[str, Device]) -> dict[str, _superblock.Superblock]:
+    told = {name: _superblock.read(device.find() or device.name) for name, device in found.items()}
+    return {name: superblock for name, superblock in told.items() if superblock is not None}

@@ -142,6 +142,18 @@ class DiskModule:
             ground.mount(record, ground.members(record))
         return self.pool(pool_id)
 
+    def recall(self, pool_id: str) -> PoolRecord:
+        """Return what is kept about a pool that is not mounted, after asking its disks which ones it is on.
+
+        Raises:
+            NotFoundError: there is no such pool.
+
+        """
+        ground = self._ground
+        with ground.turn():
+            record = ground.records.get(pool_id)
+            return ground.recalled(record, ground.members(record))
+
     def unmount(self, pool_id: str) -> None:
         """Unmount a pool, with all that is mounted in it; its loop devices go with that.
 

@@ -103,8 +103,8 @@ class Care:
         lost = len(away) > record.raid.survives
         if record.file_system is FileSystem.BTRFS and is_mounted(record):
             return self._tend_btrfs(_Pool(record, there, away, infos))
-        if lost:
-            return gone(away)
+        if lost:  # unless one of them left, and the machine stopped before that was kept
+            return gone(away) if self._disks.recall(record.id) == record else None
         if not is_mounted(record):
             try:
                 self._mount(record)

@@ -232,6 +232,7 @@ def test_a_disk_that_was_about_to_join_when_its_process_was_killed_is_the_only_o
         node.disks.mark(failing, "old")
         with monkeypatch.context() as patch:
             patch.setattr(_moves, "_PATH", str(slow_btrfs(tmp_path / "slow", begun, go_on)))
+            patch.setattr(_moves.Running, "wait_until_at_work", lambda *_: None, raising=False)
             node.look()
             node.watch.stop()  # what it began goes on, as after a kill
         node.watch = Watch(node.config, node.disks, node.ledger)

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import attrs
+import file_systems
 import pytest
 import zos_disks
 from watching import contents, node_on, pull, put_back, space, write
@@ -227,3 +228,37 @@ def test_the_kernel_s_word_is_enough_to_look(images: Config) -> None:
                 assert event.disk == name
         finally:
             heard.close()
+
+
+@pytest.mark.parametrize("away", [False, True])
+@pytest.mark.parametrize("left", [False, True])
+def test_a_disk_that_joined_or_left_just_before_the_machine_stopped_is_known_by_what_the_pool_says(
+    images: Config, tmp_path: Path, *, left: bool, away: bool
+) -> None:
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        (old,) = pool.disks
+        new = next(name for name in node.names if name != old)
+        file = space(node) / "file"
+        write(file, DATA)
+        node.disks.devices[new].make()
+        file_systems.run("btrfs", "device", "add", node.disks.devices[new].attach(), pool.path)
+        if left:
+            node.disks.change_disks(pool.id, [old, new])
+            file_systems.run("btrfs", "device", "remove", node.disks.devices[old].find(), pool.path)
+    zos_disks.restart(images)
+    stays = Path(new)
+    if away:
+        stays.rename(tmp_path / "elsewhere")
+    with node_on(images, prepare=False) as node:
+        if away:
+            assert node.disks.pool(pool.id).state is PoolState.GONE
+            assert (REMOVED, "pool") in node.look()
+            (tmp_path / "elsewhere").rename(stays)
+            assert (BACK, "pool") in node.until(PoolState.READY, pool.id)
+        found = node.disks.pool(pool.id)
+        assert found.state is PoolState.READY
+        assert found.disks == ((new,) if left else (old, new))
+        assert found.size == node.ledger.pools.get(pool.id).size
+        assert 0.5 < found.size / pool.size / len(found.disks) < 1.5
+        assert contents(file) == DATA
