@@ -146,7 +146,7 @@ def test_no_name_is_kept_from_those_who_reserve_or_left_out_of_a_list(tmp_path):
     made = [pools.reserve(DiskType.SSD, 1024, name=name) for name in sorted(names)]
     assert {space.name for space in pools.list()} == names
     assert len({space.path for space in made}) == len(names)
-    assert {space.path.parent for space in made} == {made[0].path.parent}
+    assert {space.path.parent.parent for space in made} == {made[0].path.parent.parent}
 
 
 def test_no_program_is_run_for_a_space_on_btrfs(btrfs_node, monkeypatch):
