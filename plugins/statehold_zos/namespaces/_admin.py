@@ -86,11 +86,9 @@ class Admin:
 
     def delete(self, name: str) -> None:
         """Delete a namespace, if there is one of that name."""
-        try:
-            self._call("NSDEL", name)
-        except RefusedError as error:
-            if not any(word in error.message for word in _MISSING):
-                raise
+        (answer,) = self._calls([("NSDEL", name)])
+        if isinstance(answer, ReplyError) and not _is_missing(answer):
+            raise self._refused(("NSDEL", name), answer)
 
     def limit(self, name: str, size: int) -> None:
         """Say how many payload bytes a namespace may hold."""
@@ -123,12 +121,13 @@ class Admin:
 
     def found(self, names: Sequence[str]) -> dict[str, Found]:
         """Return what the server says of each namespace of these names that it has."""
-        answers = self._calls([("NSINFO", name) for name in names])
-        return {
-            name: _found(answer)
-            for name, answer in zip(names, answers, strict=True)
-            if not isinstance(answer, ReplyError)
-        }
+        found: dict[str, Found] = {}
+        for name, answer in zip(names, self._calls([("NSINFO", name) for name in names]), strict=True):
+            if not isinstance(answer, ReplyError):
+                found[name] = _found(answer)
+            elif not _is_missing(answer):
+                raise self._refused(("NSINFO", name), answer)
+        return found
 
     def _call(self, *words: str) -> Any:
         (answer,) = self._calls([words])
@@ -151,6 +150,10 @@ class Admin:
             return self._client.calls([[word.encode() for word in words] for words in commands])
         except ZdbConnectionError as error:
             raise ZosError(f"the 0-db at {self._socket} does not answer: {error.message}") from error
+
+
+def _is_missing(answer: ReplyError) -> bool:
+    return any(words in answer.message for words in _MISSING)
 
 
 def _found(answer: bytes) -> Found:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from statehold_zos.model import Mode, RefusedError
+from statehold_zos.model import Mode, RefusedError, ZosError
 from statehold_zos.namespaces._admin import Admin
 
 
@@ -79,3 +79,17 @@ def test_what_a_server_cannot_make_as_it_should_be_is_deleted_while_it_is_locked
     assert "pass word" not in str(caught.value)
     assert commands(heard[-1]) == [[b"NSDEL", b"n"]]
     assert not any(words[2:] == [b"lock", b"0"] for packet in heard for words in commands(packet))
+
+
+def test_a_namespace_is_missing_only_if_its_server_says_so(tmp_path: Path) -> None:
+    said = iter([b"-Namespace not found\r\n", b"-Permission denied\r\n"] * 2)
+    place = tmp_path / "0-db not found"
+    thread = answering(place, lambda packet: next(said) if b"\r\nNS" in packet else b"+OK\r\n", [])
+    with Admin(place, "secret", limit=60) as admin:
+        assert admin.found(["n"]) == {}
+        with pytest.raises(ZosError, match="refused NSINFO n: Permission denied"):
+            admin.found(["n"])
+        admin.delete("n")
+        with pytest.raises(ZosError, match="refused NSDEL n: Permission denied"):
+            admin.delete("n")
+    thread.join(60)
