@@ -8,6 +8,7 @@ import pytest
 from zos_namespaces import PASSWORD, served
 from zos_pools import MIB
 
+from statehold_quota import Accounting
 from statehold_zos.model import DiskType, Mode, NoSpaceError, ZosError
 from statehold_zos.namespaces import SERVER_ROOM, room_of
 
@@ -46,4 +47,24 @@ def test_a_pool_that_is_broken_is_left_out_and_told_of_where_no_other_has_room(t
         node.node.land.away.clear()
         node.namespaces.reconcile()
         assert [each.name for each in node.namespaces.list()] == ["n"]
+        assert node.disagreements() == []
+
+
+def test_disks_of_both_types_have_as_many_namespaces_as_fit_each_server_with_its_port_and_secret(
+    tmp_path: Path,
+) -> None:
+    """The original has one 0-db for each HDD, none on SSDs, and one port and password for all of a node."""
+    with served(tmp_path, pools=("fast",)) as node:
+        slow = tmp_path / "slow"
+        node.node.add("slow", slow, Accounting(root=slow), disk_type=DiskType.HDD)
+        made = [
+            node.namespaces.reserve(disk_type, MIB, mode, PASSWORD) for disk_type in DiskType for mode in Mode
+        ]
+        assert [(each.disk_type, each.pool) for each in made] == [
+            *((DiskType.SSD, "fast"),) * 2,
+            *((DiskType.HDD, "slow"),) * 2,
+        ]
+        assert {each.host for each in made} == {"127.0.0.1"}
+        assert len({(each.pool, each.port) for each in made}) == len({each.port for each in made}) == 2
+        assert len({node.namespaces._servers._secrets.of(each) for each in node.namespaces.processes()}) == 2
         assert node.disagreements() == []

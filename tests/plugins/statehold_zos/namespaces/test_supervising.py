@@ -197,6 +197,23 @@ def test_a_0_db_of_the_operator_serves_namespaces_as_well(tmp_path: Path) -> Non
         assert node.namespaces.processes() == []
 
 
+def test_files_of_another_version_are_not_deleted_at_the_start(tmp_path: Path) -> None:
+    """The original deletes data and index of an older 0-db before it starts."""
+    with served(tmp_path) as node:
+        made = node.namespaces.reserve(DiskType.SSD, MIB, Mode.USER, PASSWORD)
+        with contextlib.closing(client(made)) as talk:
+            assert said(talk, b"SET", b"key", b"something of somebody") == b"key"
+        node.namespaces.stop()
+        root = node.node.land.pools["pool"][0] / "spaces"
+        files = [path for path in root.rglob(f"{made.id}/*") if path.name != "zdb-namespace"]
+        assert sorted(path.name for path in files) == ["d0", "i0"]
+        for path in files:
+            path.write_bytes(b"DAT0\2\0\0\0" + path.read_bytes()[8:])
+        node.namespaces.reconcile()
+        (data,) = (path for path in files if path.name == "d0")
+        assert b"something of somebody" in data.read_bytes()
+
+
 def test_who_waits_too_long_for_a_server_is_told(tmp_path: Path) -> None:
     with (
         locked(tmp_path, "pool", patience=1),
