@@ -21,7 +21,7 @@ from statehold_zos.model import NotFoundError, RefusedError, ZosError
 def planned(ground: Ground, record: PoolRecord, sights: list[Sight]) -> OldPool:
     """Return what `wipe` wants to hear about a pool, and what keeps it from being wiped."""
     row = ground.ledger.pools.find(record.id)
-    claims = 0 if row is None else row.claims
+    claims = ground.ledger.pools.kept(record.id)
     reason = f"{claims} reservations are on it" if claims else ""
     if record.stage is Stage.WIPING:
         return OldPool(id=record.id, token=record.token, disks=record.disks, reason=reason)

@@ -75,27 +75,36 @@ class Pools:
 
         Raises:
             NotFoundError: there is none of this id.
-            RefusedError: something is reserved in it.
+            RefusedError: something is reserved in it; see `kept`.
 
         """
         with self._file.write() as sql:
-            row = _get(sql, pool)
-            _refuse_claims(row, "wiped")
+            _refuse_claims(sql, _get(sql, pool), "wiped")
             _set_state(sql, pool, PoolState.WIPING, "")
             return _get(sql, pool)
 
     def remove(self, pool: str) -> None:
-        """Forget a pool, if it is there.
+        """Forget a pool, if it is there, with what was released in it.
 
         Raises:
-            RefusedError: something is reserved in it.
+            RefusedError: something is reserved in it; see `kept`.
 
         """
         with self._file.write() as sql:
             row = _find(sql, pool)
             if row is not None:
-                _refuse_claims(row, "removed")
+                _refuse_claims(sql, row, "removed")
+                sql.execute("DELETE FROM claims WHERE pool = ?", (pool,))
                 sql.execute("DELETE FROM pools WHERE id = ?", (pool,))
+
+    def kept(self, pool: str) -> int:
+        """Return how many reservations keep a pool from being wiped, 0 also where there is no such pool.
+
+        In a pool that is `GONE` or `WIPING` what was released keeps it no more: nobody can remove it there.
+        """
+        with self._file.read() as sql:
+            row = _find(sql, pool)
+            return 0 if row is None else _kept(sql, row)
 
     def get(self, pool: str) -> PoolRow:
         """Return a pool.
@@ -143,8 +152,20 @@ def _set_state(sql: sqlite3.Connection, pool: str, state: PoolState, reason: str
     sql.execute("UPDATE pools SET state = ?, reason = ? WHERE id = ?", (state.value, reason, pool))
 
 
-def _refuse_claims(row: PoolRow, done: str) -> None:
-    if row.claims:
+def _kept(sql: sqlite3.Connection, row: PoolRow) -> int:
+    if row.state not in {PoolState.GONE, PoolState.WIPING}:
+        return row.claims
+    # A server goes with its last namespace.
+    (count,) = sql.execute(
+        "SELECT count(*) FROM claims"
+        " WHERE pool = ? AND kind <> 'server' AND state NOT IN ('released', 'releasing')",
+        (row.id,),
+    ).fetchone()
+    return int(count)
+
+
+def _refuse_claims(sql: sqlite3.Connection, row: PoolRow, done: str) -> None:
+    if _kept(sql, row):
         raise RefusedError(
             f"pool {row.id} cannot be {done}: {row.claims} reservations of {row.reserved} bytes are in it",
             hint="release them first",

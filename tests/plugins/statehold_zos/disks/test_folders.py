@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pkgutil
+import shutil
 
 import attrs
 import pytest
 from zos_disks import MIB, folders_in
 
 from statehold_quota import Group
+from statehold_zos.ledger import ClaimKind, Ledger, Request
 from statehold_zos.model import DiskState, DiskType, PoolState, Raid, RefusedError
 
 
@@ -74,6 +76,26 @@ def test_a_folder_that_is_gone_is_told_and_used_again_when_it_is_back(opened, fo
     assert not path.exists()
     path.with_name("away").rename(path)
     assert disks.start() == pools
+
+
+def test_a_folder_that_does_not_come_back_is_given_up_once_all_in_it_is_released(opened, folders):
+    disks = opened(folders)
+    pool = disks.prepare()[0]
+    with Ledger(folders.folder) as ledger:
+        claim = ledger.claims.reserve(Request(kind=ClaimKind.SPACE, type=pool.type, size=MIB))
+        ledger.claims.settle(claim.id)
+        shutil.rmtree(pool.path)
+        disks = opened(folders)
+        disks.start()
+        assert disks.pool(pool.id).state is PoolState.GONE
+        planned = next(old for old in disks.plan().pools if old.id == pool.id)
+        with pytest.raises(RefusedError, match="release them first"):
+            disks.wipe(pool.id, token=planned.token)
+        ledger.claims.begin_release(claim.id)
+        ledger.claims.leave(claim.id)
+        disks.wipe(pool.id, token=next(old.token for old in disks.plan().pools if old.id == pool.id))
+        assert ledger.claims.all() == []
+    assert pool.id not in {each.id for each in disks.pools()}
 
 
 def test_a_folder_is_taken_up_again_when_the_ledger_was_lost(opened, folders):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from zos_claims import settled, space
 
-from statehold_zos.ledger import Ledger
-from statehold_zos.model import DiskType, NotFoundError, Placement, PoolState, RefusedError
+from statehold_zos.ledger import ClaimKind, Ledger, Request, Sealed
+from statehold_zos.model import DiskType, Mode, NotFoundError, Placement, PoolState, RefusedError
 
 
 def test_a_pool_that_is_put_again_keeps_its_claims_and_its_state(ledger: Ledger) -> None:
@@ -60,6 +60,30 @@ def test_a_pool_with_claims_is_neither_wiped_nor_removed(ledger: Ledger) -> None
     ledger.pools.remove("a")
     ledger.pools.remove("a")
     assert ledger.pools.all() == []
+
+
+def test_what_was_released_keeps_no_pool_from_being_wiped_that_is_gone_for_good(ledger: Ledger) -> None:
+    ledger.pools.put("a", type=DiskType.SSD, size=100)
+    released, kept = (settled(ledger, space(20)) for _ in range(2))
+    asked = Request(kind=ClaimKind.NAMESPACE, type=DiskType.SSD, size=10, mode=Mode.USER)
+    namespace = ledger.claims.settle(ledger.namespaces.reserve(asked, overhead=10).id)
+    ledger.namespaces.seal(namespace.id, Sealed(secret=b"sealed"))
+    ledger.claims.release_later(namespace.id, 1e12)
+    ledger.claims.begin_release(released.id)
+    ledger.claims.leave(released.id)
+    assert ledger.pools.kept("a") == 4
+    ledger.pools.set_state("a", PoolState.GONE)
+    assert ledger.pools.kept("a") == 1
+    for refused in (ledger.pools.begin_wipe, ledger.pools.remove):
+        with pytest.raises(RefusedError, match="4 reservations of 60 bytes"):
+            refused("a")
+    ledger.claims.begin_release(kept.id)
+    assert ledger.pools.begin_wipe("a").state is PoolState.WIPING
+    assert ledger.pools.kept("a") == 0
+    ledger.pools.remove("a")
+    assert (ledger.pools.all(), ledger.claims.all(), ledger.pools.kept("a")) == ([], [], 0)
+    ledger.claims.forget(kept.id)  # by who was at work on it
+    ledger.claims.leave(kept.id)
 
 
 def test_notes_stay_by_topic_and_key(ledger: Ledger) -> None:
