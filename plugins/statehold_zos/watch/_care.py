@@ -125,9 +125,12 @@ class Care:
             return self._verdict(pool)
         if self._cleared(pool.id):  # of a process that was killed: what was seen is older than its end
             return None
-        found, back = self._layout(pool), self._back(pool)
+        found = self._layout(pool)
         if self._changed(pool, found):
             return None
+        for name in found.stale:  # the kernel had it, and has it at another device now: no look saw it go
+            self._ledger.notes.put(_AWAY, name, pool.id)
+        back = self._back(pool)
         if len(pool.away) > pool.record.raid.survives:
             return gone(pool.away)
         if told := self._renewed(pool, found, back):

@@ -53,7 +53,9 @@ class Judge:
     def by_errors(self, record: PoolRecord, found: Layout, there: frozenset[str], back: list[str]) -> bool:
         """Mark disks that do not do what they are told; return whether there is one.
 
-        What happened to a disk while it was away is not held against it.
+        What happened to a disk while it was away is not held against it. That it was away is known if a look
+        saw it, or the kernel has it at another device since. One that fails at the device where it was all
+        the time is failing, however short that was: nothing tells a loose plug from a disk that dies.
         """
         marked = False
         for name, member in found.members.items():

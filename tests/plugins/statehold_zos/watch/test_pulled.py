@@ -13,11 +13,11 @@ import pytest
 import zos_disks
 from watching import contents, node_on, pull, put_back, space, write
 
-from statehold_zos.model import Config, EventKind, PoolState
+from statehold_zos.model import Config, EventKind, Policy, PoolState, Raid
 from statehold_zos.watch._btrfs import Btrfs
 from statehold_zos.watch._uevents import Uevents
 
-REMOVED, BACK = EventKind.REMOVED, EventKind.BACK
+REMOVED, BACK, FAILING = EventKind.REMOVED, EventKind.BACK, EventKind.FAILING
 DATA = os.urandom(8 * 2**20)
 
 
@@ -42,6 +42,40 @@ def test_the_only_disk_of_a_pool_is_pulled_in_use_and_back_with_its_contents(ima
         assert contents(file.with_name("new")) == DATA
         assert not node.info(name).health.reason, "what happened while it was away is not held against it"
         assert node.look() == []
+
+
+@pytest.mark.parametrize("raid", [Raid.SINGLE, Raid.RAID1])
+def test_a_disk_that_was_away_between_two_looks_is_mended_and_its_errors_are_not_held_against_it(
+    images: Config, tmp_path: Path, raid: Raid
+) -> None:
+    images = attrs.evolve(
+        images, images=images.images[:2], policy=Policy(raid=raid, disks=raid.least, pools=1)
+    )
+    with node_on(images) as node:
+        (pool,) = node.disks.pools()
+        name = pool.disks[-1]
+        old, new = space(node) / "old", pool.path / "space" / "new"
+        write(old, DATA)
+        Btrfs(pool.path).commit()
+        node.look()
+        pull(node, name)
+        write(new, DATA[::-1])
+        with contextlib.suppress(OSError):
+            Btrfs(pool.path).commit()
+        assert any(member.errors.lost for member in Btrfs(pool.path).members)
+        # What is plugged in again is another device to the kernel, which keeps the old one while it is used.
+        file_systems.run("cp", "--sparse=always", name, tmp_path / "again")
+        (tmp_path / "again").rename(name)
+        told = node.until(PoolState.READY, pool.id)
+        assert FAILING not in {kind for kind, _ in told}
+        assert not node.info(name).health.reason
+        assert not any(member.errors.any for member in Btrfs(pool.path).members)
+        if raid.survives:
+            pull(node, pool.disks[0])
+            assert contents(new) == DATA[::-1], "the disk has what was written while it was away"
+        assert contents(old) == DATA
+        for each in pool.disks:
+            put_back(node, each)
 
 
 def test_a_pool_that_is_open_when_its_disk_is_back_is_mounted_anew_once_nobody_uses_it(
