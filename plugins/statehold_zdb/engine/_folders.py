@@ -83,6 +83,8 @@ class Folders:
                 with contextlib.suppress(FileNotFoundError):
                     (folder / name).rename(folder / mark)
                     moved.append(folder)
+            for folder in moved:
+                self.disk.sync_folder(folder)
         except OSError as error:
             for folder in moved:
                 (folder / mark).rename(folder / name)
@@ -90,8 +92,6 @@ class Folders:
                 f"cannot delete the namespace {name!r}: {error}",
                 hint="A full disk needs a little room for it",
             ) from error
-        for folder in moved:
-            self.disk.sync_folder(folder)
 
         def clear() -> None:
             for folder in (self.index, self.data):

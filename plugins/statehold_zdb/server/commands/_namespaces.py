@@ -111,7 +111,9 @@ def nsset(client: Client, arguments: Arguments) -> Answer:
 def _change(client: Client, namespace: Namespace | None, what: str, value: bytes) -> bytes | dict[str, Any]:
     text = value.decode("latin-1")
     if what == "maxsize":
-        return {"maxsize": int(text)} if text.isdigit() else b"-Invalid property value (expected: bytes)\r\n"
+        return (
+            {"maxsize": int(value)} if value.isdigit() else b"-Invalid property value (expected: bytes)\r\n"
+        )
     if what == "password":
         return {"password": b"" if value == b"*" else value}
     if what in _SWITCHES:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from zdb_engines import contents, opened
 from zdb_servers import Running, Talk, serving
 
-from statehold_zdb.engine import Engine, Mode, ZdbError
+from statehold_zdb.engine import Disk, Engine, Mode, ZdbError
 
 SECRET = "correct horse battery"
 
@@ -54,6 +57,7 @@ def test_a_namespace_is_made_with_all_that_it_is_told_to_be(
         ("password",),
         ("password", SECRET, "maxsize"),
         ("password", SECRET, "maxsize", "much"),
+        ("password", SECRET, "maxsize", b"\xb2"),
         ("password", SECRET, "colour", "red"),
         ("password", "p" * 64),
         ("mode", "direct"),
@@ -61,7 +65,7 @@ def test_a_namespace_is_made_with_all_that_it_is_told_to_be(
     ],
 )
 def test_a_namespace_that_cannot_be_all_that_it_is_told_to_be_is_not_made(
-    admin: Talk, words: tuple[str, ...]
+    admin: Talk, words: tuple[str | bytes, ...]
 ) -> None:
     assert str(admin("NSNEW", "half", *words)).startswith("-")
     assert b"half" not in admin("NSLIST")
@@ -107,3 +111,25 @@ def test_a_namespace_that_cannot_be_deleted_is_as_it_was(
         engine.delete("n")
         assert engine.names() == ["default"]
         assert not [path for folder in ("data", "index") for path in (tmp_path / folder).glob("n*")]
+
+
+def test_a_namespace_whose_deletion_does_not_reach_the_disk_is_as_it_was(tmp_path: Path) -> None:
+    class Refusing(Disk):
+        refuses = False
+
+        def sync_folder(self, folder: str | Path) -> None:
+            if self.refuses:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            super().sync_folder(folder)
+
+    disk = Refusing()
+    with opened(tmp_path, disk=disk) as engine:
+        made = engine.create("n")
+        made.set(b"k", b"v")
+        disk.refuses = True
+        with pytest.raises(ZdbError, match="cannot delete the namespace 'n'"):
+            engine.delete("n")
+        disk.refuses = False
+        made.set(b"l", b"w")
+    with opened(tmp_path) as engine:
+        assert contents(engine["n"]) == {b"k": b"v", b"l": b"w"}
