@@ -58,7 +58,7 @@ class Doing(Sending):
             return
         self._server.counts.commands += count
         if not at_once or self._held:
-            self._held.append((self.client.namespace, [answer], [(0, count, batch)]))
+            self._hold([answer], [(0, count, batch)])
             self.release()
             return
         self._server.counts.sent += len(answer)
@@ -69,6 +69,8 @@ class Doing(Sending):
     def do_asked(self) -> None:
         """Do what has come, by itself."""
         data, self.asked = self.asked, b""
+        if not data:  # it has been done before the turn ended, and what is left of it is kept
+            return
         if self._is_held_up:
             self._keep(data)
         elif not self._closing:

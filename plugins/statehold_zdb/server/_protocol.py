@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 CRLF: Final = b"\r\n"
 MAX_ARGUMENTS: Final = 1024
 MAX_ARGUMENT: Final = 8 * 1024 * 1024
+#: The most bytes of all arguments of a request; two payloads are the most that one needs, for SWAP.
+MAX_REQUEST: Final = 3 * MAX_ARGUMENT
 #: From how many bytes on an argument gets a buffer of its own, which the socket is read into.
 LARGE: Final = 32 * 1024
 
@@ -67,11 +69,12 @@ class Large(NamedTuple):
 class Reader:
     """Reads one request after another, over as many pieces of data as it takes."""
 
-    __slots__ = ("arguments", "missing")
+    __slots__ = ("_size", "arguments", "missing")
 
     def __init__(self) -> None:
         self.arguments: list[bytes | memoryview] = []
         self.missing = 0
+        self._size = 0
 
     def read(self, data: bytes, at: int) -> tuple[list[bytes | memoryview] | Large | None, int]:
         """Read on from *at*: return a request, a large argument, or None for too little; and where to go on.
@@ -91,12 +94,13 @@ class Reader:
                 raise ProtocolError("Too many arguments")
             self.missing = count
             self.arguments = []
+            self._size = 0
         while self.missing:
             line = self._line(data, at, _DOLLAR, "Malformed query string")
             if line is None:
                 return None, at
             size, start = line
-            if size > MAX_ARGUMENT:
+            if size > MAX_ARGUMENT or self._size + size > MAX_REQUEST:
                 raise ProtocolError("Payload too big")
             end = start + size
             if end + 2 > len(data):
@@ -104,6 +108,7 @@ class Reader:
             if data[end : end + 2] != CRLF:
                 raise ProtocolError("Malformed query string")
             self.arguments.append(data[start:end])
+            self._size += size
             self.missing -= 1
             at = end + 2
         request, self.arguments = self.arguments, []
@@ -112,6 +117,7 @@ class Reader:
     def take(self, argument: memoryview) -> list[bytes | memoryview] | None:
         """Have a large argument, and return the request, if that was the last of it."""
         self.arguments.append(argument)
+        self._size += len(argument)
         self.missing -= 1
         if self.missing:
             return None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 #: After so many bytes of answers the client has to take some of them before more is done.
 PIECE: Final = 1024 * 1024
+#: The most bytes that wait for a client who is sent them unasked, as a mirror is, and does not take them.
+_MOST_UNTAKEN: Final = 64 * 1024 * 1024
 #: From so many bytes for each part on, joining them costs more than sending them one by one.
 _LARGE: Final = 16 * 1024
 #: Where the answer to a write stands among others, to how many it is, and with what they are written.
@@ -37,8 +39,9 @@ class Sending(asyncio.BufferedProtocol):
         self._resumed: asyncio.Event | None = None
         #: What has come and is done at the end of the turn.
         self.asked = b""
-        #: Answers that wait for writes, or behind those that do: of which namespace, and which are to writes.
-        self._held: deque[tuple[Namespace, list[Any], list[Write]]] = deque()
+        #: Answers that wait for writes, or behind those: of which namespace, which are to writes, their size.
+        self._held: deque[tuple[Namespace, list[Any], list[Write], int]] = deque()
+        self._held_size = 0
 
     @property
     def _is_held_up(self) -> bool:
@@ -63,12 +66,20 @@ class Sending(asyncio.BufferedProtocol):
         for _, count, _ in writes:
             counts.commands += count - 1
         if writes:
-            self._held.append((self.client.namespace, out, writes))
+            self._hold(out, writes)
             self._server.turn.wait(self, self.client.namespace)
         elif self._held:
-            self._held.append((self.client.namespace, out, writes))
+            self._hold(out, writes)
         else:
             self._send(out)
+
+    def _hold(self, out: list[Any], writes: list[Write]) -> None:
+        """Keep answers until what they wait for is done; where they are many, no more is done until then."""
+        size = sum(map(len, out))
+        self._held.append((self.client.namespace, out, writes, size))
+        self._held_size += size
+        if self._held_size > PIECE:
+            self._full = True
 
     def _deliver_piece(self, out: list[Any], writes: list[Write]) -> bool:
         """Answer what there is so far; False if the client has to take it before more is done."""
@@ -77,8 +88,11 @@ class Sending(asyncio.BufferedProtocol):
         return not (self._full or self._paused or self._closing)
 
     def _deliver_one(self, answer: bytes) -> None:
-        if self._held:
-            self._held.append((self.client.namespace, [answer], []))
+        if max(self._held_size, self._transport.get_write_buffer_size()) > _MOST_UNTAKEN:
+            self._server.logger.warning("a client that does not take what it is sent is disconnected")
+            self.end()
+        elif self._held:
+            self._hold([answer], [])
         else:
             self._server.counts.sent += len(answer)
             self._transport.write(answer)
@@ -91,10 +105,11 @@ class Sending(asyncio.BufferedProtocol):
         """Send the answers that wait no more, because what they are about is written, or has failed."""
         held = self._held
         while held and not self._closing:
-            namespace, out, writes = held[0]
+            namespace, out, writes, size = held[0]
             if writes and not self._is_settled(namespace, out, writes):
                 return
             held.popleft()
+            self._held_size -= size
             self._send(out)
         if self._full and not self._closing:
             self._full = False
