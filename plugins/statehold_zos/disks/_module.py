@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import attrs
 
@@ -55,6 +55,15 @@ class DiskModule:
     def devices(self) -> Mapping[str, Device]:
         """The disks that are allowed, by name, whether they are there or not."""
         return self._ground.devices
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Wait until nobody else, in any process, changes what is on disks, and keep all from it meanwhile.
+
+        What takes its turn itself, as most of this does, waits for ever within.
+        """
+        with self._ground.turn():
+            yield
 
     def scan(self) -> tuple[DiskInfo, ...]:
         """Look at all disks that are allowed; changes nothing, and attaches no image."""

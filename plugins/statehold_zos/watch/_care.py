@@ -12,7 +12,7 @@ import attrs
 
 from statehold_zos.disks import DiskModule, FileSystem, PoolRecord
 from statehold_zos.ledger import Ledger
-from statehold_zos.model import DiskInfo, NotFoundError, PoolState, ZosError
+from statehold_zos.model import DiskInfo, DiskState, NotFoundError, PoolState, ZosError
 from statehold_zos.watch._btrfs import Btrfs
 from statehold_zos.watch._evacuation import choose
 from statehold_zos.watch._judging import Judge
@@ -189,11 +189,24 @@ class Care:
             return
         kind, target = chosen
         tried[kind] = now
-        device = ""
-        if target:
+        if not target:
+            self._begin(pool, self._order(pool, found, kind, disk=disk))
+            return
+        try:
+            self._onto(pool, found, kind, disk, target)
+        except ZosError as error:
+            self._told[pool.id] = f"{kind.value} failed: {error.message}"
+            _LOG.warning("pool %s: %s", pool.id, self._told[pool.id])
+
+    def _onto(self, pool: _Pool, found: Layout, kind: MoveKind, disk: str, target: str) -> None:
+        """Begin to move contents onto a disk that is still free, and let nobody have it before the kernel."""
+        with self._disks.turn():
+            if not any(info.name == target and info.state is DiskState.FREE for info in self._disks.scan()):
+                raise ZosError(f"the disk {target} is not free any more")
             self._disks.devices[target].make()
             device = self._disks.devices[target].attach()
-        self._begin(pool, self._order(pool, found, kind, disk=disk, target=target, device=device))
+            self._begin(pool, self._order(pool, found, kind, disk=disk, target=target, device=device))
+            self._running[pool.id].wait_until_at_work(pool.btrfs)
 
     def _order(
         self,

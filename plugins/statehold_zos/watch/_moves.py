@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -22,6 +23,7 @@ from statehold_zos.watch._btrfs import Btrfs, Errors
 
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 _MOVING: Final = "watch.moving"
+_BEGINNING: Final = 60.0
 
 
 class MoveKind(Enum):
@@ -126,6 +128,12 @@ class Running:
         if self._process.returncode == 0:
             return ""
         return " ".join(told.split()) or f"it ended with {self._process.returncode}"
+
+    def wait_until_at_work(self, btrfs: Btrfs) -> None:
+        """Return when the file system has begun, or refused; at the latest after a minute."""
+        end = time.monotonic() + _BEGINNING
+        while self._process.poll() is None and not btrfs.at_work and time.monotonic() < end:
+            time.sleep(0.01)
 
     def let_go(self) -> None:
         """Leave it to itself."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from statehold_zos.disks import DiskModule, FileSystem, Stage
 from statehold_zos.ledger import Ledger
-from statehold_zos.model import Config, DiskInfo, PoolEvent
+from statehold_zos.model import Config, DiskInfo, PoolEvent, ZosError
 from statehold_zos.watch._care import Care
 from statehold_zos.watch._looks import is_mounted, is_there, why_failing
 from statehold_zos.watch._moves import Move, Moving
@@ -50,6 +50,7 @@ class Watch:
         self._broker = Broker()
         self._looking = threading.Lock()
         self._sight: Sight | None = None
+        self._failed: dict[str, str] = {}
         self._lock: int | None = None
         self._pipe: tuple[int, int] | None = None
         self._ending = threading.Event()
@@ -74,7 +75,7 @@ class Watch:
             if self._leads():
                 for record in self._disks.records():
                     if record.stage is Stage.READY:
-                        infos = dict(self._care.tend(record.id, infos))
+                        infos = self._tended(record.id, infos)
             self._sight, events = compare(
                 self._sight, self._seen(infos), filling=self._config.filling, at=time.time()
             )
@@ -166,10 +167,24 @@ class Watch:
             self._lock = held
         return True
 
+    def _tended(self, pool: str, infos: dict[str, DiskInfo]) -> dict[str, DiskInfo]:
+        """Do what is next for a pool; that it fails keeps nobody from seeing the others."""
+        try:
+            infos = dict(self._care.tend(pool, infos))
+        except (OSError, ZosError) as error:
+            if self._failed.get(pool) != str(error):
+                _LOG.warning("pool %s is not looked after now", pool, exc_info=True)
+            self._failed[pool] = str(error)
+        else:
+            self._failed.pop(pool, None)
+        return infos
+
     def _seen(self, infos: Mapping[str, DiskInfo]) -> Sight:
         """Return how everything is now."""
-        pools = {pool.id: pool for pool in self._disks.pools()}
-        records = {name: record for record in self._disks.records() for name in record.disks}
+        known = self._disks.records()
+        made = {record.id for record in known if record.stage is not Stage.MAKING}
+        pools = [pool for pool in self._disks.pools() if pool.id in made]
+        records = {name: record for record in known for name in record.disks}
         disks = {}
         for info in infos.values():
             record = records.get(info.name)
@@ -185,6 +200,6 @@ class Watch:
                 pool.id: PoolSight(
                     state=pool.state, reason=pool.reason, filled=pool.used / pool.size if pool.size else 0.0
                 )
-                for pool in pools.values()
+                for pool in pools
             },
         )

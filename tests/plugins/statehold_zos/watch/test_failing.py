@@ -8,14 +8,27 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
 from watching import LIMIT, Node, contents, node_on, pull, pull_partly, put_back, space, write
 
-from statehold_zos.model import Config, DiskState, DiskType, EventKind, Policy, PoolState, Raid
-from statehold_zos.watch import MoveKind, Watch, _moves
+from statehold_zos.disks import _making
+from statehold_zos.model import (
+    Config,
+    DiskState,
+    DiskType,
+    EventKind,
+    Health,
+    Image,
+    Policy,
+    PoolState,
+    Raid,
+)
+from statehold_zos.watch import MoveKind, Watch, _care, _moves
 from statehold_zos.watch._btrfs import Btrfs
 
 REMOVED, BACK, FAILING = EventKind.REMOVED, EventKind.BACK, EventKind.FAILING
@@ -157,6 +170,68 @@ def test_nothing_is_moved_to_a_disk_of_another_type_or_one_that_holds_something(
         assert node.disks.pool(pool.id).state is PoolState.FAILING
         assert "no disk that is allowed is free" in node.disks.pool(pool.id).reason
         assert foreign.read_bytes()[:4096] == before
+
+
+def test_a_pool_whose_contents_cannot_be_moved_keeps_nobody_from_seeing_the_others(
+    images: Config, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    nowhere = Image(path=tmp_path / "file" / "disk.img", size=images.images[0].size)
+    allowed = (*images.images[:2], nowhere)
+    types = dict.fromkeys((str(image.path) for image in allowed), DiskType.SSD)
+    images = attrs.evolve(images, images=allowed, types=types, policy=Policy(pools=2), every=0.0)
+    with node_on(images) as node:
+        first, second = node.disks.pools()
+        node.look()
+        node.disks.mark(first.disks[0], "old")
+        assert node.look() == [(FAILING, first.disks[0]), (FAILING, "pool")]
+        assert "add failed: cannot make the image" in node.disks.pool(first.id).reason
+        os.truncate(second.disks[0], 0)
+        assert (FAILING, second.disks[0]) in node.look()
+
+
+def test_contents_are_not_moved_to_a_disk_that_has_become_a_pool_meanwhile(
+    mirror: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = attrs.evolve(mirror, images=mirror.images[:3])
+    with node_on(mirror) as node:
+        (pool,) = node.disks.pools()
+        (free,) = set(node.names) - set(pool.disks)
+        file = fill(node)
+        node.disks.mark(pool.disks[0], "old")
+        more, plain, made = Policy(pools=2), _care.choose, []
+
+        def choose(*given: Any, **named: Any) -> object:
+            chosen = plain(*given, **named)
+            if not made:
+                made.extend(node.disks.prepare(more, tokens=node.disks.plan(more).tokens))
+            return chosen
+
+        monkeypatch.setattr(_care, "choose", choose)
+        node.look()
+        assert [one.state for one in made if one.disks == (free,)] == [PoolState.READY]
+        assert f"{free} is not free any more" in node.disks.pool(pool.id).reason
+        assert node.pool_of(free).state is PoolState.READY
+        assert node.disks.pool(pool.id).disks == pool.disks
+        assert contents(file) == DATA
+
+
+def test_a_pool_that_is_being_made_is_told_when_it_is_there(
+    images: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain: Callable[..., Health] = _making.write_health
+    seen: list[tuple[EventKind, str]] = []
+    with node_on(images, prepare=False) as node:
+
+        def write_health(path: str) -> Health:
+            seen.extend(node.look())
+            return plain(path)
+
+        assert node.look() == []
+        monkeypatch.setattr(_making, "write_health", write_health)
+        (pool,) = node.disks.prepare(tokens=node.disks.plan().tokens)
+        assert seen == [(EventKind.ADDED, pool.disks[0])]
+        assert node.look() == [(EventKind.ADDED, "pool")]
 
 
 def test_wrong_contents_of_one_disk_of_a_mirror_are_mended(mirror: Config) -> None:
