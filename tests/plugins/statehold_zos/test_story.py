@@ -13,6 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 import zos_disks
+import zos_namespaces
 
 from statehold_zdb.client import Client, Place, ReplyError
 from statehold_zos.demo import Folders, Ground, Images
@@ -49,11 +50,11 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ground]:
 
 @pytest.fixture
 def node(ground: Ground) -> Iterator[Node]:
-    with Node(ground.config) as node:
-        try:
+    try:
+        with Node(ground.config) as node:
             yield node
-        finally:
-            node.namespaces.stop()
+    finally:  # when nobody looks after it any more, who would start its server again
+        zos_namespaces.end_all(ground.config.folder / "zdb")
 
 
 @attrs.define
