@@ -53,6 +53,7 @@ class Watch:
         self._failed: dict[str, str] = {}
         self._lock: int | None = None
         self._pipe: tuple[int, int] | None = None
+        self._waking = threading.Lock()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -104,9 +105,10 @@ class Watch:
 
     def poke(self) -> None:
         """Let the thread look now, if there is one."""
-        if self._pipe is not None:
-            with suppress(BlockingIOError):  # it was told to often enough
-                os.write(self._pipe[1], b"x")
+        with self._waking:
+            if self._pipe is not None:
+                with suppress(BlockingIOError):  # it was told to often enough
+                    os.write(self._pipe[1], b"x")
 
     def stop(self) -> None:
         """End the thread and all subscriptions; what is being moved goes on. May be called twice."""
@@ -115,9 +117,10 @@ class Watch:
             self.poke()
             self._thread.join()
             self._thread = None
-        pipe, self._pipe = self._pipe, None
-        for held in pipe or ():
-            os.close(held)
+        with self._waking:
+            pipe, self._pipe = self._pipe, None
+            for held in pipe or ():
+                os.close(held)
         with self._looking:
             self._care.let_go()
             self._broker.close()
@@ -143,9 +146,11 @@ class Watch:
         every = min(self._config.every, _WHILE_MOVING) if self._care.busy else self._config.every
         end = time.monotonic() + every
         heard = -1 if uevents is None else uevents.fileno()
-        sources = [woken, *([heard] if uevents else [])]
+        sources = select.poll()  # takes descriptors of any number, as there are in a server
+        for source in [woken, *([heard] if uevents else [])]:
+            sources.register(source, select.POLLIN)
         while (left := end - time.monotonic()) > 0:
-            ready, _, _ = select.select(sources, [], [], left)
+            ready = {source for source, _ in sources.poll(left * 1000)}
             if woken in ready:
                 os.read(woken, 4096)
                 return

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from statehold_zos.model import Config, EventKind, NoSpaceError, PoolState
 from statehold_zos.watch import Watch
 
 MIB = 2**20
+_MANY = 8192
 
 
 @pytest.fixture
@@ -127,6 +129,30 @@ def test_a_thread_looks_and_whoever_subscribed_is_told(folders: Config, tmp_path
         }
         node.watch.stop()
         node.watch.stop()
+
+
+def test_a_thread_looks_also_where_more_files_are_open_than_select_takes(
+    folders: Config, tmp_path: Path
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = soft if soft == resource.RLIM_INFINITY or soft > _MANY else _MANY
+    if hard != resource.RLIM_INFINITY and most > hard:
+        pytest.skip(f"no more than {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    held = []
+    try:
+        while not held or held[-1] < 1024:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+        with node_on(attrs.evolve(folders, every=0.05)) as node, node.watch.monitor() as subscription:
+            node.look()
+            node.watch.start()
+            for way in ((node.names[0], "elsewhere"), ("elsewhere", node.names[0])):
+                (tmp_path / way[0]).rename(tmp_path / way[1])
+                assert {subscription.get(60), subscription.get(60)} != {None}
+    finally:
+        for each in held:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_thread_goes_on_after_a_look_that_failed(
