@@ -16,11 +16,12 @@ _MISSING: Final = ("not found", "doesn't exists")
 
 @attrs.frozen(kw_only=True)
 class Found:
-    """A namespace, as its server says it is."""
+    """A namespace, as its server says it is; `disk` is 0 where that does not say it."""
 
     mode: Mode
     maxsize: int
     used: int
+    disk: int
     entries: int
     public: bool
     password: bool
@@ -161,10 +162,12 @@ def _found(answer: bytes) -> Found:
         line.split(": ", 1) for line in answer.decode("utf-8", "replace").splitlines() if ": " in line
     )
     failed = lines.get("failed", "no")
+    data = int(lines.get("data_disk_bytes", "0"))
     return Found(
         mode=Mode.SEQ if lines.get("mode", "").startswith("seq") else Mode.USER,
         maxsize=int(lines.get("data_limits_bytes", "0")),
         used=int(lines.get("data_size_bytes", "0")),
+        disk=data and data + int(lines.get("index_size_bytes", "0")),
         entries=int(lines.get("entries", "0")),
         public=lines.get("public") == "yes",
         password=lines.get("password") == "yes",

@@ -22,6 +22,7 @@ class _Notes:
     ended: list[str] = attrs.field(factory=list)
     mended: list[str] = attrs.field(factory=list)
     relieved: list[str] = attrs.field(factory=list)
+    over: list[str] = attrs.field(factory=list)
     missing: list[str] = attrs.field(factory=list)
     unknown: list[str] = attrs.field(factory=list)
     removed: list[str] = attrs.field(factory=list)
@@ -138,8 +139,13 @@ class Reconciler:
                 continue  # somebody is at it
             if claim.id not in found:
                 notes.missing.append(claim.id)
-            elif self._mend(admin, claim, found[claim.id], notes.faults):
+                continue
+            if self._mend(admin, claim, found[claim.id], notes.faults):
                 notes.mended.append(claim.id)
+            if found[claim.id].disk > claim.room:  # it is the others' that it takes
+                admin.compact(claim.id)
+                if admin.found([claim.id])[claim.id].disk > claim.room:
+                    notes.over.append(claim.id)
         for name in names:
             if name in claims or name not in found or self._is_known(name):
                 continue

@@ -14,6 +14,8 @@ class NamespaceReport:
         ended: servers without a namespace, which are gone with their folders.
         mended: namespaces whose limit, lock or privacy was not what was reserved, and is again.
         relieved: namespaces that could not be written, for their disk was full; they were compacted.
+        over: namespaces that take more of their disk than was reserved, as many small payloads do; of what
+            they do not need they were compacted.
         missing: namespaces that their server does not have; they are left as they are.
         unknown: namespaces on servers that nobody has reserved and that hold something; locked, not deleted.
         removed: empty namespaces, and processes, that nobody has reserved; gone.
@@ -27,6 +29,7 @@ class NamespaceReport:
     ended: tuple[str, ...] = ()
     mended: tuple[str, ...] = ()
     relieved: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

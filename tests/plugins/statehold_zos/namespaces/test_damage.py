@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from zos_namespaces import PASSWORD, Served, refused, served
+from zos_namespaces import PASSWORD, Served, client, refused, served
 from zos_pools import MIB
 
 from statehold_zos.ledger import Claim, Claims
@@ -120,3 +121,18 @@ def test_what_is_released_while_it_is_reserved_again_is_made_anew(
     assert second.state is NamespaceState.READY
     node.namespaces.release(second.id)
     assert node.disagreements() == []
+
+
+def test_a_namespace_that_takes_more_of_the_disk_than_is_its_own_is_told_until_it_is_larger(
+    node: Served,
+) -> None:
+    """Payloads are what its size counts; keys without any take room, too."""
+    made = node.namespaces.reserve(DiskType.SSD, MIB, Mode.USER, PASSWORD)
+    with contextlib.closing(client(made)) as talk:
+        for begin in range(0, 12_000, 1000):
+            talk.calls([(b"SET", b"%0250d" % i, b"") for i in range(begin, begin + 1000)])
+        found = node.namespaces.reconcile()
+        assert (found.over, found.faults) == ((made.id,), ())
+        node.namespaces.resize(made.id, 4 * MIB)
+        assert node.namespaces.reconcile().clean
+    node.namespaces.release(made.id)
