@@ -7,7 +7,7 @@ from pathlib import Path
 
 from statehold_zos.disks import DiskModule
 from statehold_zos.ledger import Ledger
-from statehold_zos.model import Config, DiskType, Image
+from statehold_zos.model import Config, DiskType, Image, PoolState
 from statehold_zos.watch import Watch
 
 folder, *names = map(Path, sys.argv[1:])
@@ -19,7 +19,8 @@ config = Config(
     types={str(name): DiskType.SSD for name in names},
 )
 ledger = Ledger(folder)
-watch = Watch(config, DiskModule(config, ledger), ledger)
+disks = DiskModule(config, ledger)
+watch = Watch(config, disks, ledger)
 told = False
 while True:
     watch.look()
@@ -27,3 +28,6 @@ while True:
         if not told:
             print(move.pool, move.kind, move.done, flush=True)
             told = True
+    if not told and all(pool.state is PoolState.READY for pool in disks.pools()):
+        print(*(pool.id for pool in disks.pools()), "was done before it was seen", flush=True)
+        told = True

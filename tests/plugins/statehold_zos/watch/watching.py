@@ -85,8 +85,8 @@ def pull(node: Node, name: str) -> None:
 
 
 def pull_partly(node: Node, name: str) -> None:
-    """Let a disk fail: what is in its first half can be read and written, the rest cannot."""
-    _limit(node, name, node.disks.devices[name].size // 2)
+    """Let a disk fail: what is in its first quarter can be read and written, the rest cannot."""
+    _limit(node, name, node.disks.devices[name].size // 4)
 
 
 def put_back(node: Node, name: str) -> None:
