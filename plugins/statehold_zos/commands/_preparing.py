@@ -36,7 +36,7 @@ def _show(out: Output, made: Plan) -> None:
 
     from statehold_zos.disks import FileSystem  # noqa: PLC0415
     from statehold_zos.model import size_text  # noqa: PLC0415
-    from statehold_zos.views import disks_table  # noqa: PLC0415
+    from statehold_zos.views import cells, disks_table  # noqa: PLC0415
 
     out.table(disks_table(made.disks))
     for disk, reason in made.left.items():
@@ -45,7 +45,7 @@ def _show(out: Output, made: Plan) -> None:
         out.line()
         table = Table("POOL", "TOKEN FOR wipe", "DISKS", box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for old in made.pools:
-            table.add_row(old.id, old.token or f"- {old.reason}", " ".join(old.disks))
+            table.add_row(*cells(old.id, old.token or f"- {old.reason}", " ".join(old.disks)))
         out.table(table)
     out.line()
     if not made.new:
@@ -57,7 +57,8 @@ def _show(out: Output, made: Plan) -> None:
     for new in made.new:
         system = new.file_system.value
         spread = f"{system}, {new.raid.value}" if len(new.disks) > 1 else system
-        table.add_row(new.token, " ".join(new.disks), new.type.value, size_text(new.size), spread)
+        row = (new.token, " ".join(new.disks), new.type.value, size_text(new.size), spread)
+        table.add_row(*cells(*row))
     out.table(table)
     tokens = " ".join(new.token for new in made.new if new.file_system is not FileSystem.FOLDER)
     out.line()

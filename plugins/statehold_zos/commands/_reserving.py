@@ -56,7 +56,13 @@ def reserve(  # noqa: PLR0917  how click passes them
                     "a namespace has a password, and none is given",
                     hint="--password-file names a file with it; - is standard input",
                 )
-            password = password_file.read().rstrip("\r\n")
+            try:
+                password = password_file.read().rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise RefusedError(
+                    f"the password in {password_file.name} is no UTF-8 text",
+                    hint="A password is text of 1 to 63 bytes, in one line",
+                ) from error
             made = node.namespaces.reserve(
                 DiskType(disk_type), size, Mode(mode or "user"), password, name=name
             )

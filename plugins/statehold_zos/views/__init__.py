@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statehold_zos.views._bars import LEGEND, bar
 from statehold_zos.views._tables import (
+    cells,
     disks_table,
     namespaces_table,
     pools_table,
@@ -15,6 +16,7 @@ from statehold_zos.views._tables import (
 __all__ = [
     "LEGEND",
     "bar",
+    "cells",
     "disks_table",
     "namespaces_table",
     "pools_table",

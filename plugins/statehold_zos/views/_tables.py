@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.table import Table
@@ -23,6 +23,13 @@ _GOOD: Final = {"ready", "pool", "free"}
 _BAD: Final = {"gone", "failing", "refused"}
 _ORDER: Final = {kind: place for place, kind in enumerate(DiskType)}
 _SIZES: Final = ("IN USE", "RESERVED", "FREE", "SIZE")
+_NAME: Final = 48
+
+
+def cells(*said: str | Text) -> Iterator[Text]:
+    """Yield what a row of a table says, as it is: nothing in it is taken for a style or by the terminal."""
+    for each in said:
+        yield each if isinstance(each, Text) else Text(_shown(each))
 
 
 def pools_table(pools: Iterable[PoolInfo]) -> Table:
@@ -36,7 +43,7 @@ def pools_table(pools: Iterable[PoolInfo]) -> Table:
         sizes = map(size_text, (pool.used, pool.reserved, pool.free, pool.size))
         filled = bar(pool.size, pool.reserved, pool.used)
         row = (pool.id, pool.type.value, disks, filled, *sizes, f"{pool.spaces:,}")
-        table.add_row(*row, _state(pool.state.value))
+        table.add_row(*cells(*row, _state(pool.state.value)))
     return table
 
 
@@ -54,7 +61,7 @@ def totals_table(stats: DiskStats) -> Table:
             continue
         sizes = map(size_text, (totals.used, totals.reserved, totals.free, totals.size))
         filled = bar(totals.size, totals.reserved, totals.used)
-        table.add_row(kind.value, f"{totals.disks:,}", f"{totals.pools:,}", filled, *sizes)
+        table.add_row(*cells(kind.value, f"{totals.disks:,}", f"{totals.pools:,}", filled, *sizes))
     return table
 
 
@@ -68,7 +75,8 @@ def disks_table(disks: Iterable[DiskInfo]) -> Table:
         if disk.found and disk.state.value in {"foreign", "refused"} and not disk.reason:
             why = f"holds {', '.join(disk.found)}"
         kind = disk.type.value if disk.type is not None else "?"
-        table.add_row(disk.name, kind, size_text(disk.size), _state(disk.state.value), disk.pool or "-", why)
+        row = (disk.name, kind, size_text(disk.size), _state(disk.state.value), disk.pool or "-", why)
+        table.add_row(*cells(*row))
     return table
 
 
@@ -80,10 +88,9 @@ def spaces_table(spaces: Sequence[Space]) -> Table:
     for space in spaces:
         filled = bar(space.size, space.size, space.used, width=12)
         sizes = map(size_text, (space.used, space.size))
-        names = (space.name or "-", space.owner or "-")
-        table.add_row(
-            space.id, space.type.value, filled, *sizes, *names, _state(space.state.value), space.pool
-        )
+        names = (_name(space.name), _name(space.owner))
+        row = (space.id, space.type.value, filled, *sizes, *names, _state(space.state.value), space.pool)
+        table.add_row(*cells(*row))
     return table
 
 
@@ -97,8 +104,8 @@ def namespaces_table(namespaces: Sequence[ZdbNamespace]) -> Table:
         sizes = map(size_text, (each.used, each.size))
         served = f"{each.host}:{each.port}" if each.state is not NamespaceState.GONE else "-"
         kinds = (each.id, each.disk_type.value, each.mode.value)
-        names = (each.name or "-", each.owner or "-")
-        table.add_row(*kinds, filled, *sizes, *names, _state(each.state.value), served, each.pool)
+        names = (_name(each.name), _name(each.owner))
+        table.add_row(*cells(*kinds, filled, *sizes, *names, _state(each.state.value), served, each.pool))
     return table
 
 
@@ -109,6 +116,19 @@ def _table(*left: str, right: Sequence[str]) -> Table:
     for name in right:
         table.add_column(name, justify="right")
     return table
+
+
+def _name(name: str) -> str:
+    """Return what an app calls something; of a long one the beginning."""
+    return (name if len(name) <= _NAME else f"{name[: _NAME - 1]}…") or "-"
+
+
+def _shown(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text
+    )
 
 
 def _state(state: str) -> Text:

@@ -130,6 +130,25 @@ def test_folders_are_reserved_shown_resized_and_released(prepared: Zos) -> None:
     assert prepared("spaces")[1] == "nothing is reserved\n"
 
 
+def test_names_are_shown_as_they_are_and_steer_no_terminal(prepared: Zos) -> None:
+    for name in ("[/x]", "\x1b[31mred", "x" * 3000):
+        prepared.json("reserve", "ssd", "1 MiB", "--name", name)
+    code, out, err = prepared("spaces")
+    assert (code, err) == (0, "")
+    assert "[/x]" in out
+    assert "\\x1b[31mred" in out
+    assert "\x1b[31m" not in out
+    assert max(map(len, out.splitlines())) < 300
+
+
+def test_a_password_that_is_no_text_is_told(prepared: Zos, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"\xff\xfe")
+    said = prepared.error(
+        *("reserve", "ssd", "1 MiB", "--namespace", "--password-file", str(tmp_path / "secret"))
+    )
+    assert "is no UTF-8 text" in said
+
+
 def test_namespaces_are_reserved_with_a_password_that_is_on_no_command_line(
     prepared: Zos, monkeypatch: pytest.MonkeyPatch
 ) -> None:
