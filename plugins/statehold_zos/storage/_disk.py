@@ -144,7 +144,15 @@ class Disk:
                 continue
             if value.Type not in {kind.value for kind in DiskType}:
                 raise StorageError(f"{who}: Type is {value.Type!r}, expected 'ssd' or 'hdd'")
-            if disk.pool and DiskType(value.Type) is not disk.type:
+            if DiskType(value.Type) is disk.type:
+                continue
+            if disk.name in node.config.types:
+                raise StorageError(
+                    f"{who} is {disk.type.value if disk.type else 'of no type'} by the node's configuration,"
+                    f" and cannot become {value.Type}",
+                    hint="The operator changes it there",
+                )
+            if disk.pool:
                 raise StorageError(
                     f"{who} is of pool {disk.pool}, and keeps its type",
                     hint="The operator wipes the pool first",

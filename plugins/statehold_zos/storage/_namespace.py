@@ -101,21 +101,22 @@ class Namespace:
         with self._lease.using("apply") as node:
             there = self._check(node, changes)
             with all_or_none(self.name) as undo:
+                # Where it is, before anything new may come there; what is given back is another's at once.
+                self._resize(node, changes, there, undo, grows=True)
                 for key, value in changes.items():
                     if not value.Released and there[key] is None:
                         self._reserve(node, key, value, undo)
-                for grows in (True, False):  # what is given back is another's at once
-                    for key, value in changes.items():
-                        found = there[key]
-                        if found is None or value.Released or value.Size == found.size:
-                            continue
-                        if (value.Size > found.size) is grows:
-                            node.namespaces.resize(found.id, value.Size)
-                            undo.append(partial(node.namespaces.resize, found.id, found.size))
+                self._resize(node, changes, there, undo, grows=False)
                 for key, value in changes.items():
                     found = there[key]
                     if found is not None and not value.Released:
-                        self._change(node, key, value, found, undo)
+                        self._freeze(node, value, found, undo)
+                # Nobody knows the passwords before: they change after all that can be undone.
+                for key, value in changes.items():
+                    found = there[key]
+                    if found is not None and not value.Released and value.Password is not None:
+                        password = self._sealing.open(self._about(key), value.Password)
+                        node.namespaces.change_password(found.id, password)
                 for key, value in changes.items():
                     found = there[key]
                     if found is not None and value.Released:
@@ -143,21 +144,34 @@ class Namespace:
         if value.Frozen:
             node.namespaces.freeze(made.id)
 
-    def _change(
-        self, node: Node, key: Key, value: Any, found: ZdbNamespace, undo: list[Callable[[], object]]
+    @staticmethod
+    def _resize(
+        node: Node,
+        changes: Mapping[Key, Any],
+        there: Mapping[Key, ZdbNamespace | None],
+        undo: list[Callable[[], object]],
+        *,
+        grows: bool,
     ) -> None:
+        for key, value in changes.items():
+            found = there[key]
+            if found is None or value.Released or value.Size == found.size:
+                continue
+            if (value.Size > found.size) is grows:
+                node.namespaces.resize(found.id, value.Size)
+                undo.append(partial(node.namespaces.resize, found.id, found.size))
+
+    @staticmethod
+    def _freeze(node: Node, value: Any, found: ZdbNamespace, undo: list[Callable[[], object]]) -> None:
         is_frozen = found.state is NamespaceState.FROZEN
         if bool(value.Frozen) is not is_frozen:
             node.namespaces.freeze(found.id, frozen=bool(value.Frozen))
             undo.append(partial(node.namespaces.freeze, found.id, frozen=is_frozen))
-        if value.Password is not None:
-            # Nobody knows the one before: it stays changed where something fails after this.
-            node.namespaces.change_password(found.id, self._sealing.open(self._about(key), value.Password))
 
     def _check(self, node: Node, changes: Mapping[Key, Any]) -> Mapping[Key, ZdbNamespace | None]:
         """Return the namespaces that are there; StorageError for what cannot be."""
         there = {key: self._find(node, key) for key in changes}
-        new = []
+        new, grown = [], []
         for key, value in changes.items():
             if value.Released:
                 continue
@@ -166,9 +180,11 @@ class Namespace:
             if value.Mode is not None and value.Mode not in _MODES:
                 raise StorageError(f"{who}: Mode is {value.Mode!r}, expected 'user' or 'seq'")
             if value.Password is not None:
-                size = len(self._sealing.open(self._about(key), value.Password).encode())
-                if not 0 < size <= 63:
+                password = self._sealing.open(self._about(key), value.Password)
+                if not 0 < (size := len(password.encode())) <= 63:
                     raise StorageError(f"{who}: Password has {size} bytes, expected 1 to 63")
+                if password == "*":  # noqa: S105  what 0-db takes for none
+                    raise StorageError(f"{who}: Password is '*', which stands for none; expected another")
             if found is None:
                 if value.Password is None:
                     raise StorageError(
@@ -182,13 +198,15 @@ class Namespace:
                     f"{who}: its mode is {found.mode.value}, and cannot become {value.Mode}",
                     hint="Reserve another one, and release this one",
                 )
+            if value.Size > found.size:
+                grown.append((key, found.pool, room_of(value.Size) - room_of(found.size)))
             if found.used > value.Size:
                 raise StorageError(
                     f"{who}: holds {found.used:,} bytes, and cannot get {value.Size:,}",
                     hint="Delete some of what is in it first",
                 )
-        if new:
-            check_room(self.name, node.ledger, new)
+        if new or grown:
+            check_room(self.name, node.ledger, new, grown)
         return there
 
     def _find(self, node: Node, key: Key) -> ZdbNamespace | None:

@@ -91,18 +91,17 @@ class Pool:
         with self._lease.using("apply") as node:
             there = self._check(node, changes)
             with all_or_none(self.name) as undo:
-                for key, value in changes.items():
+                for key, value in changes.items():  # where it is, before anything new may come there
                     space = there[key]
-                    if value.Released:
-                        continue
-                    if space is None:
+                    if space is not None and not value.Released and value.Size > space.size:
+                        node.pools.resize(space.id, value.Size)
+                        undo.append(partial(node.pools.resize, space.id, space.size))
+                for key, value in changes.items():
+                    if there[key] is None and not value.Released:
                         made = node.pools.reserve(
                             DiskType(value.Type), value.Size, owner=self._owner_of(key), name=str(key["Name"])
                         )
                         undo.append(partial(node.pools.release, made.id))
-                    elif value.Size > space.size:
-                        node.pools.resize(space.id, value.Size)
-                        undo.append(partial(node.pools.resize, space.id, space.size))
                 for key, value in changes.items():
                     space = there[key]
                     if space is not None and not value.Released and value.Size < space.size:
@@ -125,7 +124,7 @@ class Pool:
     def _check(self, node: Node, changes: Mapping[Key, Any]) -> Mapping[Key, Space | None]:
         """Return the spaces that are there; StorageError for what cannot be."""
         there = {key: self._find(node, key) for key in changes}
-        new = []
+        new, grown = [], []
         for key, value in changes.items():
             if value.Released:
                 continue
@@ -134,14 +133,16 @@ class Pool:
                 new.append((key, disk_type, value.Size))
             else:
                 same_type(self.name, key, disk_type, space.type)
+                if value.Size > space.size:
+                    grown.append((key, space.pool, value.Size - space.size))
                 used = node.pools.usage(space.id) if value.Size < space.size else 0
                 if used > value.Size:
                     raise StorageError(
                         f"{self.name}: {space.name!r} holds {used:,} bytes, and cannot get {value.Size:,}",
                         hint="Remove some of what is in it first",
                     )
-        if new:
-            check_room(self.name, node.ledger, new)
+        if new or grown:
+            check_room(self.name, node.ledger, new, grown)
         return there
 
     def _find(self, node: Node, key: Key) -> Space | None:

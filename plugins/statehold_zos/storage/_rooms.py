@@ -11,6 +11,7 @@ from statehold_zos.model import DiskType, PoolState, size_text
 from statehold_zos.planning import MemoryShelf, Room
 
 _LARGEST = 2**60
+_HINT = "Release what is not needed, or have the operator add a disk and prepare it"
 
 
 def check_wanted(name: str, key: Key, value: Any) -> DiskType:
@@ -27,13 +28,35 @@ def check_wanted(name: str, key: Key, value: Any) -> DiskType:
     return disk_type
 
 
-def check_room(name: str, ledger: Ledger, new: Iterable[tuple[Key, DiskType, int]]) -> None:
-    """Raise StorageError unless the pools have room for all of *new*, as far as that is known now."""
-    shelf = MemoryShelf(
-        Room(row.id, row.type, row.free, row.claims)
-        for row in ledger.pools.all()
-        if row.state is PoolState.READY
-    )
+def check_room(
+    name: str,
+    ledger: Ledger,
+    new: Iterable[tuple[Key, DiskType, int]],
+    grown: Iterable[tuple[Key, str, int]] = (),
+) -> None:
+    """Raise StorageError unless the pools have room, as far as that is known now.
+
+    Args:
+        name: of the storage.
+        ledger: of the node.
+        new: what is to be reserved: of what type, and how much room that takes.
+        grown: what becomes larger, before anything is reserved: in which pool, and how much more it takes.
+
+    """
+    pools = {row.id: row for row in ledger.pools.all() if row.state is PoolState.READY}
+    free = {pool: row.free for pool, row in pools.items()}
+    for key, pool, more in grown:
+        left = free.get(pool, 0)
+        if more > left:
+            raise StorageError(
+                f"{name}: pool {pool} has no room for {key['Name']!r} to become {size_text(more)} larger: "
+                + (
+                    f"it has {size_text(left)} left" if left > 0 else "it has none left, or takes nothing now"
+                ),
+                hint=_HINT,
+            )
+        free[pool] = left - more
+    shelf = MemoryShelf(Room(row.id, row.type, free[row.id], row.claims) for row in pools.values())
     for key, disk_type, size in new:
         room = next(shelf.tightest(disk_type, size), None)
         if room is None:
@@ -41,7 +64,7 @@ def check_room(name: str, ledger: Ledger, new: Iterable[tuple[Key, DiskType, int
             raise StorageError(
                 f"{name}: no {disk_type.value} pool has room for {key['Name']!r}, {size_text(size)}: "
                 + (f"the most that one has left is {size_text(most)}" if most else "none has any left"),
-                hint="Release what is not needed, or have the operator add a disk and prepare it",
+                hint=_HINT,
             )
         shelf.put(Room(room.pool, disk_type, room.free - size, room.claims + 1))
 

@@ -149,6 +149,72 @@ def test_a_batch_that_has_no_room_as_a_whole_is_refused_before_it_is_done(pool: 
     assert list(pool.facade.read(pool.prefix(1))) == []
 
 
+@pytest.mark.parametrize("kind", ["Pool", "Namespace"])
+def test_what_cannot_grow_is_refused_before_it_is_done(disks: OpenStorage, kind: str) -> None:
+    more = {"Password": PASSWORD} if kind == "Namespace" else {}
+    with opened(disks, kind) as storage:
+        first, second = (storage.key(1, Name=name) for name in "ab")
+        storage.insert(first, of("ssd", MIB, **more))
+        row = storage.facade.get(first)
+        too_large = [storage.facade.update(first, row, {"Size": 100 * MIB})]
+        with pytest.raises(
+            StorageError, match=r"pool zos-\w+ has no room for 'a' to become [\d.]+ MiB larger: it has"
+        ):
+            storage.writer.validate(too_large)
+        both = [
+            storage.facade.insert(second, storage.value(**of("ssd", 25 * MIB, **more))),
+            storage.facade.update(first, row, {"Size": 40 * MIB}),
+        ]
+        for each in both:
+            storage.writer.validate([each])
+        with pytest.raises(StorageError, match="no ssd pool has room for 'b'"):
+            storage.writer.validate(both)
+        assert [key.Name for key, _ in storage.facade.read(storage.prefix(1))] == ["a"]
+
+
+def test_what_grows_is_not_in_the_way_of_what_is_reserved_with_it(pool: OpenStorage) -> None:
+    first, second = (pool.key(1, Name=name) for name in "ab")
+    pool.insert(first, of("ssd", 16 * MIB))
+    batch = [
+        pool.facade.insert(second, pool.value(**of("ssd", 24 * MIB))),
+        pool.facade.update(first, pool.facade.get(first), {"Size": 40 * MIB}),
+    ]
+    pool.writer.validate(batch)
+    pool.writer.apply_batch(batch)
+    assert [row.Size for _, row in pool.facade.read(pool.prefix(1))] == [40 * MIB, 24 * MIB]
+
+
+def test_a_password_is_changed_only_after_all_that_can_be_undone(
+    namespace: OpenStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [namespace.key(1, Name=name) for name in "ab"]
+    for key in keys:
+        namespace.insert(key, of("ssd", MIB, Password=PASSWORD))
+    node = namespace.storage._lease._node
+
+    def failing(_id: str, *, frozen: bool) -> None:
+        raise ZosError(f"its server cannot be reached ({frozen})")
+
+    batch = [
+        namespace.facade.update(keys[0], namespace.facade.get(keys[0]), {"Password": "another"}),
+        namespace.facade.update(keys[1], namespace.facade.get(keys[1]), {"Frozen": True}),
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(node.namespaces, "freeze", failing)
+        with pytest.raises(StorageError, match="cannot be reached"):
+            namespace.writer.apply_batch(batch)
+    with contextlib.closing(client_of(namespace.facade.get(keys[0]))) as client:
+        client.call(b"SET", b"key", b"value")
+
+
+def test_a_password_that_stands_for_none_is_refused(namespace: OpenStorage) -> None:
+    intent = namespace.facade.insert(
+        namespace.key(1, Name="a"), namespace.value(**of("ssd", MIB, Password="*"))
+    )
+    with pytest.raises(StorageError, match=r"Password is '\*', which stands for none"):
+        namespace.writer.validate([intent])
+
+
 def test_a_row_is_not_released_and_reserved_in_one_batch(pool: OpenStorage) -> None:
     key = pool.key(1, Name="a")
     pool.insert(key, of("ssd", MIB))
@@ -217,12 +283,32 @@ def test_a_disk_is_marked_and_nothing_new_comes_to_its_pool(tmp_path: Path) -> N
         assert disks.facade.get(key) == disk
         for changes, said in (
             ({"Type": "tape"}, "Type is 'tape', expected 'ssd' or 'hdd'"),
-            ({"Type": "hdd"}, "is of pool zos-[0-9a-f]+, and keeps its type"),
+            ({"Type": "hdd"}, "is ssd by the node's configuration, and cannot become hdd"),
         ):
             with pytest.raises(StorageError, match=said):
                 disks.update(key, disk, changes)
         with pytest.raises(StorageError, match="'/dev/none' is no disk of this node"):
             disks.update(disks.key(1, Name="/dev/none"), disk, {"Failing": True})
+
+
+def test_of_a_disk_that_is_in_no_pool_the_type_is_said(tmp_path: Path) -> None:
+    config = tmp_path / "zos.toml"
+    config.write_text('folder = "node"\n[[plain]]\npath = "disk"\nsize = "1 MiB"\n')
+    allowed = {"zos": [str(config)]}
+    with open_storage(PROVIDERS["Disk"], config={"Config": str(config)}, allowances=allowed) as disks:
+        ((key, disk),) = disks.facade.read(disks.prefix(1))
+        assert (disk.State, disk.Pool) == ("free", "")
+        for said in ("hdd", "hdd", "ssd"):
+            disks.update(key, disks.facade.get(key), {"Type": said})
+            told = disks.facade.get(key)
+            assert (told.Type, told.State, told.Failing) == (said, "free", False)
+        node = disks.storage.node
+        node.disks.prepare()
+        with pytest.raises(StorageError, match=r"is of pool zos-[0-9a-f]+, and keeps its type"):
+            disks.update(key, disks.facade.get(key), {"Type": "hdd"})
+        assert disks.facade.get(key).Type == "ssd"
+    with open_storage(PROVIDERS["Disk"], config={"Config": str(config)}, allowances=allowed) as disks:
+        assert disks.facade.get(key).Type == "ssd"
 
 
 def test_a_configuration_is_used_only_where_the_operator_allows_it(tmp_path: Path) -> None:
