@@ -17,7 +17,8 @@ def demo(out: Output, plain: bool) -> None:  # noqa: FBT001
 
     Pools are made of them, folders and a 0-db namespace are reserved to the last byte and filled, a disk is
     pulled and comes back, and all is wiped. As root the disks are image files with btrfs on loop devices,
-    else they are folders. It works in a temporary folder, ends what it started and leaves nothing behind.
+    else they are folders. It works in a temporary folder, ends what it started and leaves nothing behind;
+    what one that was killed has left is cleared up by the next one.
     The exit code is 1 where a step does not do what it says.
     """
     from statehold_zos.demo import tell  # noqa: PLC0415  `--help` needs none of it

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Final
 
 import attrs
@@ -17,6 +17,7 @@ import attrs
 from statehold.sdk import StateholdError
 from statehold_zdb.client import Client, Place, ReplyError
 from statehold_zos.demo._ground import Ground, ground_in
+from statehold_zos.demo._left import PREFIX, clear, marked
 from statehold_zos.demo._teller import Teller
 from statehold_zos.model import (
     DiskState,
@@ -49,12 +50,20 @@ class Told:
 def tell(*, quiet: bool = False, color: bool | None = None, plain: bool = False) -> Told:
     """Tell the story in a temporary folder that is gone afterwards, and return it.
 
+    What one that was killed has left is cleared up first.
+
     Raises:
         StateholdError: a step did not do what the story says.
 
     """
+    with _silence():
+        clear(Path(gettempdir()))
+        return _told(quiet=quiet, color=color, plain=plain)
+
+
+def _told(*, quiet: bool, color: bool | None, plain: bool) -> Told:
     began = time.monotonic()
-    with _silence(), TemporaryDirectory(prefix="statehold-demo-") as name:
+    with TemporaryDirectory(prefix=PREFIX) as name, marked(Path(name)):
         ground = ground_in(Path(name), plain=plain)
         with _tidy(ground), Node(ground.config) as node, Teller(node, quiet=quiet, color=color) as teller:
             story = Story(ground, node, teller)
