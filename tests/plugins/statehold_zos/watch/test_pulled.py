@@ -145,10 +145,12 @@ def test_a_mirror_that_started_without_a_disk_is_whole_again_when_it_is_back(
         assert node.look() == [(REMOVED, str(second))]
         assert node.disks.pool(pool.id).state is PoolState.DEGRADED
         file = pool.path / "space" / "file"
-        for number in range(14):  # more than fits into what is spread over both disks
-            write(file.with_name(f"file{number}"), DATA)
-        Btrfs(pool.path).commit()
-        assert Btrfs(pool.path).is_mixed(pool.raid), "what is written now has one copy"
+        files = 0
+        while not Btrfs(pool.path).is_mixed(pool.raid):  # until what is spread over both disks is full
+            assert files < 40
+            write(file.with_name(f"file{files}"), DATA)
+            Btrfs(pool.path).commit()
+            files += 1
 
         (tmp_path / "elsewhere").rename(second)
         assert node.until(PoolState.READY, pool.id) == [(BACK, str(second)), (BACK, "pool")]
@@ -157,7 +159,7 @@ def test_a_mirror_that_started_without_a_disk_is_whole_again_when_it_is_back(
     first.rename(tmp_path / "elsewhere")
     with node_on(mirror, prepare=False) as node:
         assert node.disks.pool(pool.id).state is PoolState.DEGRADED
-        for number in range(14):
+        for number in range(files):
             assert contents(file.with_name(f"file{number}")) == DATA
 
 
