@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
@@ -35,6 +36,8 @@ from statehold_zos.views import disks_table
 
 _MIB: Final = 2**20
 _PIECE: Final = 4 * _MIB
+#: What it writes at most, at once.
+_TAKES: Final = 300 * _MIB
 _LOGGERS: Final = ("statehold_zos", "statehold_zdb", "statehold_quota")
 
 
@@ -58,7 +61,15 @@ def tell(*, quiet: bool = False, color: bool | None = None, plain: bool = False)
     """
     with _silence():
         clear(Path(gettempdir()))
-        return _told(quiet=quiet, color=color, plain=plain)
+        try:
+            return _told(quiet=quiet, color=color, plain=plain)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise StateholdError(
+                f"the demo found no room left in {gettempdir()}, where it writes about {_TAKES // _MIB} MiB",
+                hint="Free some there, or let TMPDIR name another folder",
+            ) from error
 
 
 def _told(*, quiet: bool, color: bool | None, plain: bool) -> Told:
