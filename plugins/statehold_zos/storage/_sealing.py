@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from statehold.sdk import StorageError
+from statehold.sdk import StorageError, sync_folder
 
 _MARK: Final = "sealed:1:"
 _NONCE: Final = 12
@@ -74,6 +74,7 @@ class Sealing:
             os.write(file, secrets.token_bytes(_KEY))
             os.fsync(file)
             path.hardlink_to(new)
+            sync_folder(self._folder)  # what is encrypted with it may be on disk before
         except FileExistsError:
             pass
         finally:
