@@ -170,15 +170,14 @@ def test_a_server_that_does_not_start_is_tried_ever_more_seldom_and_leaves_nothi
         assert node.namespaces.get(made.id).port == made.port
 
 
-def test_a_port_that_somebody_else_has_now_is_changed(tmp_path: Path) -> None:
-    with served(tmp_path) as node:
-        made = node.namespaces.reserve(DiskType.SSD, MIB, Mode.USER, PASSWORD)
-        node.namespaces.stop()
-        with socket.create_server(("127.0.0.1", made.port)):
-            assert node.namespaces.reconcile().started
-            found = node.namespaces.get(made.id)
-            assert found.port != made.port
-            assert refused(found, PASSWORD) == ""
+def test_a_port_that_somebody_else_has_now_is_changed(node: Served) -> None:
+    (made,) = node.namespaces.list()
+    node.namespaces.stop()
+    with socket.create_server(("127.0.0.1", made.port)):
+        assert node.namespaces.reconcile().started
+        found = node.namespaces.get(made.id)
+        assert found.port != made.port
+        assert refused(found, PASSWORD) == ""
 
 
 def test_a_0_db_of_the_operator_serves_namespaces_as_well(tmp_path: Path) -> None:
