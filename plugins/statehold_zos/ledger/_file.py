@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,8 @@ from statehold.sdk import sync_folder
 from statehold_zos.ledger._schema import MIGRATIONS
 from statehold_zos.model import ZosError
 
+#: Bytes without which nothing can be written.
+_LITTLE: Final = 2**20
 _PATIENCE: Final = 60.0
 
 
@@ -127,8 +130,15 @@ class File:
         try:
             yield
         except sqlite3.Error as error:
-            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-            raise ZosError(
-                f"ledger {self.path}: {error}",
-                hint=f"another process has held it for {_PATIENCE:g} s" if busy else "",
-            ) from error
+            raise ZosError(f"ledger {self.path}: {error}", hint=self._hint(error)) from error
+
+    def _hint(self, error: sqlite3.Error) -> str:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_BUSY:
+            return f"another process has held it for {_PATIENCE:g} s"
+        # A disk that is full is told as an error of its own only where it is the file that cannot grow.
+        if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
+            with suppress(OSError):
+                if shutil.disk_usage(self.path.parent).free < _LITTLE:
+                    return f"the disk of {self.path.parent} is full: make room on it"
+        return ""

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from zos_claims import namespace, settled, space
@@ -19,6 +21,23 @@ def test_what_is_reserved_is_there_after_it_was_closed_and_opened(tmp_path: Path
     with Ledger(tmp_path) as ledger:
         assert ledger.claims.all() == [claim]
         assert ledger.pools.get("a").free == 40
+
+
+@pytest.mark.parametrize(("free", "hint"), [(0, "is full: make room on it"), (2**30, "")])
+def test_a_disk_that_is_full_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, hint: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR | 19 << 8
+    with (
+        Ledger(tmp_path) as ledger,
+        pytest.raises(ZosError, match="disk I/O error") as told,
+        ledger._file.read(),
+    ):
+        raise error
+    assert told.value.hint.endswith(hint)
+    assert bool(told.value.hint) is bool(hint)
 
 
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:
