@@ -62,14 +62,16 @@ class Namespaces:
         return self._claims.waiting(attempt, f"namespace {request.name!r}")
 
     def room(self, server: str) -> int:
-        """Return how many bytes a server and its namespaces take of its pool.
+        """Return how many bytes a server and its namespaces need of its pool.
+
+        What its folder takes beyond that, where an image holds it, is booked in the server's room.
 
         Raises:
             NotFoundError: there is no such server.
 
         """
         with self._file.read() as sql:
-            own = rows.get(sql, server).room
+            own = rows.get(sql, server).size
             (theirs,) = sql.execute(
                 "SELECT coalesce(sum(room), 0) FROM claims WHERE server = ? AND server <> ''", (server,)
             ).fetchone()

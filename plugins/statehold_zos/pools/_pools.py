@@ -208,24 +208,29 @@ class StoragePools:
     def lodge(self, server_id: str, size: int | str) -> Path:
         """Give the server of a claim its folder, limited to *size* bytes, or give it another size.
 
-        Made where it is not there. It books nothing: the claims of the server and of what lives in it have.
-        Whoever calls this is at work on the server, and does it again at each start.
+        Made where it is not there. The claims of the server and of what lives in it have booked *size*; what
+        an image takes beyond their room is booked with the server's. Whoever calls this is at work on the
+        server, and does it again at each start.
 
         Raises:
             NotFoundError: there is no such claim.
+            NoSpaceError: its pool has no room for what an image takes beyond *size*.
             RefusedError: it holds more than *size*; nothing was changed.
             ZosError: its pool is gone, or cannot make it.
 
         """
         asked, claim = size_of(size), self._ledger.claims.get(server_id)
         site = self._sound(claim.pool)
+        kept = site.kept(claim.id) if site.has(claim.id) else None
         if not site.has(claim.id):
-            return site.make(claim.id, asked)
-        kept = site.kept(claim.id)
-        if site.advisory or (kept is not None and asked < kept):
+            self._book_image(site, claim, asked, site.room(asked))
+            site.make(claim.id, asked)
+        elif site.advisory or (kept is not None and asked < kept):
             site.shrink(claim.id, asked, before=kept or asked)
         else:
+            self._book_image(site, claim, asked, max(site.taken(claim.id, asked), site.room(asked)))
             site.restore(claim.id, asked)
+        self._book_image(site, self._ledger.claims.get(server_id), asked, site.taken(claim.id, asked))
         return site.path(claim.id)
 
     def evict(self, server_id: str) -> None:
@@ -293,6 +298,14 @@ class StoragePools:
             raise
         taken = site.taken(claim.id, asked)
         return grown if taken == grown.room else self._ledger.claims.resize(claim.id, asked, room=taken)
+
+    def _book_image(self, site: Site, server: Claim, asked: int, taken: int) -> None:
+        """Book with a server what the image of its folder takes beyond what is booked for what is in it."""
+        if site.in_images:
+            needed = max(asked, self._ledger.namespaces.room(server.id))
+            room = server.size + max(0, taken - needed)
+            if room != server.room:
+                self._ledger.claims.resize(server.id, server.size, room=room)
 
     def _refuse_over(self, site: Site) -> None:
         """Refuse reservations where a space is over its size, which nothing else keeps from taking more."""

@@ -80,6 +80,11 @@ class Site:
         """Whether limits are only counted."""
         return isinstance(self.backend, Accounting)
 
+    @property
+    def in_images(self) -> bool:
+        """Whether each folder lies in an image, which takes more of the pool than the folder holds."""
+        return isinstance(self.backend, LoopImage)
+
     def fitted(self, size: int) -> Fitted:
         """Return *size* as it can be kept here."""
         return fit(self.backend, size)

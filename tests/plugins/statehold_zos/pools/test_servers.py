@@ -4,7 +4,7 @@ import pytest
 from zos_pools import MIB, POOL, write
 
 from statehold_zos.ledger import ClaimKind, Request
-from statehold_zos.model import DiskType, NotFoundError, RefusedError
+from statehold_zos.model import DiskType, NoSpaceError, NotFoundError, RefusedError
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def server(node):
     return claim.id
 
 
-def test_the_folder_of_a_server_grows_and_shrinks_with_what_lives_in_it_and_books_nothing(node, server):
+def test_the_folder_of_a_server_grows_and_shrinks_with_what_lives_in_it(node, server):
     free = node.free()
     path = node.pools.lodge(server, "1 MiB")
     assert path == node.pools.path_of(server)
@@ -26,9 +26,35 @@ def test_the_folder_of_a_server_grows_and_shrinks_with_what_lives_in_it_and_book
     assert 4 * MIB <= node.pools.usage(server) <= 4 * MIB + 64 * 1024
     (path / "file").unlink()
     assert node.pools.lodge(server, 2 * MIB) == path
-    assert node.free() == free
+    if not node.pools._site(POOL).in_images:
+        assert node.free() == free, "what is in it has booked its room"
     assert node.pools.reconcile().clean
     assert node.pools.list() == ()
+
+
+def test_what_an_image_takes_beyond_what_a_server_needs_is_booked_with_the_server(node, server):
+    site = node.pools._site(POOL)
+    if not site.in_images:
+        pytest.skip("its folders are in no images")
+    free = node.free()
+    for size in (8 * MIB, 24 * MIB, 12 * MIB, 12 * MIB):
+        node.ledger.claims.resize(server, size)
+        node.pools.lodge(server, size)
+        taken = site.taken(server, size)
+        assert taken > size
+        assert node.free() == free + MIB - taken, "no more, however often it is asked for, and no less"
+        assert node.ledger.namespaces.room(server) == size
+
+
+def test_an_image_of_a_server_that_does_not_fit_into_its_pool_is_refused_and_nothing_is_changed(node, server):
+    if not node.pools._site(POOL).in_images:
+        pytest.skip("its folders are in no images")
+    path = node.pools.lodge(server, MIB)
+    everything = node.free() + MIB
+    node.ledger.claims.resize(server, everything - MIB, room=everything - MIB)
+    with pytest.raises(NoSpaceError):
+        node.pools.lodge(server, everything - MIB)
+    assert write(path, MIB) == MIB
 
 
 def test_the_folder_of_a_server_is_removed_as_often_as_that_is_asked_for(node, server):
