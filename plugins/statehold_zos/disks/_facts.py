@@ -9,7 +9,7 @@ from pathlib import Path
 from statehold_quota import Accounting, Group, mounts_under
 from statehold_zos.disks import _mounting
 from statehold_zos.disks._ground import Ground
-from statehold_zos.disks._records import SPACES, FileSystem, PoolRecord, Stage
+from statehold_zos.disks._records import FileSystem, PoolRecord, Stage
 from statehold_zos.model import DiskInfo, DiskStats, DiskType, PoolInfo, PoolState, TypeStats
 
 _GIB = 2**30
@@ -56,7 +56,7 @@ def used_of(record: PoolRecord) -> int:
     if record.limits == "loop":
         return sum(_held(mount.point) for mount in mounts_under(record.path))
     if record.limits == Accounting.name:
-        return _walked(record.path / SPACES)
+        return _walked(record.spaces)
     return _held(record.path)
 
 

@@ -65,6 +65,11 @@ class PoolRecord:
     token: str = ""
     limits: str = ""
 
+    @property
+    def spaces(self) -> Path:
+        """Where its spaces lie."""
+        return self.path / SPACES
+
 
 class Records:
     """What a node keeps about its disks, in the notes of its ledger."""

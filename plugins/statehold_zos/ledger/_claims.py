@@ -40,13 +40,17 @@ class Claims:
             ZosError: another is making it for longer than the ledger's patience.
 
         """
+        return self.found_or_made(request, lambda sql: self.make(sql, request, rows.pool_for(sql, request)))
+
+    def found_or_made(self, request: Request, make: Callable[[sqlite3.Connection], Claim]) -> Claim:
+        """Do what `reserve` does, where *make* books a claim that is not there yet."""
         if request.size <= 0 or request.room <= 0:
             raise ValueError(f"a size is above 0, got {request.size}")
 
         def attempt(sql: sqlite3.Connection) -> Claim | None:
             found = rows.named(sql, request.kind, request.owner, request.name) if request.name else None
             if found is None:
-                return self.make(sql, request, rows.pool_for(sql, request))
+                return make(sql)
             rows.check_same(found, request)
             return found if found.state is ClaimState.READY else self.take_in(sql, found)
 

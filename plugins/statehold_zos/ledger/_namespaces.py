@@ -9,7 +9,7 @@ from statehold_zos.ledger import _rows as rows
 from statehold_zos.ledger._claims import Claims
 from statehold_zos.ledger._file import File
 from statehold_zos.ledger._shelf import SqlShelf
-from statehold_zos.ledger._values import Claim, ClaimKind, ClaimState, Request, Sealed
+from statehold_zos.ledger._values import Claim, ClaimKind, Request, Sealed
 from statehold_zos.planning import choose_served
 
 _STRAYS: Final = """
@@ -49,17 +49,7 @@ class Namespaces:
             ZosError: another is making it for longer than the ledger's patience.
 
         """
-        if request.size <= 0 or request.room <= 0:
-            raise ValueError(f"a size is above 0, got {request.size}")
-
-        def attempt(sql: sqlite3.Connection) -> Claim | None:
-            found = rows.named(sql, request.kind, request.owner, request.name) if request.name else None
-            if found is None:
-                return self._make(sql, request, overhead)
-            rows.check_same(found, request)
-            return found if found.state is ClaimState.READY else self._claims.take_in(sql, found)
-
-        return self._claims.waiting(attempt, f"namespace {request.name!r}")
+        return self._claims.found_or_made(request, lambda sql: self._make(sql, request, overhead))
 
     def room(self, server: str) -> int:
         """Return how many bytes a server and its namespaces need of its pool.

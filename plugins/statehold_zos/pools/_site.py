@@ -22,7 +22,6 @@ from statehold_quota import (
 from statehold_zos.disks import PoolRecord
 from statehold_zos.model import DiskType, RefusedError, ZosError, size_text
 
-_SPACES: Final = "spaces"
 _DATA: Final = "data"
 _OURS: Final = re.compile(r"((?:space|server)-[0-9a-f]{16})(?:\.img|\.new)?", re.ASCII)
 
@@ -64,7 +63,7 @@ class Site:
     def open(cls, ground: Ground, pool: str) -> Site:
         """Return the site of a pool; ZosError where it is not mounted."""
         record, backend = ground.record(pool), ground.backend(pool)
-        root = record.path / _SPACES
+        root = record.spaces
         with _told(pool, "be used"):
             root.mkdir(mode=0o711, exist_ok=True)
             overhead = backend.overhead if isinstance(backend, Btrfs | LoopImage) else 0
@@ -229,7 +228,7 @@ class Site:
 
 def folder_of(record: PoolRecord, claim: str) -> Path:
     """Return where the folder of a claim is while the pool is mounted."""
-    return _path(record.path / _SPACES, claim)
+    return _path(record.spaces, claim)
 
 
 def _path(root: Path, claim: str) -> Path:
