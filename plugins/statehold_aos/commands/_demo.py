@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import click
 
-from statehold.cli import Output, common
+from statehold.cli import Output, common, orderly
 
 __all__ = ["demo"]
 
@@ -18,7 +18,8 @@ def demo(out: Output) -> None:
     """
     from statehold_aos.demo import tell  # noqa: PLC0415  `--help` needs none of it
 
-    story = tell(quiet=out.json, color=click.get_current_context().color)
+    with orderly():
+        story = tell(quiet=out.json, color=click.get_current_context().color)
     out.line()
     out.line(f"That was all of it, in {story.seconds:.1f} seconds, and nothing of it is left. Its source is")
     out.line("app_images/aos.fleet; docs/aos.md says how to run services of your own.")

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-import attrs
-
+from statehold.cli import Teller, Told, silence
+from statehold_aos.demo._picture import Picture
 from statehold_aos.demo._place import lay_out
-from statehold_aos.demo._teller import Teller
 from statehold_aos.demo._vehicle import Seen, Vehicle, users_of
 
 if TYPE_CHECKING:
@@ -20,14 +16,6 @@ if TYPE_CHECKING:
 
 ANN: Final = users_of("ann")
 BOB: Final = users_of("bob")
-
-
-@attrs.frozen(kw_only=True)
-class Told:
-    """What was told: how long it took, and each step with what came of it."""
-
-    seconds: float
-    steps: Sequence[Mapping[str, Any]]
 
 
 def tell(*, quiet: bool = False, color: bool | None = None) -> Told:
@@ -38,10 +26,13 @@ def tell(*, quiet: bool = False, color: bool | None = None) -> Told:
 
     """
     started = time.monotonic()
-    with _silence(), TemporaryDirectory(prefix="statehold-demo-") as folder:
+    with silence("statehold"), TemporaryDirectory(prefix="statehold-demo-") as folder:
         Path(folder).chmod(0o711)
         lay_out(Path(folder))
-        with Vehicle(Path(folder)) as vehicle, Teller(vehicle, quiet=quiet, color=color) as teller:
+        with (
+            Vehicle(Path(folder)) as vehicle,
+            Teller(Picture(vehicle), quiet=quiet, color=color) as teller,
+        ):
             story = Story(vehicle, teller)
             for step in (
                 story.begin,
@@ -57,17 +48,6 @@ def tell(*, quiet: bool = False, color: bool | None = None) -> Told:
                 step()
             steps = teller.steps
     return Told(seconds=time.monotonic() - started, steps=steps)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what is logged to the files of the services: the story tells what goes wrong on purpose."""
-    logger, handler = logging.getLogger("statehold"), logging.NullHandler()
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 class Story:
@@ -214,9 +194,11 @@ class Story:
             self._teller.note(f"the kernel refused it, and navigation goes on. It says: {said}")
         else:
             message = f"{self._see('nav').used:,} bytes are used"
-            self._teller.warn(
+            self._teller.note(
                 f"{message}, and nobody refused them: limits are advisory here. As root, they are enforced; "
-                "`statehold aos doctor` says how"
+                "`statehold aos doctor` says how",
+                sign="~",
+                style="yellow",
             )
         self._turn("zoom 11")
         self._teller.wait("the state still fits", lambda: self._zoom() == (11, 11))
@@ -231,7 +213,7 @@ class Story:
         )
         pids = [one.pid for one in self._all() if one.pid is not None]
         self._vehicle.end()
-        self._teller.hear()
+        self._teller.look()
         left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
         self._teller.expect("no process to be left", holds=bool(pids) and not left)
         self._teller.note("both services have ended, and nothing is mounted any more")

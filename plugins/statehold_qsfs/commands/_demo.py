@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
-from statehold.cli import Output, common
+from statehold.cli import Output, common, orderly
 
 __all__ = ["demo"]
 
@@ -22,21 +18,9 @@ def demo(out: Output) -> None:
     """
     from statehold_qsfs.demo import tell  # noqa: PLC0415  `--help` needs none of it
 
-    with _tidy():
+    with orderly():
         story = tell(quiet=out.json, color=click.get_current_context().color)
     out.line()
     out.line(f"That was all of it, in {story.seconds:.1f} seconds, and nothing of it is left.")
     out.line("docs/qsfs.md says how to make a filesystem of your own.")
     out.document({"seconds": round(story.seconds, 2), "steps": story.steps})
-
-
-@contextmanager
-def _tidy() -> Iterator[None]:
-    """Let SIGTERM, and a terminal that is closed, end it as Ctrl-C does, so that nothing is left behind."""
-    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -40,15 +40,16 @@ class Picture:
         """How many shards were missing then."""
         return sum(len(info.missing) for info in self.objects)
 
-    def look(self) -> None:
-        """Look at what the metadata say."""
+    def look(self) -> tuple[()]:
+        """Look at what the metadata say, of which the table is enough."""
         try:
             # Those that lack something first, then those that were stored last.
             found = sorted(self._zstor.list(), key=lambda info: (not info.missing, -info.stored))
         except StateholdError:  # asked again soon
-            return
+            return ()
         with self._lock:
             self._objects = found
+        return ()
 
     def verify(self) -> list[Verdict]:
         """Read every shard of every object, and return what was found."""
@@ -81,7 +82,7 @@ class Picture:
 
     def table(self) -> Table:
         """Return the picture."""
-        table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("object", no_wrap=True)
         for store in self._stores.all:
             table.add_column(f"{store.site}\n{store.number}", justify="center", no_wrap=True)

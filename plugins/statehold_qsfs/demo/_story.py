@@ -1,35 +1,23 @@
 from __future__ import annotations
 
-import logging
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
-import attrs
-
+from statehold.cli import Teller, Told, silence
 from statehold.sdk import StateholdError
 from statehold_qsfs.demo._machine import Machine
 from statehold_qsfs.demo._picture import Picture
 from statehold_qsfs.demo._stores import Store, Stores
-from statehold_qsfs.demo._teller import Teller
 from statehold_zstor.codec import MasterKey
 from statehold_zstor.config import Config
 from statehold_zstor.objects import Zstor
 
 _DOCUMENTS: Final = 12
 _LARGEST: Final = 700_000
-
-
-@attrs.frozen(kw_only=True)
-class Told:
-    """What was told: how long it took, and each step with what came of it."""
-
-    seconds: float
-    steps: Sequence[Mapping[str, Any]]
 
 
 def tell(*, quiet: bool = False, color: bool | None = None) -> Told:
@@ -40,7 +28,10 @@ def tell(*, quiet: bool = False, color: bool | None = None) -> Told:
 
     """
     started = time.monotonic()
-    with _silence(), TemporaryDirectory(prefix="statehold-demo-") as name:
+    with (
+        silence("statehold", "statehold_qsfs", "statehold_zstor"),
+        TemporaryDirectory(prefix="statehold-demo-") as name,
+    ):
         folder = Path(name)
         with Stores(folder) as stores:
             table = stores.config(key=MasterKey.new().hex(), meta_key=MasterKey.new().hex())
@@ -61,23 +52,6 @@ def tell(*, quiet: bool = False, color: bool | None = None) -> Told:
                     ):
                         step()
     return Told(seconds=time.monotonic() - started, steps=teller.steps)
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what is logged to itself: the story tells what goes wrong on purpose."""
-    loggers = [logging.getLogger(name) for name in ("statehold", "statehold_qsfs", "statehold_zstor")]
-    handler = logging.NullHandler()
-    before = [logger.propagate for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.propagate = False
-    try:
-        yield
-    finally:
-        for logger, propagate in zip(loggers, before, strict=True):
-            logger.removeHandler(handler)
-            logger.propagate = propagate
 
 
 class Story:

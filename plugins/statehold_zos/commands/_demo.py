@@ -1,12 +1,8 @@
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import click
 
-from statehold.cli import Output, common
+from statehold.cli import Output, common, orderly
 
 
 @click.command("demo")
@@ -23,21 +19,9 @@ def demo(out: Output, plain: bool) -> None:  # noqa: FBT001
     """
     from statehold_zos.demo import tell  # noqa: PLC0415  `--help` needs none of it
 
-    with _tidy():
+    with orderly():
         story = tell(quiet=out.json, color=click.get_current_context().color, plain=plain)
     out.line()
     out.line(f"That was all of it, in {story.seconds:.1f} seconds, and nothing of it is left.")
     out.line("docs/zos.md says how to prepare disks of your own.")
     out.document({"seconds": round(story.seconds, 2), "limits": story.limits, "steps": story.steps})
-
-
-@contextmanager
-def _tidy() -> Iterator[None]:
-    """Let SIGTERM, and a terminal that is closed, end it as Ctrl-C does, so that nothing is left behind."""
-    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

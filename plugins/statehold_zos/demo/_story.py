@@ -2,24 +2,25 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import logging
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import Any, Final
+from typing import Final
 
 import attrs
+from rich.console import Group
+from rich.text import Text
 
+from statehold import cli
 from statehold.sdk import StateholdError
 from statehold_zdb.client import Client, Place, ReplyError
 from statehold_zos.demo._ground import Ground, ground_in
 from statehold_zos.demo._left import PREFIX, clear, marked
-from statehold_zos.demo._teller import Teller
 from statehold_zos.model import (
     DiskState,
     DiskType,
@@ -32,7 +33,7 @@ from statehold_zos.model import (
     size_text,
 )
 from statehold_zos.node import Node
-from statehold_zos.views import disks_table
+from statehold_zos.views import LEGEND, disks_table, pools_table
 
 _MIB: Final = 2**20
 _PIECE: Final = 4 * _MIB
@@ -42,12 +43,25 @@ _LOGGERS: Final = ("statehold_zos", "statehold_zdb", "statehold_quota")
 
 
 @attrs.frozen(kw_only=True)
-class Told:
-    """What was told: how long it took, how limits were kept, and each step with what came of it."""
+class Told(cli.Told):
+    """What was told, and how limits were kept."""
 
-    seconds: float
     limits: str
-    steps: Sequence[Mapping[str, Any]]
+
+
+@attrs.frozen
+class Picture:
+    """How full the pools of a node are."""
+
+    _node: Node
+
+    def look(self) -> tuple[()]:
+        """Tell nothing: the table is enough."""
+        return ()
+
+    def table(self) -> Group:
+        """Return the pools as they are now."""
+        return Group(pools_table(self._node.disks.pools()), Text(LEGEND, style="bright_black"))
 
 
 def tell(*, quiet: bool = False, color: bool | None = None, plain: bool = False) -> Told:
@@ -59,7 +73,7 @@ def tell(*, quiet: bool = False, color: bool | None = None, plain: bool = False)
         StateholdError: a step did not do what the story says.
 
     """
-    with _silence():
+    with cli.silence(*_LOGGERS):
         clear(Path(gettempdir()))
         try:
             return _told(quiet=quiet, color=color, plain=plain)
@@ -76,7 +90,11 @@ def _told(*, quiet: bool, color: bool | None, plain: bool) -> Told:
     began = time.monotonic()
     with TemporaryDirectory(prefix=PREFIX) as name, marked(Path(name)):
         ground = ground_in(Path(name), plain=plain)
-        with _tidy(ground), Node(ground.config) as node, Teller(node, quiet=quiet, color=color) as teller:
+        with (
+            _tidy(ground),
+            Node(ground.config) as node,
+            cli.Teller(Picture(node), quiet=quiet, color=color) as teller,
+        ):
             story = Story(ground, node, teller)
             try:
                 for step in (
@@ -96,23 +114,6 @@ def _told(*, quiet: bool, color: bool | None, plain: bool) -> Told:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what is logged to itself: the story tells what goes wrong on purpose."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    handler = logging.NullHandler()
-    before = [logger.propagate for logger in loggers]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.propagate = False
-    try:
-        yield
-    finally:
-        for logger, propagate in zip(loggers, before, strict=True):
-            logger.removeHandler(handler)
-            logger.propagate = propagate
-
-
-@contextmanager
 def _tidy(ground: Ground) -> Iterator[None]:
     try:
         yield
@@ -123,7 +124,7 @@ def _tidy(ground: Ground) -> Iterator[None]:
 class Story:
     """What happens, step by step."""
 
-    def __init__(self, ground: Ground, node: Node, teller: Teller) -> None:
+    def __init__(self, ground: Ground, node: Node, teller: cli.Teller) -> None:
         self._ground: Final = ground
         self._node: Final = node
         self._teller: Final = teller

@@ -1,0 +1,33 @@
+"""What goes on around a story that a command tells."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def orderly() -> Iterator[None]:
+    """Let SIGTERM, and a terminal that is closed, end it as Ctrl-C does, so that nothing is left behind."""
+    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def silence(*names: str) -> Iterator[None]:
+    """Let nobody see what these loggers say: a story tells itself what goes wrong on purpose."""
+    loggers, handler = [logging.getLogger(name) for name in names], logging.NullHandler()
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
