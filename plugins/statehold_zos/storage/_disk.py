@@ -93,9 +93,12 @@ class Disk:
             if given in (UNSET, disk.name):
                 yield self._key(key.WSID, disk.name), self._row(disk, pools)
 
-    def value_to_update(self, key: Key, existing: Value, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
-        """Return *existing* with *changes*, without what the storage says itself."""
-        merged = merge(existing, changes)
+    def value_to_update(self, key: Key, existing: Any, changes: Mapping[str, object]) -> Value:  # noqa: ARG002
+        """Return *changes* alone: what was read may be otherwise by the time that they are applied.
+
+        They are laid over those that wait already, which show by what the storage does not say of them.
+        """
+        merged = merge(existing if existing.State is None else self._value(), changes)
         said = [name for name in merged.__struct_fields__ if name not in _WRITTEN]
         return msgspec.structs.replace(merged, **dict.fromkeys(said))
 
@@ -116,7 +119,7 @@ class Disk:
                         node.disks.set_type(disk.name, DiskType(value.Type))
                         undo.append(partial(node.disks.set_type, disk.name, disk.type))
                     failing = disk.state is DiskState.FAILING
-                    if bool(value.Failing) is not failing:
+                    if value.Failing not in (None, failing):
                         node.disks.mark(disk.name, f"{self.name} says so" if value.Failing else "")
                         undo.append(partial(node.disks.mark, disk.name, disk.reason if failing else ""))
                     there = self._check(node, items)

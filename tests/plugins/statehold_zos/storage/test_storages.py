@@ -311,6 +311,22 @@ def test_of_a_disk_that_is_in_no_pool_the_type_is_said(tmp_path: Path) -> None:
         assert disks.facade.get(key).Type == "ssd"
 
 
+def test_an_update_of_the_type_keeps_a_mark_that_came_after_the_row_was_read(tmp_path: Path) -> None:
+    config = tmp_path / "zos.toml"
+    config.write_text('folder = "node"\n[[plain]]\npath = "disk"\nsize = "1 MiB"\n')
+    allowed = {"zos": [str(config)]}
+    with open_storage(PROVIDERS["Disk"], config={"Config": str(config)}, allowances=allowed) as disks:
+        ((key, disk),) = disks.facade.read(disks.prefix(1))
+        disks.storage.node.disks.mark(key.Name, "it is pulled")
+        disks.update(key, disk, {"Type": "hdd"})
+        told = disks.facade.get(key)
+        assert (told.Type, told.Failing, told.Reason) == ("hdd", True, "it is pulled")
+        waiting = disks.facade.update(key, disk, {"Failing": False})
+        disks.writer.apply_batch([disks.facade.update(key, waiting.value, {"Type": "ssd"})])
+        told = disks.facade.get(key)
+        assert (told.Type, told.Failing) == ("ssd", False), "what waits is done with what comes after it"
+
+
 def test_a_configuration_is_used_only_where_the_operator_allows_it(tmp_path: Path) -> None:
     config = tmp_path / "zos.toml"
     config.write_text('folder = "node"\n[[plain]]\npath = "disk"\nsize = "1 MiB"\n')
