@@ -195,6 +195,17 @@ class StoragePools:
         claim = self._ledger.claims.get(space_id)
         return self._site(claim.pool).used(claim.id, exact=True)
 
+    def measured(self, pool: str, size: int) -> tuple[int, int]:
+        """Return the size that a space of *size* bytes gets in a pool, and how much of it that takes at most.
+
+        As asked, where the pool is gone.
+        """
+        try:
+            site = self._site(pool)
+        except ZosError:
+            return size, size
+        return site.fitted(size).limit, site.room(size)
+
     def path_of(self, claim_id: str) -> Path:
         """Return where the folder of a claim is, or would be; it need not be there.
 

@@ -6,6 +6,9 @@ from typing import Any
 
 from statehold.sdk import Intent, Key, StorageError
 
+#: What undoes each thing that was done.
+Undo = list[Callable[[], object]]
+
 
 def wanted(name: str, items: Sequence[Intent]) -> Mapping[Key, Any]:
     """Return what a batch wants, each row once, as its last item says.
@@ -28,14 +31,14 @@ def wanted(name: str, items: Sequence[Intent]) -> Mapping[Key, Any]:
 
 
 @contextmanager
-def all_or_none(name: str) -> Iterator[list[Callable[[], object]]]:
+def all_or_none(name: str) -> Iterator[Undo]:
     """Yield a list for what undoes each thing that the block does; it is done, last first, where that fails.
 
     Raises:
         StorageError: the block failed, and so did what was to undo it.
 
     """
-    undo: list[Callable[[], object]] = []
+    undo: Undo = []
     try:
         yield undo
     except BaseException as failed:

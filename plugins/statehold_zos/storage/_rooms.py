@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from statehold.sdk import Key, StorageError
@@ -32,15 +32,17 @@ def check_room(
     name: str,
     ledger: Ledger,
     new: Iterable[tuple[Key, DiskType, int]],
-    grown: Iterable[tuple[Key, str, int]] = (),
+    grown: Iterable[tuple[Key, str, int]],
+    takes: Callable[[str, int], int],
 ) -> None:
     """Raise StorageError unless the pools have room, as far as that is known now.
 
     Args:
         name: of the storage.
         ledger: of the node.
-        new: what is to be reserved: of what type, and how much room that takes.
+        new: what is to be reserved: of what type, and of what size.
         grown: what becomes larger, before anything is reserved: in which pool, and how much more it takes.
+        takes: returns how much room of a pool something new of a size takes.
 
     """
     pools = {row.id: row for row in ledger.pools.all() if row.state is PoolState.READY}
@@ -58,15 +60,20 @@ def check_room(
         free[pool] = left - more
     shelf = MemoryShelf(Room(row.id, row.type, free[row.id], row.claims) for row in pools.values())
     for key, disk_type, size in new:
-        room = next(shelf.tightest(disk_type, size), None)
+        room = next((r for r in shelf.tightest(disk_type, size) if r.free >= takes(r.pool, size)), None)
         if room is None:
-            most = next((each.free for each in shelf.widest(disk_type, 1)), 0)
+            widest = next(shelf.widest(disk_type, 1), None)
+            needed = takes(widest.pool, size) if widest else size
+            most = (
+                f"the most that one has left is {size_text(widest.free)}" if widest else "none has any left"
+            )
             raise StorageError(
-                f"{name}: no {disk_type.value} pool has room for {key['Name']!r}, {size_text(size)}: "
-                + (f"the most that one has left is {size_text(most)}" if most else "none has any left"),
+                f"{name}: no {disk_type.value} pool has room for {key['Name']!r}, {size_text(size)}"
+                + (f", which take {size_text(needed)}: {most}" if needed != size else f": {most}"),
                 hint=_HINT,
             )
-        shelf.put(Room(room.pool, disk_type, room.free - size, room.claims + 1))
+        left = room.free - takes(room.pool, size)
+        shelf.put(Room(room.pool, disk_type, left, room.claims + 1))
 
 
 def same_type(name: str, key: Key, wanted: DiskType, there: DiskType) -> None:

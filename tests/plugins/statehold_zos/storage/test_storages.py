@@ -11,6 +11,7 @@ import pytest
 
 from statehold.sdk import Intent, StorageError
 from statehold.testing import OpenStorage, open_storage
+from statehold_quota import Accounting
 from statehold_zdb.client import Client, Place, ReplyError
 from statehold_zos.model import NoSpaceError, ZosError
 from statehold_zos.storage import make_providers
@@ -170,6 +171,38 @@ def test_what_cannot_grow_is_refused_before_it_is_done(disks: OpenStorage, kind:
         with pytest.raises(StorageError, match="no ssd pool has room for 'b'"):
             storage.writer.validate(both)
         assert [key.Name for key, _ in storage.facade.read(storage.prefix(1))] == ["a"]
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Let limits be kept as btrfs does, and return the smallest one."""
+    monkeypatch.setattr(Accounting, "smallest", MIB // 2)
+    monkeypatch.setattr(Accounting, "step", 4096)
+    return MIB // 2
+
+
+def test_what_a_limit_takes_beyond_the_size_is_looked_for_before_it_is_done(
+    pool: OpenStorage, coarse: int
+) -> None:
+    pool.insert(pool.key(1, Name="large"), of("ssd", 64 * MIB - coarse // 2))
+    small = [pool.facade.insert(pool.key(1, Name="small"), pool.value(**of("ssd", 1000)))]
+    with pytest.raises(
+        StorageError, match="for 'small', 1,000 B, which take 512 KiB: the most that one has left is 256 KiB"
+    ):
+        pool.writer.validate(small)
+
+
+def test_a_size_below_what_is_kept_is_that_and_holds_as_much(pool: OpenStorage, coarse: int) -> None:
+    key = pool.key(1, Name="a")
+    small = [pool.facade.insert(key, pool.value(**of("ssd", 1000)))]
+    pool.writer.apply_batch(small)
+    row = pool.facade.get(key)
+    (Path(row.Path) / "file").write_bytes(b"x" * (coarse // 2))
+    pool.writer.validate(small)
+    pool.writer.apply_batch(small)
+    pool.update(key, row, {"Size": 4000})
+    row = pool.facade.get(key)
+    assert (row.Size, row.Used) == (coarse, coarse // 2)
 
 
 def test_what_grows_is_not_in_the_way_of_what_is_reserved_with_it(pool: OpenStorage) -> None:
