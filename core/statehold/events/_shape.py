@@ -11,7 +11,7 @@ import msgspec
 from statehold.events._anything import MAX_DEPTH, is_deep
 from statehold.events._patterns import compile_pattern
 from statehold.sdk import DataType, Entity, Field, SchemaError, Value
-from statehold.state import Rows, compile_rows
+from statehold.state import Rows, share_rows
 from statehold_vsql.appdef import ContainerDef, FieldDef, QName, TableDef, TypeDef, ViewDef
 
 encode: Final[Callable[[object], bytes]] = msgspec.msgpack.Encoder().encode
@@ -62,12 +62,10 @@ class Shape:
             Field(each.name, DataType.OBJECT, required=each.required, repeated=True) for each in containers
         ]
         is_type = isinstance(definition, TypeDef)
-        self.rows: Rows = compile_rows(self.name, key, [*plain, *nested] if is_type else plain)
+        self.rows: Rows = share_rows("entity", self.name, key, [*plain, *nested] if is_type else plain)
         self.tree: Rows = self.rows
         if nested and not is_type:
-            self.tree = compile_rows(self.name, (), [*plain, *nested])
-            # msgspec learns the type here: in two threads at once it would bring the process to an end.
-            msgspec.msgpack.Decoder(self.tree.Value)
+            self.tree = share_rows("entity", self.name, (), [*plain, *nested])
         self._bytes = tuple(field.name for field in fields if field.field.type is DataType.BYTES)
         self._is_plain = not (self._bytes or self.verifiable or containers)
         self._defaults = self._fixed_defaults(fields)

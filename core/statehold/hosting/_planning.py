@@ -18,7 +18,7 @@ from statehold.hosting._uses import NamedUse, named_uses, plan_uses
 from statehold.images import AppImage, Isolation, StorageSettings, Values, resolve_values, storage_config
 from statehold.loading import Catalog, check_provider, why_inprocess
 from statehold.sdk import DescriptorError, Provider, StateholdError
-from statehold.state import compile_rows
+from statehold.state import compile_rows, share_rows
 from statehold_vsql import DataType, Field, StorageEngine
 from statehold_vsql.appdef import ANY, AppDef, ParameterDef, QName, StorageDef
 
@@ -234,7 +234,8 @@ class Planning:
                 name=str(name),
                 provider=provider,
                 requires=(),
-                rows=compile_rows(
+                rows=share_rows(
+                    "storage",
                     str(name),
                     _fields(definition.key, provider.key, provider.default_key),
                     _fields(definition.value, provider.value, provider.default_value),

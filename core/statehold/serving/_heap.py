@@ -32,7 +32,9 @@ def own_process() -> Iterator[None]:
 def _import_all() -> None:
     import dataset  # noqa: F401, PLC0415 - takes a third of a second
     import sqlalchemy.dialects.sqlite  # noqa: F401, PLC0415 - as above
+    import uvloop  # noqa: F401, PLC0415 - only for servers
 
+    import statehold.extensions.python  # noqa: F401, PLC0415 - only for apps with Python code
     from statehold.loading import installed  # noqa: PLC0415 - only here
     from statehold_vsql import compile_app  # noqa: PLC0415 - brings the parser
 

@@ -19,6 +19,7 @@ from statehold.state._latency import LATENCIES
 from statehold.state._operations import METHODS
 from statehold.state._record import IntentRecord
 from statehold.state._rows import Rows, compile_rows
+from statehold.state._sharing import share_rows
 from statehold.state._slot import Slot, compile_slot
 from statehold.state._state import State
 from statehold.state._uses import Uses
@@ -45,4 +46,5 @@ __all__ = [
     "compile_rows",
     "compile_slot",
     "int_range",
+    "share_rows",
 ]
