@@ -9,6 +9,7 @@ from __future__ import annotations
 from statehold_quota._accounting import Accounting
 from statehold_quota._backend import Backend, Fitted, Group, QuotaError, QuotaFullError, fit
 from statehold_quota._btrfs import Btrfs, Mode
+from statehold_quota._btrfs import _ioctl as btrfs
 from statehold_quota._choose import NAMES, Choice, backends, choose, clean_up, examine
 from statehold_quota._kernel import ProjectQuota, UserQuota
 from statehold_quota._loop import LoopImage
@@ -33,6 +34,7 @@ __all__ = [
     "QuotaFullError",
     "UserQuota",
     "backends",
+    "btrfs",
     "change_owner",
     "choose",
     "clean_up",

@@ -1,4 +1,4 @@
-"""What btrfs is asked by ioctl: subvolumes, qgroups, quotas on and off (linux/btrfs.h)."""
+"""What btrfs is asked by ioctl, all of which raises OSError: subvolumes, quotas, disks (linux/btrfs.h)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -27,10 +28,14 @@ def _number(direction: int, number: int, size: int) -> int:
 
 
 _SYNC: Final = _number(_NONE, 8, 0)
+_FORGET: Final = _number(_WRITE, 5, 4096)
 _SUBVOLUME_MAKE: Final = _number(_WRITE, 14, 4096)
 _SUBVOLUME_REMOVE: Final = _number(_WRITE, 15, 4096)
 _SEARCH: Final = _number(_READ | _WRITE, 17, 4096)
 _LOOK_UP: Final = _number(_READ | _WRITE, 18, 4096)
+_SPACES: Final = _number(_READ | _WRITE, 20, 16)
+_SCRUBBED: Final = _number(_READ | _WRITE, 29, 1024)
+_DEVICE: Final = _number(_READ | _WRITE, 30, 4096)
 _FILE_SYSTEM: Final = _number(_READ, 31, 1024)
 _QUOTA: Final = _number(_READ | _WRITE, 40, 16)
 _ASSIGN: Final = _number(_WRITE, 41, 24)
@@ -38,6 +43,11 @@ _QGROUP: Final = _number(_WRITE, 42, 16)
 _LIMIT: Final = _number(_READ, 43, 48)
 _RESCAN: Final = _number(_WRITE, 44, 64)
 _RESCAN_WAIT: Final = _number(_NONE, 46, 0)
+_ERRORS: Final = _number(_READ | _WRITE, 52, 1032)
+_REPLACED: Final = _number(_READ | _WRITE, 53, 2600)
+
+_CONTROL: Final = "/dev/btrfs-control"
+_STATUS, _STARTED, _COUNTS, _SLOTS = 1, 1, 5, 64
 
 
 def uuid_of(folder: Path) -> UUID:
@@ -121,6 +131,58 @@ def rescan(folder: Path) -> None:
 def sync(folder: Path) -> None:
     """Commit what the file system has in memory, so that sizes are those of now."""
     _call(folder, _SYNC, bytes(8))
+
+
+def devices(folder: Path) -> Iterator[tuple[int, str, int, int]]:
+    """Yield of each disk its number, where the kernel had it last, its bytes, and those that chunks take."""
+    highest, left = struct.unpack_from("<QQ", _call(folder, _FILE_SYSTEM, bytes(1024)))
+    for each in range(1, highest + 1):
+        if not left:
+            return
+        with suppress(OSError):  # none has this number any more
+            answer = _call(folder, _DEVICE, struct.pack("<Q4088x", each))
+            held, size = struct.unpack_from("<QQ", answer, 24)
+            left -= 1
+            yield each, os.fsdecode(bytes(answer[3072:4096]).split(b"\0")[0]), size, held
+
+
+def errors(folder: Path, device: int, *, reset: bool = False) -> tuple[int, ...]:
+    """Return how often a disk failed to write, read and flush, and gave something wrong or old.
+
+    With *reset*, these counts are 0 from then on.
+    """
+    answer = _call(folder, _ERRORS, struct.pack("<QQQ1008x", device, _COUNTS, reset))
+    return struct.unpack_from("<5Q", answer, 24)
+
+
+def scrubbed(folder: Path, device: int) -> int:
+    """Return how many bytes of a disk a scrub that runs has read."""
+    answer = _call(folder, _SCRUBBED, struct.pack("<Q1016x", device))
+    return sum(struct.unpack_from("<QQ", answer, 32 + 16))
+
+
+def replaced(folder: Path) -> float | None:
+    """Return which part of a disk has been copied to the one that replaces it; None while none is."""
+    _, _, state, thousandths = struct.unpack_from(
+        "<QQQQ", _call(folder, _REPLACED, struct.pack("<Q2592x", _STATUS))
+    )
+    return float(thousandths / 1000) if state == _STARTED else None
+
+
+def spaces(folder: Path) -> list[tuple[int, int]]:
+    """Return the flags of each kind of chunks, and how many bytes these hold."""
+    answer = _call(folder, _SPACES, struct.pack(f"<QQ{24 * _SLOTS}x", _SLOTS, 0))
+    _, count = struct.unpack_from("<QQ", answer)
+    return [struct.unpack_from("<QQ", answer, 16 + 24 * place) for place in range(min(count, _SLOTS))]
+
+
+def forget(device: str) -> None:
+    """Let the kernel forget what was on a device when it was mounted, which it is no more."""
+    control = os.open(_CONTROL, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        _call(control, _FORGET, struct.pack("<q4088s", 0, os.fsencode(device)))
+    finally:
+        os.close(control)
 
 
 def _named(name: str) -> bytes:

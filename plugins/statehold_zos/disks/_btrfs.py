@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import re
-import struct
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from statehold_quota import btrfs
 from statehold_zos.disks._programs import find, run
 from statehold_zos.disks._records import PoolRecord
 from statehold_zos.model import Raid
@@ -19,8 +18,6 @@ from statehold_zos.planning import usable
 
 _KNOWN: Final = Path("/proc/filesystems")
 _ALIGNED: Final = 2**20
-_CONTROL: Final = "/dev/btrfs-control"
-_FORGET: Final = 0x50009405
 _CHUNK: Final = 2**30
 #: A hundredth for metadata, and each of the copies counts: enough for files of 64 KiB and larger.
 _METADATA: Final = 100
@@ -54,14 +51,9 @@ def forget(devices: Sequence[str]) -> None:
     Else a mirror that is mounted without one of its disks keeps that one's device number to itself, also when
     another disk has it by then.
     """
-    with suppress(OSError):  # kernels before 5.6 cannot
-        control = os.open(_CONTROL, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            for device in devices:
-                with suppress(OSError):  # it is mounted elsewhere
-                    fcntl.ioctl(control, _FORGET, bytearray(struct.pack("<q4088s", 0, os.fsencode(device))))
-        finally:
-            os.close(control)
+    for device in devices:
+        with suppress(OSError):  # it is mounted elsewhere, or the kernel is older than 5.6
+            btrfs.forget(device)
 
 
 def options(devices: Sequence[str], *, degraded: bool) -> str:

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
-import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 import attrs
 
+from statehold_quota import btrfs
 from statehold_zos.model import Raid
 
-_NONE, _WRITE, _READ = 0, 1, 2
-
-
-def _number(direction: int, number: int, size: int) -> int:
-    return direction << 30 | size << 16 | 0x94 << 8 | number
-
-
-_SYNC: Final = _number(_NONE, 8, 0)
-_SPACES: Final = _number(_READ | _WRITE, 20, 16)
-_SCRUBBED: Final = _number(_READ | _WRITE, 29, 1024)
-_DEVICE: Final = _number(_READ | _WRITE, 30, 4096)
-_FILE_SYSTEM: Final = _number(_READ, 31, 1024)
-_ERRORS: Final = _number(_READ | _WRITE, 52, 1032)
-_REPLACED: Final = _number(_READ | _WRITE, 53, 2600)
-_RESET: Final = 1
-_STATUS: Final = 1
-_STARTED: Final = 1
-_SLOTS: Final = 64
 _LEVELS: Final = 0x7F8
 _RAID_BITS: Final = {Raid.SINGLE: 0, Raid.RAID0: 8, Raid.RAID1: 16, Raid.RAID10: 64}
 _GLOBAL: Final = 1 << 49
@@ -106,15 +85,19 @@ class Btrfs:
     @property
     def members(self) -> tuple[Member, ...]:
         """Its disks, by number."""
-        with _opened(self.root) as held:
-            highest, count, uuid = struct.unpack_from("<QQ16s", _ask(held, _FILE_SYSTEM, b"", 1024))
-            shown = Path(f"/sys/fs/btrfs/{UUID(bytes=uuid)}/devinfo")
-            found: list[Member] = []
-            for number in range(1, highest + 1):
-                if len(found) == count:
-                    break
-                with suppress(FileNotFoundError, OSError):
-                    found.append(_member(held, number, shown))
+        found, shown = [], self._shown() / "devinfo"
+        for number, device, size, held in btrfs.devices(self.root):
+            with suppress(OSError):
+                lacks = _word(shown / str(number) / "missing") == "1"
+                member = Member(
+                    number=number,
+                    device="" if lacks else device,
+                    size=size,
+                    held=held,
+                    errors=Errors(*btrfs.errors(self.root, number)),
+                    writeable=not lacks and _word(shown / str(number) / "writeable") != "0",
+                )
+                found.append(member)
         return tuple(found)
 
     @property
@@ -126,38 +109,26 @@ class Btrfs:
     @property
     def replaced(self) -> float | None:
         """Which part of a disk has been copied to the one that replaces it; None while none is."""
-        with _opened(self.root) as held:
-            answer = _ask(held, _REPLACED, struct.pack("<Q", _STATUS), 2600)
-        _, _, state, thousandths = struct.unpack_from("<QQQQ", answer)
-        return float(thousandths / 1000) if state == _STARTED else None
+        return btrfs.replaced(self.root)
 
     def scrubbed(self, member: Member) -> float | None:
         """Return which part of a disk a scrub that runs has read; None while none runs."""
-        with _opened(self.root) as held:
-            try:
-                answer = _ask(held, _SCRUBBED, struct.pack("<Q", member.number), 1024)
-            except OSError:
-                return None
-        read: tuple[int, ...] = struct.unpack_from("<QQ", answer, 32 + 16)
-        return min(1.0, sum(read) / max(1, member.held))
+        try:
+            return min(1.0, btrfs.scrubbed(self.root, member.number) / max(1, member.held))
+        except OSError:
+            return None
 
     def commit(self) -> None:
         """Commit what is in memory, or only in the log: a scrub reads nothing that is not committed."""
-        with _opened(self.root) as held:
-            fcntl.ioctl(held, _SYNC)
+        btrfs.sync(self.root)
 
     def reset(self, member: Member) -> None:
         """Set the counts of a disk's errors to 0."""
-        with _opened(self.root) as held:
-            _ask(held, _ERRORS, struct.pack("<QQQ", member.number, 5, _RESET), 1032)
+        btrfs.errors(self.root, member.number, reset=True)
 
     def is_mixed(self, raid: Raid) -> bool:
         """Whether data are not spread as they should be, as after writes while a disk lacked."""
-        with _opened(self.root) as held:
-            answer = _ask(held, _SPACES, struct.pack("<QQ", _SLOTS, 0), 16 + 24 * _SLOTS)
-        _, count = struct.unpack_from("<QQ", answer)
-        for place in range(min(count, _SLOTS)):
-            flags, total, _ = struct.unpack_from("<QQQ", answer, 16 + 24 * place)
+        for flags, total in btrfs.spaces(self.root):
             wrong = flags & _LEVELS != _RAID_BITS[raid]
             # Metadata have a level of their own where the data have no copies.
             if not flags & _GLOBAL and total and wrong and (flags & _DATA or raid.survives):
@@ -165,43 +136,7 @@ class Btrfs:
         return False
 
     def _shown(self) -> Path:
-        with _opened(self.root) as held:
-            uuid = bytes(_ask(held, _FILE_SYSTEM, b"", 1024)[16:32])
-        return Path(f"/sys/fs/btrfs/{UUID(bytes=uuid)}")
-
-
-class _opened:  # noqa: N801  reads as a function
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> int:
-        self._held = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        return self._held
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._held)
-
-
-def _member(held: int, number: int, shown: Path) -> Member:
-    answer = _ask(held, _DEVICE, struct.pack("<Q", number), 4096)
-    used, total = struct.unpack_from("<QQ", answer, 24)
-    path = bytes(answer[3072:4096]).split(b"\0")[0]
-    lacks = _word(shown / str(number) / "missing") == "1"
-    values = struct.unpack_from("<5Q", _ask(held, _ERRORS, struct.pack("<QQ", number, 5), 1032), 24)
-    return Member(
-        number=number,
-        device="" if lacks else os.fsdecode(path),
-        size=total,
-        held=used,
-        errors=Errors(*values),
-        writeable=not lacks and _word(shown / str(number) / "writeable") != "0",
-    )
-
-
-def _ask(held: int, number: int, argument: bytes, size: int) -> bytearray:
-    buffer = bytearray(argument.ljust(size, b"\0"))
-    fcntl.ioctl(held, number, buffer, True)  # noqa: FBT003  a position in the standard library
-    return buffer
+        return Path(f"/sys/fs/btrfs/{btrfs.uuid_of(self.root)}")
 
 
 def _word(file: Path) -> str | None:
