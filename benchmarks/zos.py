@@ -66,8 +66,8 @@ def _fill(folder: Path, pools: int, claims: int) -> None:
     names = [f"pool-{number:05d}" for number in range(pools)]
     with file.write() as sql:
         sql.executemany(
-            "INSERT INTO pools (id, type, size, budget, free, state) VALUES (?1, 'ssd', ?2, ?2, ?2, 'ready')",
-            [(name, size) for name in names for size in [chance.randint(1, 8) * TIB]],
+            "INSERT INTO pools (id, type, size, budget, free, state) VALUES (?, 'ssd', ?, ?, ?, 'ready')",
+            [(name, size, size, size) for name in names for size in [chance.randint(1, 8) * TIB]],
         )
         for number in range(claims):
             request = Request(

@@ -51,9 +51,10 @@ class Pools:
             if row is not None and row[0] != type.value:
                 raise RefusedError(f"pool {pool} is of {row[0]}, not of {type.value}")
             sql.execute(
-                "INSERT INTO pools (id, type, size, budget, free, state) VALUES (?1, ?2, ?3, ?4, ?4, 'ready')"
-                " ON CONFLICT DO UPDATE SET size = ?3, budget = ?4, free = ?4 - reserved",
-                (pool, type.value, size, budget(size, over_provision)),
+                "INSERT INTO pools (id, type, size, budget, free, state) VALUES (?, ?, ?, ?, ?, 'ready')"
+                " ON CONFLICT DO UPDATE"
+                " SET size = excluded.size, budget = excluded.budget, free = excluded.budget - reserved",
+                (pool, type.value, size, *[budget(size, over_provision)] * 2),
             )
             if state is not None:
                 _set_state(sql, pool, state, reason)

@@ -100,8 +100,8 @@ def insert(sql: sqlite3.Connection, request: Request, pool: str, worker: str, *,
 def book(sql: sqlite3.Connection, pool: str, room: int, *, claims: int = 0) -> None:
     """Change what is reserved of a pool by so much."""
     sql.execute(
-        "UPDATE pools SET reserved = reserved + ?1, free = free - ?1, claims = claims + ?2 WHERE id = ?3",
-        (room, claims, pool),
+        "UPDATE pools SET reserved = reserved + ?, free = free - ?, claims = claims + ? WHERE id = ?",
+        (room, room, claims, pool),
     )
 
 
