@@ -17,6 +17,17 @@ _DAYS: Final = 365
 #: Which a certificate must be good for, to be taken again.
 _LEFT_DAYS: Final = 30
 _THIS_MACHINE: Final = ("localhost", "127.0.0.1", "::1")
+_SIGNS: Final = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @attrs.frozen
@@ -51,15 +62,17 @@ def make_certificates(folder: Path, hosts: tuple[str, ...] = ()) -> Made:
         return made
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Statehold, to develop with")])
-    authority = _builder(name, name, key.public_key()).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    authority = (
+        _builder(name, name, key.public_key(), signed_by=key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS, critical=True)
     )
     _write(made.authority, authority.sign(key, hashes.SHA256()), None)
     for path, hosts_of in ((made.cloud, (*_THIS_MACHINE, *hosts)), (made.unit, ("unit",))):
         own = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, path.stem)])
         names = x509.SubjectAlternativeName([_name(host) for host in dict.fromkeys(hosts_of)])
-        leaf = _builder(subject, name, own.public_key()).add_extension(names, critical=False)
+        leaf = _builder(subject, name, own.public_key(), signed_by=key).add_extension(names, critical=False)
         _write(path, leaf.sign(key, hashes.SHA256()), own)
     return made
 
@@ -82,9 +95,14 @@ def _read(path: Path) -> x509.Certificate:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey,
+    *,
+    signed_by: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
+    signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signed_by.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -93,6 +111,9 @@ def _builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=_DAYS))
+        # Python refuses certificates without these from 3.13 on.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+        .add_extension(signer, critical=False)
     )
 
 

@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
@@ -223,6 +224,25 @@ def test_certificates_are_made_once_and_for_their_owner_alone(tmp_path: Path) ->
     assert made.cloud.read_bytes() == before
     assert {path.stat().st_mode & 0o777 for path in (made.authority, made.cloud, made.unit)} == {0o600}
     assert b"PRIVATE" not in made.authority.read_bytes()
+
+
+def test_certificates_satisfy_who_looks_at_all_that_must_be_in_one(tmp_path: Path) -> None:
+    """As Python does from 3.13 on."""
+    made = make_certificates(tmp_path)
+    cloud = server_context(made.cloud, None, made.authority)
+    unit = client_context(made.authority, made.unit)
+    for context in (cloud, unit):
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+    to_unit, to_cloud = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        unit.wrap_bio(to_unit, to_cloud, server_hostname="localhost"),
+        cloud.wrap_bio(to_cloud, to_unit, server_side=True),
+    ]
+    for _ in range(3):
+        for end in ends:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+    assert all(end.getpeercert() for end in ends)
 
 
 def test_certificates_that_end_soon_or_are_damaged_are_made_anew(
