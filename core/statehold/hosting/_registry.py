@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from enum import StrEnum
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -77,25 +78,29 @@ class Registry:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="statehold-registry")
+        #: What stands in the file, by app, each with its place in the order: nobody else writes there.
+        self._known: dict[str, dict[int, Entry]] | None = None
         try:
             self._db = self._run(self._connect)
+            self._known = self.transact(_by_app)
         except BaseException:
             self._thread.shutdown()
             raise
 
     def close(self) -> None:
         """Close the file; the registry is of no use afterwards."""
+        self._known = None
         self._run(self._db.close)
         self._thread.shutdown()
 
     def entries(self, app: str | None = None) -> tuple[Entry, ...]:
         """Return every registered version, or those of one app, in the order of deployment."""
-        which: Any = {} if app is None else {"app": app}
-
-        def read(db: Database) -> tuple[Entry, ...]:
-            return tuple(map(_entry, db["versions"].find(order_by="id", **which)))
-
-        return self.transact(read)
+        known = self._known
+        if known is None:
+            raise _closed()
+        some = known.values() if app is None else [known.get(app, {})]
+        rows = sorted((row for one in some for row in one.items()), key=itemgetter(0))
+        return tuple(entry for _, entry in rows)
 
     def add(self, entry: Entry, *, keep: int = 0) -> None:
         """Register a version; as the current one, it makes the one before it the previous one.
@@ -118,7 +123,7 @@ class Registry:
                     versions.delete(id=row["id"])
             versions.insert(_row(entry), ensure=False)
 
-        self.transact(write)
+        self._change(entry.app, write)
 
     def restore(self, app: str, entries: Iterable[Entry]) -> None:
         """Let the versions of an app be what they were."""
@@ -128,12 +133,23 @@ class Registry:
             for entry in entries:
                 db["versions"].insert(_row(entry), ensure=False)
 
-        self.transact(write)
+        self._change(app, write)
 
     def forget(self, app: str, version: str | None = None) -> None:
         """Remove one version of an app, or all of them."""
         which = {"app": app} if version is None else {"app": app, "version": version}
-        self.transact(lambda db: db["versions"].delete(**which))
+        self._change(app, lambda db: db["versions"].delete(**which))
+
+    def _change(self, app: str, write: Callable[[Database], object]) -> None:
+        def change(db: Database) -> dict[int, Entry]:
+            write(db)
+            return _by_app(db, app=app).get(app, {})
+
+        def note(found: dict[int, Entry]) -> None:
+            if self._known is not None:
+                self._known = {**self._known, app: found}
+
+        self.transact(change, then=note)
 
     def _connect(self) -> Database:
         import dataset  # noqa: PLC0415 - takes a third of a second
@@ -173,12 +189,17 @@ class Registry:
             )
         return db
 
-    def transact(self, work: Callable[[Database], T]) -> T:
-        """Run *work* on the open file in one transaction, and return what it returns."""
+    def transact(self, work: Callable[[Database], T], *, then: Callable[[T], None] = lambda _: None) -> T:
+        """Run *work* on the open file in one transaction, and return what it returns.
+
+        Once that is on the disk, *then* is called with it, also if whoever waits is interrupted.
+        """
 
         def run() -> T:
             with self._explained(), self._db as db:
-                return work(db)
+                found = work(db)
+            then(found)
+            return found
 
         return self._run(run)
 
@@ -186,7 +207,7 @@ class Registry:
         try:
             future = self._thread.submit(work)
         except RuntimeError as error:
-            raise HostError("the host has been closed", hint="Open another one on its data folder") from error
+            raise _closed() from error
         return future.result()
 
     @contextmanager
@@ -203,6 +224,18 @@ class Registry:
             raise HostError(
                 f"the registry {self._path} holds what no Statehold wrote: {error}", hint=_DAMAGED
             ) from error
+
+
+def _by_app(db: Database, **which: Any) -> dict[str, dict[int, Entry]]:
+    """Return the versions by app and by their place in the order of deployment."""
+    found: dict[str, dict[int, Entry]] = {}
+    for row in db["versions"].find(**which):
+        found.setdefault(row["app"], {})[row["id"]] = _entry(row)
+    return found
+
+
+def _closed() -> HostError:
+    return HostError("the host has been closed", hint="Open another one on its data folder")
 
 
 def _row(entry: Entry) -> dict[str, Any]:

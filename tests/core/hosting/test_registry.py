@@ -156,7 +156,8 @@ def test_a_row_that_no_statehold_wrote_is_a_host_error(registry):
     registry.add(entry("1"))
     registry.transact(lambda db: db["versions"].update({"id": 1, "role": "king"}, ["id"]))
     with pytest.raises(HostError, match=r"holds what no Statehold wrote: 'king'.*Put a copy"):
-        registry.entries()
+        registry.add(entry("2"))
+    assert [one.version for one in registry.entries()] == ["1"]
 
 
 def test_a_closed_registry_says_so(tmp_path):
