@@ -12,7 +12,7 @@ import struct
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._segment import HEADER_SIZE, INDEX_MARK, SegmentHeader
@@ -54,10 +54,6 @@ class Entry(NamedTuple):
     number: int
 
 
-#: The fields of an `Entry`, and the position that its key had before.
-Staged: TypeAlias = tuple[bytes, int, int, int, int, int | None]
-
-
 class Block(NamedTuple):
     """Part of an index file, by columns, in the order in which the records were written.
 
@@ -72,26 +68,30 @@ class Block(NamedTuple):
     sizes: Sequence[int]
     stamps: Sequence[int]
 
+    @classmethod
+    def of(cls, entries: Sequence[Entry], start: int, totals: Totals) -> Block:
+        """Return a block of *entries*; one without entries closes a segment."""
+        keys, positions, sizes, stamps, numbers = zip(*entries, strict=True) if entries else ((),) * 5
+        return cls(start, totals, keys, positions, numbers, sizes, stamps)
+
     def entries(self) -> Iterator[Entry]:
         """Yield the records one by one."""
         return map(Entry, self.keys, self.positions, self.sizes, self.stamps, self.numbers)
 
-
-def encode(entries: Sequence[Entry | Staged], start: int, totals: Totals) -> bytes:
-    """Return a block of *entries*, for the bytes from *start* on; one without entries closes a segment."""
-    keys, positions, sizes, stamps, numbers, *_ = zip(*entries, strict=True) if entries else ((),) * 5
-    body = b"".join(
-        (
-            array("Q", positions).tobytes(),
-            array("Q", numbers).tobytes(),
-            array("I", sizes).tobytes(),
-            array("I", stamps).tobytes(),
-            bytes(map(len, keys)),
-            *keys,
+    def encode(self) -> bytes:
+        """Return what `read_blocks` reads."""
+        body = b"".join(
+            (
+                array("Q", self.positions).tobytes(),
+                array("Q", self.numbers).tobytes(),
+                array("I", self.sizes).tobytes(),
+                array("I", self.stamps).tobytes(),
+                bytes(map(len, self.keys)),
+                *self.keys,
+            )
         )
-    )
-    head = _HEAD.pack(MARK, 0, len(keys), len(body), start, *totals)
-    return MARK + crc32(body, crc32(head[8:])).to_bytes(4, "little") + head[8:] + body
+        head = _HEAD.pack(MARK, 0, len(self.keys), len(body), self.start, *self.totals)
+        return MARK + crc32(body, crc32(head[8:])).to_bytes(4, "little") + head[8:] + body
 
 
 def read_blocks(path: str, *, salt: int | None) -> Iterator[tuple[int, Block]]:

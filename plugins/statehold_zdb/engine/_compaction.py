@@ -20,8 +20,7 @@ from typing import Final
 
 import attrs
 
-from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Totals, is_closed, read_blocks
-from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._blocks import TOMBSTONE, Block, Entry, Totals, is_closed, read_blocks
 from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._descriptors import File
 from statehold_zdb.engine._errors import ZdbReadError, ZdbWriteError
@@ -242,8 +241,8 @@ class Compaction:
             some = moved[i : i + BLOCK_ENTRIES]
             start = totals.end
             totals = totals._replace(end=_offset(some[-1].position) + kept[i + len(some) - 1].length)
-            parts.append(encode_block(some, start, totals))
-        parts.append(encode_block((), totals.end, totals))
+            parts.append(Block.of(some, start, totals).encode())
+        parts.append(Block.of((), totals.end, totals).encode())
         data = b"".join(parts)
         log.disk.write(target.fd, [data], len(data), 0)
         log.disk.sync(target.fd)

@@ -204,8 +204,8 @@ class Core:
     def _undo(self) -> None:
         log, keys = self._log, self._keys
         changed, pending = self.changed, log.indexing.pending
-        while pending and pending[-1][4] > self._saved_number:
-            key, *_, before = pending.pop()
+        while pending and pending.numbers[-1] > self._saved_number:
+            key, before = pending.pop()
             if before is None:
                 keys.drop(key)
             else:

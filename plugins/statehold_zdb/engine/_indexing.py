@@ -6,21 +6,17 @@ import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import zip_longest
-from operator import itemgetter
 from typing import Final
 
 import attrs
 
-from statehold_zdb.engine._blocks import TOMBSTONE, Entry, Staged, Totals
-from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._blocks import Block, Entry, Totals
+from statehold_zdb.engine._columns import Columns
 from statehold_zdb.engine._disk import Disk
-from statehold_zdb.engine._position import SLOT_SHIFT
 from statehold_zdb.engine._segment import Segment
 
 #: So many records make a block of an index file; so many are read again after a crash, at most twice.
 BLOCK_ENTRIES: Final = 32_768
-_POSITION: Final = 1
-_NUMBER: Final = 4
 
 
 @attrs.frozen
@@ -37,7 +33,7 @@ class Unindexed:
     """Records of one segment, up to *point*, that are in no index file yet; the last ones, if it `closes`."""
 
     segment: Segment
-    entries: list[Staged]
+    block: Block
     point: Point
     closes: bool
 
@@ -55,7 +51,7 @@ class Indexing:
     """
 
     disk: Disk
-    pending: list[Staged] = attrs.field(factory=list, init=False)
+    pending: Columns = attrs.field(factory=Columns, init=False)
     _points: list[Point] = attrs.field(factory=list, init=False)
 
     def note(self, number: int, segment: Segment, totals: Totals, *, closes: bool = False) -> None:
@@ -87,33 +83,34 @@ class Indexing:
             return None
         point = self._points[0]
         closed = active is None or point.slot != active.slot
-        count = point.number - self.pending[0][_NUMBER] + 1 if self.pending else 0
+        numbers = self.pending.numbers
+        count = point.number - numbers[0] + 1 if numbers else 0
         if point.number > synced or (count < least and not closed):
             return None
         # Numbers have gaps where batches failed.
-        count = bisect_right(self.pending, point.number, key=itemgetter(_NUMBER))
+        count = bisect_right(numbers, point.number)
         closes = closed and all(later.slot != point.slot for later in self._points[1:])
-        return Unindexed(slots[point.slot], self.pending[:count], point, closes)
+        segment = slots[point.slot]
+        return Unindexed(segment, self.pending.first(count, segment.indexed, point.totals), point, closes)
 
     def write_block(self, block: Unindexed) -> None:
         """Put records into their index file; OSError if that cannot be. Needs no lock."""
-        segment = block.segment
-        data = encode_block(block.entries, segment.indexed, block.point.totals) if block.entries else b""
-        if block.closes and segment.closed_at != block.point.totals.end:
-            data += encode_block((), block.point.totals.end, block.point.totals)
+        segment, totals = block.segment, block.point.totals
+        data = block.block.encode() if block.block.keys else b""
+        if block.closes and segment.closed_at != totals.end:
+            data += Block.of((), totals.end, totals).encode()
         self.append(segment.index_path, data)
 
     def note_block(self, block: Unindexed) -> None:
         """Forget records that are in an index file now."""
-        del self.pending[: len(block.entries)]
+        self.pending.drop(len(block.block.keys))
         block.segment.indexed = block.point.totals.end
         # A sync may have come meanwhile, after which a later point of that segment says it all.
         self._points = [point for point in self._points if point is not block.point]
 
     def pending_of(self, segment: Segment) -> list[Entry]:
         """Return the records of *segment* that are in no index file yet."""
-        slot = segment.slot
-        return [Entry(*s[:5]) for s in self.pending if (s[_POSITION] & ~TOMBSTONE) >> SLOT_SHIFT == slot]
+        return self.pending.of(segment.slot)
 
     def is_indexed(self, segment: Segment) -> bool:
         """Whether all records of *segment*, which is not written to, are in its index file."""
@@ -122,7 +119,7 @@ class Indexing:
     def forget(self, segments: Sequence[Segment]) -> None:
         """Forget the records of *segments*."""
         gone = {segment.slot for segment in segments}
-        self.pending = [s for s in self.pending if (s[_POSITION] & ~TOMBSTONE) >> SLOT_SHIFT not in gone]
+        self.pending = self.pending.without(gone)
         self._points = [point for point in self._points if point.slot not in gone]
 
     def append(self, path: str, data: bytes) -> None:

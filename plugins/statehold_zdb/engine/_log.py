@@ -9,8 +9,7 @@ from pathlib import Path
 import attrs
 
 from statehold_zdb.engine._batch import Batch
-from statehold_zdb.engine._blocks import TOMBSTONE, Totals
-from statehold_zdb.engine._blocks import encode as encode_block
+from statehold_zdb.engine._blocks import TOMBSTONE, Block, Totals
 from statehold_zdb.engine._crc import crc32
 from statehold_zdb.engine._descriptors import File
 from statehold_zdb.engine._disk import Disk
@@ -154,26 +153,26 @@ class Log(Segments):
         span = SPANS_OF_SMALL[(length - 1) >> 6] if length <= SMALL else span_of(length)
         position = self.slot_bits | at << 5 | span
         kept = position | TOMBSTONE if flags & DELETED else position
-        self.indexing.pending.append((key, kept, size, stamp, number, before))
+        self.indexing.pending.add(key, kept, size, stamp, number, before)
         return position
 
     def append_run(self, keys: Sequence[bytes], payloads: Sequence[bytes], stamp: int) -> list[int]:
         """Stage many records of keys that have no position yet, and return their positions."""
         at, number, seed, slot_bits = self.end, self.number, self.seed, self.slot_bits
-        parts, pending, pack, prefix = self._parts, self.indexing.pending, BODY.pack, PREFIX.pack
+        parts, pack, prefix = self._parts, BODY.pack, PREFIX.pack
+        sizes = list(map(len, payloads))
         positions = []
-        for key, payload in zip(keys, payloads, strict=True):
-            size = len(payload)
-            plain = HEADER_SIZE + len(key) + size
+        for key, payload, size in zip(keys, payloads, sizes, strict=True):
+            key_size = len(key)
+            plain = HEADER_SIZE + key_size + size
             length = (plain + 7) & ~7
             number += 1
-            rest = pack(crc32(payload), size, number, 0, stamp, 0, len(key)) + key
+            rest = pack(crc32(payload), size, number, 0, stamp, 0, key_size) + key
             parts += (prefix(MARK, crc32(rest, seed)), rest, payload, PADDING[length - plain])
             span = SPANS_OF_SMALL[(length - 1) >> 6] if length <= SMALL else span_of(length)
-            position = slot_bits | at << 5 | span
-            positions.append(position)
-            pending.append((key, position, size, stamp, number, None))
+            positions.append(slot_bits | at << 5 | span)
             at += length
+        self.indexing.pending.add_run(keys, positions, sizes, stamp, self.number + 1)
         self.end, self.number = at, number
         return positions
 
@@ -223,7 +222,7 @@ class Log(Segments):
         """Note in the index of the active segment that it says all there is; OSError if that cannot be."""
         segment = self.active
         if segment is not None and not self.indexing.pending and segment.closed_at != self.end:
-            self.indexing.append(segment.index_path, encode_block((), self.end, self.totals))
+            self.indexing.append(segment.index_path, Block.of((), self.end, self.totals).encode())
             segment.closed_at = self.end
 
     def is_indexed(self, segment: Segment) -> bool:

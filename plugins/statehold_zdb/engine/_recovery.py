@@ -11,7 +11,6 @@ from typing import Final
 import attrs
 
 from statehold_zdb.engine._blocks import TOMBSTONE, UNKNOWN, Block, Entry, Totals, is_closed, read_blocks
-from statehold_zdb.engine._blocks import encode as encode_block
 from statehold_zdb.engine._errors import ZdbWriteError
 from statehold_zdb.engine._indexing import BLOCK_ENTRIES
 from statehold_zdb.engine._keys import ID_SIZE, Keys
@@ -158,7 +157,7 @@ class Recovery:
                 if index is not None:
                     log = self.log
                     totals = Totals(stretch.end, UNKNOWN, len(self.keys), log.next_id)
-                    os.write(index, encode_block(stretch.entries, expected, totals))
+                    os.write(index, Block.of(stretch.entries, expected, totals).encode())
                     segment.indexed = stretch.end
                 expected = stretch.end
                 self._tail = stretch.end
