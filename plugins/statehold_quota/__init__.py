@@ -6,6 +6,7 @@ has really been refused a write over a small limit on the very path.
 
 from __future__ import annotations
 
+from statehold_quota import _programs as programs
 from statehold_quota._accounting import Accounting
 from statehold_quota._backend import Backend, Fitted, Group, QuotaError, QuotaFullError, fit
 from statehold_quota._btrfs import Btrfs, Mode
@@ -43,6 +44,7 @@ __all__ = [
     "mount_of",
     "mounts_under",
     "probe",
+    "programs",
     "remove_tree",
     "size_of",
 ]

@@ -150,7 +150,7 @@ class Image:
                 self.unmount()
                 self._check(held)
                 size = () if kibibytes is None else (f"{kibibytes}K",)
-                run("resize2fs", self.file, *size, patience=None, holding=held)
+                run("resize2fs", self.file, *size, patience=None, held=(held,))
                 if kibibytes is not None:
                     os.truncate(self.file, kibibytes * 1024)
             finally:
@@ -162,10 +162,10 @@ class Image:
         self.point.mkdir(exist_ok=True)
         if device := self._device():
             # Mounted elsewhere, as for a service that runs: two devices of one image would destroy it.
-            run("mount", "-t", "ext4", "-o", "nodev,nosuid", device, self.point, holding=held)
+            run("mount", "-t", "ext4", "-o", "nodev,nosuid", device, self.point, held=(held,))
         else:
             self._check(held)
-            run("mount", "-t", "ext4", "-o", "loop,nodev,nosuid", self.file, self.point, holding=held)
+            run("mount", "-t", "ext4", "-o", "loop,nodev,nosuid", self.file, self.point, held=(held,))
         self.point.chmod(0o711)
 
     @contextmanager
@@ -190,12 +190,12 @@ class Image:
 
     def _device(self) -> str:
         """Return the loop device that has the image, "" for none."""
-        found = run("losetup", "--associated", self.file, "--noheadings", "--output", "NAME").split()
+        found = run("losetup", "--associated", self.file, "--noheadings", "--output", "NAME").stdout.split()
         return found[0] if found else ""
 
     def _check(self, held: int) -> None:
         """Mend what a crash left behind in an image that is not mounted."""
-        run("e2fsck", "-f", "-p", self.file, permitted=(0, 1), patience=None, holding=held)
+        run("e2fsck", "-f", "-p", self.file, permitted=(0, 1), patience=None, held=(held,))
 
     def _reserve(self, file: Path, start: int, size: int) -> None:
         try:
@@ -236,7 +236,7 @@ def _make_file_system(file: Path, block: int) -> int:
     """Make an ext4, and return what its files can take."""
     extended = "nodiscard,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0"
     run("mkfs.ext4", "-q", "-F", "-m", "0", "-b", str(block), "-E", extended, file)
-    told = run("dumpe2fs", "-h", file)
+    told = run("dumpe2fs", "-h", file).stdout
     found = re.search(r"^Free blocks:\s+(\d+)$", told, re.MULTILINE)
     if found is None:
         raise QuotaError(f"dumpe2fs does not say how much is free in {file.name}")

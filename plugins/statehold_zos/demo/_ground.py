@@ -3,12 +3,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Protocol
 
+from statehold_quota import QuotaError, mounts_under, programs
 from statehold_zos.model import Config, DiskType, Image, Plain, Policy, Raid
 from statehold_zos.node import Node
 
@@ -21,7 +21,6 @@ _TYPES: Final[Mapping[str, DiskType]] = {
     "hdd2": DiskType.HDD,
 }
 _PROGRAMS: Final = ("mkfs.btrfs", "btrfs", "losetup", "mount", "wipefs", "blkid")
-_PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 _SET, _GET, _STATUS, _LIMIT = 0x4C04, 0x4C05, 232, 32
 
 
@@ -94,23 +93,16 @@ class Images:
 
     def undo(self) -> None:
         """Unmount what is still mounted; the loop devices go with that."""
-        import subprocess  # noqa: PLC0415  where something went wrong
-
-        from statehold_quota import mounts_under  # noqa: PLC0415
-
         for mount in sorted(mounts_under(self.config.folder.parent), key=lambda each: -len(str(each.point))):
-            subprocess.run(["umount", "-l", str(mount.point)], check=False, env={"PATH": _PATH}, timeout=60)  # noqa: S603, S607
+            with contextlib.suppress(QuotaError):
+                programs.run("umount", "-l", mount.point)
         for image in self.config.images:
-            found = subprocess.run(  # noqa: S603
-                ["losetup", "--noheadings", "--output", "NAME", "--associated", str(image.path)],  # noqa: S607
-                check=False,
-                capture_output=True,
-                text=True,
-                env={"PATH": _PATH},
-                timeout=60,
-            )
-            for device in found.stdout.split():
-                subprocess.run(["losetup", "-d", device], check=False, env={"PATH": _PATH}, timeout=60)  # noqa: S603, S607
+            with contextlib.suppress(QuotaError):
+                found = programs.run(
+                    "losetup", "--noheadings", "--output", "NAME", "--associated", image.path
+                )
+                for device in found.stdout.split():
+                    programs.run("losetup", "-d", device)
 
     @staticmethod
     def _limit(node: Node, disk: str, size: int) -> None:
@@ -172,7 +164,7 @@ def ground_in(folder: Path, *, plain: bool) -> Ground:
         return Folders(folder, "only root may mount")
     if not Path("/dev/loop-control").exists():
         return Folders(folder, "there are no loop devices")
-    lacking = [name for name in _PROGRAMS if shutil.which(name, path=_PATH) is None]
+    lacking = [name for name in _PROGRAMS if programs.find(name) is None]
     if lacking:
         return Folders(folder, f"there is no {lacking[0]}")
     if "btrfs" not in Path("/proc/filesystems").read_text(encoding="ascii").split():

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from statehold_quota import btrfs
-from statehold_zos.disks._programs import find, run
+from statehold_quota import btrfs, programs
+from statehold_zos.disks._programs import run
 from statehold_zos.disks._records import PoolRecord
 from statehold_zos.model import Raid
 from statehold_zos.planning import usable
@@ -28,7 +28,7 @@ _LINE: Final = re.compile(
 
 def supported() -> bool:
     """Whether pools of btrfs can be made and mounted here."""
-    if find("mkfs.btrfs") is None or find("btrfs") is None:
+    if programs.find("mkfs.btrfs") is None or programs.find("btrfs") is None:
         return False
     return "btrfs" in _KNOWN.read_text(encoding="ascii").split() or _module()
 

@@ -6,7 +6,8 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from statehold_zos.disks._programs import find, outcome
+from statehold_quota import programs
+from statehold_zos.disks._programs import outcome
 from statehold_zos.disks._reading import direct
 from statehold_zos.model import Health
 
@@ -71,7 +72,7 @@ def _write(held: int, data: bytes, place: int) -> None:
 
 
 def _smart(path: str) -> Health:
-    if not _is_real(path) or find("smartctl") is None:
+    if not _is_real(path) or programs.find("smartctl") is None:
         return Health(good=True)
     told = outcome("smartctl", "-H", path, permitted=range(256))
     if told.returncode & _SMART_FAILING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -16,12 +15,12 @@ from typing import Any, Final
 
 import attrs
 
+from statehold_quota import programs
 from statehold_zos.ledger import Ledger
 from statehold_zos.model import Raid, ZosError
 from statehold_zos.watch import _scrub
 from statehold_zos.watch._btrfs import Btrfs, Errors
 
-_PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 _MOVING: Final = "watch.moving"
 _BEGINNING: Final = 60.0
 
@@ -223,7 +222,7 @@ def _move(pool: str, kept: Mapping[str, Any]) -> Move:
 
 
 def _btrfs() -> str:
-    place = shutil.which("btrfs", path=_PATH)
+    place = programs.find("btrfs")
     if place is None:
         raise ZosError("the program btrfs is not installed", hint="on Debian it comes with btrfs-progs")
     return place

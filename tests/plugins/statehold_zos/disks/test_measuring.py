@@ -142,7 +142,7 @@ def test_what_smart_says_of_a_disk_counts(monkeypatch, ends, good):
         returncode = ends
         stdout = "SMART overall-health self-assessment test result: FAILED!\n"
 
-    monkeypatch.setattr("statehold_zos.disks._health.find", lambda _: "/usr/sbin/smartctl")
+    monkeypatch.setattr("statehold_quota.programs.find", lambda _: "/usr/sbin/smartctl")
     monkeypatch.setattr("statehold_zos.disks._health.outcome", lambda *_, **__: Done)
     monkeypatch.setattr("statehold_zos.disks._health._is_real", lambda _: True)
     health = _health._smart("/dev/sdx")

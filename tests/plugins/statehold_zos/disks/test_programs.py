@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from statehold_quota import programs
 from statehold_zos.disks import _identity, _programs
 from statehold_zos.model import ZosError
 
@@ -13,7 +14,7 @@ from statehold_zos.model import ZosError
     ("name", "package"), [("blkid", "util-linux"), ("mkfs.btrfs", "btrfs-progs"), ("losetup", "mount")]
 )
 def test_a_program_that_is_not_installed_is_named_with_its_package(monkeypatch, tmp_path, name, package):
-    monkeypatch.setattr("statehold_zos.disks._programs._PATH", str(tmp_path))
+    monkeypatch.setattr("statehold_quota.programs._PATH", str(tmp_path))
     with pytest.raises(ZosError, match=f"{name} is not installed") as error:
         _programs.run(name)
     assert f"apt-get install {package}" in str(error.value)
@@ -24,7 +25,7 @@ def test_programs_are_not_looked_for_where_the_environment_says(monkeypatch, tmp
     trap.write_text("#!/bin/sh\nexit 0\n")
     trap.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert _programs.find("mount") != str(trap)
+    assert programs.find("mount") != str(trap)
 
 
 def test_why_a_program_failed_is_told(tmp_path):

@@ -307,7 +307,8 @@ def test_a_disk_that_was_about_to_join_when_its_process_was_killed_is_the_only_o
         file = fill(node)
         node.disks.mark(failing, "old")
         with monkeypatch.context() as patch:
-            patch.setattr(_moves, "_PATH", str(slow_btrfs(tmp_path / "slow", begun, go_on)))
+            program = slow_btrfs(tmp_path / "slow-btrfs", begun, go_on)
+            patch.setattr(_moves, "_btrfs", lambda: str(program))
             patch.setattr(_moves.Running, "wait_until_at_work", lambda *_: None, raising=False)
             node.look()
             node.watch.stop()  # what it began goes on, as after a kill
@@ -324,10 +325,8 @@ def test_a_disk_that_was_about_to_join_when_its_process_was_killed_is_the_only_o
         node.watch.stop()
 
 
-def slow_btrfs(folder: Path, begun: Path, go_on: Path) -> Path:
+def slow_btrfs(program: Path, begun: Path, go_on: Path) -> Path:
     """Make a program `btrfs` that does nothing before there is a file, a minute at most."""
-    folder.mkdir()
-    program = folder / "btrfs"
     program.write_text(
         f"""#!/bin/sh
 touch {begun}
@@ -336,7 +335,7 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin exec btrfs "$@"
 """
     )
     program.chmod(0o755)
-    return folder
+    return program
 
 
 @pytest.mark.soak
