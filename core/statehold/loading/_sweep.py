@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import inspect
 import logging
 import sys
 import typing
@@ -18,6 +19,9 @@ def sweep(marker: str) -> None:
     """Remove what carries *marker* from caches and registries that hold classes strongly."""
     for clear in getattr(typing, "_cleanups", ()):  # there is no public way
         clear()
+    # Python 3.12 keeps in there what was compared with a protocol; there is no public way either.
+    if compared := getattr(inspect, "_shadowed_dict_from_mro_tuple", None):
+        compared.cache_clear()
     for logger in (logging.root, *list(logging.Logger.manager.loggerDict.values())):
         if isinstance(logger, logging.Logger):
             for handler in [each for each in logger.handlers if is_of(each, marker)]:

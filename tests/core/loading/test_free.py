@@ -57,6 +57,10 @@ collections.abc.Mapping.register(Registered)
 
 class Box(Generic[typing.TypeVar("T")]): pass
 
+@typing.runtime_checkable
+class Sized(typing.Protocol):
+    size: int
+
 class Note(UserWarning): pass
 class Handler(logging.Handler):
     def emit(self, record): pass
@@ -73,6 +77,7 @@ def _(x: Plain): return 1
 def use():
     cached(1); shape(Plain(1)); typing.get_type_hints(Row)
     msgspec.json.decode(b'{"plain": {"value": 1}}', type=Row); isinstance(Plain(1), collections.abc.Mapping)
+    isinstance(Plain(1), Sized)
     Optional[Plain]; Box[Plain]; typing.List[Colour]; dict[str, Plain]
     copyreg.pickle(Plain, lambda plain: (Plain, (plain.value,)))
     sqlite3.register_adapter(Plain, str)
