@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import attrs
 
@@ -68,6 +68,10 @@ class Entry:
     deployed_at: float = attrs.field(factory=time.time)
 
 
+#: The versions of an app, by their place in the order of deployment.
+Rows: TypeAlias = dict[int, Entry]
+
+
 class Registry:
     """Which versions of which apps are deployed, kept so that a killed host knows it again.
 
@@ -79,7 +83,7 @@ class Registry:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="statehold-registry")
         #: What stands in the file, by app, each with its place in the order: nobody else writes there.
-        self._known: dict[str, dict[int, Entry]] | None = None
+        self._known: dict[str, Rows] | None = None
         try:
             self._db = self._run(self._connect)
             self._known = self.transact(_by_app)
@@ -108,48 +112,50 @@ class Registry:
         That one is kept, and with it up to *keep* - 1 of those that were current before it.
         """
 
-        def write(db: Database) -> None:
-            versions = db["versions"]
-            versions.delete(app=entry.app, version=entry.version)
+        def write(db: Database, known: Rows) -> Rows:
+            rows = {number: one for number, one in known.items() if one.version != entry.version}
             if entry.role is Role.CURRENT:
-                before = versions.find_one(app=entry.app, role=Role.CURRENT.value)
-                if before is not None:
-                    last = versions.find_one(app=entry.app, role=Role.PREVIOUS.value)
-                    if last is not None:
-                        versions.update({"id": last["id"], "role": Role.KEPT.value}, ["id"])
-                    versions.update({"id": before["id"], "role": Role.PREVIOUS.value}, ["id"])
-                older = list(versions.find(app=entry.app, role=Role.KEPT.value, order_by="id"))
-                for row in older[: len(older) - max(keep - 1, 0)]:
-                    versions.delete(id=row["id"])
-            versions.insert(_row(entry), ensure=False)
+                rows = _stepped_back(rows, keep)
+            versions = db["versions"]
+            for number in known.keys() - rows.keys():
+                versions.delete(id=number)
+            moved = [number for number, one in rows.items() if one.role is not known[number].role]
+            # What becomes the previous one last, for there is only one of it.
+            for number in sorted(moved, key=lambda number: rows[number].role is Role.PREVIOUS):
+                versions.update({"id": number, "role": rows[number].role.value}, ["id"])
+            return {**rows, versions.insert(_row(entry), ensure=False): entry}
 
         self._change(entry.app, write)
 
     def restore(self, app: str, entries: Iterable[Entry]) -> None:
         """Let the versions of an app be what they were."""
 
-        def write(db: Database) -> None:
-            db["versions"].delete(app=app)
-            for entry in entries:
-                db["versions"].insert(_row(entry), ensure=False)
+        def write(db: Database, _: Rows) -> Rows:
+            versions = db["versions"]
+            versions.delete(app=app)
+            return {versions.insert(_row(entry), ensure=False): entry for entry in entries}
 
         self._change(app, write)
 
     def forget(self, app: str, version: str | None = None) -> None:
         """Remove one version of an app, or all of them."""
-        which = {"app": app} if version is None else {"app": app, "version": version}
-        self._change(app, lambda db: db["versions"].delete(**which))
 
-    def _change(self, app: str, write: Callable[[Database], object]) -> None:
-        def change(db: Database) -> dict[int, Entry]:
-            write(db)
-            return _by_app(db, app=app).get(app, {})
+        def write(db: Database, known: Rows) -> Rows:
+            gone = [number for number, one in known.items() if version in (None, one.version)]
+            for number in gone:
+                db["versions"].delete(id=number)
+            return {number: one for number, one in known.items() if number not in gone}
 
-        def note(found: dict[int, Entry]) -> None:
+        self._change(app, write)
+
+    def _change(self, app: str, write: Callable[[Database, Rows], Rows]) -> None:
+        """Run *write* on the versions of an app; it returns what they are from then on."""
+
+        def note(found: Rows) -> None:
             if self._known is not None:
                 self._known = {**self._known, app: found}
 
-        self.transact(change, then=note)
+        self.transact(lambda db: write(db, (self._known or {}).get(app, {})), then=note)
 
     def _connect(self) -> Database:
         import dataset  # noqa: PLC0415 - takes a third of a second
@@ -226,10 +232,22 @@ class Registry:
             ) from error
 
 
-def _by_app(db: Database, **which: Any) -> dict[str, dict[int, Entry]]:
-    """Return the versions by app and by their place in the order of deployment."""
-    found: dict[str, dict[int, Entry]] = {}
-    for row in db["versions"].find(**which):
+def _stepped_back(rows: Rows, keep: int) -> Rows:
+    """Return what the versions of an app are once another one is current; what is not kept is gone."""
+    roles = {one.role: number for number, one in rows.items()}
+    before, last = roles.get(Role.CURRENT), roles.get(Role.PREVIOUS)
+    if before is not None:
+        if last is not None:
+            rows = {**rows, last: attrs.evolve(rows[last], role=Role.KEPT)}
+        rows = {**rows, before: attrs.evolve(rows[before], role=Role.PREVIOUS)}
+    kept = [number for number, one in rows.items() if one.role is Role.KEPT]
+    gone = kept[: len(kept) - max(keep - 1, 0)]
+    return {number: one for number, one in rows.items() if number not in gone}
+
+
+def _by_app(db: Database) -> dict[str, Rows]:
+    found: dict[str, Rows] = {}
+    for row in db["versions"].find(order_by="id"):
         found.setdefault(row["app"], {})[row["id"]] = _entry(row)
     return found
 
