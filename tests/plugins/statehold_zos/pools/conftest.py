@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
-from zos_pools import KINDS, POOL, Land, Node, backend_of, ground_of
+from zos_pools import KINDS, POOL, Land, Node, backend_of, folders_node, ground_of
 
 _NUMBERS = count()
 
@@ -38,6 +39,20 @@ def node(ground: tuple[str, Path], tmp_path: Path) -> Iterator[Node]:
 def btrfs_node(btrfs_ground: tuple[str, Path], tmp_path: Path) -> Iterator[Node]:
     """A node with one pool of btrfs."""
     yield from _node(btrfs_ground, tmp_path)
+
+
+@pytest.fixture
+def in_folders(tmp_path: Path) -> Iterator[Callable[..., Node]]:
+    """A function that makes a node with plain folders as pools."""
+    made: list[Node] = []
+
+    def make(**options: Any) -> Node:
+        made.append(folders_node(tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for node in made:
+        node.ledger.close()
 
 
 def _node(ground: tuple[str, Path], tmp_path: Path) -> Iterator[Node]:

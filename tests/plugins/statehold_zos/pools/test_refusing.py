@@ -4,7 +4,7 @@ import threading
 from contextlib import suppress
 
 import pytest
-from zos_pools import MIB, POOL, folders_node, write
+from zos_pools import MIB, POOL, write
 
 from statehold_quota import Accounting
 from statehold_zos.model import (
@@ -20,13 +20,12 @@ from statehold_zos.model import (
 
 
 @pytest.fixture
-def two(tmp_path):
+def two(in_folders, tmp_path):
     """A node with two SSD pools of 64 MiB and an HDD pool of 16 MiB, all plain folders."""
-    node = folders_node(tmp_path, pools=("fast", "faster"))
+    node = in_folders(pools=("fast", "faster"))
     root = tmp_path / "slow"
     node.add("slow", root, Accounting(root=root), size=16 * MIB, disk_type=DiskType.HDD)
-    yield node
-    node.ledger.close()
+    return node
 
 
 @pytest.mark.parametrize(
@@ -116,8 +115,8 @@ def test_a_space_that_is_released_while_its_pool_is_away_goes_when_that_is_back(
     assert two.free("fast") == 64 * MIB
 
 
-def test_a_plain_folder_says_advisory_reports_who_is_over_and_takes_no_more_meanwhile(tmp_path):
-    node = folders_node(tmp_path)
+def test_a_plain_folder_says_advisory_reports_who_is_over_and_takes_no_more_meanwhile(in_folders):
+    node = in_folders()
     space = node.pools.reserve(DiskType.SSD, MIB)
     assert "advisory" in space.limits
     write(space.path, 2 * MIB)
@@ -131,8 +130,8 @@ def test_a_plain_folder_says_advisory_reports_who_is_over_and_takes_no_more_mean
     assert node.pools.reconcile().clean
 
 
-def test_a_plain_folder_takes_reservations_again_once_what_was_over_is_removed(tmp_path):
-    node = folders_node(tmp_path)
+def test_a_plain_folder_takes_reservations_again_once_what_was_over_is_removed(in_folders):
+    node = in_folders()
     space = node.pools.reserve(DiskType.SSD, MIB)
     write(space.path, 2 * MIB)
     assert node.pools.look_up(space.id).used > MIB
@@ -142,8 +141,8 @@ def test_a_plain_folder_takes_reservations_again_once_what_was_over_is_removed(t
     node.pools.reserve(DiskType.SSD, MIB)
 
 
-def test_threads_that_reserve_at_once_get_all_there_is_and_no_more(tmp_path):
-    node = folders_node(tmp_path, size=20 * MIB, pools=("p1", "p2"))
+def test_threads_that_reserve_at_once_get_all_there_is_and_no_more(in_folders):
+    node = in_folders(size=20 * MIB, pools=("p1", "p2"))
     made: list[Space] = []
 
     def work(number: int) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from zos_pools import MIB, POOL, folders_node, write
+from zos_pools import MIB, POOL, write
 
 from statehold_quota import Btrfs
 from statehold_zos.model import DiskType, NoSpaceError, NotFoundError, RefusedError, SpaceState
@@ -108,17 +108,17 @@ def test_what_is_resized_to_its_size_stays_as_it_is(node):
     assert node.pools.resize(space.id, 2 * MIB) == space
 
 
-def test_what_is_full_grows_though_its_own_data_fill_the_pool(tmp_path):
+def test_what_is_full_grows_though_its_own_data_fill_the_pool(in_folders):
     # Reservations are compared with reservations: what is written already does not count twice.
-    node = folders_node(tmp_path, size=4 * MIB)
+    node = in_folders(size=4 * MIB)
     space = node.pools.reserve(DiskType.SSD, 3 * MIB)
     write(space.path, 3 * MIB)
     assert node.pools.resize(space.id, 4 * MIB).size == 4 * MIB
 
 
 @pytest.mark.parametrize("space_id", ["space-0123456789abcdef", "../etc", "", "nothing"])
-def test_what_is_not_there_is_not_found_whatever_is_asked_of_it(tmp_path, space_id):
-    pools = folders_node(tmp_path).pools
+def test_what_is_not_there_is_not_found_whatever_is_asked_of_it(in_folders, space_id):
+    pools = in_folders().pools
     for ask in (pools.look_up, pools.release, pools.usage, lambda one: pools.resize(one, MIB)):
         with pytest.raises(NotFoundError, match="there is no reservation"):
             ask(space_id)
@@ -131,17 +131,17 @@ def test_what_was_released_is_not_found_the_second_time(node):
         node.pools.release(space.id)
 
 
-def test_spaces_of_all_pools_are_listed(tmp_path):
-    node = folders_node(tmp_path, pools=("p1", "p2", "p3"))
+def test_spaces_of_all_pools_are_listed(in_folders):
+    node = in_folders(pools=("p1", "p2", "p3"))
     made = {node.pools.reserve(DiskType.SSD, MIB, pool=pool, owner=pool).id for pool in ("p1", "p2", "p3")}
     assert {space.id for space in node.pools.list()} == made
     assert [space.pool for space in node.pools.list(owner="p2")] == ["p2"]
     assert [space.pool for space in node.pools.list(pool="p3", used=True)] == ["p3"]
 
 
-def test_no_name_is_kept_from_those_who_reserve_or_left_out_of_a_list(tmp_path):
+def test_no_name_is_kept_from_those_who_reserve_or_left_out_of_a_list(in_folders):
     # The original refuses what begins with zdb, and hides what it has made itself.
-    pools = folders_node(tmp_path).pools
+    pools = in_folders().pools
     names = {"zdb", "zdb-1", "zos-cache", "vdisks", "server-1", "..", "a/b"}
     made = [pools.reserve(DiskType.SSD, 1024, name=name) for name in sorted(names)]
     assert {space.name for space in pools.list()} == names
@@ -164,8 +164,8 @@ def test_no_program_is_run_for_a_space_on_btrfs(btrfs_node, monkeypatch):
 
 
 @pytest.mark.parametrize("size", [0, -1, "", "ten", "1.5 B", "-1 GiB"])
-def test_what_is_no_size_is_refused_before_anything_is_booked(tmp_path, size):
-    node = folders_node(tmp_path)
+def test_what_is_no_size_is_refused_before_anything_is_booked(in_folders, size):
+    node = in_folders()
     with pytest.raises(RefusedError):
         node.pools.reserve(DiskType.SSD, size)
     assert node.free() == 64 * MIB
