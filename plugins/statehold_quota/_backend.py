@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +38,14 @@ class Fitted:
 
     limit: int
     message: str = ""
+
+
+class _Rooted(Protocol):
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def root(self) -> Path: ...
 
 
 class Backend(Protocol):
@@ -113,3 +123,12 @@ def fit(backend: Backend, limit: int) -> Fitted:
         return Fitted(limit)
     least = f"at least {backend.smallest:,}, in steps of {backend.step:,}"
     return Fitted(fitted, f"{limit:,} bytes asked for, {fitted:,} kept: {backend.title} keeps {least}")
+
+
+@contextmanager
+def told(backend: _Rooted, what: str) -> Generator[None]:
+    """Say which backend could not do what, and where."""
+    try:
+        yield
+    except OSError as error:
+        raise QuotaError(f"{backend.title}: cannot {what} under {backend.root}: {error.strerror}") from error

@@ -3,14 +3,12 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
 import attrs
 
-from statehold_quota._backend import Group, QuotaError
+from statehold_quota._backend import Group, QuotaError, told
 from statehold_quota._btrfs import _ioctl
 from statehold_quota._btrfs._state import Mode, QuotaState
 from statehold_quota._btrfs._subvolumes import (
@@ -89,7 +87,7 @@ class Btrfs:
         """Switch quotas on where they are off and that is allowed; count anew where the counts are wrong."""
         self.require()
         state = self._state()
-        with self._told("switch quotas on"):
+        with told(self, "switch quotas on"):
             if state.mode is None:
                 _ioctl.quota(self.root, _COMMANDS[self.mode])
             if self.mode is Mode.QGROUP and state.inconsistent:
@@ -109,7 +107,7 @@ class Btrfs:
 
     def make_group(self, group: Group) -> None:
         """Make the subvolume of the group, and the qgroup that is to have its limit."""
-        with self._told(f"make {group.path.name}"):
+        with told(self, f"make {group.path.name}"):
             make(group.path)
             group.path.chmod(0o711)
             _ioctl.mark(group.path, _ioctl.subvolume_of(group.path))
@@ -118,7 +116,7 @@ class Btrfs:
     def make_folder(self, group: Group, name: str) -> Path:
         """Make a subvolume that counts for the group."""
         folder = group.path / name
-        with self._told(f"make {group.path.name}/{name}"):
+        with told(self, f"make {group.path.name}/{name}"):
             if not _ioctl.is_subvolume(folder):
                 make(folder)
                 subvolume = _ioctl.subvolume_of(folder)
@@ -135,7 +133,7 @@ class Btrfs:
             self.make_group(group)
             self.set_limit(group, limit)
             return self.make_folder(group, name)
-        with self._told(f"make {group.path.name}"):
+        with told(self, f"make {group.path.name}"):
             _ioctl.make_subvolume(group.path.parent, group.path.name)
             held = os.open(group.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
@@ -156,7 +154,7 @@ class Btrfs:
 
     def hold(self, group: Group) -> None:
         """Let subvolumes that services made inside of their folders count for the group."""
-        with self._told(f"count {group.path.name}"):
+        with told(self, f"count {group.path.name}"):
             self._tie_inner(group, _qgroup(group))
 
     def set_limit(self, group: Group, limit: int) -> None:
@@ -165,7 +163,7 @@ class Btrfs:
         Simple quotas do not count what was written before they were switched on: the limit in the kernel is
         less by that much.
         """
-        with self._told(f"limit {group.path.name}"):
+        with told(self, f"limit {group.path.name}"):
             qgroup = _qgroup(group)
             reset = self._state().limit(qgroup) is None or uncounted(group.path)
             self._tie(group)
@@ -178,7 +176,7 @@ class Btrfs:
 
     def limit(self, group: Group) -> int | None:
         """Return the limit that the kernel keeps, with what was there before quotas were."""
-        with self._told(f"read the limit of {group.path.name}"):
+        with told(self, f"read the limit of {group.path.name}"):
             kept = self._state().limit(_qgroup(group))
             return None if kept is None else kept + uncounted(group.path)
 
@@ -188,21 +186,21 @@ class Btrfs:
 
     def used(self, group: Group) -> int:
         """Return what the folders of the group hold, as the file system counts it, metadata included."""
-        with self._told(f"read the size of {group.path.name}"):
+        with told(self, f"read the size of {group.path.name}"):
             counted = self._state().used(_qgroup(group))
             return (counted or 0) + uncounted(group.path)
 
     def folder_used(self, group: Group, name: str) -> int:
         """Return what one folder holds, as the file system counts it."""
         folder = group.path / name
-        with self._told(f"read the size of {group.path.name}/{name}"):
+        with told(self, f"read the size of {group.path.name}/{name}"):
             if uncounted(group.path):
                 return size_of(folder)
             return self._state().used(_ioctl.subvolume_of(folder)) or 0
 
     def commit(self) -> None:
         """Let sizes be those of now: they are counted when the file system commits."""
-        with self._told("commit"):
+        with told(self, "commit"):
             _ioctl.sync(self.root)
 
     def remove_folder(self, group: Group, name: str) -> None:
@@ -210,7 +208,7 @@ class Btrfs:
         folder = group.path / name
         if not folder.exists():
             return
-        with self._told(f"remove {group.path.name}/{name}"):
+        with told(self, f"remove {group.path.name}/{name}"):
             subvolume = _ioctl.subvolume_of(folder)
             if not _ioctl.is_subvolume(folder):
                 remove_tree(folder)
@@ -244,7 +242,7 @@ class Btrfs:
         """
         if not group.path.exists():
             return
-        with self._told(f"remove {group.path.name}"):
+        with told(self, f"remove {group.path.name}"):
             qgroup = _qgroup(group)
             for folder in folders_of(group):
                 self.remove_folder(group, folder.name)
@@ -259,7 +257,7 @@ class Btrfs:
         What others have made is left alone, and what the kernel still takes apart.
         """
         removed = []
-        with self._told("look for qgroups"):
+        with told(self, "look for qgroups"):
             state = self._state()
             for qgroup in state.marked():
                 level, number = divmod(qgroup, _LEVEL)
@@ -271,7 +269,7 @@ class Btrfs:
         return removed
 
     def _state(self) -> QuotaState:
-        with self._told("ask for its id"):
+        with told(self, "ask for its id"):
             return QuotaState.of(_ioctl.uuid_of(_existing(self.root)))
 
     def _check_kept(self, group: Group, limit: int, kept: int | None) -> None:
@@ -327,13 +325,6 @@ class Btrfs:
             # The kernel has done it, quotas are off, or it is not yet counted down, which harms nobody.
             if error.errno not in (errno.ENOENT, errno.ENOTCONN, errno.EINVAL, errno.EBUSY):
                 raise
-
-    @contextmanager
-    def _told(self, what: str) -> Generator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise QuotaError(f"{self.title}: cannot {what} under {self.root}: {error.strerror}") from error
 
 
 def _qgroup(group: Group) -> int:

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import attrs
 
-from statehold_quota._backend import Group, QuotaError
+from statehold_quota._backend import Group, QuotaError, told
 from statehold_quota._kernel._quotactl import Kind, read, write
 from statehold_quota._mounts import mount_of
 from statehold_quota._walk import remove_tree, size_of
@@ -38,7 +36,7 @@ class KernelQuota:
             raise QuotaError(f"{self.root} lies on {mount.kind}, not on {' or '.join(sorted(self.kinds))}")
         if os.geteuid() != 0:
             raise QuotaError(f"{self.title}: only root may set limits")
-        with self._told("ask the kernel"):
+        with told(self, "ask the kernel"):
             read(self.root, self.kind, 0)
 
     def prepare(self) -> None:
@@ -55,13 +53,13 @@ class KernelQuota:
 
     def make_group(self, group: Group) -> None:
         """Make the folder of the group."""
-        with self._told(f"make {group.path.name}"):
+        with told(self, f"make {group.path.name}"):
             group.path.mkdir(mode=0o711, exist_ok=True)
 
     def make_folder(self, group: Group, name: str) -> Path:
         """Make a folder."""
         folder = group.path / name
-        with self._told(f"make {group.path.name}/{name}"):
+        with told(self, f"make {group.path.name}/{name}"):
             folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
@@ -70,7 +68,7 @@ class KernelQuota:
 
     def set_limit(self, group: Group, limit: int) -> None:
         """Set the hard limit, and read it back."""
-        with self._told(f"limit {group.path.name}"):
+        with told(self, f"limit {group.path.name}"):
             write(group.path, self.kind, self.number(group), limit)
         if not self.keeps(group, limit):
             raise QuotaError(
@@ -80,7 +78,7 @@ class KernelQuota:
 
     def limit(self, group: Group) -> int | None:
         """Return the hard limit that the kernel has."""
-        with self._told(f"read the limit of {group.path.name}"):
+        with told(self, f"read the limit of {group.path.name}"):
             return read(group.path, self.kind, self.number(group)).limit or None
 
     def keeps(self, group: Group, limit: int) -> bool:
@@ -89,29 +87,22 @@ class KernelQuota:
 
     def used(self, group: Group) -> int:
         """Return what counts for the number of the group."""
-        with self._told(f"read the size of {group.path.name}"):
+        with told(self, f"read the size of {group.path.name}"):
             return read(group.path, self.kind, self.number(group)).used
 
     def folder_used(self, group: Group, name: str) -> int:
         """Return what the files of one folder take; walks over them."""
-        with self._told(f"read the size of {group.path.name}/{name}"):
+        with told(self, f"read the size of {group.path.name}/{name}"):
             return size_of(group.path / name)
 
     def remove_folder(self, group: Group, name: str) -> None:
         """Remove a folder with all in it."""
-        with self._told(f"remove {group.path.name}/{name}"):
+        with told(self, f"remove {group.path.name}/{name}"):
             remove_tree(group.path / name)
 
     def remove_group(self, group: Group) -> None:
         """Remove the folder of the group, and take the limit away."""
         if group.path.exists():
-            with self._told(f"remove {group.path.name}"):
+            with told(self, f"remove {group.path.name}"):
                 write(group.path, self.kind, self.number(group), 0)
                 remove_tree(group.path)
-
-    @contextmanager
-    def _told(self, what: str) -> Generator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise QuotaError(f"{self.title}: cannot {what} under {self.root}: {error.strerror}") from error

@@ -4,7 +4,7 @@ from typing import ClassVar, Final
 
 import attrs
 
-from statehold_quota._backend import Group
+from statehold_quota._backend import Group, told
 from statehold_quota._kernel._limits import KernelQuota
 from statehold_quota._kernel._project_ids import project_of, set_project
 from statehold_quota._kernel._quotactl import Kind, read
@@ -29,7 +29,7 @@ class ProjectQuota(KernelQuota):
     def make_group(self, group: Group) -> None:
         """Make the folder of the group, with a project that nobody else has."""
         super().make_group(group)
-        with self._told(f"find a project for {group.path.name}"):
+        with told(self, f"find a project for {group.path.name}"):
             if project_of(group.path) == 0:
                 set_project(group.path, self._free_number(group))
 

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar, Final
 
 import attrs
 
-from statehold_quota._backend import Group, QuotaError
+from statehold_quota._backend import Group, QuotaError, told
 from statehold_quota._loop._image import Image, slack
 from statehold_quota._programs import program
 from statehold_quota._walk import remove_tree, size_of
@@ -42,7 +40,7 @@ class LoopImage:
 
     def taken(self, group: Group) -> int:
         """Return how many bytes of the disk below the image of a group takes."""
-        with self._told(f"read the size of the image of {group.path.name}"):
+        with told(self, f"read the size of the image of {group.path.name}"):
             return _image(group).size
 
     def exists(self, group: Group) -> bool:
@@ -69,7 +67,7 @@ class LoopImage:
     def make_group(self, group: Group) -> None:
         """Mount the image of the group; it is made when the limit is set."""
         image = _image(group)
-        with self._told(f"mount {image.file.name}"):
+        with told(self, f"mount {image.file.name}"):
             group.path.mkdir(mode=0o700, exist_ok=True)
             if image.file.exists():
                 image.mount()
@@ -77,7 +75,7 @@ class LoopImage:
     def make_folder(self, group: Group, name: str) -> Path:
         """Make a folder in the image."""
         folder = self._mounted(group).point / name
-        with self._told(f"make {group.path.name}/{name}"):
+        with told(self, f"make {group.path.name}/{name}"):
             folder.mkdir(mode=0o700, exist_ok=True)
         return folder
 
@@ -87,7 +85,7 @@ class LoopImage:
     def set_limit(self, group: Group, limit: int) -> None:
         """Make the image, or change its size; to make it smaller, nobody may be using it."""
         image = _image(group)
-        with self._told(f"limit {group.path.name}"):
+        with told(self, f"limit {group.path.name}"):
             if not image.file.exists():
                 image.make(limit)
             self.make_group(group)
@@ -114,19 +112,19 @@ class LoopImage:
 
     def folder_used(self, group: Group, name: str) -> int:
         """Return what the files of one folder take; walks over them."""
-        with self._told(f"read the size of {group.path.name}/{name}"):
+        with told(self, f"read the size of {group.path.name}/{name}"):
             return size_of(self._mounted(group).point / name)
 
     def remove_folder(self, group: Group, name: str) -> None:
         """Remove a folder with all in it; nothing where the group has no image yet."""
         if _image(group).file.exists():
-            with self._told(f"remove {group.path.name}/{name}"):
+            with told(self, f"remove {group.path.name}/{name}"):
                 remove_tree(self._mounted(group).point / name)
 
     def remove_group(self, group: Group) -> None:
         """Unmount the image and remove it."""
         image = _image(group)
-        with self._told(f"remove {group.path.name}"):
+        with told(self, f"remove {group.path.name}"):
             image.unmount()
             image.forget()
             remove_tree(group.path)
@@ -140,13 +138,6 @@ class LoopImage:
         if not image.mounted:
             raise QuotaError(f"{image.file} is not mounted at {group.path}")
         return image
-
-    @contextmanager
-    def _told(self, what: str) -> Generator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise QuotaError(f"{self.title}: cannot {what} under {self.root}: {error.strerror}") from error
 
 
 def _image(group: Group) -> Image:
