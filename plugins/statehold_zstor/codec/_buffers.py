@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
 
 from statehold_zstor.codec import _header
 from statehold_zstor.codec._compression import needed
@@ -46,6 +47,38 @@ class Pool(Generic[S]):
         """Take *one* back, which nobody reads any more."""
         if len(self._free) < self._kept:
             self._free.append(one)
+
+
+class Lent(Generic[S]):
+    """Views of a buffer that is used again once they are released.
+
+    Whoever does not release them loses a little time, nothing else. After that they can no longer be read
+    (ValueError), and what was sliced from them must not be.
+    """
+
+    def __init__(self, views: Sequence[memoryview], buffer: S, pool: Pool[S]) -> None:
+        self._views = views
+        self._buffer: S | None = buffer
+        self._pool = pool
+
+    def release(self) -> None:
+        """Give the buffer back, unless somebody else is just reading from it."""
+        buffer, self._buffer = self._buffer, None
+        for view in self._views:
+            try:
+                view.release()
+            except BufferError:  # by a write to a socket perhaps
+                buffer = None
+        if buffer is not None:
+            self._pool.give(buffer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
 
 
 class Bytes:

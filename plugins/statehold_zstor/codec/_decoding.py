@@ -2,11 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations, islice
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
-from statehold_zstor.codec._buffers import Buffer, Bytes, Pool, Pools
-from statehold_zstor.codec._encoding import Block, released
+from statehold_zstor.codec._buffers import Buffer, Bytes, Lent, Pool, Pools
+from statehold_zstor.codec._encoding import Block
 from statehold_zstor.codec._erasure import ErasureCode
 from statehold_zstor.codec._errors import ForgedBlockError, TooFewShardsError
 from statehold_zstor.codec._header import Header
@@ -18,8 +17,8 @@ from statehold_zstor.codec._sound import Expected, Group, checked, grouped
 TRIES: Final = 5_000
 
 
-class Plain:
-    """One block of an object, read. Its data lies in a buffer that is used again once it is released.
+class Plain(Lent[Bytes]):
+    """One block of an object, read.
 
     Attributes:
         position: of the block in its object, from 0.
@@ -34,22 +33,7 @@ class Plain:
         self.last = bool(header.last)
         self.data = buffer.view[: header.plain]
         self.bad = bad
-        self._buffer: Bytes | None = buffer
-        self._pool = pool
-
-    def release(self) -> None:
-        """Give the buffer back, unless somebody else is just reading from it."""
-        buffer, self._buffer = self._buffer, None
-        if buffer is not None and released([self.data]):
-            self._pool.give(buffer)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
+        super().__init__([self.data], buffer, pool)
 
 
 class Decoder:

@@ -2,23 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from threading import Lock
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from statehold_zstor.codec import _header
-from statehold_zstor.codec._buffers import Buffer, Layout, Pool, Pools, Workspace
+from statehold_zstor.codec._buffers import Buffer, Layout, Lent, Pool, Pools, Workspace
 from statehold_zstor.codec._compression import Compression, compress, needed
 from statehold_zstor.codec._erasure import ErasureCode
 from statehold_zstor.codec._errors import CodecError
 from statehold_zstor.codec._keys import EditionKey
 
 
-class Block:
+class Block(Lent[Workspace]):
     """One block of an object as its n shards, each of which goes to a place of its own.
-
-    The shards lie in a buffer that is used again once the block is released. Whoever does not release it
-    loses a little time, nothing else. After `release` they can no longer be read (ValueError), and what was
-    sliced from them must not be.
 
     Attributes:
         position: of the block in its object, from 0.
@@ -33,33 +28,7 @@ class Block:
         self.position = header.position
         self.last = bool(header.last)
         self.shards: Sequence[memoryview] = [memoryview(shard) for shard in layout.shards]
-        self._workspace: Workspace | None = workspace
-        self._pool = pool
-
-    def release(self) -> None:
-        """Give the buffer back, unless somebody else is just reading from it."""
-        workspace, self._workspace = self._workspace, None
-        if workspace is not None and released(self.shards):
-            self._pool.give(workspace)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.release()
-
-
-def released(views: Sequence[memoryview]) -> bool:
-    """Release *views* and return whether all could be: none is being read, by a write to a socket perhaps."""
-    free = True
-    for view in views:
-        try:
-            view.release()
-        except BufferError:
-            free = False
-    return free
+        super().__init__(self.shards, workspace, pool)
 
 
 class Encoder:
