@@ -27,6 +27,17 @@ def test_a_server_that_was_away_is_used_again_and_counters_wait_for_it(postgres,
         assert database.of(1).traffic.get("in").value == 1
 
 
+def test_a_server_that_goes_away_amid_a_transaction_is_told_as_such(postgres, url: str) -> None:
+    with Database.open(url, settings=Settings(traffic_seconds=3600)) as database:
+        aos = database.of(1)
+        aos.services.add(Service(id="nav"))
+        aos.traffic.set("in", 1, 1)
+        with pytest.raises(UnavailableError):
+            database.write(lambda _: postgres.stop(signal.SIGQUIT))
+        postgres.start()
+        assert [one.id for one in aos.services.all()] == ["nav"]
+
+
 def test_a_schema_of_the_longest_name_is_copied_beside_itself(postgres) -> None:
     name = "aos_" + "x" * 59
     postgres.schema(name)
