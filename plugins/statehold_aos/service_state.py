@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import attrs
-
 from statehold.sdk import READ_AND_WRITE, Field, IStateStorage, Provider, StorageContext
 from statehold_aos._databases import Databases
 from statehold_aos._state._config import ServiceStateConfig
-from statehold_aos._state._sharing import Pool
+from statehold_aos._state._sharing import Common
 
 __all__ = ["ServiceStateConfig", "make_provider"]
 
 
-@attrs.frozen(eq=False)
-class _Opener:
-    """Opens states, those of all versions of an app as one."""
-
-    _databases: Databases
-    _pool: Pool = attrs.field(factory=Pool, init=False)
-
-    def __call__(self, ctx: StorageContext) -> IStateStorage:
-        from statehold_aos._state._opening import open_storage  # noqa: PLC0415 - brings SQLAlchemy
-
-        return open_storage(ctx, self._databases, self._pool)
-
-
 def make_provider(databases: Databases) -> Provider:
     """Return the provider of states in *databases*."""
+    common = Common()
+
+    def open_states(ctx: StorageContext) -> IStateStorage:
+        from statehold_aos._state._opening import open_storage  # noqa: PLC0415 - brings SQLAlchemy
+
+        return open_storage(ctx, databases, common)
+
     return Provider(
         name="ServiceState",
-        open=_Opener(databases),
+        open=open_states,
         operations=READ_AND_WRITE,
         key=[Field("Service", "text", required=True), Field("Users", "text", required=True)],
         value=[

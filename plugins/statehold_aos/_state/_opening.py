@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from statehold.sdk import IStateStorage, StorageContext
-from statehold_aos._databases import Databases
+from statehold_aos._databases import Databases, Lease
 from statehold_aos._service_storage._names import folder_name
+from statehold_aos._sharing import Shared
 from statehold_aos._state._config import ServiceStateConfig
 from statehold_aos._state._facts import Rule
 from statehold_aos._state._protocol import Protocol
 from statehold_aos._state._settings import Settings
-from statehold_aos._state._sharing import Pool, Shared
+from statehold_aos._state._sharing import Common
 from statehold_aos._state._states import States
 from statehold_aos._state._storage import ServiceState
 from statehold_aos._state._store import Store
@@ -23,7 +25,7 @@ from statehold_aos.gateway import IN_PROCESS, ClaimId, Gateway, GatewayError, Op
 _FILE: Final = "aos.db"
 
 
-def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStateStorage:
+def open_storage(ctx: StorageContext, databases: Databases, common: Common) -> IStateStorage:
     """Open the states of one partition, and look after them from now on.
 
     Raises:
@@ -47,7 +49,7 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
     home = f"{ctx.app}/{ctx.storage}/{ctx.partition}"
     taken = lease(ctx, place, databases)
 
-    def make() -> Shared:
+    def make() -> Shared[States, Settings]:
         gateway = _gateway(ctx, config)
         try:
             store = Store(
@@ -62,7 +64,7 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
                 settings=settings,
                 clock=ctx.clock,
                 logger=ctx.logger,
-                inotify=pool.inotify,
+                inotify=common.inotify,
             )
         except BaseException:
             if gateway is not None:
@@ -70,14 +72,29 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
             raise
         if gateway is not None:
             states.connect(gateway)
-        return Shared(states, taken)
+        return _looked_after(states, taken)
 
     try:
-        shared = pool.lease((place.backend().key, home), settings, make, taken)
+        shared = common.pool.lease((place.backend().key, home), settings, make, taken)
     except BaseException:
         taken.release()
         raise
     return ServiceState(ctx, shared)
+
+
+def _looked_after(states: States, lease: Lease) -> Shared[States, Settings]:
+    stop = threading.Event()
+    thread = threading.Thread(target=states.run, args=(stop,), name="aos-states", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        stop.set()
+        states.wake()
+        thread.join()
+        states.close()
+        lease.release()
+
+    return Shared(states, end)
 
 
 def _gateway(ctx: StorageContext, config: ServiceStateConfig) -> Gateway | None:

@@ -8,9 +8,10 @@ import attrs
 import msgspec
 
 from statehold.sdk import UNSET, Intent, Key, StorageContext, StorageError, Value, fields, merge
+from statehold_aos._sharing import Use
 from statehold_aos._state._batch import Change
 from statehold_aos._state._facts import Disk, Facts
-from statehold_aos._state._sharing import StatesLease
+from statehold_aos._state._settings import Settings
 from statehold_aos._state._states import States
 from statehold_aos._state._store import Version
 from statehold_aos.gateway import ClaimId, Gateway
@@ -30,7 +31,7 @@ class ServiceState:
 
     """
 
-    def __init__(self, ctx: StorageContext, lease: StatesLease) -> None:
+    def __init__(self, ctx: StorageContext, lease: Use[States, Settings]) -> None:
         self.name: Final = ctx.storage
         self._lease: Final = lease
         self._key: Final[Callable[..., Key]] = ctx.key_class
@@ -38,7 +39,7 @@ class ServiceState:
 
     @property
     def _states(self) -> States:
-        return self._lease.states
+        return self._lease.thing
 
     # -- For Python --------------------------------------------------------------------------------------
 

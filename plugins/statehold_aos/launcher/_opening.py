@@ -1,19 +1,20 @@
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
 import attrs
 
 from statehold.sdk import Clock, IStateStorage, StorageContext, StorageError
-from statehold_aos._databases import Databases
+from statehold_aos._databases import Databases, Lease
+from statehold_aos._sharing import Pool, Shared
 from statehold_aos._storage._opening import lease, place_of
 from statehold_aos.launcher._config import LauncherConfig
 from statehold_aos.launcher._images import Images
 from statehold_aos.launcher._installed import Installed
 from statehold_aos.launcher._launcher import Launcher
 from statehold_aos.launcher._processes import choose_runner
-from statehold_aos.launcher._sharing import Pool, Shared
 from statehold_aos.launcher._storage import LauncherStorage
 from statehold_aos.launcher._stores import Stores
 
@@ -31,7 +32,7 @@ class _Clock:
         return time.monotonic()
 
 
-def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStateStorage:
+def open_storage(ctx: StorageContext, databases: Databases, pool: Pool[Launcher, Stores]) -> IStateStorage:
     """Clean up what a crash has left, and run the services of those who are there from now on.
 
     Raises:
@@ -46,7 +47,7 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
     folder = ctx.data_folder.absolute()
     taken = lease(ctx, place, databases)
 
-    def make() -> Shared:
+    def make() -> Shared[Launcher, Stores]:
         try:
             runner = choose_runner(config.Runner, folder / "run", isolation=config.Isolation)
         except OSError as error:
@@ -63,7 +64,7 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
             clock=_Clock(ctx.clock),
             logger=ctx.logger,
         )
-        return Shared(launcher, taken)
+        return _at_work(launcher, taken)
 
     try:
         home = f"{ctx.app}/{ctx.storage}/{ctx.partition}"
@@ -72,3 +73,19 @@ def open_storage(ctx: StorageContext, databases: Databases, pool: Pool) -> IStat
         taken.release()
         raise
     return LauncherStorage(ctx, shared)
+
+
+def _at_work(launcher: Launcher, lease: Lease) -> Shared[Launcher, Stores]:
+    thread = threading.Thread(target=launcher.run, name="aos-launcher", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        """Have all services end, and give everything back, whatever goes wrong with one of them."""
+        launcher.stop()
+        thread.join()
+        try:
+            launcher.close()
+        finally:
+            lease.release()
+
+    return Shared(launcher, end)

@@ -1,31 +1,29 @@
 from __future__ import annotations
 
-import attrs
+from typing import TYPE_CHECKING
 
 from statehold.sdk import READ_AND_WRITE, Field, IStateStorage, Provider, Rank, StorageContext
 from statehold_aos._databases import Databases
+from statehold_aos._sharing import Pool
 from statehold_aos.launcher._config import LauncherConfig
-from statehold_aos.launcher._sharing import Pool
 
-
-@attrs.frozen(eq=False)
-class _Opener:
-    """Opens launchers, that of all versions of an app as one."""
-
-    _databases: Databases
-    _pool: Pool = attrs.field(factory=Pool, init=False)
-
-    def __call__(self, ctx: StorageContext) -> IStateStorage:
-        from statehold_aos.launcher._opening import open_storage  # noqa: PLC0415 - brings SQLAlchemy
-
-        return open_storage(ctx, self._databases, self._pool)
+if TYPE_CHECKING:
+    from statehold_aos.launcher._launcher import Launcher
+    from statehold_aos.launcher._stores import Stores
 
 
 def make_provider(databases: Databases) -> Provider:
     """Return the provider of launchers of what is in *databases*."""
+    pool: Pool[Launcher, Stores] = Pool()
+
+    def open_launcher(ctx: StorageContext) -> IStateStorage:
+        from statehold_aos.launcher._opening import open_storage  # noqa: PLC0415 - brings SQLAlchemy
+
+        return open_storage(ctx, databases, pool)
+
     return Provider(
         name="Launcher",
-        open=_Opener(databases),
+        open=open_launcher,
         operations=READ_AND_WRITE,
         key=[Field("Service", "text", required=True)],
         value=[

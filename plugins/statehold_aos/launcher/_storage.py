@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 
 from statehold.sdk import UNSET, Intent, Key, StorageContext, StorageError, Value, fields, merge
+from statehold_aos._sharing import Use
 from statehold_aos.database import users_text
 from statehold_aos.launcher._config import LauncherConfig
 from statehold_aos.launcher._launcher import Launcher
-from statehold_aos.launcher._sharing import LauncherLease
+from statehold_aos.launcher._stores import Stores
 from statehold_aos.launcher._unit import Phase, Status
 
 #: What the storage says; what is written there is not looked at.
@@ -30,7 +31,7 @@ class LauncherStorage:
 
     """
 
-    def __init__(self, ctx: StorageContext, lease: LauncherLease) -> None:
+    def __init__(self, ctx: StorageContext, lease: Use[Launcher, Stores]) -> None:
         self.name: Final = ctx.storage
         self._lease: Final = lease
         self._key: Final[Callable[..., Key]] = ctx.key_class
@@ -40,7 +41,7 @@ class LauncherStorage:
     @property
     def launcher(self) -> Launcher:
         """The launcher, for Python code of the host."""
-        return self._lease.launcher
+        return self._lease.thing
 
     def get(self, key: Key) -> Value | None:
         """Return how a service is, or for the empty name who is there and how all are."""
