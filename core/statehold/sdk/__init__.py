@@ -42,6 +42,7 @@ from statehold.sdk._provider import Provider, Rank
 from statehold.sdk._rows import Intent, Key, Value, fields, merge
 from statehold.sdk._secret import Secret
 from statehold.sdk._shared import Shared
+from statehold.sdk._using import using
 from statehold_vsql import Contract, DataType, Field, Operation, Scope
 
 __all__ = [
@@ -97,4 +98,5 @@ __all__ = [
     "merge",
     "replace_file",
     "sync_folder",
+    "using",
 ]

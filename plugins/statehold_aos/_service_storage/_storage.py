@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 import msgspec
 
-from statehold.sdk import UNSET, FreedError, Intent, Key, StorageContext, StorageError, Value, fields, merge
+from statehold.sdk import UNSET, Intent, Key, StorageContext, StorageError, Value, fields, merge, using
 from statehold_aos._service_storage._book import Book
 from statehold_aos._service_storage._care import Care
 from statehold_aos._service_storage._changes import Changes, check, claim_of
@@ -121,16 +121,11 @@ class ServiceStorage:
 
         If something fails, all that was done is undone, also after the process was killed meanwhile.
         """
-        if self._freed.is_set():
-            raise FreedError(f"{self.name} was used after it had been freed")
-        changes = Changes.of(self.name, items)
-        check(self.name, changes.entries, self.backend, self._folders.config)
-        if changes.entries:
-            try:
+        with using(self.name, "apply", freed=self._freed.is_set()):
+            changes = Changes.of(self.name, items)
+            check(self.name, changes.entries, self.backend, self._folders.config)
+            if changes.entries:
                 self._care.change(changes)
-            except OSError as error:
-                said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-                raise StorageError(f"{self.name}: apply failed: {said}") from error
 
     def probe(self) -> None:
         """Raise StorageError where limits are to be enforced, and are not."""

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from itertools import count
 from typing import Final
@@ -13,7 +13,6 @@ import attrs
 import msgspec
 
 from statehold.sdk import (
-    FreedError,
     Intent,
     Key,
     Shared,
@@ -22,6 +21,7 @@ from statehold.sdk import (
     StorageError,
     Value,
     merge,
+    using,
 )
 from statehold_qsfs.files import FileSystem, FileSystemOptions
 from statehold_qsfs.storage._config import QsfsConfig
@@ -215,11 +215,5 @@ class Qsfs:
                 hint="It was put there, or replaced, by hand: mount the store, and take it elsewhere",
             ) from error
 
-    @contextmanager
-    def _using(self, operation: str) -> Generator[None]:
-        if self._freed:
-            raise FreedError(f"{self.name} was used after it had been freed")
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(f"{self.name}: {operation} failed: {error.strerror or error}") from error
+    def _using(self, operation: str) -> AbstractContextManager[None]:
+        return using(self.name, operation, freed=self._freed)

@@ -3,11 +3,11 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
-from statehold.sdk import FreedError, Shared, StateholdError, StorageContext, StorageError
+from statehold.sdk import Shared, StorageContext, using
 from statehold_zos.model import Config
 from statehold_zos.node import Node
 
@@ -38,12 +38,8 @@ class Lease:
 
         """
         folder = str(config.folder)
-        try:
+        with using(ctx.storage, "open"):
             node = nodes.take(folder, lambda: Node.started(config, logger=ctx.logger))
-        except StateholdError as error:
-            raise StorageError(f"{ctx.storage}: {error.message}", hint=error.hint) from error
-        except OSError as error:
-            raise StorageError(f"{ctx.storage}: {_said(error)}") from error
         return cls(config, ctx.storage, node, partial(nodes.give_back, folder))
 
     @classmethod
@@ -55,24 +51,11 @@ class Lease:
     @contextmanager
     def using(self, operation: str) -> Generator[Node]:
         """Give the node, and say of what fails in which storage that was."""
-        if self._node is None:
-            raise FreedError(f"{self._storage} was used after it had been freed")
-        try:
-            yield self._node
-        except StorageError as error:
-            if error.message.startswith(f"{self._storage}: "):
-                raise
-            message = f"{self._storage}: {operation} failed: {error.message}"
-            raise StorageError(message, hint=error.hint) from error
-        except OSError as error:
-            raise StorageError(f"{self._storage}: {operation} failed: {_said(error)}") from error
+        with using(self._storage, operation, freed=self._node is None):
+            yield cast("Node", self._node)
 
     def give_back(self) -> None:
         """Give it back; a second time does nothing."""
         node, self._node = self._node, None
         if node is not None:
             self._release()
-
-
-def _said(error: OSError) -> str:
-    return f"{error.filename}: {error.strerror}" if error.filename else str(error)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -9,7 +9,6 @@ from typing import Final
 import attrs
 
 from statehold.sdk import (
-    FreedError,
     Intent,
     Key,
     Shared,
@@ -18,6 +17,7 @@ from statehold.sdk import (
     StorageError,
     Value,
     merge,
+    using,
 )
 from statehold_zstor.config import Config
 from statehold_zstor.objects import ObjectNotFoundError, Zstor
@@ -158,18 +158,8 @@ class ZstorStorage:
                 hint="Look at the backends, and write the batch again",
             ) from error
 
-    @contextmanager
-    def _using(self, operation: str) -> Generator[None]:
-        if self._freed:
-            raise FreedError(f"{self.name} was used after it had been freed")
-        try:
-            yield
-        except StorageError:
-            raise
-        except (StateholdError, OSError) as error:
-            hint = error.hint if isinstance(error, StateholdError) else ""
-            message = error.message if isinstance(error, StateholdError) else str(error)
-            raise StorageError(f"{self.name}: {operation} failed: {message}", hint=hint) from error
+    def _using(self, operation: str) -> AbstractContextManager[None]:
+        return using(self.name, operation, freed=self._freed)
 
 
 def _allowed(ctx: StorageContext, given: str) -> Path:
