@@ -224,8 +224,11 @@ class Core:
             raise
         self._save()
 
-    def _sync(self) -> int:
-        """Write and sync all there is, and return up to which record that is."""
+    def _sync(self, before: Callable[[], None] | None = None) -> int:
+        """Write and sync all there is, and return up to which record that is.
+
+        Calls *before* when nothing is left but to wait for the disk.
+        """
         with self._io:
             with self._lock:
                 with contextlib.suppress(ZdbWriteError):  # those who wait for it hear of it by their batch
@@ -238,6 +241,8 @@ class Core:
                 if todo.names:
                     self.disk.sync_folder(self.data)
                     self.disk.sync_folder(self.index)
+                if before is not None:
+                    before()
                 for file in todo.files:
                     self.disk.sync(file.fd)
             except OSError as error:

@@ -1,9 +1,11 @@
 """Group commit: one sync for all who wait.
 
 What a write costs beside its share of a sync is that its thread sleeps and is woken. So nobody is woken in
-vain: a sync wakes those whom it was for, and of the others the one who does the next. They are woken one by
-another, each by the one before, not all at once to fight for the interpreter: measured, that saves a third.
-While some are being woken and write again, the next sync is under way for the rest.
+vain: a sync wakes those whom it was for, and then one who does the next. They are woken one by another, each
+by the one before, not all at once to fight for the interpreter. The one who does the next comes last: those
+woken before have written again by then, so that one sync is for all of them, and not two for half of them
+each. But the disk does not stand idle for long: after a few times what a sync takes it is the turn of the one
+who does the next, and of the others while that is under way.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Final
 
 import attrs
@@ -19,24 +20,24 @@ import attrs
 from statehold_zdb.engine._batch import Batch
 from statehold_zdb.engine._errors import ZdbError
 
-#: The most seconds that a sync waits for more to come.
+#: The most seconds that a sync waits for those who are being woken, and for those who are not back yet.
 _PATIENCE: Final = 0.001
-#: Where a sync takes no longer than so many seconds, it is the threads that are waited for, not the disk.
-_FAST: Final = 0.0002
+#: For how many times what a sync takes the next one waits for those who are being woken.
+_SYNCS: Final = 4
+#: Where a sync takes no longer than so many seconds, nobody is waited for who was not just woken.
+_FAST: Final = 0.0005
 
 
 class _Waiter:
     """One thread that waits, for its batch or, without one, for its turn to sync."""
 
-    __slots__ = ("batch", "called", "leads", "next")
+    __slots__ = ("batch", "called", "leads")
 
     def __init__(self, batch: Batch | None) -> None:
         self.batch = batch
         self.called = threading.Lock()
         self.called.acquire()
         self.leads = False
-        #: Whom it is to wake.
-        self.next: _Waiter | None = None
 
 
 @attrs.define(eq=False)
@@ -44,14 +45,24 @@ class Syncing:
     """One sync for all who wait: who finds nobody syncing does it, for all that was written until then.
 
     Attributes:
-        sync: writes and syncs all there is, and returns up to which record that was.
+        sync: writes and syncs all there is, and returns up to which record that was; calls what it is given
+            when nothing is left but to wait for the disk.
 
     """
 
-    sync: Callable[[], int]
+    sync: Callable[[Callable[[], None]], int]
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _waiting: list[_Waiter] = attrs.field(factory=list, init=False)
+    #: Whom a sync was for, and who still sleep; the last is woken first.
+    _done: list[_Waiter] = attrs.field(factory=list, init=False)
+    #: Whether somebody syncs, or has been called to.
     _leads: bool = attrs.field(default=False, init=False)
+    #: Whether somebody does, or will be when those who are done have been woken.
+    _busy: bool = attrs.field(default=False, init=False)
+    #: Until when that is waited for.
+    _until: float = attrs.field(default=0.0, init=False)
+    #: What the one who leads sleeps on, until as many wait as are expected.
+    _all_here: threading.Lock | None = attrs.field(default=None, init=False)
     _synced: int = attrs.field(default=0, init=False)
     _expected: int = attrs.field(default=1, init=False)
     _took: float = attrs.field(default=0.0, init=False)
@@ -87,65 +98,85 @@ class Syncing:
 
     def _queue(self, batch: Batch | None) -> _Waiter | None:
         """Return who is to wait now, or None for the one who is to sync."""
-        if not self._leads:
-            self._leads = True
+        if not self._busy:
+            self._busy = self._leads = True
             return None
         waiter = _Waiter(batch)
         self._waiting.append(waiter)
+        if self._all_here is not None and len(self._waiting) + 1 >= self._expected:
+            self._all_here.release()
+            self._all_here = None
         return waiter
 
     def _sleep(self, waiter: _Waiter) -> bool:
-        """Sleep until called, and say whether that is to sync; whoever is to be called by *waiter* is."""
+        """Sleep until called, and say whether that is to sync; if not, the next one has been called."""
         try:
             waiter.called.acquire()
         except BaseException:  # a signal's handler may raise; others must not wait for ever for that
             with self._lock:
-                waits = waiter in self._waiting
-                if waits:
-                    self._waiting.remove(waiter)
-            if not waits:
-                waiter.called.acquire()
-                self._pass_on(waiter)
-                if waiter.leads:
-                    self._lead()
+                found = next((some for some in (self._waiting, self._done) if waiter in some), None)
+                if found is not None:
+                    found.remove(waiter)
+            if waiter.leads:
+                self._lead()
+            elif found is None:
+                self._call()
             raise
-        self._pass_on(waiter)
+        if not waiter.leads:
+            self._call()
         return waiter.leads
 
-    def _pass_on(self, waiter: _Waiter) -> None:
-        if waiter.next is not None:
-            waiter.next.called.release()
+    def _call(self) -> None:
+        """Wake the next of those who are done; after them, or if it is high time, who is to sync."""
+        with self._lock:
+            in_time = self._leads or not self._waiting or time.perf_counter() < self._until
+            if self._done and in_time:
+                called = self._done.pop()
+            elif self._leads:
+                return
+            elif self._waiting:
+                called = self._waiting.pop(0)
+                called.leads = self._leads = True
+            else:
+                self._busy = False
+                return
+        called.called.release()
 
     def _gather(self) -> None:
         """Let those come who wrote just now, where one sync for all is sooner done than two."""
-        end = time.perf_counter() + min((self._took - _FAST) / 2, _PATIENCE)
-        while len(self._waiting) + 1 < self._expected and time.perf_counter() < end:
-            time.sleep(0)
+        patience = min((self._took - _FAST) / 2, _PATIENCE)
+        if patience <= 0:
+            return
+        with self._lock:
+            if len(self._waiting) + 1 >= self._expected:
+                return
+            self._all_here = all_here = threading.Lock()
+            all_here.acquire()
+        self._call()
+        all_here.acquire(timeout=patience)
+        with self._lock:
+            self._all_here = None
 
     def _lead(self) -> None:
-        done, error, start = 0, None, 0.0
+        done, error, start = 0, None, time.perf_counter()
         try:
             self._gather()
             start = time.perf_counter()
-            done = self.sync()
+            done = self.sync(self._call)
         except ZdbError as failed:
             error = failed
         finally:
             with self._lock:
+                end = time.perf_counter()
                 self._error = error or self._error
                 self._synced = max(self._synced, done)
-                self._took, self._expected = time.perf_counter() - start, len(self._waiting) + 1
-                ready = [waiter for waiter in self._waiting if self._is_ready(waiter)]
+                self._took, self._expected = end - start, len(self._waiting) + 1
+                self._until = end + min(_SYNCS * self._took, _PATIENCE)
+                done_now = [waiter for waiter in self._waiting if self._is_ready(waiter)]
                 self._waiting = [waiter for waiter in self._waiting if not self._is_ready(waiter)]
-                self._leads = bool(self._waiting)
-                leader = self._waiting.pop(0) if self._waiting else None
-            for waiter, later in pairwise(ready):
-                waiter.next = later
-            if leader is not None:
-                leader.leads = True
-                leader.called.release()
-            if ready:
-                ready[0].called.release()
+                self._done = [*reversed(done_now), *self._done]
+                self._leads = False
+            self._call()
 
     def _is_ready(self, waiter: _Waiter) -> bool:
         batch = waiter.batch
