@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -15,6 +17,8 @@ from statehold_vsql.syntax._tokens import span_at
 _BYTE_ORDER_MARK = "\ufeff"
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
+#: Characters of a text whose tree is remembered: `sys` is a part of every app, and is read once.
+_SMALL: Final = 2**16
 
 
 def parse_file(text: str, *, file: str, package: str) -> Parsed:
@@ -23,6 +27,10 @@ def parse_file(text: str, *, file: str, package: str) -> Parsed:
     Never raises, whatever the text; the time it takes grows with the length of the text and nothing
     else. Lines end with LF, CR LF or CR; a byte order mark at the start does not count.
     """
+    return (_known if len(text) <= _SMALL else _parse)(text, file, package)
+
+
+def _parse(text: str, file: str, package: str) -> Parsed:
     text = text.removeprefix(_BYTE_ORDER_MARK)
     if "\r" in text:
         text = _LONE_RETURN.sub("\n", text)
@@ -41,3 +49,6 @@ def parse_file(text: str, *, file: str, package: str) -> Parsed:
     if recovery.is_partial:
         tree = replace(tree, is_partial=True)
     return Parsed(tree=tree, diagnostics=reports.diagnostics, damaged_names=frozenset(recovery.damaged_names))
+
+
+_known: Final = lru_cache(maxsize=16)(_parse)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from statehold_vsql import DataType, ExtensionEngine, Operation, Scope, StorageEngine
+from statehold_vsql.syntax import parse_file
 from statehold_vsql.syntax.nodes import (
     Action,
     CronTrigger,
@@ -638,3 +639,10 @@ def test_rates_and_limits(syntax) -> None:
 def test_roles(syntax) -> None:
     assert syntax.one("PUBLISHED ROLE a").published
     assert not syntax.inner("ROLE a").published
+
+
+def test_a_small_text_is_read_once_and_told_where_it_stands() -> None:
+    first = parse_file("ROLE a b;", file="a.vsql", package="x")
+    assert parse_file("ROLE a b;", file="a.vsql", package="x") is first
+    (elsewhere,) = parse_file("ROLE a b;", file="b.vsql", package="y").diagnostics
+    assert (elsewhere.file, elsewhere.package) == ("b.vsql", "y")
