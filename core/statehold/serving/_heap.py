@@ -4,9 +4,22 @@ import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from typing import Final
 
 #: Seconds that a thread may keep the interpreter from another one: a deploy computes beside answers.
 _TURN = 0.0005
+#: What hosts import when an app asks for it.
+_NEEDED: Final = (
+    "dataset",
+    "sqlalchemy.dialects.sqlite",
+    "statehold.extensions.python",
+    "statehold.extensions.wasm",
+    "statehold.loading.sandbox",
+    "statehold.loading.sidecar",
+    "statehold.loading.wasm",
+    "uvloop",
+)
 
 
 @contextmanager
@@ -30,14 +43,11 @@ def own_process() -> Iterator[None]:
 
 
 def _import_all() -> None:
-    import dataset  # noqa: F401, PLC0415 - takes a third of a second
-    import sqlalchemy.dialects.sqlite  # noqa: F401, PLC0415 - as above
-    import uvloop  # noqa: F401, PLC0415 - only for servers
-
-    import statehold.extensions.python  # noqa: F401, PLC0415 - only for apps with Python code
     from statehold.loading import installed  # noqa: PLC0415 - only here
     from statehold_vsql import compile_app  # noqa: PLC0415 - brings the parser
 
+    for name in _NEEDED:
+        import_module(name)
     catalog = installed()
     catalog.listing()
     compile_app(catalog.packages())
