@@ -20,7 +20,8 @@ from statehold_zdb.engine import Durability, Engine, EngineOptions
 
 GETS = 20_000
 WRITERS = 16
-WRITES = 40
+#: By each of them: so many that what it costs to start a thread does not count.
+WRITES = 200
 KEYS = 1_000_000
 MIB = 1024 * 1024
 

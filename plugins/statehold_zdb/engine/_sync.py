@@ -128,6 +128,8 @@ class Syncing:
 
     def _call(self) -> None:
         """Wake the next of those who are done; after them, or if it is high time, who is to sync."""
+        if self._leads and not self._done:
+            return  # who leads calls again at the end
         with self._lock:
             in_time = self._leads or not self._waiting or time.perf_counter() < self._until
             if self._done and in_time:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_who_waits_is_let_go_when_the_disk_has_it_and_never_before(seconds: floa
                 break  # those who are left do not wait for it
         ended[name] = 1
 
-    _join(_start(*(lambda name=name: run(name) for name in range(9))))  # type: ignore[misc]
+    _join(_start(*(partial(run, name) for name in range(9))))
     assert sum(ended) == 9
     assert not early
     assert log.most == 1
