@@ -323,7 +323,7 @@ class Doing(Sending):
             return 5
         size = len(found)
         hot = self._server.hot
-        if hot.wants(key, size):
+        if hot.wants(size):
             reply = replies.bulk(found)
             out.append(reply)
             hot.keep(namespace, key, reply, changes)

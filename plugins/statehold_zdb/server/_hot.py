@@ -7,10 +7,8 @@ import attrs
 
 from statehold_zdb.engine import Namespace
 
-#: Payloads up to this size are kept whenever they are read.
-_SMALL: Final = 16 * 1024
-#: The part of the budget that one reply may take.
-_SHARE: Final = 16
+#: Larger payloads are not kept: a copy costs more than reading them again, and checking their CRC, twice.
+_LARGEST: Final = 16 * 1024
 _OVERHEAD: Final = 300
 
 
@@ -19,8 +17,7 @@ class Hot:
     """Replies to GETs, by what follows `GET` in the request: `$3 key` and line ends.
 
     Each has been read and its CRC checked; a write to the key takes it out. All together have at most
-    *budget* bytes: when they would be more, all go. Large payloads are kept when they are asked for again
-    before as many bytes of others as the budget: who reads through more than that pays for no copies.
+    *budget* bytes: when they would be more, all go.
 
     Attributes:
         changes: counts the writes that it has heard of.
@@ -30,8 +27,6 @@ class Hot:
     budget: int
     changes: int = attrs.field(default=0, init=False)
     _used: int = attrs.field(default=0, init=False)
-    _once: set[bytes] = attrs.field(factory=set, init=False)
-    _once_size: int = attrs.field(default=0, init=False)
     _tables: dict[Namespace, dict[bytes, bytes]] = attrs.field(factory=dict, init=False)
 
     def table(self, namespace: Namespace) -> dict[bytes, bytes]:
@@ -42,20 +37,9 @@ class Hot:
             namespace.changed = self._forgetting(found)
         return found
 
-    def wants(self, key: bytes, size: int) -> bool:
-        """Whether a reply of *size* bytes, which has just been read, is to be kept."""
-        if size <= _SMALL:
-            return True
-        if size > self.budget // _SHARE:
-            return False
-        if key in self._once:
-            return True
-        if self._once_size + size > self.budget:
-            self._once.clear()
-            self._once_size = 0
-        self._once.add(key)
-        self._once_size += size
-        return False
+    def wants(self, size: int) -> bool:
+        """Whether a reply of *size* bytes is to be kept."""
+        return size <= _LARGEST
 
     def keep(self, namespace: Namespace, key: bytes, reply: bytes, changes: int) -> None:
         """Keep a reply; *changes* is what `changes` was before it was read."""

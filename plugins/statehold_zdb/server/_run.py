@@ -5,10 +5,13 @@ import logging
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from statehold_zdb.engine import Engine, EngineOptions
 from statehold_zdb.server._executable import Executable
 from statehold_zdb.server._server import Server, ServerOptions
+
+_FREED: Final = 16 * 1024 * 1024
 
 
 def run(
@@ -35,6 +38,9 @@ def run(
     """
     import uvloop  # noqa: PLC0415 - only a server needs it
 
+    # From now on glibc keeps so much, twice, of what is freed. Else what held a large payload goes back to
+    # the kernel after each, and comes page by page for the next, which takes as long as to read and send it.
+    bytes(_FREED)
     executable = Executable(hook, _instance(server_options)) if hook is not None else None
     plugins = [executable] if executable is not None else []
     with Engine(data, index, options=options, plugins=plugins, logger=logger) as engine:

@@ -228,9 +228,9 @@ def test_what_stands_already_is_acknowledged_when_it_survives(tmp_path: Path) ->
 
 
 def test_a_large_payload_that_is_read_again_is_what_was_written_last(tmp_path: Path) -> None:
-    """Though the server keeps what is asked for often; by whomever it is written."""
+    """By whomever it is written."""
     with (
-        serving(tmp_path, durability=Durability.parse("relaxed"), server={"cache": 4_000_000}) as running,
+        serving(tmp_path, durability=Durability.parse("relaxed")) as running,
         raw(running.port) as connection,
     ):
         keys = [b"k%d" % i for i in range(6)]
