@@ -86,22 +86,27 @@ class Registry:
         self._known: dict[str, Rows] | None = None
         try:
             self._db = self._run(self._connect)
-            self._known = self.transact(_by_app)
+            try:
+                self._known = self.transact(_by_app)
+            except BaseException:
+                self._run(self._db.close)
+                raise
         except BaseException:
             self._thread.shutdown()
             raise
 
     def close(self) -> None:
-        """Close the file; the registry is of no use afterwards."""
-        self._known = None
-        self._run(self._db.close)
+        """Close the file, after the changes that wait; the registry is of no use afterwards."""
+        self._run(self._close)
         self._thread.shutdown()
+
+    def _close(self) -> None:
+        self._known = None
+        self._db.close()
 
     def entries(self, app: str | None = None) -> tuple[Entry, ...]:
         """Return every registered version, or those of one app, in the order of deployment."""
-        known = self._known
-        if known is None:
-            raise _closed()
+        known = self._standing()
         some = known.values() if app is None else [known.get(app, {})]
         rows = sorted((row for one in some for row in one.items()), key=itemgetter(0))
         return tuple(entry for _, entry in rows)
@@ -152,10 +157,14 @@ class Registry:
         """Run *write* on the versions of an app; it returns what they are from then on."""
 
         def note(found: Rows) -> None:
-            if self._known is not None:
-                self._known = {**self._known, app: found}
+            self._known = {**self._standing(), app: found}
 
-        self.transact(lambda db: write(db, (self._known or {}).get(app, {})), then=note)
+        self.transact(lambda db: write(db, self._standing().get(app, {})), then=note)
+
+    def _standing(self) -> dict[str, Rows]:
+        if self._known is None:
+            raise _closed()
+        return self._known
 
     def _connect(self) -> Database:
         import dataset  # noqa: PLC0415 - takes a third of a second
@@ -241,7 +250,7 @@ def _stepped_back(rows: Rows, keep: int) -> Rows:
             rows = {**rows, last: attrs.evolve(rows[last], role=Role.KEPT)}
         rows = {**rows, before: attrs.evolve(rows[before], role=Role.PREVIOUS)}
     kept = [number for number, one in rows.items() if one.role is Role.KEPT]
-    gone = kept[: len(kept) - max(keep - 1, 0)]
+    gone = kept[: max(len(kept) - max(keep - 1, 0), 0)]
     return {number: one for number, one in rows.items() if number not in gone}
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -66,6 +67,18 @@ def test_a_new_current_version_makes_the_one_before_it_the_previous_one(registry
     for version in "123":
         registry.add(entry(version))
     assert roles(registry) == {"2": "previous", "3": "current"}
+
+
+@pytest.mark.parametrize("keep", range(6))
+def test_as_many_are_kept_as_is_asked(registry, keep):
+    for version in "12345678":
+        registry.add(entry(version), keep=keep)
+    before = "1234567"[-max(keep, 1) :]
+    assert roles(registry) == {
+        **dict.fromkeys(before[:-1], "kept"),
+        before[-1]: "previous",
+        "8": "current",
+    }
 
 
 def test_a_ready_version_leaves_the_others_as_they_are(registry):
@@ -159,6 +172,34 @@ def test_a_row_that_no_statehold_wrote_is_a_host_error(tmp_path):
     registry.close()
     with pytest.raises(HostError, match=r"holds what no Statehold wrote: 'king'.*Put a copy"):
         Registry(tmp_path / "registry.db")
+
+
+def test_what_is_under_way_when_it_is_closed_is_still_done(tmp_path):
+    registry = Registry(tmp_path / "registry.db")
+    registry.add(entry("1"))
+    busy, go_on = threading.Event(), threading.Event()
+
+    def keep_busy(_):
+        busy.set()
+        assert go_on.wait(60)
+
+    with ThreadPoolExecutor(3) as threads:
+        threads.submit(registry.transact, keep_busy)
+        assert busy.wait(60)
+        # Each waits for its turn: the first one by the queue of the registry's thread.
+        forgotten = threads.submit(registry.forget, "acme.bills")
+        waiting = registry._thread._work_queue
+        while not waiting.qsize() and not forgotten.done():
+            threading.Event().wait(0.001)
+        closed = threads.submit(registry.close)
+        while waiting.qsize() < 2 and not closed.done():
+            threading.Event().wait(0.001)
+        go_on.set()
+        forgotten.result(60)
+        closed.result(60)
+    registry = Registry(tmp_path / "registry.db")
+    assert registry.entries() == ()
+    registry.close()
 
 
 def test_a_closed_registry_says_so(tmp_path):
