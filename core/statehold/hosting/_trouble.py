@@ -12,7 +12,10 @@ class Trouble:
 
     def line(self, error: BaseException) -> str:
         """Return the error's type and message, and the place in the plugin where it was raised."""
-        text = str(error)
+        try:
+            text = str(error)
+        except BaseException as failed:  # noqa: BLE001 - what a plugin raises may fail at that, too
+            text = f"its message cannot be told: {type(failed).__name__}"
         where = ""
         for frame, line in traceback.walk_tb(error.__traceback__):
             where = f" ({frame.f_code.co_filename}:{line})"

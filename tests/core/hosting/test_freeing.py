@@ -82,6 +82,20 @@ def test_one_that_ends_the_thread_is_reported_too():
     assert "free() raised SystemExit: 3" in problem
 
 
+def test_one_whose_error_cannot_be_told_does_not_keep_the_others():
+    class Mute(Exception):
+        def __str__(self):
+            raise RuntimeError("no words")
+
+    def fail():
+        raise Mute
+
+    log = []
+    (problem,) = free([opened(Storage(log, "A")), opened(Storage(log, "B", fail))])
+    assert log == ["B", "A"]
+    assert "bills.B of partition 0 of acme.bills 1: free() raised Mute: its message cannot be told" in problem
+
+
 def test_one_that_hangs_is_reported_and_left_behind():
     log, release = [], threading.Event()
     problems = free(

@@ -22,6 +22,14 @@ def test_an_error_without_message_or_place_is_told_by_its_type():
     assert HIDING.line(KeyError()) == "KeyError"
 
 
+def test_an_error_that_cannot_tell_its_message_is_told_by_its_type():
+    class Mute(Exception):
+        def __str__(self):
+            raise SystemExit(3)
+
+    assert HIDING.line(Mute()) == "Mute: its message cannot be told: SystemExit"
+
+
 def test_a_cause_is_kept_unless_its_traceback_shows_a_secret():
     harmless, telling = caught("no such device"), caught("password hunter2")
     assert HIDING.cause(harmless) is harmless
