@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from types import NoneType
 from typing import Final, Literal
 from weakref import WeakValueDictionary
 
@@ -29,8 +30,15 @@ def share_rows(owner: Owner, name: str, key: Sequence[Field], value: Sequence[Fi
     with _compiling:
         rows = _known.get(wanted)
         if rows is None:
-            rows = _known[wanted] = compile_rows(name, key, value)
+            rows = compile_rows(name, key, value)
             for kind in (rows.Key, rows.Prefix, rows.Value):
                 # msgspec learns a type here: in two threads at once it would bring the process to an end.
                 msgspec.msgpack.Decoder(kind)
+            # A name may be of a plugin's own class, such as an enum: shared, it would keep that plugin alive.
+            if all(map(_is_plain, (*key, *value))):
+                _known[wanted] = rows
     return rows
+
+
+def _is_plain(field: Field) -> bool:
+    return type(field) is Field and type(field.name) is str and type(field.max_length) in (int, NoneType)

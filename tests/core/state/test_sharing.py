@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 
 from statehold.sdk import Field
 from statehold.state import share_rows
@@ -41,3 +42,18 @@ def test_many_threads_get_the_same_rows():
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda _: share_rows("entity", "bills.Many", KEY, VALUE), range(64)))
     assert len({id(rows.Value) for rows in found}) == 1
+
+
+def test_a_plugin_that_names_its_fields_by_an_enum_is_not_kept_by_the_version_after_it():
+    def deployed():
+        class Named(StrEnum):
+            DEVICE = "Device"
+
+        return weakref.ref(Named), share_rows("storage", "bills.Named", (Field(Named.DEVICE, "text"),), VALUE)
+
+    gone, before = deployed()
+    _, after = deployed()
+    assert before.key_fields == after.key_fields
+    del before
+    gc.collect()
+    assert gone() is None
