@@ -211,12 +211,26 @@ class Registry:
         """
 
         def run() -> T:
-            with self._explained(), self._db as db:
+            with self._explained(), self._transaction() as db:
                 found = work(db)
             then(found)
             return found
 
         return self._run(run)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Database]:
+        connection = None
+        try:
+            with self._db as db:
+                connection = db.executable
+                yield db
+        except BaseException:
+            if connection is not None and not connection.closed:
+                # Its COMMIT failed, as on a full disk: left in that transaction, it would take no other one.
+                connection.invalidate()
+                connection.rollback()
+            raise
 
     def _run(self, work: Callable[[], T]) -> T:
         try:

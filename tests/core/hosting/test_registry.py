@@ -129,6 +129,23 @@ def test_a_failing_change_changes_nothing(registry, monkeypatch):
     assert roles(registry) == {"1": "current"}
 
 
+def test_after_a_commit_that_failed_the_next_change_is_made(registry):
+    def refuse(action, what, *_):
+        return (
+            sqlite3.SQLITE_DENY
+            if (action, what) == (sqlite3.SQLITE_TRANSACTION, "COMMIT")
+            else sqlite3.SQLITE_OK
+        )
+
+    registry.add(entry("1"))
+    with pytest.raises(HostError, match="not authorized"):
+        registry.transact(lambda db: db.executable.connection.driver_connection.set_authorizer(refuse))
+    with pytest.raises(HostError):
+        registry.add(Entry(app="acme.bills", version="2", digest=None, partitions=1, role=Role.CURRENT))
+    registry.add(entry("3"))
+    assert roles(registry) == {"1": "previous", "3": "current"}
+
+
 def test_writes_are_on_the_disk_when_they_return(registry):
     pragmas = registry.transact(
         lambda db: [list(db.query(f"PRAGMA {name}")) for name in ("synchronous", "journal_mode")]
