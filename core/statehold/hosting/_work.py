@@ -34,8 +34,9 @@ class Work:
         thread = threading.Thread(target=run, name=f"{self._logger.name}.background", daemon=True)
         with self._changed:
             self._refuse("background work", when=self._stop.is_set())
-            self._threads.append(thread)
             thread.start()
+            # Only now: where none could be started, there is none to wait for.
+            self._threads.append(thread)
 
     @contextmanager
     def pending(self, name: str) -> Iterator[None]:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from types import SimpleNamespace
 
 import pytest
 
+from statehold.hosting import _work
 from statehold.hosting._logger import HostedLogger
 from statehold.hosting._work import Work
+from statehold.loading.sidecar.child import _work as of_sidecar
 from statehold.sdk import FreedError
 
 
@@ -27,6 +30,21 @@ def test_background_work_ends_when_its_event_is_set(work):
     assert began.wait(60)
     assert work.finish(10) == ()
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("module", [_work, of_sidecar], ids=["host", "sidecar"])
+def test_background_work_that_could_not_begin_need_not_end(module, monkeypatch):
+    work = module.Work("bills.Scada", HostedLogger("statehold.acme.bills.1.0.bills.Scada"))
+
+    class NoThread(threading.Thread):
+        def start(self):
+            raise RuntimeError("can't start new thread")
+
+    # Of that module alone: other threads may begin meanwhile.
+    monkeypatch.setattr(module, "threading", SimpleNamespace(Thread=NoThread))
+    with pytest.raises(RuntimeError, match="can't start"):
+        work.background(lambda stop: None)
+    assert work.finish(10) == ()
 
 
 def test_background_work_that_fails_is_logged(work, caplog):
