@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from statehold.sdk._errors import FreedError, StateholdError, StorageError
+from statehold.sdk._errors import FreedError, SchemaError, ScopeError, StateholdError, StorageError
 
 
 @contextmanager
@@ -17,7 +17,8 @@ def using(storage: str, operation: str, *, freed: bool = False) -> Generator[Non
 
     Raises:
         FreedError: it was freed.
-        StorageError: the block raised an error of Statehold, or of the system.
+        StorageError: the block raised an error of Statehold, or of the system. What says that a row does not
+            fit, or that the scope does not permit it, stays as it is.
 
     """
     if freed:
@@ -25,7 +26,7 @@ def using(storage: str, operation: str, *, freed: bool = False) -> Generator[Non
     try:
         yield
     except StateholdError as error:
-        if isinstance(error, FreedError) or (
+        if isinstance(error, (FreedError, SchemaError, ScopeError)) or (
             isinstance(error, StorageError) and error.message.startswith(f"{storage}: ")
         ):
             raise

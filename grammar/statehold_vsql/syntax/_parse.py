@@ -18,7 +18,7 @@ _BYTE_ORDER_MARK = "\ufeff"
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 #: Characters of a text whose tree is remembered: `sys` is a part of every app, and is read once.
-_SMALL: Final = 2**16
+_SMALL: Final = 2**14
 
 
 def parse_file(text: str, *, file: str, package: str) -> Parsed:
@@ -51,4 +51,4 @@ def _parse(text: str, file: str, package: str) -> Parsed:
     return Parsed(tree=tree, diagnostics=reports.diagnostics, damaged_names=frozenset(recovery.damaged_names))
 
 
-_known: Final = lru_cache(maxsize=16)(_parse)
+_known: Final = lru_cache(maxsize=64)(_parse)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from statehold.sdk import FreedError, StateholdError, StorageError, using
+from statehold.sdk import FreedError, SchemaError, StateholdError, StorageError, using
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,10 @@ def test_what_was_freed_is_not_used_any_more() -> None:
         pytest.fail("it was used")
     with pytest.raises(FreedError, match="a part of it"), using("a.Kv", "GET"):
         raise FreedError("a part of it was freed")
+
+
+def test_what_does_not_fit_stays_what_it_is() -> None:
+    error = SchemaError("a.Kv: no such field", storage="a.Kv", field="x", expected="a field", got="x")
+    with pytest.raises(SchemaError) as told, using("a.Kv", "GET"):
+        raise error
+    assert told.value is error
