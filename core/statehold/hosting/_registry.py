@@ -34,6 +34,11 @@ _STEPS = (
     ("ALTER TABLE versions ADD COLUMN places TEXT NOT NULL DEFAULT '{}'",),
 )
 _SCHEMA = len(_STEPS)
+# For the driver as they are: a version is registered while calls wait for the interpreter.
+_DELETE = "DELETE FROM versions WHERE id = ?"
+_MOVE = "UPDATE versions SET role = ? WHERE id = ?"
+_INSERT = """INSERT INTO versions (app, version, digest, partitions, role, plugins, places, deployed_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
 _NO_ROOM = "Nothing was changed. See that its disk has space and its folder can be written"
 _DAMAGED = (
     "Put a copy of the file back, or move it away and deploy the apps again: the rows of their storages "
@@ -121,14 +126,14 @@ class Registry:
             rows = {number: one for number, one in known.items() if one.version != entry.version}
             if entry.role is Role.CURRENT:
                 rows = _stepped_back(rows, keep)
-            versions = db["versions"]
+            run = db.executable.exec_driver_sql
             for number in known.keys() - rows.keys():
-                versions.delete(id=number)
+                run(_DELETE, (number,))
             moved = [number for number, one in rows.items() if one.role is not known[number].role]
             # What becomes the previous one last, for there is only one of it.
             for number in sorted(moved, key=lambda number: rows[number].role is Role.PREVIOUS):
-                versions.update({"id": number, "role": rows[number].role.value}, ["id"])
-            return {**rows, versions.insert(_row(entry), ensure=False): entry}
+                run(_MOVE, (rows[number].role.value, number))
+            return {**rows, run(_INSERT, _row(entry)).lastrowid: entry}
 
         self._change(entry.app, write)
 
@@ -136,9 +141,9 @@ class Registry:
         """Let the versions of an app be what they were."""
 
         def write(db: Database, _: Rows) -> Rows:
-            versions = db["versions"]
-            versions.delete(app=app)
-            return {versions.insert(_row(entry), ensure=False): entry for entry in entries}
+            run = db.executable.exec_driver_sql
+            run("DELETE FROM versions WHERE app = ?", (app,))
+            return {run(_INSERT, _row(entry)).lastrowid: entry for entry in entries}
 
         self._change(app, write)
 
@@ -148,7 +153,7 @@ class Registry:
         def write(db: Database, known: Rows) -> Rows:
             gone = [number for number, one in known.items() if version in (None, one.version)]
             for number in gone:
-                db["versions"].delete(id=number)
+                db.executable.exec_driver_sql(_DELETE, (number,))
             return {number: one for number, one in known.items() if number not in gone}
 
         self._change(app, write)
@@ -279,13 +284,12 @@ def _closed() -> HostError:
     return HostError("the host has been closed", hint="Open another one on its data folder")
 
 
-def _row(entry: Entry) -> dict[str, Any]:
-    return {
-        **attrs.asdict(entry),
-        "role": entry.role.value,
-        "plugins": " ".join(entry.plugins),
-        "places": json.dumps(dict(entry.places)),
-    }
+def _row(entry: Entry) -> tuple[object, ...]:
+    """Return the columns of `_INSERT`."""
+    return (
+        *(entry.app, entry.version, entry.digest, entry.partitions, entry.role.value),
+        *(" ".join(entry.plugins), json.dumps(dict(entry.places)), entry.deployed_at),
+    )
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
