@@ -31,8 +31,9 @@ def share_rows(owner: Owner, name: str, key: Sequence[Field], value: Sequence[Fi
         rows = _known.get(wanted)
         if rows is None:
             rows = compile_rows(name, key, value)
-            for kind in (rows.Key, rows.Prefix, rows.Value):
-                # msgspec learns a type here: in two threads at once it would bring the process to an end.
+            for kind in (rows.Key, rows.Value):
+                # msgspec learns a type here: in two threads at once it would bring the process to an end, and
+                # plugins of two versions may decode the same one.
                 msgspec.msgpack.Decoder(kind)
             # A name may be of a plugin's own class, such as an enum: shared, it would keep that plugin alive.
             if all(map(_is_plain, (*key, *value))):
