@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
 
 import attrs
 
-from statehold.sdk import FreedError, Intent, Key, Shared, StorageContext, StorageError, Value, merge
+from statehold.sdk import Intent, Key, Shared, StorageContext, StorageError, Value, merge, using
 from statehold_zdb.client import Place, Pool
 from statehold_zdb.engine import DEFAULT, Durability, Engine, EngineOptions, Sync, ZdbError
 from statehold_zdb.storage._allowed import check_allowed
@@ -113,16 +113,8 @@ class Zdb:
         self._freed = True
         self._place.close()
 
-    @contextmanager
-    def _using(self, operation: str) -> Generator[None]:
-        if self._freed:
-            raise FreedError(f"{self.name} was used after it had been freed")
-        try:
-            yield
-        except ZdbError as error:
-            raise StorageError(
-                f"{self.name}: {operation} failed: {error.message}", hint=error.hint
-            ) from error
+    def _using(self, operation: str) -> AbstractContextManager[None]:
+        return using(self.name, operation, freed=self._freed)
 
 
 def _files(ctx: StorageContext, config: ZdbConfig, engines: Shared[Engine]) -> Rowset:
