@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import click
 
+from statehold.cli._logs import heard_by
 from statehold.cli._options import common
 from statehold.cli._output import Output
 from statehold.cli._session import session
@@ -101,12 +102,11 @@ def _log(name: str, level: int | None) -> Iterator[None]:
     handler = logging.NullHandler() if level is None else logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)-7s %(name)s: %(message)s"))
     before = logger.level
-    logger.addHandler(handler)
     logger.setLevel(before if level is None else level)
     try:
-        yield
+        with heard_by(handler, name):
+            yield
     finally:
-        logger.removeHandler(handler)
         logger.setLevel(before)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,16 +17,3 @@ def orderly() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextmanager
-def silence(*names: str) -> Iterator[None]:
-    """Let nobody see what these loggers say: a story tells itself what goes wrong on purpose."""
-    loggers, handler = [logging.getLogger(name) for name in names], logging.NullHandler()
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import Enum
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import attrs
 import click
 
+from statehold.cli import silence
+
 if TYPE_CHECKING:
     from statehold_zos.model import Config, Policy
     from statehold_zos.node import Node
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 CONFIG: Final = "statehold_zos.config"
+#: What it says is not to be written beside what a command does.
+LOGGER: Final = "statehold_zos"
 TYPES: Final = ("ssd", "hdd")
 RAIDS: Final = ("single", "raid0", "raid1", "raid10")
 
@@ -30,22 +33,11 @@ def configuration() -> Config:
 
 
 @contextmanager
-def quiet() -> Generator[None]:
-    """Keep what is logged from being written beside what a command says."""
-    logger, handler = logging.getLogger("statehold_zos"), logging.NullHandler()
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-
-
-@contextmanager
 def opened(*, up: bool = True) -> Generator[Node]:
     """Open the node of the configuration that was named; with *up* its pools are mounted."""
     from statehold_zos.node import Node  # noqa: PLC0415  `--help` needs none of it
 
-    with quiet(), Node(configuration()) as node:
+    with silence(LOGGER), Node(configuration()) as node:
         if up:
             node.bring_up()
         yield node

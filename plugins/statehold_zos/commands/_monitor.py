@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from statehold.cli import Output, common
+from statehold.cli import Output, common, silence
 from statehold.sdk import StateholdError
-from statehold_zos.commands._common import configuration, described, quiet
+from statehold_zos.commands._common import LOGGER, configuration, described
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +49,7 @@ def monitor(out: Output, metrics: int | None) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         with ExitStack() as stack:
-            stack.enter_context(quiet())
+            stack.enter_context(silence(LOGGER))
             node = stack.enter_context(Node(config))
             subscription = stack.enter_context(node.watch.monitor())
             node.start()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from statehold.cli._hosts import HostOptions, host_command
+from statehold.cli._logs import heard_by
 from statehold.cli._output import Output
 from statehold.cli._text import plural
 
@@ -172,14 +173,8 @@ def _warnings(*, verbose: bool) -> Iterator[None]:
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.setFormatter(logging.Formatter("%(levelname)-7s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("statehold", "uvicorn.error")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
+    with heard_by(handler, "statehold", "uvicorn.error"):
         yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
 
 
 @contextmanager
