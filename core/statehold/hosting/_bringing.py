@@ -11,9 +11,9 @@ from statehold.hosting._app import App
 from statehold.hosting._canary import Canary
 from statehold.hosting._deployed import Deployed
 from statehold.hosting._deploying import Deployer
+from statehold.hosting._entry import Entry, Role
 from statehold.hosting._evolving import Declared
 from statehold.hosting._problems import Problems
-from statehold.hosting._registry import Entry, Role
 from statehold.hosting._store import FileStore
 from statehold.hosting._version import AppVersion
 from statehold.images import AppImage

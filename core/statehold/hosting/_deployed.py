@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from statehold.hosting._entry import Entry, Role
 from statehold.hosting._errors import NotFoundError
 from statehold.hosting._nearest import nearest
-from statehold.hosting._registry import Entry, Registry, Role
+from statehold.hosting._registry import Registry
 from statehold.images import AppImage
 from statehold.sdk import DeployError
 

@@ -7,12 +7,13 @@ from functools import partial
 
 from statehold.hosting._app import App
 from statehold.hosting._canary import Canary, Trial
+from statehold.hosting._entry import Entry, Role
 from statehold.hosting._evolving import Declared, compared, declared
 from statehold.hosting._handover import Handover
 from statehold.hosting._made import MadeFolders
 from statehold.hosting._opening import opened_partitions
 from statehold.hosting._preparing import Preparer
-from statehold.hosting._registry import Entry, Registry, Role
+from statehold.hosting._registry import Registry
 from statehold.hosting._retiring import Retirer
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._version import AppVersion

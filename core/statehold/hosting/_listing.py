@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from statehold.hosting._entry import Entry, Role
 from statehold.hosting._quarantine import Leaking
-from statehold.hosting._registry import Entry, Role
 from statehold.hosting._status import AppStatus, VersionState, VersionStatus
 from statehold.hosting._version import AppVersion
 

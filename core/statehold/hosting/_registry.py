@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from enum import StrEnum
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
-
+from statehold.hosting._entry import Entry, Role, Rows, stepped_back
 from statehold.sdk import HostError
 
 if TYPE_CHECKING:
@@ -44,37 +41,6 @@ _DAMAGED = (
     "Put a copy of the file back, or move it away and deploy the apps again: the rows of their storages "
     "are kept elsewhere"
 )
-
-
-class Role(StrEnum):
-    """What a registered version is to its app."""
-
-    CURRENT = "current"
-    PREVIOUS = "previous"
-    #: Was current before the previous one, and is kept open beside them.
-    KEPT = "kept"
-    READY = "ready"
-
-
-@attrs.frozen(kw_only=True)
-class Entry:
-    """A version as the registry knows it.
-
-    `plugins` are the digests of its plugin files; `places` says where each of its storages runs, by name.
-    """
-
-    app: str
-    version: str
-    digest: str
-    partitions: int
-    role: Role = attrs.field(converter=Role)
-    plugins: tuple[str, ...] = ()
-    places: tuple[tuple[str, str], ...] = ()
-    deployed_at: float = attrs.field(factory=time.time)
-
-
-#: The versions of an app, by their place in the order of deployment.
-Rows: TypeAlias = dict[int, Entry]
 
 
 class Registry:
@@ -125,7 +91,7 @@ class Registry:
         def write(db: Database, known: Rows) -> Rows:
             rows = {number: one for number, one in known.items() if one.version != entry.version}
             if entry.role is Role.CURRENT:
-                rows = _stepped_back(rows, keep)
+                rows = stepped_back(rows, keep)
             run = db.executable.exec_driver_sql
             for number in known.keys() - rows.keys():
                 run(_DELETE, (number,))
@@ -258,19 +224,6 @@ class Registry:
             raise HostError(
                 f"the registry {self._path} holds what no Statehold wrote: {error}", hint=_DAMAGED
             ) from error
-
-
-def _stepped_back(rows: Rows, keep: int) -> Rows:
-    """Return what the versions of an app are once another one is current; what is not kept is gone."""
-    roles = {one.role: number for number, one in rows.items()}
-    before, last = roles.get(Role.CURRENT), roles.get(Role.PREVIOUS)
-    if before is not None:
-        if last is not None:
-            rows = {**rows, last: attrs.evolve(rows[last], role=Role.KEPT)}
-        rows = {**rows, before: attrs.evolve(rows[before], role=Role.PREVIOUS)}
-    kept = [number for number, one in rows.items() if one.role is Role.KEPT]
-    gone = kept[: max(len(kept) - max(keep - 1, 0), 0)]
-    return {number: one for number, one in rows.items() if number not in gone}
 
 
 def _by_app(db: Database) -> dict[str, Rows]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from statehold.hosting._registry import Entry, Registry, Role
+from statehold.hosting._entry import Entry, Role
+from statehold.hosting._registry import Registry
 from statehold.sdk import HostError
 
 FIRST_FORMAT = (
