@@ -39,6 +39,7 @@ def command() -> None:
 @click.option("--fetch-limit", type=float, default=30.0, show_default=True, help="How long a read waits.")
 @click.option("--read-only", is_flag=True, help="Write nothing at all: for media that cannot be written.")
 @click.option("--cache", type=int, default=32 * 1024 * 1024, help="The bytes of answers kept in memory.")
+@click.option("--busy-poll", type=int, default=100, show_default=True, help="Microseconds; 0 for never.")
 @click.option("--stoppable", is_flag=True, help="Let the command STOP end the server.")
 @click.option("--hide", is_flag=True, help="Tell the names of namespaces to administrators only.")
 @common
@@ -64,6 +65,7 @@ def serve(  # noqa: PLR0917  how click passes them
     fetch_limit: float,
     read_only: bool,  # noqa: FBT001
     cache: int,
+    busy_poll: int,
     stoppable: bool,  # noqa: FBT001
     hide: bool,  # noqa: FBT001
 ) -> None:
@@ -110,6 +112,7 @@ def serve(  # noqa: PLR0917  how click passes them
             admin_password=os.fsencode(admin) if admin is not None else None,
             protect=protect,
             cache=cache,
+            busy_poll=busy_poll / 1_000_000,
             stoppable=stoppable,
             hide=hide,
         ),

@@ -37,6 +37,7 @@ class Connection(Doing):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self._transport = transport
+        self._socket = transport.get_extra_info("socket").fileno()
         self._transport.set_write_buffer_limits(high=PIECE)
         server = self._server
         self.client = Client(
@@ -53,6 +54,7 @@ class Connection(Doing):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """End."""
         self._closing = True
+        self._socket = -1  # the number is another one's soon
         server = self._server
         server.connections.discard(self)
         server.mirrors.discard(self.client)

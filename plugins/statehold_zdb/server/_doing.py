@@ -50,7 +50,8 @@ class Doing(Sending):
     @property
     def may_join(self) -> bool:
         """Whether SETs that have come may be done together with those of others, if its namespace may."""
-        return self.client.writable and not self._is_held_up
+        held_up = self._paused or self._full or self._over or self._task is not None
+        return self.client.writable and not held_up
 
     def was_set(self, answer: bytes, count: int, batch: Batch, *, at_once: bool) -> None:
         """Answer *count* SETs that were done together with others; not *at_once*: when they survive."""
@@ -61,8 +62,7 @@ class Doing(Sending):
             self._hold([answer], [(0, count, batch)])
             self.release()
             return
-        self._server.counts.sent += len(answer)
-        self._transport.write(answer)
+        self._write(answer)
         if self._ends:
             self._end_if_done()
 

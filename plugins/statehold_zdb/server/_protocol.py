@@ -8,7 +8,7 @@ split where their lengths say.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 CRLF: Final = b"\r\n"
 MAX_ARGUMENTS: Final = 1024
@@ -29,6 +29,26 @@ _STAR, _DOLLAR = b"*$"
 #: The numbers of arguments, and the lengths, that requests mostly have, by how they are written.
 COUNTS: Final = {b"*%d" % i: i for i in range(1, MAX_ARGUMENTS + 1)}
 LENGTHS: Final = {b"$%d" % i: i for i in range(16_385)}
+
+#: Of a SET: how many bytes its key has, as it was written, its key and its payload.
+One: TypeAlias = tuple[bytes, bytes, bytes]
+#: The longest request that `one_set` looks at: where more comes at once, it is more than one.
+_LONGEST_ONE: Final = 17_000
+#: What stands before the payload is no longer.
+_HEAD: Final = 320
+
+
+def one_set(data: bytes) -> One | None:
+    """Return what *data*, which begin as `SETS` say, set, if that is one key and nothing comes after it."""
+    lines = data[:_HEAD].split(CRLF, 6) if len(data) <= _LONGEST_ONE else ()
+    if len(lines) < 7:
+        return None
+    _, _, _, key_size, key, size, rest = lines
+    payload = data[min(len(data), _HEAD) - len(rest) : -2]
+    size_of = LENGTHS.get
+    if not key or size_of(key_size) != len(key) or size_of(size) != len(payload) or data[-2:] != CRLF:
+        return None
+    return key_size, key, payload
 
 
 def lines_of(data: bytes) -> list[bytes]:

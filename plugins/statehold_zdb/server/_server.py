@@ -22,6 +22,7 @@ from statehold_zdb.server._client import Client
 from statehold_zdb.server._connection import Connection
 from statehold_zdb.server._executable import Executable
 from statehold_zdb.server._hot import Hot
+from statehold_zdb.server._polling import Polling
 from statehold_zdb.server._syncs import Syncs
 from statehold_zdb.server._turn import Turn
 from statehold_zdb.server._watchers import Watchers
@@ -43,6 +44,8 @@ class ServerOptions:
         cache: how many bytes of answers are kept in memory.
         stoppable: whether the command STOP ends the server.
         hide: whether only administrators are told the names of all namespaces.
+        busy_poll: for how many seconds after an answer the next request is waited for without sleeping, as
+            long as it mostly comes by then; 0 for never.
 
     """
 
@@ -53,6 +56,7 @@ class ServerOptions:
     cache: int = 32 * 1024 * 1024
     stoppable: bool = False
     hide: bool = False
+    busy_poll: float = 0.0001
 
 
 @attrs.define
@@ -100,6 +104,7 @@ class Server:
         self.receiving: Final = memoryview(bytearray(_RECEIVE))
         self.connections: Final[set[Connection]] = set()
         self.watchers: Final = Watchers()
+        self.polling: Final = Polling(options.busy_poll)
         self.turn: Final = Turn(self)
         self.syncs: Final = Syncs(self.logger)
         self.mirrors: Final[set[Client]] = set()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import attrs
 
 from statehold_zdb.engine import Batch, Namespace, Sync, ZdbError
-from statehold_zdb.server._protocol import CRLF, LENGTHS, LONG, lines_of
+from statehold_zdb.server import _replies as replies
+from statehold_zdb.server._protocol import CRLF, LENGTHS, LONG, One, lines_of, one_set
 
 if TYPE_CHECKING:
     from statehold_zdb.server._connection import Connection
@@ -39,12 +40,15 @@ class Turn:
 
     def ask(self, connection: Connection) -> None:
         """Do what *connection* has been asked for when the turn ends."""
+        alone = not self._comes and len(self._server.connections) == 1
+        if alone and self._set_now(connection):  # nobody else can say anything
+            return
         self._asking[connection] = None
-        if len(self._server.connections) > 1 or self._comes:
-            self._come()
-        else:  # nobody else can say anything
+        if alone:
             self._comes = True
             self._end()
+        else:
+            self._come()
 
     def wait(self, connection: Sending, namespace: Namespace) -> None:
         """Write what is staged in *namespace* when the turn ends, and let *connection* answer then."""
@@ -73,11 +77,8 @@ class Turn:
         for namespace in {*waiting.values(), *together}:
             with contextlib.suppress(ZdbError):  # who waits hears of it by the batch
                 namespace.flush()
-        for namespace, (connections, answers, batch) in done:
-            waits = namespace.durability.sync is Sync.GROUP and batch.last > namespace.synced
-            at_once = batch.last >= 0 and not waits
-            for connection, (answer, count) in zip(connections, answers, strict=True):
-                connection.was_set(answer, count, batch, at_once=at_once)
+        for namespace, staged in done:
+            _answer(namespace, staged)
         for each in waiting:
             each.release()
         for _, (connections, *_) in done:
@@ -85,18 +86,40 @@ class Turn:
                 if connection.asked:
                     self._alone(connection)
 
+    def _set_now(self, connection: Connection) -> bool:
+        """Do what *connection* was asked for, if that is to SET one key; else do nothing."""
+        namespace = connection.client.namespace
+        found = one_set(connection.asked) if connection.may_join and self._joins(namespace) else None
+        staged = _set_one(namespace, connection, found) if found is not None else None
+        if staged is None:
+            return False
+        with contextlib.suppress(ZdbError):  # who waits hears of it by the batch
+            namespace.flush()
+        _answer(namespace, staged)
+        return True
+
+    def _joins(self, namespace: Namespace) -> bool:
+        """Whether SETs in *namespace* may be done together."""
+        settled_alone = namespace.closed or namespace.durability.sync is Sync.EVERY
+        return not (settled_alone or self._server.observed)
+
     def _stage(self, namespace: Namespace, connections: list[Connection]) -> list[_Staged]:
         """Stage what *connections* were asked for, together if that can be; else each by itself."""
-        if len(connections) == 1 and connections[0].asked.count(CRLF) == _LINES:
-            self._alone(connections[0])  # for one SET all that is done to gather many takes longer
+        if not self._joins(namespace):
+            for connection in connections:
+                self._alone(connection)
             return []
-        joins = not (namespace.closed or namespace.durability.sync is Sync.EVERY or self._server.observed)
-        staged = _set_all(namespace, connections) if joins else None
-        if staged is not None:
-            return [staged]
+        found = [one_set(connection.asked) for connection in connections]
+        if len(connections) > 1:
+            staged = _set_one_each(namespace, connections, found) or _set_all(namespace, connections)
+            if staged is not None:
+                return [staged]
         done = []
-        for connection in connections:
-            staged = _set_all(namespace, [connection]) if joins and len(connections) > 1 else None
+        for connection, one in zip(connections, found, strict=True):
+            if one is not None:
+                staged = _set_one(namespace, connection, one)
+            else:
+                staged = _set_all(namespace, [connection])
             if staged is not None:
                 done.append(staged)
             else:
@@ -110,6 +133,42 @@ class Turn:
         except Exception:
             self._server.logger.exception("a connection is ended by an error")
             connection.end()
+
+
+def _answer(namespace: Namespace, staged: _Staged) -> None:
+    """Answer SETs that are written, or could not be, unless they have to be synced first."""
+    connections, answers, batch = staged
+    waits = namespace.durability.sync is Sync.GROUP and batch.last > namespace.synced
+    at_once = batch.last >= 0 and not waits
+    for connection, (answer, count) in zip(connections, answers, strict=True):
+        connection.was_set(answer, count, batch, at_once=at_once)
+
+
+def _set_one(namespace: Namespace, connection: Connection, found: One) -> _Staged | None:
+    """Stage the one SET that *connection* was asked for; None, and nothing is done, if it is refused."""
+    key_size, key, payload = found
+    try:
+        kept, batch = namespace.stage(key, payload)
+    except ZdbError:
+        return None
+    connection.asked = b""
+    answer = replies.NIL if kept is None else b"%b\r\n%b\r\n" % (key_size, key)
+    return [connection], ((answer, 1),), batch
+
+
+def _set_one_each(
+    namespace: Namespace, connections: list[Connection], found: list[One | None]
+) -> _Staged | None:
+    """Stage the one SET that each of *connections* was asked for, if that is so, and all keys are new."""
+    if None in found:
+        return None
+    key_sizes, keys, payloads = zip(*found, strict=True)
+    batch = namespace.stage_run(keys, payloads)
+    if batch is None:
+        return None
+    for connection in connections:
+        connection.asked = b""
+    return connections, [(b"%b\r\n%b\r\n" % pair, 1) for pair in zip(key_sizes, keys, strict=True)], batch
 
 
 def _set_all(namespace: Namespace, connections: list[Connection]) -> _Staged | None:

@@ -28,6 +28,12 @@ class Wire:
         self.connection = Connection(server)
         self.connection.connection_made(self)  # type: ignore[arg-type]
 
+    def get_extra_info(self, _name: str) -> Wire:
+        return self
+
+    def fileno(self) -> int:
+        return -1
+
     def set_write_buffer_limits(self, *, high: int) -> None:
         pass
 
