@@ -51,7 +51,8 @@ class Commits:
     completed: int = 0
     barrier: Callable[[], None] | None = None
     _started: int = attrs.field(default=0, init=False)
-    _passed: int = attrs.field(default=0, init=False)
+    #: What was there at the start may not have passed the barrier either.
+    _passed: int = attrs.field(default=-1, init=False)
     _committing: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _deletable: list[int] = attrs.field(factory=list, init=False)
     _deleting: list[int] = attrs.field(factory=list, init=False)
@@ -68,15 +69,15 @@ class Commits:
         with self.volume.lock:
             changed = bool(self.volume.dirty_since) if node is None else node.dirty
             want = self._started + changed
-        if self.completed >= want and (self._passed >= want or not barrier or self.barrier is None):
-            return
-        with self._committing:
-            if self.completed < want:
-                self._commit(None)
-            if barrier and self.barrier is not None and self._passed < want:
-                reached = self.completed
-                self.barrier()
-                self._passed = reached
+        if self.completed < want:
+            with self._committing:
+                if self.completed < want:
+                    self._commit(None)
+        if barrier and self.barrier is not None and self._passed < want:
+            reached = self.completed
+            self.barrier()  # without a lock: it may take long, and many may wait for the same
+            with self.volume.lock:
+                self._passed = max(self._passed, reached)
 
     def relieve(self) -> None:
         """Wait for a commit, if there are more changes than one should have, or until bytes are written."""

@@ -162,6 +162,45 @@ def test_a_barrier_is_waited_for_by_who_syncs_and_by_nobody_else(store: Store) -
     assert passed == [1, 1]
 
 
+def test_a_barrier_is_waited_for_also_by_who_syncs_what_was_written_before_the_start(store: Store) -> None:
+    """It is on this disk since then, which says nothing of what the barrier stands for."""
+    files = store.open()
+    write(files, "/a", b"a")
+    files.sync()
+    passed: list[int] = []
+    files = store.reopen(barrier=lambda: passed.append(1))
+    handle = files.open("/a", os.O_RDWR)
+    files.fsync(handle)
+    assert passed == [1]
+    files.fsync(handle)
+    assert passed == [1]
+
+
+def test_who_waits_at_a_barrier_keeps_nobody_from_what_is_durable_here(store: Store) -> None:
+    entered, go = threading.Semaphore(0), threading.Event()
+
+    def barrier() -> None:
+        entered.release()
+        assert go.wait(LONG)
+
+    files = store.open(barrier=barrier, flush_every=0.05)
+    handles = [files.create(f"/{i}", os.O_RDWR, 0o600) for i in range(2)]
+    threads = [threading.Thread(target=files.fsync, args=(handle,)) for handle in handles]
+    try:
+        threads[0].start()
+        assert entered.acquire(timeout=LONG)
+        write(files, "/0", b"later")
+        wait_for(lambda: not files.statistics().dirty_seconds)
+        write(files, "/1", b"further")
+        threads[1].start()
+        assert entered.acquire(timeout=LONG)  # its own time begins now, and not after that of the first
+    finally:
+        go.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(LONG)
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_a_loss_of_power_leaves_no_metadata_without_their_data(tmp_path: Path, seed: int) -> None:
     lose_power(tmp_path, seed, rounds=3)
