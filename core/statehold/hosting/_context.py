@@ -5,7 +5,7 @@ from pathlib import Path
 
 from statehold.events import PartitionData
 from statehold.hosting._plan import Plan, PlannedStorage
-from statehold.hosting._work import Work
+from statehold.loading import Work
 from statehold.sdk import Clock, FederationHost, IStateStorage, StorageContext, StorageLogger
 
 

@@ -58,7 +58,7 @@ class _Run:
     def _run(self) -> None:
         for storage in self._left:
             name = f"{storage.name} of {storage.where}"
-            self.problems += storage.work.finish(self._pending_timeout)
+            self.problems += [f"{name}: {each}" for each in storage.work.finish(self._pending_timeout)]
             with self._lock:
                 self._begun = name, time.monotonic()
             problem = self._free(storage, name)

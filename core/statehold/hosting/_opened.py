@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import attrs
 
 from statehold.hosting._relay import Relay
-from statehold.hosting._work import Work
+from statehold.loading import Work
 from statehold.sdk import IStateStorage, StorageLogger
 
 

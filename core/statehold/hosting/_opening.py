@@ -19,9 +19,8 @@ from statehold.hosting._relay import Relay
 from statehold.hosting._settings import HostSettings
 from statehold.hosting._trouble import Trouble
 from statehold.hosting._watching import Watch, watching
-from statehold.hosting._work import Work
 from statehold.images import Isolation
-from statehold.loading import check_storage
+from statehold.loading import Work, check_storage
 from statehold.sdk import DeployError, IWithProbe, PluginError
 
 

@@ -22,9 +22,8 @@ from statehold.hosting._preparing import Preparer
 from statehold.hosting._sandbox import Sandbox, SidecarHome
 from statehold.hosting._services import Services
 from statehold.hosting._settings import HostSettings, SystemClock
-from statehold.hosting._work import Work
 from statehold.images import open_image
-from statehold.loading import PluginFiles, installed
+from statehold.loading import PluginFiles, Work, installed
 from statehold.rows import MemoryDriver
 from statehold.sdk import Clock, DeployError, Provider, StateholdError
 from statehold.state import Rows

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from statehold.loading._plugin import LoadedPlugin, distribution_of, load_plugin
     from statehold.loading._resolve import Resolved, Source, resolve
     from statehold.loading._survivors import Survivor
+    from statehold.loading._work import Work
 
 __all__ = [
     "AppPlugins",
@@ -39,6 +40,7 @@ __all__ = [
     "Resolved",
     "Source",
     "Survivor",
+    "Work",
     "check_provider",
     "check_storage",
     "distribution_of",
@@ -60,6 +62,7 @@ _HOMES = {
     "Resolved": "_resolve",
     "Source": "_resolve",
     "Survivor": "_survivors",
+    "Work": "_work",
     "check_provider": "_check",
     "check_storage": "_check",
     "distribution_of": "_plugin",

@@ -10,7 +10,7 @@ from statehold.hosting._freeing import free_storages
 from statehold.hosting._logger import HostedLogger
 from statehold.hosting._opened import OpenStorage
 from statehold.hosting._trouble import Trouble
-from statehold.hosting._work import Work
+from statehold.loading._work import Work
 
 PLAIN = Trouble(lambda text: text)
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from statehold.loading._work import Work
 from statehold.loading.sidecar import _kinds as k
 from statehold.loading.sidecar._codec import Codec, decoder
 from statehold.loading.sidecar._objects import Objects
 from statehold.loading.sidecar.child import _existing
 from statehold.loading.sidecar.child._opened import Opened
 from statehold.loading.sidecar.child._server import Server
-from statehold.loading.sidecar.child._work import Work
 from statehold.loading.sidecar.host._lane import Lane
 from statehold.sdk import DataType, Field, Key, StorageLogger, Value
 from statehold.state import compile_rows

@@ -12,13 +12,13 @@ import attrs
 import msgspec
 
 from statehold.loading._check import check_storage
+from statehold.loading._work import Work
 from statehold.loading.sidecar._calls import call_made
 from statehold.loading.sidecar._codec import Codec
 from statehold.loading.sidecar._fields import fields_made
 from statehold.loading.sidecar._objects import Objects
 from statehold.loading.sidecar.child._existing import Ask, existing_of
 from statehold.loading.sidecar.child._logs import LogLane
-from statehold.loading.sidecar.child._work import Work
 from statehold.sdk import (
     Entity,
     IWithCallContext,

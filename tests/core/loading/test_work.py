@@ -6,10 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from statehold.hosting import _work
 from statehold.hosting._logger import HostedLogger
-from statehold.hosting._work import Work
-from statehold.loading.sidecar.child import _work as of_sidecar
+from statehold.loading import _work
+from statehold.loading._work import Work
 from statehold.sdk import FreedError
 
 
@@ -32,16 +31,13 @@ def test_background_work_ends_when_its_event_is_set(work):
     assert ended.is_set()
 
 
-@pytest.mark.parametrize("module", [_work, of_sidecar], ids=["host", "sidecar"])
-def test_background_work_that_could_not_begin_need_not_end(module, monkeypatch):
-    work = module.Work("bills.Scada", HostedLogger("statehold.acme.bills.1.0.bills.Scada"))
-
+def test_background_work_that_could_not_begin_need_not_end(work, monkeypatch):
     class NoThread(threading.Thread):
         def start(self):
             raise RuntimeError("can't start new thread")
 
     # Of that module alone: other threads may begin meanwhile.
-    monkeypatch.setattr(module, "threading", SimpleNamespace(Thread=NoThread))
+    monkeypatch.setattr(_work, "threading", SimpleNamespace(Thread=NoThread))
     with pytest.raises(RuntimeError, match="can't start"):
         work.background(lambda stop: None)
     assert work.finish(10) == ()
@@ -62,7 +58,7 @@ def test_background_work_that_ignores_its_event_is_reported(work):
     release = threading.Event()
     work.background(lambda stop: release.wait(60))
     (problem,) = work.finish(0)
-    assert problem == "bills.Scada: background work did not stop within 0 s of its event being set"
+    assert problem == "background work did not stop within 0 s of its event being set"
     release.set()
 
 
@@ -86,7 +82,7 @@ def test_finishing_waits_for_pending_hooks(work):
 
 def test_a_pending_hook_that_does_not_end_is_reported_by_name(work):
     with work.pending("confirm"):
-        assert work.finish(0) == ("bills.Scada: pending hook 'confirm' did not end within 0 s",)
+        assert work.finish(0) == ("pending hook 'confirm' did not end within 0 s",)
 
 
 def test_a_hook_that_fails_is_no_longer_pending(work):

@@ -10,7 +10,7 @@ from statehold.sdk import FreedError, StorageLogger
 
 
 class Work:
-    """The background threads and the pending hooks of one storage, and how they come to an end."""
+    """The background threads and the pending hooks of one storage in this process, and how they end."""
 
     def __init__(self, storage: str, logger: StorageLogger) -> None:
         self._storage = storage
@@ -67,15 +67,12 @@ class Work:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         problems = [
-            f"{self._storage}: background work did not stop within {timeout:g} s of its event being set"
+            f"background work did not stop within {timeout:g} s of its event being set"
             for thread in threads
             if thread.is_alive()
         ]
         with self._changed:
             self._changed.wait_for(lambda: not +self._pending, max(0.0, deadline - time.monotonic()))
             self._closed = True
-            problems += [
-                f"{self._storage}: pending hook {name!r} did not end within {timeout:g} s"
-                for name in +self._pending
-            ]
+            problems += [f"pending hook {name!r} did not end within {timeout:g} s" for name in +self._pending]
         return tuple(problems)
