@@ -41,7 +41,7 @@ _HEAD: Final = 320
 def one_set(data: bytes) -> One | None:
     """Return what *data*, which begin as `SETS` say, set, if that is one key and nothing comes after it."""
     lines = data[:_HEAD].split(CRLF, 6) if len(data) <= _LONGEST_ONE else ()
-    if len(lines) < 7:
+    if len(lines) < 7 or not lines[6]:  # nothing has come of the payload and its end
         return None
     _, _, _, key_size, key, size, rest = lines
     payload = data[min(len(data), _HEAD) - len(rest) : -2]

@@ -12,7 +12,7 @@ from zdb_engines import contents
 from zdb_servers import LIMIT, bulk, clients, exactly, one_turn, request, serving
 
 from statehold_zdb.engine import Durability
-from statehold_zdb.server._protocol import lines_of
+from statehold_zdb.server._protocol import SETS, lines_of, one_set
 
 SIZES = (0, 1, 100, 1100, 4000, 16_384, 16_385, 40_000, 131_072, 300_000)
 WEIGHTS = (2, 20, 30, 10, 20, 4, 4, 4, 2, 2)
@@ -129,6 +129,32 @@ def test_long_payloads_are_split_where_their_lengths_say() -> None:
             if cut:
                 cut[chance.randrange(min(len(cut), 60))] = chance.choice(b"\r\n$*019S")
         assert b"\r\n".join(lines_of(bytes(cut))) == cut
+
+
+@pytest.mark.parametrize("key", [b"k", b"\r\n", b"k" * 254, b"k" * 255])
+def test_one_set_is_taken_for_that_when_all_of_it_has_come_and_no_more(key: bytes) -> None:
+    """However little, or much, is left of it."""
+    for payload in (b"", b"v", b"\r\n", b"v\r\n", b"v" * 30, b"v\r\n" * 110, b"v" * 16_384):
+        data = request(b"SET", key, payload)
+        found = one_set(data)
+        assert found is None or found == (b"$%d" % len(key), key, payload)
+        assert found is not None or b"\r\n" in key or not payload
+        for end in (*range(len(SETS), min(len(data), 700)), len(data) - 2, len(data) - 1):
+            assert one_set(data[:end]) is None
+        for more in (b"\r", b"\r\n", data):
+            assert one_set(data + more) is None
+
+
+@pytest.mark.parametrize("many", [1, 2])
+def test_a_set_of_an_empty_payload_is_done_when_its_end_has_come(tmp_path: Path, many: int) -> None:
+    path = tmp_path / "s"
+    with serving(tmp_path, server={"socket": path}) as running, clients(path, many) as (each, *_):
+        each.sendall(request(b"SET", b"k", b"")[:-2])
+        for _ in range(3):  # until the server has seen that
+            with one_turn(running):
+                pass
+        each.sendall(b"\r\n" + request(b"PING"))
+        assert exactly(each, 14) == bulk(b"k") + b"+PONG\r\n"
 
 
 @pytest.mark.soak
