@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from statehold_qsfs.mount import Session
     from statehold_qsfs.protection import Figures
     from statehold_qsfs.stack import Stack
+
+#: The seconds between two lines on what still waits, where no terminal shows it.
+_TOLD_EVERY: Final = 10.0
 
 
 @click.command("serve")
@@ -52,16 +57,34 @@ def serve(out: Output, config: Path) -> None:
 
         try:
             serve_files(
-                stack.files, point, source=str(store), ready=ready, parts={"protection": stack.figures}
+                stack.files,
+                point,
+                source=str(store),
+                ready=ready,
+                parts={"protection": stack.figures},
+                pages_every=stack.pages_every,
             )
         finally:
             _stop(out, stack, impatient)
 
 
 def _stop(out: Output, stack: Stack, impatient: threading.Event) -> None:
+    since = time.monotonic()
+
+    def show(figures: Figures) -> None:
+        nonlocal since
+        text = waiting(figures)
+        tell(text)
+        if not sys.stderr.isatty() and time.monotonic() - since >= _TOLD_EVERY:
+            since = time.monotonic()
+            with suppress(OSError):  # it is sent, whether anybody listens or not
+                out.warn(text)
+
     with out.progress("waits for what was written last") as tell:
-        left = stack.stop(lambda figures: tell(waiting(figures)), impatient)
-    if left.pending_bytes:
+        left = stack.stop(show, impatient)
+    if left.fenced:
+        out.warn(waiting(left))
+    elif left.pending_bytes:
         out.warn(f"{waiting(left)}; it is sent after the next start")
 
 
@@ -70,7 +93,7 @@ def waiting(figures: Figures) -> str:
     if figures.fenced:
         return f"nothing is sent any more: {figures.problem}"
     if not figures.pending_bytes:
-        return "everything is in the store"
+        return "; ".join(filter(None, ("everything is in the store", figures.problem)))
     text = (
         f"{size_text(figures.pending_bytes)} of {figures.pending_segments:,} segments wait to be sent, "
         f"for {figures.oldest_seconds:,.0f} s"

@@ -19,7 +19,7 @@ from statehold_qsfs.mount._claim import claimed
 from statehold_qsfs.mount._errors import MountError
 from statehold_qsfs.mount._local import opened
 from statehold_qsfs.mount._point import prepare
-from statehold_qsfs.mount._session import Session
+from statehold_qsfs.mount._session import PAGES_EVERY, Session
 from statehold_qsfs.mount._table import SNAPSHOT, SNAPSHOT_DELETE
 
 _log: Final = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ def serve(
     ready: Callable[[Session], object],
     parts: Mapping[str, Callable[[], Any]] | None = None,
     read_only: bool = False,
+    pages_every: float = PAGES_EVERY,
     logger: logging.Logger = _log,
 ) -> None:
     """Mount *files*, and answer until it is unmounted, or SIGTERM or SIGINT come.
@@ -45,6 +46,7 @@ def serve(
         ready: called once it can be used.
         parts: what its status tells besides the filesystem itself.
         read_only: nothing can be changed through it.
+        pages_every: the seconds after which pages of open files are taken from the kernel.
         logger: takes what an operator should know.
 
     """
@@ -63,6 +65,7 @@ def serve(
         status=status,
         orders={SNAPSHOT: files.snapshot, SNAPSHOT_DELETE: files.delete_snapshot},
         read_only=read_only,
+        pages_every=pages_every,
         logger=logger,
     )
     with _ended_by_signals(session), _short_turns():

@@ -25,7 +25,7 @@ _MIB: Final = 1 << 20
 #: Where the kernel's flags are in its first request.
 _ASKED_FLAGS: Final = 52
 #: The seconds after which pages of open files are taken from the kernel, which would keep them for 30.
-_PAGES_EVERY: Final = 4.0
+PAGES_EVERY: Final = 4.0
 #: The seconds after which one request that takes long keeps others waiting no more.
 _LOOK_EVERY: Final = 0.1
 #: For programs that still have files open when it is to end.
@@ -43,6 +43,7 @@ class Session:
         status: returns what the root's attribute `user.qsfs.status` says.
         orders: what is done when one of these attributes of the root is set, called with the value.
         read_only: nothing can be changed through it.
+        pages_every: the seconds after which pages of open files are taken from the kernel.
         logger: takes what an operator should know.
 
     """
@@ -56,12 +57,14 @@ class Session:
         status: Callable[[], bytes] = bytes,
         orders: Mapping[str, Callable[[str], object]] | None = None,
         read_only: bool = False,
+        pages_every: float = PAGES_EVERY,
         logger: logging.Logger | None = None,
     ) -> None:
         self._logger = logger or logging.getLogger(__name__)
         self._point = point
         self._source = source
         self._read_only = read_only
+        self._pages_every = pages_every
         self._crew = Crew(self._take)
         self._answers = Answers(
             files, step_aside=self.step_aside, status=status, orders=orders or {}, logger=self._logger
@@ -189,7 +192,7 @@ class Session:
             _free(buffer)
 
     def _fetch_pages(self) -> None:
-        while not self._stopping.wait(_PAGES_EVERY):
+        while not self._stopping.wait(self._pages_every):
             # A file that is open for writing keeps the mount busy: nobody is kept from unmounting.
             if self._answers.writers:
                 self._sync()

@@ -33,8 +33,10 @@ NAME: Final = "qsfs"
 _META: Final = f"{NAME}-meta"
 _COMPACT_AT: Final = 0.5
 _COMPACT_EVERY: Final = 60.0
-#: A change is flushed, and then sent, within this part of the window each.
+#: A change is flushed, and then sent, within this part of the window each; within twice that before, it is
+#: taken from the kernel. The rest is for sending it.
 _PART: Final = 5
+_PAGES_EVERY: Final = 4.0
 
 STEPS: Final = ("zstor", "0-db", "namespaces", "filesystem")
 
@@ -97,6 +99,11 @@ class Stack:
         if kind is not None:
             give_up.set()
         self.stop(give_up=give_up)
+
+    @property
+    def pages_every(self) -> float:
+        """The seconds after which a mount has to take from the kernel what programs have written."""
+        return min(_PAGES_EVERY, 2 * self.config.durability.window / _PART)
 
     def figures(self) -> Figures:
         """Return how well what is here is protected."""

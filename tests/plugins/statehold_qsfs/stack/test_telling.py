@@ -1,0 +1,87 @@
+"""What `statehold qsfs serve` tells, and what it asks of the mount."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import msgspec
+import pytest
+import qsfs_mounts
+from qsfs_stacks import config
+
+from statehold.cli import Output, run
+from statehold_qsfs.commands import _serve
+from statehold_qsfs.protection import Figures
+
+CALM = msgspec.convert(
+    dict.fromkeys(Figures.__struct_fields__, 0) | {"problem": "", "fenced": False, "limit_bytes": 2**30},
+    Figures,
+)
+WAITS = msgspec.structs.replace(
+    CALM, pending_bytes=2048, pending_segments=1, oldest_seconds=3.0, problem="no answer"
+)
+FENCED = msgspec.structs.replace(WAITS, fenced=True, problem="other has taken over")
+
+
+class Ending:
+    """A stack that tells, one after another, how it is, until it has stopped."""
+
+    def __init__(self, *told: Figures) -> None:
+        self.told = told
+
+    def stop(self, progress: Callable[[Figures], None], _: threading.Event) -> Figures:
+        for each in self.told:
+            progress(each)
+        return self.told[-1]
+
+
+def said(capsys: pytest.CaptureFixture[str], *told: Figures) -> str:
+    _serve._stop(Output(), Ending(*told), threading.Event())
+    return " ".join(capsys.readouterr().err.split())
+
+
+def test_what_still_waits_is_told_again_and_again_where_no_terminal_shows_it(monkeypatch, capsys):
+    """Under a supervisor, and after the mount is gone, nobody could ask for it."""
+    monkeypatch.setattr(_serve, "_TOLD_EVERY", 3600.0)
+    assert said(capsys, WAITS, CALM) == ""  # over in a moment
+    monkeypatch.setattr(_serve, "_TOLD_EVERY", 0.0)
+    told = said(capsys, WAITS, WAITS, CALM)
+    assert told.count("2.0 KiB of 1 segments wait to be sent, for 3 s: no answer") == 2
+
+
+def test_what_is_left_is_sent_later_unless_another_machine_has_taken_over(capsys):
+    assert "sent after the next start" in said(capsys, WAITS)
+    fenced = said(capsys, FENCED)
+    assert "nothing is sent any more: other has taken over" in fenced
+    assert "next start" not in fenced
+
+
+def test_a_problem_is_told_also_when_nothing_waits():
+    assert _serve.waiting(CALM) == "everything is in the store"
+    told = _serve.waiting(msgspec.structs.replace(CALM, problem="an object lacks redundancy in the store"))
+    assert told == "everything is in the store; an object lacks redundancy in the store"
+
+
+@pytest.mark.parametrize("window", [1.0, 600.0])
+def test_what_programs_wrote_is_taken_from_the_kernel_well_within_the_window(tmp_path, monkeypatch, window):
+    qsfs_mounts.needed()
+    from statehold_qsfs.mount import _serving
+
+    asked = {}
+    monkeypatch.setattr(_serving, "serve", lambda *_, **options: asked.update(options))
+    config(tmp_path, window=window)
+    (tmp_path / "point").mkdir()
+    with (tmp_path / "machine.toml").open("a") as file:
+        file.write('[mount]\npoint = "point"\n')
+    assert run(["qsfs", "serve", str(tmp_path / "machine.toml")]) == 0
+    assert 0 < asked["pages_every"] <= min(window / 2, 4)
+
+
+def test_nobody_who_listens_is_needed(monkeypatch):
+    def gone(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr(_serve, "_TOLD_EVERY", 0.0)
+    monkeypatch.setattr(Output, "warn", gone)
+    _serve._stop(Output(), Ending(WAITS, CALM), threading.Event())
