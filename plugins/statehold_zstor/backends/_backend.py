@@ -19,7 +19,7 @@ class Health:
     """How a backend is.
 
     Attributes:
-        reachable: whether it answers.
+        reachable: whether it answers, and lets this client in: what it has can be read.
         objects: how many values it has; None where it does not say.
         used: bytes; None where it does not say.
         limit: the most bytes that it may have; None where it has no limit, or does not say.

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import ClassVar
-
 from statehold.sdk import StateholdError
 
 
@@ -10,11 +8,8 @@ class BackendError(StateholdError):
 
     Attributes:
         backend: its name.
-        answered: whether it was the backend that said so: it can be reached.
 
     """
-
-    answered: ClassVar[bool] = True
 
     def __init__(self, message: str, *, backend: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -23,8 +18,6 @@ class BackendError(StateholdError):
 
 class BackendUnreachableError(BackendError):
     """It cannot be reached, or does not answer in time; a write may have happened."""
-
-    answered = False
 
 
 class BackendFullError(BackendError):

@@ -104,7 +104,7 @@ class FolderBackend:
                 left = self._usage.left(used)
                 writable = os.access(self._root, os.W_OK)
         except BackendError as error:
-            return Health(reachable=error.answered, problem=error.message)
+            return Health(reachable=False, problem=error.message)
         return Health(
             reachable=True,
             objects=objects,

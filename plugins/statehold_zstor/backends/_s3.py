@@ -102,7 +102,7 @@ class S3Backend:
                 self._store.head(_NOTHING)
             objects, used = self._usage.get() or (None, None)
         except BackendError as error:
-            return Health(reachable=error.answered, problem=error.message)
+            return Health(reachable=False, problem=error.message)
         return Health(
             reachable=True,
             objects=objects,

@@ -99,7 +99,7 @@ class ZdbBackend:
         try:
             text = self._call(b"NSINFO", self._place.namespace.encode())
         except BackendError as error:
-            return Health(reachable=error.answered, problem=error.message)
+            return Health(reachable=False, problem=error.message)
         lines = (line.partition(": ") for line in text.decode("utf-8", "replace").splitlines())
         fields = {name: value for name, _, value in lines}
 

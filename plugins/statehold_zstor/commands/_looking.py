@@ -72,10 +72,10 @@ def list_objects(out: Output, prefix: str) -> None:
 @common
 @click.pass_context
 def status(context: click.Context, out: Output) -> None:
-    """Ask every backend how it is; ends with 1 where one does not answer."""
+    """Ask every backend how it is; ends with 1 where one does not answer, or cannot be used."""
     with opened() as zstor, out.progress("asking the backends"):
         found = zstor.status()
-    well = all(each.reachable for each in found.backends) and not found.problem
+    well = not found.problem and not any(each.problem for each in found.backends)
     out.document(
         {
             "backends": [_backend(each) for each in found.backends],
@@ -93,7 +93,7 @@ def status(context: click.Context, out: Output) -> None:
         out.table(_table(title, backends))
         out.line()
     for each in found.backends:
-        if not each.reachable:
+        if each.problem:
             out.line(
                 f"{click.style('✗', fg='red')} {each.name}: {each.problem.removeprefix(each.name + ': ')}"
             )

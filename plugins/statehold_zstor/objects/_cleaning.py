@@ -74,7 +74,7 @@ def sweep(world: World, *, age: float) -> int:
     """Delete pieces of no object, of writings begun more than *age* seconds ago, and return how many.
 
     Where nothing is known of any object none is deleted: the metadata are elsewhere, on a disk that is not
-    mounted perhaps.
+    mounted perhaps. A backend that fails is told of (BackendError) when the others are done.
     """
     now = time.time()
     live: set[str] = set()
@@ -84,9 +84,15 @@ def sweep(world: World, *, age: float) -> int:
     if not live:
         return 0
     count = 0
+    failed: BackendError | None = None
     for lane in world.lanes.values():
-        if lane.health().reachable:
-            count += _delete_keys(lane, _orphans(world, lane, live, older=now - age))
+        try:
+            if lane.health().reachable:
+                count += _delete_keys(lane, _orphans(world, lane, live, older=now - age))
+        except BackendError as error:
+            failed = error
+    if failed is not None:
+        raise failed
     return count
 
 

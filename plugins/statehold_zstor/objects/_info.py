@@ -101,7 +101,7 @@ class BackendStatus:
         group: the number of its group, from 0; None for one that takes no shards.
         metadata: whether metadata are there, not shards.
         leaving: whether the configuration names it no more, and it is to be emptied.
-        reachable: whether it answers.
+        reachable: whether it answers, and lets this client in.
         objects: how many values it has.
         used: bytes.
         limit: the most bytes that it may have; None where it has no limit.

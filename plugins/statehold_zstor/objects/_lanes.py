@@ -83,6 +83,12 @@ class Lane:
         return self._health
 
     @property
+    def trouble(self) -> str:
+        """What is wrong with it; empty where nothing is known to be."""
+        known = self._health
+        return self.problem or (known.problem if known is not None and known.reachable else "")
+
+    @property
     def down_for(self) -> float:
         """For how many seconds it has not been reached; 0 where it is."""
         since = self.down_since
@@ -155,8 +161,8 @@ class Lane:
         return health
 
     def _room(self, health: Health) -> tuple[bool, int | None]:
-        takes = health.reachable and not self._full and (health.free is None or health.free > 0)
-        return takes, health.free
+        room = not self._full and (health.free is None or health.free > 0)
+        return room and health.reachable and not health.problem, health.free
 
     def _look(self) -> None:
         try:

@@ -121,9 +121,9 @@ class World:
     def problems(self) -> str:
         """Return what is wrong with which backend, for an error; empty where nothing is known."""
         return "; ".join(
-            f"{name}: {self.lanes[name].problem.removeprefix(name + ': ')}"
+            f"{name}: {self.lanes[name].trouble.removeprefix(name + ': ')}"
             for name in self.groups
-            if self.lanes[name].problem
+            if self.lanes[name].trouble
         )
 
 

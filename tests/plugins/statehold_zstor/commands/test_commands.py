@@ -140,6 +140,21 @@ def test_a_backend_that_is_away_is_told_and_rebuilt_around(shell: Shell) -> None
     assert (status["objects"], status["tickets"], status["endangered"]) == (2, 0, 0)
 
 
+def test_a_backend_that_answers_and_takes_nothing_is_told(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No shard is sent there, and a status that is well says that there is no such backend."""
+    Path("letter").write_text("x")
+    shell("store", "-f", "letter")
+    shut, access = str(shell.backend(1)), os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != shut and access(path, mode))
+    assert f"✗ file://{shut}: it cannot be written" in shell("status", code=1)
+    assert "1 object, with full redundancy" in shell("status", code=1)
+    assert f"file://{shut}: it cannot be written" in shell("store", "-f", "letter", code=1)
+    write_config(shell.folder, groups=(6,))
+    assert f"file://{shut}" not in shell.json("store", "-f", "letter")["stored"][0]["backends"]
+
+
 def test_a_policy_acknowledges_less_and_says_so(shell: Shell) -> None:
     """What is missing is shown until it is made."""
     write_config(shell.folder, acknowledge={"minimum": 4})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 import time
 import urllib.request
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from zstor_servers import zdb, zdb_config
 from zstor_worlds import BLOCK, LIMIT, Place, config_of, data_url, table_of, toml_of
 
 from statehold_zstor.metadata import MetadataError
@@ -63,6 +65,25 @@ def test_what_a_backend_had_that_does_not_come_back_is_made_anew_elsewhere(place
         assert all(zstor.read(info.key) == DATA for info in infos)
 
 
+def test_what_a_backend_has_that_lets_nobody_in_any_more_is_made_anew_elsewhere() -> None:
+    """It answers, and nothing that it has can be read: somebody has changed its password."""
+    with tempfile.TemporaryDirectory(prefix="zstor") as folder, zdb(Path(folder)) as running:
+        urls = [zdb_config(running).url for _ in range(7)]
+        config = config_of(
+            groups=(6,), metas=1, urls=lambda n: urls[n], meta_urls=lambda _: urls[6], monitor=SOON
+        )
+        with Zstor(config) as zstor:
+            shut = zstor.store("key", DATA).backends[0]
+            running.engine.configure(shut.rpartition("/")[2], password=b"another", public=False)
+        with Zstor(config) as zstor, watched(zstor):
+            status = zstor.status()
+            assert status.endangered == 1
+            (told,) = [each for each in status.backends if each.problem]
+            assert (told.name, told.reachable) == (shut, False)
+            until(lambda: shut not in zstor.check("key").backends)
+            assert zstor.verify("key").whole
+
+
 def test_tickets_are_repaired_as_soon_as_there_is_room(place: Place) -> None:
     """A policy acknowledged fewer shards; the monitor of another process makes the rest."""
     policy = {"acknowledge": {"minimum": 4}, "monitor": SOON}
@@ -89,6 +110,9 @@ def test_those_that_have_least_left_are_repaired_first(place: Place) -> None:
         for shelf in place.datas():
             shelf.before_put = lambda key: order.append(key) if "/data/" in key else None
         left = {key: sum(name not in damaged for name in info.backends) for key, info in infos.items()}
+        # Both are given up already when the monitor looks for the first time.
+        zstor.world.look()
+        until(lambda: all(zstor.world.lanes[name].down_for >= SOON["repair"] for name in damaged))
         with watched(zstor):
             until(lambda: all(not set(damaged) & set(info.backends) for info in zstor.list()))
         prefixes = {
