@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -32,9 +33,13 @@ class Answer:
 
 
 def next_ballot(answers: Mapping[int, Answer]) -> Ballot:
-    """Return a ballot that is higher than all that *answers* know of."""
+    """Return a ballot that is higher than all that *answers* know of.
+
+    It is the time, in milliseconds, unless that is too low: of an object that was deleted and forgotten, one
+    backend may have kept the deletion, and be away while the object is made anew.
+    """
     known = [answer.state.promised.number for answer in answers.values() if answer.state is not None]
-    return Ballot(max(known, default=0) + 1, os.urandom(8))
+    return Ballot(max(max(known, default=0) + 1, time.time_ns() // 1_000_000), os.urandom(8))
 
 
 def settled(answers: Mapping[int, Answer], *, quorum: int, count: int) -> Version | bool:

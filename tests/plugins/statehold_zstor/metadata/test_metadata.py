@@ -23,6 +23,7 @@ from statehold_zstor.metadata import (
     MetadataUnavailableError,
     ObjectMeta,
 )
+from statehold_zstor.metadata._state import State
 
 LEFT = (Leftover(backend="file:///a", keys="old/", values=3),)
 
@@ -463,6 +464,35 @@ def test_a_backend_that_slept_through_a_deletion_brings_nothing_back() -> None:
             shelf.down = False
         assert metadata.refresh_all().failed == {}
         assert [shelf.values for shelf in found] == [{}] * 4
+
+
+def test_a_deletion_that_one_backend_did_not_forget_undoes_nothing_that_was_made_since() -> None:
+    """It was away when the object was made anew by a policy of two; then it comes back, and another goes."""
+    found = shelves(3)
+
+    def before(number: int, call: str) -> None:
+        state = State.unpack(found[number].values[name]) if call == "swap" and number == 2 else None
+        if state is not None and state.accepted is not None and state.accepted.empty:
+            raise BackendUnreachableError("shelf-2 fails", backend="shelf-2")
+
+    with metadata_on(found, minimal=1, acknowledge=2) as metadata:
+        entry = metadata.write(meta("key"), expected=None)
+        for generation in range(2, 5):
+            entry = metadata.write(meta("key", generation), expected=entry.version)
+    (name,) = found[2].values
+    with metadata_on(found, minimal=1, acknowledge=2, before=before) as metadata:
+        metadata.delete("key", expected=entry.version)
+    assert [len(shelf.values) for shelf in found] == [0, 0, 1]
+    found[2].down = True
+    with metadata_on(found, minimal=1, acknowledge=2) as metadata:
+        made = metadata.write(meta("key", 7), expected=None)
+    for away in (0, 1, 2):
+        for number, shelf in enumerate(found):
+            shelf.down = number == away
+        with metadata_on(found, minimal=1, acknowledge=2) as metadata:
+            entry = metadata.read("key")
+            assert entry is not None
+            assert entry.meta == made.meta
 
 
 def test_metadata_that_are_too_large_are_refused() -> None:
