@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
 from statehold.sdk import sync_folder
-from statehold_zstor.backends._backend import Buffer, Health
+from statehold_zstor.backends._backend import MAX_VALUE, Buffer, Health
 from statehold_zstor.backends._errors import (
     BackendDamagedError,
     BackendError,
@@ -23,7 +23,7 @@ from statehold_zstor.backends._errors import (
     ValueChangedError,
     ValueMissingError,
 )
-from statehold_zstor.backends._keys import check_value, checked
+from statehold_zstor.backends._keys import check_value, checked, too_large
 from statehold_zstor.backends._usage import Usage
 from statehold_zstor.config import BackendConfig
 
@@ -61,6 +61,8 @@ class FolderBackend:
             if found is None:
                 self._check_root()
                 raise ValueMissingError(f"{self.name} has nothing under {key}", backend=self.name)
+            if len(found) > MAX_VALUE:
+                raise too_large(self.name, key)
             return found
 
     def swap(self, key: str, before: bytes | None, after: bytes | None) -> None:
@@ -255,7 +257,9 @@ class FolderBackend:
 
 
 def _read(path: str) -> bytes:
-    return Path(path).read_bytes()
+    """Return what a file has, or as much of it as shows that it is too large for a value."""
+    with Path(path).open("rb", buffering=0) as file:
+        return file.read(min(os.fstat(file.fileno()).st_size, MAX_VALUE) + 1) or b""
 
 
 def _size(path: str) -> int | None:

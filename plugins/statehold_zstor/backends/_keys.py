@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from statehold_zstor.backends._backend import MAX_KEY, MAX_VALUE, Buffer
-from statehold_zstor.backends._errors import BackendRefusedError
+from statehold_zstor.backends._errors import BackendDamagedError, BackendRefusedError
 
 _KEY: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
@@ -17,6 +17,13 @@ def checked(backend: str, key: str) -> str:
         f"{backend}: a key: expected at most {MAX_KEY} of A-Z a-z 0-9 . _ - /, no part empty or with a dot "
         f"first, got {key[: MAX_KEY + 1]!r}",
         backend=backend,
+    )
+
+
+def too_large(backend: str, key: str) -> BackendDamagedError:
+    """Return the error for what stands under *key* and is larger than any value: it is not read."""
+    return BackendDamagedError(
+        f"{backend}: what stands under {key} has more than {MAX_VALUE:,} bytes", backend=backend
     )
 
 

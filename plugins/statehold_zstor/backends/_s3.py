@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from statehold_zstor.backends._backend import Buffer, Health
+from statehold_zstor.backends._backend import MAX_VALUE, Buffer, Health
 from statehold_zstor.backends._errors import (
     BackendError,
     BackendFullError,
@@ -15,12 +15,12 @@ from statehold_zstor.backends._errors import (
     ValueChangedError,
     ValueMissingError,
 )
-from statehold_zstor.backends._keys import check_value, checked
+from statehold_zstor.backends._keys import check_value, checked, too_large
 from statehold_zstor.backends._usage import Usage
 from statehold_zstor.config import BackendConfig
 
 if TYPE_CHECKING:
-    from obstore import PutMode
+    from obstore import GetResult, PutMode
     from obstore.store import ClientConfig, S3Config, S3Store
 
 _PAGE: Final = 1000
@@ -55,7 +55,7 @@ class S3Backend:
 
     def get(self, key: str) -> bytes:
         with self._errors(key):
-            return self._store.get(checked(self.name, key)).bytes().to_bytes()
+            return self._whole(key, self._store.get(checked(self.name, key)))
 
     def swap(self, key: str, before: bytes | None, after: bytes | None) -> None:
         from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415 - an extra
@@ -118,9 +118,14 @@ class S3Backend:
         try:
             with self._errors(key):
                 found = self._store.get(checked(self.name, key))
-                return found.bytes().to_bytes(), found.meta["e_tag"]
+                return self._whole(key, found), found.meta["e_tag"]
         except ValueMissingError:
             return None, None
+
+    def _whole(self, key: str, found: GetResult) -> bytes:
+        if found.meta["size"] > MAX_VALUE:
+            raise too_large(self.name, key)
+        return found.bytes().to_bytes()
 
     def _sizes(self) -> Iterator[int]:
         with self._errors(""):
@@ -136,10 +141,8 @@ class S3Backend:
             yield
         except FileNotFoundError as error:
             text = str(error)
-            if "NoSuchBucket" in text:
-                raise BackendRefusedError(
-                    f"{self.name}: there is no such bucket", backend=self.name
-                ) from error
+            if _NO_BUCKET in text:
+                raise self._no_bucket() from error
             raise ValueMissingError(f"{self.name} has nothing under {key}", backend=self.name) from error
         except (BaseError, OSError, ValueError) as error:
             text = str(error)

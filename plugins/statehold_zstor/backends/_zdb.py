@@ -88,8 +88,14 @@ class ZdbBackend:
                 if page.message == _END:
                     return
                 raise self._refused(page)
-            cursor = (page[0],)
-            for key, *_ in page[1]:
+            try:
+                cursor, found = (
+                    (bytes(memoryview(page[0])),),
+                    [bytes(memoryview(each[0])) for each in page[1]],
+                )
+            except (TypeError, LookupError):
+                raise self._no_zdb(page, "SCAN") from None
+            for key in found:
                 # What is written meanwhile is scanned again.
                 if key.startswith(start) and key not in seen:
                     seen.add(key)
@@ -98,6 +104,8 @@ class ZdbBackend:
     def health(self) -> Health:
         try:
             text = self._call(b"NSINFO", self._place.namespace.encode())
+            if not isinstance(text, bytes):
+                raise self._no_zdb(text, "NSINFO")
         except BackendError as error:
             return Health(reachable=False, problem=error.message)
         lines = (line.partition(": ") for line in text.decode("utf-8", "replace").splitlines())
@@ -135,7 +143,7 @@ class ZdbBackend:
             raise self._refused(answer)
         if answer is None or isinstance(answer, bytes):
             return answer
-        raise BackendRefusedError(f"{self.name} is no 0-db: it answered {answer!r} to GET", backend=self.name)
+        raise self._no_zdb(answer, "GET")
 
     def _call(self, *words: bytes) -> Any:
         answer = self._answer(*words)
@@ -163,6 +171,12 @@ class ZdbBackend:
         if answer.message in _SEQUENTIAL:
             hint = "Zstor needs a namespace in user mode: NSSET namespace mode user"
         return BackendRefusedError(message, backend=self.name, hint=hint)
+
+    def _no_zdb(self, answer: object, command: str) -> BackendRefusedError:
+        told = f"{answer!r:.100}"
+        return BackendRefusedError(
+            f"{self.name} is no 0-db: it answered {told} to {command}", backend=self.name
+        )
 
     def _changed(self, key: str) -> ValueChangedError:
         return ValueChangedError(f"{self.name}: something else stands under {key}", backend=self.name)

@@ -10,6 +10,7 @@ import socket
 import sys
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from zstor_servers import LIMIT, S3Server, zdb, zdb_config
 from statehold.sdk import Secret
 from statehold_zdb.server.commands import COMMANDS
 from statehold_zstor.backends import (
+    MAX_VALUE,
     BackendDamagedError,
     BackendError,
     BackendFullError,
@@ -170,6 +172,22 @@ def test_what_is_no_0_db_is_an_error_and_no_crash(short: Path, answer: bytes) ->
         backend.get("key")
 
 
+@pytest.mark.parametrize(
+    "answer", [b":7\r\n", b"*0\r\n", b"$-1\r\n", b"*2\r\n:1\r\n:2\r\n", b"*2\r\n$1\r\nx\r\n*1\r\n:1\r\n"]
+)
+def test_answers_that_no_0_db_gives_are_an_error_and_no_crash(short: Path, answer: bytes) -> None:
+    def talk(connection: socket.socket, _: int) -> None:
+        while connection.recv(4096):
+            connection.sendall(answer)
+
+    with listening(short, talk, timeout=LIMIT) as config, opened(config) as backend:
+        health = backend.health()
+        assert not health.reachable
+        assert "is no 0-db" in health.problem
+        with pytest.raises(BackendRefusedError, match="is no 0-db: it answered"):
+            list(backend.keys())
+
+
 def test_a_0_db_without_room_is_full_and_still_read(running: Running) -> None:
     config = zdb_config(running)
     name = config.url.rpartition("/")[2]
@@ -303,6 +321,34 @@ def test_a_file_that_cannot_be_read_is_damaged_not_missing(
         monkeypatch.setattr(_folder, "_read", fail)
         with pytest.raises(BackendDamagedError):
             backend.get("key")
+
+
+def test_what_is_larger_than_any_value_is_damaged_and_not_read_into_memory(
+    folder: BackendConfig, tmp_path: Path, s3: S3Server
+) -> None:
+    """Whoever made it: it would take all the memory that there is."""
+    with opened(folder) as backend:
+        backend.put("key", b"x")
+        with (tmp_path / "shards" / "key=").open("wb") as file:
+            file.truncate(1 << 33)
+        with pytest.raises(BackendDamagedError, match="more than 8,388,608 bytes"):
+            backend.get("key")
+        backend.put("key", b"y")
+        assert backend.get("key") == b"y"
+    config = s3.config("toolarge", prefix="p")
+    request = urllib.request.Request(
+        f"{s3.endpoint}/toolarge/p/key",
+        bytes(MAX_VALUE + 1),
+        {"Content-Type": "application/octet-stream"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=LIMIT):
+        pass
+    with opened(config) as backend:
+        with pytest.raises(BackendDamagedError, match="more than 8,388,608 bytes"):
+            backend.get("key")
+        backend.put("key", b"y")
+        assert backend.get("key") == b"y"
 
 
 def test_what_a_process_that_died_was_writing_is_no_value(folder: BackendConfig, tmp_path: Path) -> None:
