@@ -16,7 +16,7 @@ def evict(zstor: Zstor, log: logging.Logger, *, now: float | None = None) -> int
     """Delete files of the configuration's data folder that are stored, those used longest ago first.
 
     It ends when the folder has no more bytes than the configuration says. A file whose bytes are not those
-    that are stored stays. Return how many were deleted.
+    that are stored stays, and one of which a shard is missing now. Return how many were deleted.
     """
     config = zstor.world.config
     folder, most = config.zdb_data_dir_path, config.max_zdb_data_dir_size
@@ -50,7 +50,13 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
 
 
 def _is_stored(zstor: Zstor, path: Path, status: os.stat_result) -> bool:
-    info = zstor.check(key_of(path, zstor.world.config.root))
-    if info is None or info.size != status.st_size or info.missing:
+    world = zstor.world
+    info = zstor.check(key_of(path, world.config.root))
+    if info is None or info.size != status.st_size:
         return False
+    # It may be the last copy: where backends are away nobody knows whether they come back.
+    for place in info.backends:
+        lane = world.lanes.get(place)
+        if lane is None or not lane.health(age=world.config.monitor.health).reachable:
+            return False
     return checksum_of(path) == info.checksum and path.stat().st_mtime_ns == status.st_mtime_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import threading
@@ -19,6 +20,7 @@ from zstor_worlds import BLOCK, LIMIT, Place, config_of, data_url, table_of, tom
 from statehold_zstor.metadata import MetadataError
 from statehold_zstor.metadata._coding import id_of
 from statehold_zstor.monitor import Collector, Monitor
+from statehold_zstor.monitor._evicting import evict
 from statehold_zstor.objects import Zstor
 
 DATA = os.urandom(2 * BLOCK + 5)
@@ -300,6 +302,29 @@ def test_files_that_are_stored_are_deleted_here_where_there_are_too_many(
         with watched(zstor) as monitor:
             until(lambda: monitor.figures.evicted == 2)
         assert {path.name for path in folder.iterdir()} == {"changed", "never", "fresh"}
+
+
+def test_a_file_of_which_shards_cannot_be_had_now_is_not_deleted_here(place: Place, tmp_path: Path) -> None:
+    """It may be the last copy."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    limits = {"zdb_data_dir_path": str(folder), "max_zdb_data_dir_size": 1, "root": str(tmp_path)}
+    with place.zstor(monitor=SOON, block=2**20, **limits) as zstor:
+        for name in ("one", "two"):
+            (folder / name).write_bytes(name.encode() * 300_000)
+            info = zstor.store(f"data/{name}", folder / name)
+            os.utime(folder / name, (1_000_000, 1_000_000))
+        log = logging.getLogger(__name__)
+        for away in (info.backends[:1], info.backends[:3]):
+            for name in away:
+                place.shelf(name).down = True
+            zstor.world.look()
+            assert evict(zstor, log) == 0
+        assert len(list(folder.iterdir())) == 2
+        for name in info.backends:
+            place.shelf(name).down = False
+        zstor.world.look()
+        assert evict(zstor, log) == 1
 
 
 def test_metrics_say_how_backends_and_objects_are(place: Place) -> None:
