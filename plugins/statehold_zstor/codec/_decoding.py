@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations, islice
 from typing import Final
 
+from statehold_zstor.codec import _header
 from statehold_zstor.codec._buffers import Buffer, Bytes, Lent, Pool, Pools
 from statehold_zstor.codec._encoding import Block
 from statehold_zstor.codec._erasure import ErasureCode
@@ -101,5 +102,5 @@ class Decoder:
         with remake(self._code, opened, chosen, self._pools) as block:
             for group in groups:
                 for index, piece in group.pieces.items():
-                    if group is not opened or block.shards[index][-len(piece) or None :] != piece:
+                    if group is not opened or block.shards[index][_header.SIZE :] != piece:
                         bad[index] = "somebody made it: its CRC is right, and its bytes are not those written"

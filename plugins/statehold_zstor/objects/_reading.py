@@ -52,7 +52,8 @@ def write_file(fetcher: Fetcher, target: Path, on_bad: OnBad, progress: Callable
     from isal.isal_zlib import crc32  # noqa: PLC0415  one of the extra's
 
     meta = fetcher.meta
-    part = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.part")
+    # Not the name itself before it: that may be as long as names can be.
+    part = target.with_name(f".zstor.{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
             size = checksum = 0

@@ -176,6 +176,14 @@ def test_a_majority_of_headers_that_lie_does_not_win(key: MasterKey, edition: Ed
         assert set(read.bad) == set(range(4))
 
 
+def test_of_an_empty_block_only_the_shard_that_lies_is_named(codec: Codec, edition: Edition) -> None:
+    shards = encoded(codec, edition, b"")
+    shards[0] = lying(shards[0], last=0)
+    with codec.decoder(edition).decode(shards, position=0) as plain:
+        assert plain.last
+        assert set(plain.bad) == {0}
+
+
 def test_too_many_forged_shards_are_an_error_and_give_no_byte(codec: Codec, edition: Edition) -> None:
     shards = {
         index: turned(shard) if index > 1 else shard for index, shard in encoded(codec, edition).items()

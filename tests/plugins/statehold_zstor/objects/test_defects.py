@@ -166,6 +166,18 @@ def test_i_a_file_appears_when_all_of_it_is_right(place: Place, tmp_path: Path) 
         assert target.read_bytes() == b"what is there"
 
 
+def test_i_a_file_is_brought_back_however_long_its_name_is(place: Place, tmp_path: Path) -> None:
+    """A name has up to 255 bytes; letters may have several of them."""
+    for name in ("x" * 255, "é" * 127, "本" * 85):
+        path = tmp_path / name
+        path.write_bytes(DATA)
+        with place.zstor() as zstor:
+            zstor.store(name, path)
+            path.unlink()
+            zstor.retrieve(name, path)
+        assert path.read_bytes() == DATA
+
+
 def test_k_a_zstor_ends_although_backends_are_away(place: Place) -> None:
     """What is still to be deleted is noted with the object, not in a queue of the process."""
     zstor = place.zstor(groups=(6,))
