@@ -192,7 +192,8 @@ class Zstor:
             NotStoredError: no backend takes what is missing; what could be repaired is.
 
         """
-        self._world.look()
+        with self._call() as world:
+            world.look()
         rebuilt = self.improve(key, is_lost=lambda lane: lane.down_since is not None, progress=progress)
         check_whole(rebuilt)
         return rebuilt.repair

@@ -53,18 +53,14 @@ class ZstorStorage:
         """
         rows = Rows.of(ctx)
         wanted: ZstorConfig = ctx.config or ZstorConfig()
-        read: Callable[[], Config]
-        if wanted.Config:
-            path = _allowed(ctx, wanted.Config)
-            name, read = str(path), partial(Config.read, path)
-        else:
-            folder = ctx.data_folder.resolve()
-            name, read = str(folder), partial(local_config, folder, wanted)
+        path = _allowed(ctx, wanted.Config) if wanted.Config else None
         try:
-            zstor = zstors.take(name, lambda: Zstor(read(), logger=ctx.logger))
+            config = local_config(ctx.data_folder.resolve(), wanted) if path is None else Config.read(path)
+            # By what it says: where that has changed, the version before goes on with what it was.
+            zstor = zstors.take(config, lambda: Zstor(config, logger=ctx.logger))
         except StateholdError as error:
             raise StorageError(f"{ctx.storage}: {error.message}", hint=error.hint) from error
-        return cls(name=ctx.storage, rows=rows, zstor=zstor, release=partial(zstors.give_back, name))
+        return cls(name=ctx.storage, rows=rows, zstor=zstor, release=partial(zstors.give_back, config))
 
     def get(self, key: Key) -> Value | None:
         """Return the row's value, or None."""
@@ -131,9 +127,9 @@ class ZstorStorage:
     def _store(self, payloads: Mapping[str, bytes]) -> None:
         before: dict[str, bytes | None] = {}
         for name, payload in payloads.items():
-            if len(payloads) > 1:
-                before[name] = self._bytes(name)
             try:
+                if len(payloads) > 1:
+                    before[name] = self._bytes(name)
                 self._zstor.store(name, payload)
             except StateholdError:
                 self._undo(before)

@@ -100,6 +100,46 @@ def test_a_batch_that_fails_half_way_is_undone(written: Path, monkeypatch: pytes
         assert storage.facade.get(storage.key(1, Name="c")) is None
 
 
+def test_a_batch_is_undone_that_comes_upon_a_row_which_cannot_be_read(written: Path) -> None:
+    """As what was there could not be brought back, nothing of it is stored."""
+    with opened(written, str(written)) as storage:
+        storage.insert(storage.key(1, Name="lost"), {"Data": b"before"})
+        for number in range(3):
+            for path in (written.parent / f"data{number}").rglob("*/*"):
+                if path.is_file():
+                    path.unlink()
+        batch = [
+            storage.facade.insert(storage.key(1, Name=name), {"Data": b"new"}) for name in ("first", "lost")
+        ]
+        with pytest.raises(StorageError, match="cannot be read"):
+            storage.storage.apply_batch(batch)
+        assert storage.facade.get(storage.key(1, Name="first")) is None
+
+
+def test_a_version_with_another_configuration_uses_it_while_the_one_before_is_open(
+    tmp_path: Path, written: Path
+) -> None:
+    """It is opened before that is closed, and gives its rows their redundancy."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    with open_storage(provider, key=KEY, value=VALUE, data_folder=folder) as before:
+        key = before.key(1, Name="a")
+        before.insert(key, {"Data": b"1"})
+        with open_storage(provider, key=KEY, value=VALUE, data_folder=folder, config={"Shards": 5}) as after:
+            assert after.facade.get(key).Data == b"1"
+            after.insert(after.key(1, Name="b"), {"Data": b"2"})
+            assert len(list((folder / "shards").iterdir())) == 5
+            assert all(any(shard.rglob("*=")) for shard in (folder / "shards").iterdir())
+            assert before.facade.get(before.key(1, Name="b")).Data == b"2"
+    with opened(written, str(written)) as before:
+        text = written.read_text(encoding="utf-8")
+        written.write_text(text.replace("minimal_shards = 3", "minimal_shards = 2"), encoding="utf-8")
+        with opened(written, str(written)) as after:
+            after.insert(after.key(1, Name="c"), {"Data": b"3"})
+    with Zstor(Config.read(written)) as zstor:
+        assert [info.data_shards for info in zstor.list("rows/")] == [2]
+
+
 def test_a_probe_tells_which_backends_are_missing(written: Path) -> None:
     """Before the version becomes current."""
     (written.parent / "data2").rmdir()
