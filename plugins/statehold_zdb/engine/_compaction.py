@@ -15,6 +15,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -84,6 +85,7 @@ class Compaction:
             if not size and not is_closed(segment.index_path):
                 clean = False
                 continue
+            sure = partial(self._check_kept, segment, undone=log.undone, tombstones=not clean)
             try:
                 kept, dropped = self._needed(segment, tombstones=not clean)
             except ZdbReadError as error:
@@ -103,7 +105,9 @@ class Compaction:
                         clean = False
                         continue
                     size = Path(segment.path).stat().st_size
-                given_back += self._replace(segment, kept, size)
+                given_back += self._replace(segment, kept, size, sure)
+            except FileNotFoundError:
+                clean = False  # it was evicted meanwhile
             except ZdbReadError as error:
                 self._say(f"segment {number} stays as it is: {error.message}")
                 clean = False
@@ -139,10 +143,22 @@ class Compaction:
             )
         return kept, dropped
 
-    def _replace(self, segment: Segment, kept: Sequence[_Kept], size: int) -> int:
+    def _check_kept(self, segment: Segment, kept: Sequence[_Kept], *, undone: int, tombstones: bool) -> None:
+        """Raise ZdbReadError if more of *segment* is needed than *kept*, as writes were undone meanwhile.
+
+        What was staged when the records were chosen had taken their place then.
+        """
+        if self._log.undone != undone:
+            stays, _ = self._needed(segment, tombstones=tombstones)
+            if not {record.offset for record in stays} <= {record.offset for record in kept}:
+                raise ZdbReadError(f"{self._log.name}: what was to take the place of its records was refused")
+
+    def _replace(
+        self, segment: Segment, kept: Sequence[_Kept], size: int, sure: Callable[[Sequence[_Kept]], None]
+    ) -> int:
         log = self._log
         if not kept:
-            return self._remove(segment, size)
+            return self._remove(segment, size, sure)
         new = Segment(segment.number, self._slot(), segment.path, segment.index_path, dirty=True)
         head = log.header(segment.number)
         new.salt = head.salt
@@ -151,44 +167,44 @@ class Compaction:
             moved = self._copy(segment, kept, data, head.encode(DATA_MARK))
             end = _offset(moved[-1].position) + kept[-1].length
             self._index(moved, kept, index, head.encode(INDEX_MARK))
+            new.size = new.indexed = end
             self.sync()
+            with self._lock:
+                self._flush_staged()
+                sure(kept)
+                self._switch(segment, new, kept, moved)
         except BaseException:
             for path in (data, index):
                 path.unlink(missing_ok=True)
             raise
-        with self._lock:
-            self._flush_staged()
-            pinned = log.descriptors.get(segment)  # who reads it meanwhile goes on with what it was
-            data.replace(segment.path)
-            index.replace(segment.index_path)
-            new.size, new.indexed = end, end
-            log.slots[new.slot] = new
-            keys, get, old_slot, slot = (
-                self._keys,
-                self._keys.get,
-                segment.slot << SLOT_SHIFT,
-                new.slot << SLOT_SHIFT,
-            )
-            for old, entry in zip(kept, moved, strict=True):
-                if get(entry.key) == old.entry.position & PLACE_MASK | old_slot:
-                    keys.put(entry.key, entry.position & PLACE_MASK | slot)
-            log.descriptors.forget(segment)
-            log.slots.pop(segment.slot)
-            log.numbers[segment.number] = new
-            log.generation += 1
-            del pinned
         for folder in {log.data, log.index}:
             log.disk.sync_folder(folder)
         return size - end
 
-    def _remove(self, segment: Segment, size: int) -> int:
+    def _switch(self, old: Segment, new: Segment, kept: Sequence[_Kept], moved: Sequence[Entry]) -> None:
+        """Have *new* in the place of *old*."""
+        log, keys, get = self._log, self._keys, self._keys.get
+        pinned = log.descriptors.get(old)  # who reads it meanwhile goes on with what it was
+        for path in (new.path, new.index_path):
+            Path(f"{path}.new").replace(path)
+        log.slots[new.slot] = new
+        old_slot, slot = old.slot << SLOT_SHIFT, new.slot << SLOT_SHIFT
+        for before, entry in zip(kept, moved, strict=True):
+            if get(entry.key) == before.entry.position & PLACE_MASK | old_slot:
+                keys.put(entry.key, entry.position & PLACE_MASK | slot)
+        log.descriptors.forget(old)
+        log.slots.pop(old.slot)
+        log.numbers[old.number] = new
+        log.generation += 1
+        del pinned
+
+    def _remove(self, segment: Segment, size: int, sure: Callable[[Sequence[_Kept]], None]) -> int:
         """Remove a segment that has no record that is needed; return the bytes given back."""
         log = self._log
         self.sync()
         with self._lock:
             self._flush_staged()
-            if any(position >> SLOT_SHIFT == segment.slot for _, position in self._keys.items()):
-                return 0
+            sure(())
             self.removing(segment)
             log.forget([segment])
             log.generation += 1

@@ -203,6 +203,7 @@ class Core:
 
     def _undo(self) -> None:
         log, keys = self._log, self._keys
+        log.undone += 1
         changed, pending = self.changed, log.indexing.pending
         while pending and pending.numbers[-1] > self._saved_number:
             key, before = pending.pop()

@@ -45,6 +45,7 @@ class Log(Segments):
         live, entries, next_id: what the namespace comes to, kept by its owner.
         batch: what is staged now.
         broken: why nothing can be written any more; empty while it can.
+        undone: how often what was staged was undone.
         indexing: the records that are in no index file yet.
 
     """
@@ -63,6 +64,7 @@ class Log(Segments):
     slot_bits: int = 0
     batch: Batch = attrs.field(factory=Batch)
     broken: str = ""
+    undone: int = 0
     indexing: Indexing = attrs.field(init=False)
     _parts: list[bytes | memoryview] = attrs.field(factory=list, init=False)
     _file: File | None = attrs.field(default=None, init=False)

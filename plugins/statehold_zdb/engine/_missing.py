@@ -26,10 +26,11 @@ class Fetching:
         with self._lock:
             found = self._under_way.get(segment)
             if found is None:
-                found = self._under_way[segment] = Future()
+                found = Future()
                 threading.Thread(
                     target=self._run, args=(segment, found), name=f"zdb-missing-{segment}", daemon=True
                 ).start()
+                self._under_way[segment] = found
             return found
 
     def wait(self, segment: int, limit: float) -> bool:

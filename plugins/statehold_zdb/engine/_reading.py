@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from os import pread
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import attrs
@@ -115,8 +116,13 @@ class Reading(Core):
 
     def _bring(self, number: int) -> bool:
         segment = self._log.numbers.get(number)
-        # What a compaction has removed meanwhile is elsewhere in what is here.
-        return segment is None or self.on_missing(self, segment)
+        if segment is None:
+            return True  # what a compaction has removed meanwhile is elsewhere in what is here
+        came = self.on_missing(self, segment)
+        with self._lock:
+            if number not in self._log.numbers:  # removed meanwhile: no start is to find it
+                Path(segment.path).unlink(missing_ok=True)
+        return came
 
     @property
     def fetching(self) -> Fetching:

@@ -7,9 +7,10 @@ import threading
 from pathlib import Path
 
 import pytest
-from zdb_engines import SEGMENT, contents, data_file, index_file, opened
+from zdb_engines import SEGMENT, FailingDisk, contents, data_file, index_file, opened
 
 from statehold_zdb.engine import Durability, ZdbMissingError, hookimpl
+from statehold_zdb.engine._missing import Fetching
 
 RELAXED = Durability.parse("relaxed")
 LIMIT = 60
@@ -232,6 +233,69 @@ def test_a_segment_that_a_compaction_removes_while_it_is_asked_for_is_not_missed
         assert engine["default"].evict(0)
         assert engine["default"].get(b"a") == b"2"
         assert not there.whole
+
+
+def test_a_segment_that_was_removed_while_it_was_brought_does_not_come_back(tmp_path):
+    """Else the next start would find in it what was removed."""
+    asked, go = threading.Event(), threading.Event()
+
+    class Late(Elsewhere):
+        @hookimpl
+        def zdb_missing_range(self, namespace, path, offset, size):
+            return None
+
+        @hookimpl
+        def zdb_missing_data(self, namespace, path):
+            asked.set()
+            assert go.wait(LIMIT)
+            return super().zdb_missing_data(namespace, path)
+
+    (tmp_path / "elsewhere").mkdir()
+    there = Late(tmp_path / "elsewhere")
+    with opened(tmp_path, there, durability=RELAXED) as engine:
+        engine["default"].set(b"a", b"1")
+        engine["default"].jump()
+        there.take(engine, "default", 0)
+        found: list[bytes | None] = []
+        reader = threading.Thread(target=lambda: found.append(engine["default"].get(b"a")))
+        reader.start()
+        assert asked.wait(LIMIT)
+        engine["default"].clear()
+        go.set()
+        reader.join(LIMIT)
+        assert found == [None]
+        assert there.whole == ["d0"]
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == {}
+
+
+def test_a_segment_for_which_no_thread_could_be_started_is_asked_for_again(monkeypatch):
+    """By the next who reads from it."""
+    fetching = Fetching(lambda number: number == 7)
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        with pytest.raises(RuntimeError):
+            fetching.start(7)
+    assert fetching.wait(7, LIMIT)
+
+
+def test_a_segment_that_is_evicted_while_it_is_compacted_leaves_nothing_behind(tmp_path):
+    """It stays as it is, elsewhere."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=RELAXED, disk=disk) as engine:
+        names = engine["default"]
+        names.set(b"k", b"v")
+        names.set(b"dead", b"x" * 1000)
+        names.delete(b"dead")
+        names.jump()
+        disk.during = lambda path: path.endswith("i0.new") and names.evict(0)
+        names.compact()
+        assert names.figures().missing == 1
+        assert not list(tmp_path.rglob("*.new"))
 
 
 def test_what_is_read_leaves_a_mark_on_its_segment(tmp_path):

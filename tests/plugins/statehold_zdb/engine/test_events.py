@@ -350,6 +350,48 @@ def test_what_is_staged_while_a_segment_is_compacted_takes_nothing_with_it(
         assert contents(engine["default"]) == {b"k": expected}
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_is_staged_when_records_are_chosen_and_then_refused_takes_nothing_with_it(
+    tmp_path: Path, deleted: bool
+) -> None:
+    """What stood there before still does; what was deleted before still is, at the next start too."""
+    disk = FailingDisk()
+    engine = opened(tmp_path, durability=Durability.parse("relaxed:3600"), disk=disk)
+    namespace = engine["default"]
+    namespace.set(b"k", b"before")
+    namespace.set(b"other", b"stays" * 1000)
+    namespace.jump()
+    if deleted:
+        namespace.delete(b"k")
+        namespace.set(b"more", b"1")
+        namespace.set(b"more", b"2")
+        namespace.jump()
+    expected = contents(namespace)
+    needed = Compaction._needed
+
+    def late(self, segment, *, tombstones):
+        if segment.number == deleted and not disk.write_error:
+            namespace.stage(b"k", b"after")
+        return needed(self, segment, tombstones=tombstones)
+
+    def during(path: str) -> None:
+        if path.endswith(f"i{int(deleted)}.new"):
+            disk.write_error = errno.ENOSPC
+
+    disk.during = during
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Compaction, "_needed", late)
+        namespace.compact(dead=0.3 if deleted else 0)
+    assert disk.write_error
+    disk.write_error = None
+    assert contents(namespace) == expected
+    assert not list(tmp_path.rglob("*.new"))
+    namespace.abandon("it was killed")
+    engine.close()
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == expected
+
+
 def test_a_compaction_without_room_leaves_everything_as_it_was(tmp_path: Path) -> None:
     """And is done when there is room again."""
     disk = FailingDisk()
