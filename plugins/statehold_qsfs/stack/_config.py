@@ -80,6 +80,7 @@ class StackConfig(msgspec.Struct, frozen=True, kw_only=True):
         local: what lies on this machine.
         durability: what is lost, at most.
         mount: where the files are seen.
+        folder: what paths in the table of zstor are relative to.
 
     """
 
@@ -87,6 +88,7 @@ class StackConfig(msgspec.Struct, frozen=True, kw_only=True):
     local: Local
     durability: Durability = Durability()
     mount: Mount = Mount()
+    folder: Path = Path()
 
     @classmethod
     def read(cls, path: Path) -> StackConfig:
@@ -100,7 +102,7 @@ class StackConfig(msgspec.Struct, frozen=True, kw_only=True):
             table = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise StackConfigError(f"cannot read {path}: {error}") from error
-        return cls.of(table, folder=path.parent, source=str(path))
+        return cls.of(table, folder=path.absolute().parent, source=str(path))
 
     @classmethod
     def of(cls, table: Mapping[str, Any], *, folder: Path, source: str = "the configuration") -> StackConfig:
@@ -142,6 +144,7 @@ class StackConfig(msgspec.Struct, frozen=True, kw_only=True):
             local=msgspec.structs.replace(made_local, folder=folder / made_local.folder),
             durability=durability,
             mount=Mount(point=folder / mount.point if mount.point is not None else None),
+            folder=folder,
         )
 
 

@@ -235,8 +235,7 @@ def opened_zstor(config: StackConfig) -> Zstor:
     """Open the zstor that a filesystem stands on."""
     if isinstance(config.zstor, Path):
         return Zstor(config.zstor)
-    folder = config.local.folder.parent
-    return Zstor(Config.of(config.zstor, folder=folder, source="[zstor]"))
+    return Zstor(Config.of(config.zstor, folder=config.folder, source="[zstor]"))
 
 
 def _test_zstor(zstor: Zstor) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from statehold_qsfs.stack import Fsync, StackConfig, StackConfigError
+from statehold_qsfs.stack._stack import opened_zstor
 
 WHOLE = """
 [zstor]
@@ -80,3 +81,37 @@ def test_what_is_no_toml_or_not_there_is_told(tmp_path):
 def test_a_file_of_zstor_that_is_no_path_or_not_alone_is_told(tmp_path, zstor):
     with pytest.raises(StackConfigError, match="expected a path, and nothing else"):
         read(tmp_path, f'[zstor]\n{zstor}\n[local]\nfolder = "x"\n')
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_paths_of_zstor_are_relative_to_the_file_wherever_the_data_lie(tmp_path, monkeypatch, relative):
+    """A key beside the configuration, or a folder, is not looked for beside the data of this machine."""
+    etc = tmp_path / "etc"
+    (etc / "shards").mkdir(parents=True)
+    (etc / "key").write_text("ab" * 32)
+    text = """
+[zstor]
+minimal_shards = 1
+expected_shards = 1
+[zstor.encryption]
+key = {file = "key"}
+[[zstor.groups]]
+[[zstor.groups.backends]]
+url = "file:shards"
+[zstor.meta.config]
+prefix = "files"
+backends = [{url = "file:shards"}]
+[zstor.meta.config.encryption]
+key = {file = "key"}
+[local]
+folder = "%s"
+"""
+    config = read(etc, text % (tmp_path / "var" / "machine"))
+    if relative:
+        monkeypatch.chdir(etc)
+        config = StackConfig.read(Path("qsfs.toml"))
+        monkeypatch.chdir(tmp_path)
+    with opened_zstor(config) as zstor:
+        zstor.store("object", b"data")
+        assert zstor.read("object") == b"data"
+    assert any((etc / "shards").iterdir())
