@@ -7,11 +7,11 @@ tells it by a `Teller`.
 
 from __future__ import annotations
 
-from statehold.cli._logs import silence
+from statehold.cli._logs import heard_by, silence
 from statehold.cli._main import main, run
 from statehold.cli._options import common
 from statehold.cli._output import Output
 from statehold.cli._staging import orderly
 from statehold.cli._teller import Picture, Teller, Told
 
-__all__ = ["Output", "Picture", "Teller", "Told", "common", "main", "orderly", "run", "silence"]
+__all__ = ["Output", "Picture", "Teller", "Told", "common", "heard_by", "main", "orderly", "run", "silence"]
