@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from statehold.cli import Output
+from statehold.sdk import StateholdError
 
 if TYPE_CHECKING:
     from statehold_zstor.objects import ObjectInfo, Zstor
@@ -50,8 +51,18 @@ def key_of_file(zstor: Zstor, path: Path) -> str:
     return key_of(path, zstor.world.config.root)
 
 
-def chosen(zstor: Zstor, file: Path | None, key: str | None, *, everything: bool = False) -> Iterator[str]:
-    """Return the keys of what was named; click.UsageError where nothing was, or too much."""
+def chosen(
+    zstor: Zstor,
+    file: Path | None,
+    key: str | None,
+    *,
+    everything: bool = False,
+    failed: Callable[[str, StateholdError], None] | None = None,
+) -> Iterator[str]:
+    """Return the keys of what was named; click.UsageError where nothing was, or too much.
+
+    Of all objects, *failed* is told of those whose metadata cannot be read: where they are kept, and why.
+    """
     if (file is not None) + (key is not None) + everything != 1:
         names = "--file, --key" + (" or --all" if "everything" in click.get_current_context().params else "")
         raise click.UsageError(f"expected one of {names}")
@@ -59,7 +70,7 @@ def chosen(zstor: Zstor, file: Path | None, key: str | None, *, everything: bool
         return iter([key_of_file(zstor, file)])
     if key is not None:
         return iter([key])
-    return (info.key for info in zstor.list())
+    return (info.key for info in zstor.list(failed=failed))
 
 
 @contextmanager

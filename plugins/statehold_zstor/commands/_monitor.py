@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from statehold.cli import Output, common
+from statehold.cli import Output, common, heard_by
 from statehold_zstor.commands._common import config_path, opened
 
 
@@ -31,10 +32,14 @@ def monitor(out: Output) -> None:
     log = logging.getLogger("statehold_zstor")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    log.addHandler(handler)
+    level = log.level
     log.setLevel(logging.INFO)
     try:
-        with opened() as zstor, _pid_file(zstor.world.config.pid_file):
+        with (
+            heard_by(handler, log.name),
+            opened() as zstor,
+            _pid_file(zstor.world.config.pid_file),
+        ):
             watching = Monitor(zstor, source=config_path(), logger=log)
             watching.start()
             try:
@@ -48,7 +53,7 @@ def monitor(out: Output) -> None:
             finally:
                 watching.stop()
     finally:
-        log.removeHandler(handler)
+        log.setLevel(level)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -59,8 +64,12 @@ def _pid_file(path: Path | None) -> Generator[None]:
     if path is None:
         yield
         return
-    path.write_text(f"{os.getpid()}\n", encoding="utf-8")
+    mine = f"{os.getpid()}\n"
+    path.write_text(mine, encoding="utf-8")
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        # Another monitor of the same configuration may have written its own since.
+        with contextlib.suppress(FileNotFoundError):
+            if path.read_text(encoding="utf-8") == mine:
+                path.unlink()

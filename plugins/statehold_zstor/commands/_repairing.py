@@ -30,15 +30,20 @@ def rebuild(
     """
     done: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
+
+    def fail(name: str, error: StateholdError) -> None:
+        failed.append({"key": name, "error": error.message})
+        out.warn(error.message)
+
     with opened() as zstor:
-        for name in chosen(zstor, file, key, everything=everything):
+        for name in chosen(zstor, file, key, everything=everything, failed=fail):
             try:
                 repair = _rebuild(out, zstor, name)
             except StateholdError as error:
                 if not everything:
                     raise
-                failed.append({"key": name, "error": error.message})
-                out.warn(error.message)
+                if not _is_gone(error):
+                    fail(name, error)
             else:
                 done.append({"key": name, "repaired": dict(repair.repaired), "moved": dict(repair.moved)})
                 _tell_repair(out, name, repair)
@@ -66,13 +71,26 @@ def verify(  # noqa: PLR0917  how click passes them
     It ends with 1 where something is, and is not repaired.
     """
     found: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
     harmed = count = 0
+
+    def fail(name: str, error: StateholdError) -> None:
+        nonlocal harmed, count
+        count, harmed = count + 1, harmed + 1
+        failed.append({"key": name, "error": error.message})
+        out.warn(error.message)
+
     with opened() as zstor:
-        for name in chosen(zstor, file, key, everything=everything):
+        for name in chosen(zstor, file, key, everything=everything, failed=fail):
+            try:
+                verdict = _verify(out, zstor, name)
+            except StateholdError as error:
+                if not everything:
+                    raise
+                if not _is_gone(error):
+                    fail(name, error)
+                continue
             count += 1
-            checked = zstor.check(name)
-            with bar(out, name, checked.size if checked is not None else None) as progress:
-                verdict = zstor.verify(name, progress=progress)
             found.append(_verdict(verdict))
             _tell_verdict(out, verdict)
             if verdict.whole:
@@ -86,11 +104,24 @@ def verify(  # noqa: PLR0917  how click passes them
                 else:
                     harmed -= 1
                     found[-1]["repaired"] = True
-    out.document({"objects": found}, ok=not harmed)
+    out.document({"objects": found, "failed": failed}, ok=not harmed)
     if everything:
         needs = f"{harmed or 'none'} need{'' if harmed > 1 else 's'} a repair"
         out.line(f"{counted(count, 'object')} read, {needs}")
     context.exit(int(bool(harmed)))
+
+
+def _is_gone(error: StateholdError) -> bool:
+    """Whether an object was deleted while all were gone through."""
+    from statehold_zstor.objects import ObjectNotFoundError  # noqa: PLC0415  `--help` needs none of it
+
+    return isinstance(error, ObjectNotFoundError)
+
+
+def _verify(out: Output, zstor: Zstor, key: str) -> Verdict:
+    found = zstor.check(key)
+    with bar(out, key, found.size if found is not None else None) as progress:
+        return zstor.verify(key, progress=progress)
 
 
 def _rebuild(out: Output, zstor: Zstor, key: str) -> Repair:

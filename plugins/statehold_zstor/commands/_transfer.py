@@ -77,7 +77,8 @@ def retrieve(out: Output, file: Path, output: Path | None) -> None:
     with opened() as zstor:
         key = key_of_file(zstor, file)
         found = zstor.check(key)
-        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        if found is not None:
+            target.absolute().parent.mkdir(parents=True, exist_ok=True)
         with bar(out, target.name, found.size if found is not None else None) as progress:
             info = zstor.retrieve(key, target.absolute(), progress=progress)
     out.document({"path": str(target), **described(info)})

@@ -83,7 +83,8 @@ def newest(
     silent = count - len(sound)
     if len(sound) < coding.minimal:
         raise MetadataUnavailableError(
-            f"{silent} of {count} backends of the metadata do not answer, {coding.minimal} must",
+            f"{silent} of {count} backends of the metadata do not answer, or have what is damaged, "
+            f"{coding.minimal} must",
             hint="Bring them back",
         )
     lost: Piece | None = None
@@ -103,7 +104,7 @@ def newest(
         raise _too_few([lost], silent, count)
     if silent >= reached:
         raise MetadataUnavailableError(
-            f"{silent} of {count} backends of the metadata do not answer",
+            f"{silent} of {count} backends of the metadata do not answer, or have what is damaged",
             hint="Bring them back",
         )
     return None
@@ -129,7 +130,7 @@ def _by_version(answers: Sequence[Answer]) -> list[list[Piece]]:
 def _too_few(pieces: Sequence[Piece], silent: int, count: int) -> MetadataUnavailableError:
     return MetadataUnavailableError(
         f"the metadata of an object: {len(pieces)} pieces of {pieces[0].minimal} that are needed "
-        f"are there, and {silent} of {count} backends do not answer",
+        f"are there, and {silent} of {count} backends do not answer, or have what is damaged",
         hint="Bring a backend of the metadata back",
     )
 

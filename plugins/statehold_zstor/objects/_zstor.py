@@ -13,7 +13,7 @@ import attrs
 
 from statehold_zstor.backends import open_backend
 from statehold_zstor.config import Config
-from statehold_zstor.metadata import Entry, Metadata, MetadataConflictError, ObjectMeta
+from statehold_zstor.metadata import Entry, Metadata, MetadataConflictError, MetadataError, ObjectMeta
 from statehold_zstor.objects._cleaning import clean, sweep
 from statehold_zstor.objects._errors import (
     DamagedError,
@@ -244,11 +244,20 @@ class Zstor:
                 return True
         raise ObjectChangedError(f"{key!r} cannot be deleted: others change it all the time")
 
-    def list(self, prefix: str = "") -> Iterator[ObjectInfo]:
-        """Yield the objects whose keys begin with *prefix*, in no order."""
+    def list(
+        self, prefix: str = "", *, failed: Callable[[str, MetadataError], None] | None = None
+    ) -> Iterator[ObjectInfo]:
+        """Yield the objects whose keys begin with *prefix*, in no order.
+
+        Args:
+            prefix: of their keys.
+            failed: is called for an object whose metadata cannot be read, with what they are kept under;
+                without it the first such object is an error.
+
+        """
         # Whoever stops half-way keeps nobody from closing.
         with self._call() as world:
-            found = world.metadata.scan(prefix)
+            found = world.metadata.scan(prefix, failed=failed)
         yield from map(info_of, found)
 
     def status(self, *, objects: bool = True) -> Status:

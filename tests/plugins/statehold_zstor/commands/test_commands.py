@@ -17,6 +17,7 @@ import pytest
 from zstor_worlds import LIMIT, table_of, toml_of
 
 from statehold.cli import run
+from statehold_zstor.commands._monitor import _pid_file
 
 
 class Shell:
@@ -153,6 +154,40 @@ def test_a_backend_that_answers_and_takes_nothing_is_told(
     assert f"file://{shut}: it cannot be written" in shell("store", "-f", "letter", code=1)
     write_config(shell.folder, groups=(6,))
     assert f"file://{shut}" not in shell.json("store", "-f", "letter")["stored"][0]["backends"]
+
+
+def test_an_object_whose_metadata_are_damaged_keeps_no_other_from_being_looked_at(shell: Shell) -> None:
+    """It is told, and counted."""
+    for name in ("a", "b", "c"):
+        Path(name).write_text(name)
+        shell("store", "-f", name)
+    damaged = min(path.name for path in (shell.folder / "meta0").rglob("*="))
+    for number in range(4):
+        for path in (shell.folder / f"meta{number}").rglob(damaged):
+            path.write_bytes(b"rot")
+    text = shell("verify", "--all", code=1)
+    assert text.count("every shard is sound") == 2
+    assert "backends of the metadata do not answer, or have what is damaged" in text
+    assert "3 objects read, 1 needs a repair" in text
+    document = shell.json("verify", "--all", code=1)
+    assert (len(document["objects"]), len(document["failed"])) == (2, 1)
+    assert "2 objects whole, 1 not" in shell("rebuild", "--all", code=1)
+
+
+def test_of_two_monitors_the_one_that_ends_leaves_the_pid_file_of_the_other(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+    with _pid_file(path):
+        assert path.read_text() == f"{os.getpid()}\n"
+        path.write_text("1\n")
+    assert path.read_text() == "1\n"
+    with _pid_file(path):
+        pass
+    assert not path.exists()
+
+
+def test_what_is_not_there_is_brought_to_no_folder(shell: Shell) -> None:
+    assert "there is no object" in shell("retrieve", "-f", "no/such/letter", code=1)
+    assert not Path("no").exists()
 
 
 def test_a_policy_acknowledges_less_and_says_so(shell: Shell) -> None:
