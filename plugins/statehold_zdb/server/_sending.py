@@ -54,7 +54,7 @@ class Sending(asyncio.BufferedProtocol):
         raise NotImplementedError
 
     async def _drain(self) -> None:
-        while self._paused and not self._closing:
+        while (self._paused or self._full) and not self._closing:
             self._resumed = asyncio.Event()
             await self._resumed.wait()
         self._resumed = None
@@ -114,6 +114,8 @@ class Sending(asyncio.BufferedProtocol):
             self._send(out)
         if self._full and not self._closing:
             self._full = False
+            if self._resumed is not None:
+                self._resumed.set()
             if not self._is_held_up:
                 self._go_on()
         if self._ends:

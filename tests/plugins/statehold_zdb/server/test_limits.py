@@ -125,6 +125,41 @@ def test_a_client_whose_write_waits_for_a_slow_disk_cannot_have_answers_heaped_u
             slow.set()
 
 
+@pytest.mark.parametrize("command", ["MGET", "KSCAN"])
+def test_a_long_answer_waits_for_the_write_before_it(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the client, who takes what it is sent, taken for one that does not."""
+    disk, count = FailingDisk(), 40_000 if command == "KSCAN" else 10
+    keys = [b"k%06d" % i for i in range(count)]
+    payload = b"p" * (8 if command == "KSCAN" else 300_000)
+    monkeypatch.setattr(sending, "PIECE", 100_000)
+    monkeypatch.setattr(sending, "_MOST_UNTAKEN", 300_000)
+
+    async def talk(engine: Engine) -> None:
+        async with served(engine) as server:
+            one = Wire(server)
+            one.says(request(b"SET", b"other", b"v"))
+            one.says(request(b"KSCAN", b"k") if command == "KSCAN" else request(b"MGET", *keys))
+            one.says(request(b"PING"))
+            await asyncio.sleep(0.1)
+            assert not one.aborted
+            assert one.sent == b""
+            slow.set()
+            await until(lambda: one.sent.endswith(b"+PONG\r\n"))
+            head = b"*2\r\n$1\r\n0\r\n*%d\r\n" if command == "KSCAN" else b"*%d\r\n"
+            items = map(bulk, keys) if command == "KSCAN" else [bulk(payload)] * count
+            assert one.sent == bulk(b"other") + head % count + b"".join(items) + b"+PONG\r\n"
+
+    with opened(tmp_path, durability=Durability.parse("group"), disk=disk) as engine:
+        engine["default"].write([(key, payload) for key in keys])
+        disk.slow = slow = threading.Event()
+        try:
+            asyncio.run(talk(engine))
+        finally:
+            slow.set()
+
+
 def test_a_mirror_that_takes_nothing_is_disconnected(tmp_path: Path) -> None:
     async def talk(engine: Engine) -> None:
         async with served(engine) as server:
