@@ -155,6 +155,8 @@ class FolderBackend:
             except FileNotFoundError:
                 # Who deleted the last value in the folder has removed it meanwhile.
                 self._check_root()
+                if not Path(new).exists():
+                    raise
         sync_folder(folder)
 
     def _make(self, folder: str) -> None:

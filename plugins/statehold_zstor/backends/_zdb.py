@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from statehold_zdb.client import Place, Pool, ReplyError, ZdbConnectionError
@@ -24,6 +24,7 @@ _NOT_FOUND: Final = "Key not found"
 _END: Final = "No more data"
 _FULL: Final = ("No space left on this namespace", "Cannot write data right now")
 _DAMAGED: Final = "Internal Error"
+_YES: Final = "yes"
 _SEQUENTIAL: Final = ("Invalid key, only update authorized", "Not in a sequential namespace")
 
 
@@ -120,11 +121,13 @@ class ZdbBackend:
         if limit is not None and used is not None:
             left = max(0, limit - used)
             free = left if free is None else min(left, free)
-        problem = "the namespace is in sequential mode" if fields.get("mode") == "sequential" else ""
-        if fields.get("failed", "no") != "no":
-            problem = f"it writes no more: {fields['failed']}"
         return Health(
-            reachable=True, objects=number("entries"), used=used, limit=limit, free=free, problem=problem
+            reachable=fields.get("frozen") != _YES,
+            objects=number("entries"),
+            used=used,
+            limit=limit,
+            free=free,
+            problem=_problem(fields),
         )
 
     def close(self) -> None:
@@ -180,3 +183,15 @@ class ZdbBackend:
 
     def _changed(self, key: str) -> ValueChangedError:
         return ValueChangedError(f"{self.name}: something else stands under {key}", backend=self.name)
+
+
+def _problem(fields: Mapping[str, str]) -> str:
+    """Return what keeps zstor from using a namespace, by the fields of its NSINFO."""
+    if fields.get("failed", "no") != "no":
+        return f"it writes no more: {fields['failed']}"
+    if fields.get("mode") == "sequential":
+        return "the namespace is in sequential mode"
+    for name, told in (("frozen", "frozen"), ("locked", "locked"), ("worm", "in worm mode")):
+        if fields.get(name) == _YES:
+            return f"the namespace is {told}"
+    return ""

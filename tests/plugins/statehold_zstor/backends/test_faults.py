@@ -231,6 +231,29 @@ def test_a_namespace_that_is_not_there_or_numbers_its_keys_is_refused(running: R
         assert backend.health().problem == "the namespace is in sequential mode"
 
 
+@pytest.mark.parametrize(
+    ("setting", "problem", "readable"),
+    [("lock", "locked", True), ("freeze", "frozen", False), ("worm", "in worm mode", True)],
+)
+def test_a_namespace_that_takes_no_writes_says_why(
+    running: Running, setting: str, problem: str, readable: bool
+) -> None:
+    config = zdb_config(running)
+    name = config.url.rpartition("/")[2]
+    with opened(config) as backend:
+        backend.put("key", b"x")
+        assert backend.health().problem == ""
+        running.engine.configure(name, **{setting: True})
+        with pytest.raises(BackendRefusedError):
+            backend.put("key", b"y")
+        health = backend.health()
+        assert (health.reachable, health.problem) == (readable, f"the namespace is {problem}")
+        if readable:
+            assert backend.get("key") == b"x"
+        running.engine.configure(name, **{setting: False})
+        assert backend.health().problem == ""
+
+
 def test_damage_on_a_0_db_is_told_from_a_value_that_is_missing(short: Path) -> None:
     with zdb(short) as running:
         config = zdb_config(running, "shards")
@@ -357,6 +380,23 @@ def test_what_a_process_that_died_was_writing_is_no_value(folder: BackendConfig,
         (tmp_path / "shards" / ".new" / "0123").write_bytes(b"half")
         assert list(backend.keys()) == ["key"]
         assert backend.health().used == 1
+
+
+def test_a_value_whose_file_somebody_deletes_before_it_is_there_is_an_error(
+    folder: BackendConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is not waited for without end."""
+    with opened(folder) as backend:
+        backend.put("key", b"before")
+
+        def delete(_: int) -> None:
+            for path in (tmp_path / "shards" / ".new").iterdir():
+                path.unlink()
+
+        monkeypatch.setattr(_folder, "_sync", delete)
+        with pytest.raises(BackendUnreachableError):
+            backend.put("key", b"after")
+        assert backend.get("key") == b"before"
 
 
 def test_what_a_process_that_died_was_writing_is_deleted_later(folder: BackendConfig, tmp_path: Path) -> None:
