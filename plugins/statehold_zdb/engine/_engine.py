@@ -327,5 +327,9 @@ def check_name(name: str) -> None:
     """Raise ZdbNameError if no namespace can be called *name*."""
     if not name or name.startswith(".") or "/" in name or "\0" in name or name == DEFAULT:
         raise ZdbNameError(f"a namespace cannot be called {name!r}")
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # its settings, which are JSON, could not say it
+        raise ZdbNameError(f"a namespace cannot be called {name!r}: that is no text") from None
     if len(os.fsencode(name)) > MAX_NAME:
         raise ZdbNameError(f"the name of a namespace has at most {MAX_NAME} bytes")

@@ -7,6 +7,9 @@ from statehold_zdb.server import _replies as replies
 from statehold_zdb.server._client import Answer, Arguments, Client
 from statehold_zdb.server._passwords import is_word
 
+#: The most digits of a number; what has thousands is no `int` to Python.
+_DIGITS = 20
+
 
 def mirror(client: Client, _arguments: Arguments) -> Answer:
     """MIRROR: answers as the original does; from then on all that changes is sent to this client."""
@@ -67,7 +70,7 @@ def data(client: Client, arguments: Arguments) -> Answer:
         return replies.DENIED
     if len(arguments) < 2 or not is_word(arguments[1], b"RAW"):
         return b"-Unknown DATA subcommand\r\n"
-    if len(arguments) != 4 or not arguments[2].isdigit() or not arguments[3].isdigit():
+    if len(arguments) != 4 or not all(word.isdigit() and len(word) <= _DIGITS for word in arguments[2:]):
         return b"-Invalid Request\r\n"
     segment, offset = int(arguments[2]), int(arguments[3])
     return client.server.in_thread(lambda: _raw(client, segment, offset))

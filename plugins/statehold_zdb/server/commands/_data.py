@@ -6,6 +6,9 @@ from statehold_zdb.server._client import Answer, Arguments, Client
 
 #: After so many bytes of an answer the client has to take some of them first.
 _PIECE = 1024 * 1024
+_STAMPS = 2**32
+#: The most digits of a number; what has thousands is no `int` to Python.
+_DIGITS = 20
 
 
 def set_(client: Client, arguments: Arguments) -> Answer:
@@ -14,9 +17,9 @@ def set_(client: Client, arguments: Arguments) -> Answer:
     if len(arguments) == 4:
         if not client.admin:
             return replies.DENIED
-        if not arguments[3].isdigit() or int(arguments[3]) >= 2**32:
+        stamp = _stamp(arguments[3])
+        if stamp is None:
             return replies.INVALID
-        stamp = int(arguments[3])
     elif len(arguments) != 3:
         return replies.UNEXPECTED
     key = arguments[1]
@@ -95,10 +98,10 @@ def delete(client: Client, arguments: Arguments) -> Answer:
     if len(arguments) == 3:
         if not client.admin:
             return replies.DENIED
-        if not arguments[2].isdigit() or int(arguments[2]) >= 2**32:
+        stamp = _stamp(arguments[2])
+        if stamp is None:
             return replies.INVALID
-        stamp = int(arguments[2])
-    if wrong := _one_key(arguments[:2]):
+    if wrong := _one_key(arguments[:2] if len(arguments) == 3 else arguments):
         return wrong
     if not client.writable:
         return replies.READ_ONLY
@@ -153,6 +156,11 @@ def _of_entry(client: Client, arguments: Arguments, field: str) -> Answer:
     except ZdbError as error:
         return replies.refused(client.namespace, error)
     return replies.NIL if entry is None else replies.number(getattr(entry, field))
+
+
+def _stamp(said: bytes) -> int | None:
+    stamp = int(said) if said.isdigit() and len(said) <= _DIGITS else _STAMPS
+    return stamp if stamp < _STAMPS else None
 
 
 def _one_key(arguments: Arguments) -> bytes | None:
