@@ -113,6 +113,7 @@ class Server:
         }
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="zdb-command")
         self._listening: list[asyncio.Server] = []
+        self._has_socket = False
         self._stopped = asyncio.Event()
 
     @property
@@ -154,6 +155,7 @@ class Server:
                         self._connection, str(self.options.socket), backlog=_BACKLOG
                     )
                 )
+                self._has_socket = True
                 self.options.socket.chmod(0o600)
         except OSError as error:
             await self.stop()
@@ -179,7 +181,7 @@ class Server:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(server.wait_closed(), 5)
         self._listening.clear()
-        if self.options.socket is not None:
+        if self.options.socket is not None and self._has_socket:  # else it is another server's
             self.options.socket.unlink(missing_ok=True)
         self.syncs.stop()
         self._threads.shutdown(wait=True)

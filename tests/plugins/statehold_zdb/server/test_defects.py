@@ -9,10 +9,11 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
 from zdb_engines import data_file, index_file
-from zdb_servers import Talk, raw, serving
+from zdb_servers import Talk, clients, raw, serving
 
-from statehold_zdb.engine import Durability
+from statehold_zdb.engine import Durability, ZdbError
 from statehold_zdb.server import Executable
 
 RELAXED = Durability.parse("relaxed")
@@ -169,6 +170,17 @@ def test_lock_and_freeze_survive_a_restart(tmp_path: Path) -> None:
         talk("SELECT", "n")
         assert talk("SET", "k", "v") == "-Namespace is temporarily locked (read-only)"
         talk.close()
+
+
+def test_a_server_that_cannot_have_its_port_leaves_the_socket_of_another_alone(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with serving(tmp_path / "1", server={"socket": path}) as running:
+        taken = {"addresses": (("127.0.0.1", running.port),), "socket": path}
+        with pytest.raises(ZdbError, match="cannot listen"), serving(tmp_path / "2", server=taken):
+            pass
+        with clients(path, 1):
+            pass
+    assert not path.exists()
 
 
 def test_files_take_no_more_than_their_records(tmp_path: Path) -> None:
