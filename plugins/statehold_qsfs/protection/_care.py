@@ -81,7 +81,7 @@ class Care:
                     and not self.ended.is_set()
                 ):
                     with contextlib.suppress(FileNotFoundError):  # compacted meanwhile
-                        self.publisher.seal(name, part)
+                        self.publisher.seal(name, part, kept)
 
     def _bring(self) -> None:
         """Bring segments back of which much was read; those used longest ago make room for them."""

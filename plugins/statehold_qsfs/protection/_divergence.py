@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from zlib import crc32
 
 from statehold_qsfs.protection._errors import DivergedError, ProtectionError
-from statehold_qsfs.protection._state import Kept, State
+from statehold_qsfs.protection._state import Extent, Kept, State
 from statehold_zdb.engine import Cut, Part
 
 
@@ -16,7 +16,7 @@ def check_past(cut: Mapping[str, Cut], kept_of: Callable[[str, int], Kept | None
             kept = kept_of(name, part.number)
             if kept is None or kept.salt != part.salt:
                 continue
-            if not (_is_as_long(part, kept) if kept.whole is not None else _has(part, kept)):
+            if not (_is_as_long(part, kept) if kept.whole is not None else has(part, kept.extents)):
                 raise DivergedError(
                     f"the store has bytes of {part.path} that are not there",
                     hint="The disk has lost what it had written; restore into an empty folder",
@@ -39,14 +39,14 @@ def _is_as_long(part: Part, kept: Kept) -> bool:
     return part.end == kept.end or not Path(part.path).exists()
 
 
-def _has(part: Part, kept: Kept) -> bool:
+def has(part: Part, extents: Iterable[Extent]) -> bool:
     """Whether a segment here has the bytes that were stored of it; also where nothing of it is here."""
     try:
         file = part.open()
     except FileNotFoundError:
         return True
     with file:
-        for extent in kept.extents:
+        for extent in extents:
             file.seek(extent.start)
             if crc32(file.read(extent.end - extent.start)) != extent.crc:
                 return False

@@ -13,7 +13,9 @@ import attrs
 import msgspec
 
 from statehold_qsfs.protection._claim import Claim
+from statehold_qsfs.protection._divergence import has
 from statehold_qsfs.protection._errors import ProtectionError, StoreError
+from statehold_qsfs.protection._fetching import data_of
 from statehold_qsfs.protection._state import (
     Area,
     AreaChange,
@@ -126,15 +128,25 @@ class Publisher:
             return
         raise StoreError("segments were compacted again and again while they were sent")
 
-    def seal(self, namespace: str, part: Part) -> None:
-        """Store a closed segment as one object, in the place of many; the next change tells of it."""
+    def seal(self, namespace: str, part: Part, kept: Kept | None = None) -> None:
+        """Store a closed segment as one object, in the place of many; the next change tells of it.
+
+        What was stored of it before is in *kept*: where a disk has damaged it since, that is taken.
+        """
         key = key_of(namespace, part.number, part.salt)
         with self.lock:
             if key in self._wholes:
                 return
         self._check()
         name = self.claim.name(next(self._numbers))
-        with whole(part) as (stream, index):
+        instead = None
+        if kept is not None and not has(part, kept.extents):
+            self.logger.error(
+                "%s is damaged here; the store has it. Stop, delete it, and it comes back at the next start",
+                part.path,
+            )
+            instead = data_of(self.claim.store, kept)
+        with whole(part, instead) as (stream, index):
             self.claim.store.put(name, stream)
         with self.lock:
             self._wholes[key] = Whole(name, part.end, index)
@@ -220,6 +232,8 @@ class Publisher:
                     continue
                 before = kept.extents if kept is not None and kept.salt == part.salt else ()
                 start = _start(before)
+                if before and not has(part, [each for each in before if each.end > start]):
+                    start = before[-1].end  # a disk has damaged it: what is stored stays
                 yield _Range(name, part, tuple(each for each in before if each.end <= start), start)
 
     def _whole_of(self, range_: _Range) -> Whole | None:

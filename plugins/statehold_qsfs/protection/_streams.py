@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from statehold_zdb.engine import Part
@@ -36,12 +38,18 @@ class Limited(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def whole(part: Part) -> Iterator[tuple[BinaryIO, int]]:
+def whole(part: Part, instead: Iterable[bytes] | None = None) -> Iterator[tuple[BinaryIO, int]]:
     """Yield the data and then the index file of a closed segment as one stream, and the index's bytes.
 
-    FileNotFoundError if they are not here any more, or are others by now.
+    The data are *instead*, if it is given. FileNotFoundError if the files are not here any more, or are
+    others by now.
     """
-    with part.open() as data, part.open_index() as index:
+    with contextlib.ExitStack() as files:
+        data, index = files.enter_context(part.open()), files.enter_context(part.open_index())
+        if instead is not None:
+            data = files.enter_context(tempfile.TemporaryFile(dir=Path(part.path).parent))
+            data.writelines(instead)
+            data.seek(0)
         size = index.seek(0, io.SEEK_END)
         index.seek(0)
         with io.BufferedReader(Limited(data, part.end, index, size), 1024 * 1024) as stream:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
 from qsfs_machines import SEGMENT, Machine, payload, until
 from qsfs_stores import LIMIT, MemoryStore
 
+from statehold_qsfs.protection import restore
 from statehold_qsfs.protection._claim import take
 from statehold_qsfs.protection._publisher import Publisher
 from statehold_zdb.engine import Engine, EngineOptions
@@ -69,3 +72,32 @@ def test_objects_of_others_below_the_same_prefix_are_left_alone(tmp_path):
         until(lambda: lost not in store.objects)
         assert not one.protection.figures().problem
     assert others <= set(store.objects)
+
+
+@pytest.mark.parametrize("barriers", [1, 60])
+def test_what_a_disk_damages_later_does_not_take_the_place_of_what_was_sent(tmp_path, barriers):
+    """As a whole, when the segment is closed, and when many small pieces of it become one."""
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store, window=1.0 if barriers == 1 else 600.0) as one:
+        for i in range(barriers):
+            if i == min(barriers, 40):
+                damage(one.engine.data / "default" / "d0", payload(3, 3000))
+            one.fill(5, start=5 * i, size=3000 if i < 20 else 30)
+            one.protection.barrier(LIMIT)
+        if barriers == 1:
+            damage(one.engine.data / "default" / "d0", payload(3, 3000))
+            one.fill(300, start=5)
+            one.settle()
+        one.protection._publisher.write_base()
+    restore(store, tmp_path / "two")
+    with Machine(tmp_path / "two", store) as two:
+        assert two.names.get(b"3") == payload(3, 3000)
+        assert all(two.contents()["default"].values())
+
+
+def damage(path: Path, data: bytes) -> None:
+    """Turn a bit in a segment, where *data* are."""
+    at = path.read_bytes().index(data)
+    with path.open("r+b") as file:
+        file.seek(at + 1)
+        file.write(bytes([data[1] ^ 0x10]))
