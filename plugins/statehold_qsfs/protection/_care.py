@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -60,7 +59,7 @@ class Care:
 
     def _once(self) -> None:
         publisher = self.publisher
-        self._seal()
+        unread = self._seal()
         if publisher.state.seq - publisher.base_seq >= _CHANGES:
             publisher.write_base()
         self.eviction.run()
@@ -68,8 +67,12 @@ class Care:
         if not self._swept:
             publisher.sweep()
             self._swept = True
+        if unread is not None:
+            raise unread
 
-    def _seal(self) -> None:
+    def _seal(self) -> OSError | None:
+        """Seal what can be; return why a segment could not be read here, which keeps no other from it."""
+        unread = None
         for name, cut in self.publisher.engine.cut().items():
             for part in cut.parts:
                 kept = self.kept(name, part.number)
@@ -80,8 +83,13 @@ class Care:
                     and kept.covers(part)
                     and not self.ended.is_set()
                 ):
-                    with contextlib.suppress(FileNotFoundError):  # compacted meanwhile
+                    try:
                         self.publisher.seal(name, part, kept)
+                    except FileNotFoundError:
+                        pass  # compacted meanwhile
+                    except OSError as error:
+                        unread = error
+        return unread
 
     def _bring(self) -> None:
         """Bring segments back of which much was read; those used longest ago make room for them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from qsfs_machines import SEGMENT, Machine, payload, until
 from qsfs_stores import LIMIT, MemoryStore
 
 from statehold_qsfs.protection import ProtectionError, restore
-from statehold_zdb.engine import ZdbMissingError
+from statehold_qsfs.protection._publisher import Publisher
+from statehold_zdb.engine import Part, ZdbMissingError
 
 ROOM = 4 * SEGMENT
 
@@ -72,6 +74,24 @@ def test_nothing_goes_that_waits_to_be_sent_however_little_room_there_is(tmp_pat
         assert not one.protection.figures().evicted
         store.down = False
         until(lambda: one.protection.figures().local_bytes <= ROOM)
+
+
+def test_a_segment_that_cannot_be_read_keeps_no_other_from_going(tmp_path, monkeypatch):
+    seal = Publisher.seal
+
+    def refuse(self: Publisher, namespace: str, part: Part, *more: object) -> None:
+        if not part.number:
+            raise OSError(errno.EIO, "a bad disk")
+        seal(self, namespace, part, *more)
+
+    monkeypatch.setattr(Publisher, "seal", refuse)
+    with Machine(tmp_path / "one", MemoryStore(), limit=ROOM) as one:
+        one.fill(10)
+        one.protection.barrier(LIMIT)
+        one.fill(800, start=10)
+        until(lambda: one.protection.figures().local_bytes <= ROOM)
+        until(lambda: "a bad disk" in one.protection.figures().problem)
+        assert 0 in local(one)
 
 
 def test_namespaces_that_are_to_stay_go_last(tmp_path):

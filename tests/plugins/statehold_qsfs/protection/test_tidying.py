@@ -89,6 +89,10 @@ def test_what_a_disk_damages_later_does_not_take_the_place_of_what_was_sent(tmp_
             one.fill(300, start=5)
             one.settle()
         one.protection._publisher.write_base()
+    if barriers == 1:  # as the operator is told to
+        (tmp_path / "one" / "data" / "default" / "d0").unlink()
+        with Machine(tmp_path / "one", store) as one:
+            assert one.names.get(b"3") == payload(3, 3000)
     restore(store, tmp_path / "two")
     with Machine(tmp_path / "two", store) as two:
         assert two.names.get(b"3") == payload(3, 3000)
