@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from statehold.sdk import StateholdError
 from statehold_qsfs.mount import KIND, claim_of, opened, table
+
+if TYPE_CHECKING:
+    from statehold_qsfs.files import FileSystem
+    from statehold_qsfs.stack import StackConfig
 
 _DEVICE: Final = Path("/dev/fuse")
 _CONFIGURATION: Final = Path("/etc/fuse.conf")
@@ -29,25 +35,41 @@ def machine() -> list[Check]:
     return [_device(), _library(), _rights(), *_mounts()]
 
 
-def store_checks(store: Path, *, deep: bool, repair: bool) -> list[Check]:
-    """Look for what is wrong with a store, which nobody may have mounted."""
+def store_checks(place: Path, *, deep: bool, repair: bool) -> list[Check]:
+    """Look for what is wrong with a store, or with what a configuration describes; nobody may serve it."""
+    from statehold_qsfs.stack import StackConfig  # noqa: PLC0415  a machine is looked at without it
+
+    try:
+        config = StackConfig.read(place) if place.is_file() else None
+    except StateholdError as error:
+        return [_bad("store", error.message, error.hint or "")]
+    store = place if config is None else config.local.folder.resolve()
     claim = claim_of(store)
     if claim is not None and claim.alive:
         where = f"mounted at {claim.point}"
         return [_bad("store", where, f"To look at it: statehold qsfs umount {claim.point}")]
     if not (store / "data").is_dir():
-        made = f"`statehold qsfs mount {store} POINT` makes one"
+        mounting, serving = f"`statehold qsfs mount {store} POINT`", f"`statehold qsfs restore {place}`"
+        made = f"{mounting} makes one" if config is None else f"{serving} brings it back, if there was one"
         return [_bad("store", f"there is none in {store}", made)]
     try:
-        with opened(store) as files:
+        with opened(store) if config is None else _started(config) as files:
             report = files.check(deep=deep, repair=repair)
     except (StateholdError, OSError) as error:
         return [_bad("store", str(error), getattr(error, "hint", "") or "")]
     counts = f"{report.files:,} files, {report.directories:,} directories, {report.bytes:,} bytes"
     mended = f"; {report.repaired:,} mended" if report.repaired else ""
     problems = "; ".join(report.problems) or "nothing is wrong"
-    mend = "" if repair else f"statehold qsfs doctor --repair {store}"
+    mend = "" if repair else f"statehold qsfs doctor --repair {place}"
     return [Check("store", report.sound, f"{counts}: {problems}{mended}", mend)]
+
+
+@contextmanager
+def _started(config: StackConfig) -> Iterator[FileSystem]:
+    from statehold_qsfs.stack import Stack  # noqa: PLC0415  loads zstor
+
+    with Stack(config) as stack:
+        yield stack.files
 
 
 def _device() -> Check:

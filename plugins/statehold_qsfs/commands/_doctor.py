@@ -15,7 +15,8 @@ from statehold.cli import Output, common
 def doctor(out: Output, store: Path | None, deep: bool, repair: bool) -> None:  # noqa: FBT001
     """Look for what keeps this machine from mounting, and for what is wrong with STORE.
 
-    Fails if there is something. A store can only be looked at while it is not mounted.
+    STORE is a folder, or the configuration of `serve`. Fails if there is something. A store can only be
+    looked at while it is not mounted.
     """
     from statehold.sdk import StateholdError  # noqa: PLC0415  `--help` needs none of it
     from statehold_qsfs.commands._checks import machine, store_checks  # noqa: PLC0415

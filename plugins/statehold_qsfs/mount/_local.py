@@ -30,7 +30,7 @@ def opened(
     if any((store / name).exists() for name in _PROTECTED):
         raise MountError(
             f"{store}: its files are kept in a zstor, too, and are not whole without it",
-            hint="`statehold qsfs serve CONFIG` mounts them",
+            hint="`statehold qsfs serve CONFIG` mounts them, `statehold qsfs doctor CONFIG` looks at them",
         )
     engine_options = EngineOptions(
         segment_size=_SEGMENT, compact_at=_COMPACT_AT, compact_every=_COMPACT_EVERY

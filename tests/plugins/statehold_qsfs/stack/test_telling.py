@@ -1,19 +1,24 @@
-"""What `statehold qsfs serve` tells, and what it asks of the mount."""
+"""What commands tell of files that are served, and what is asked of their mount."""
 
 from __future__ import annotations
 
+import random
+import shutil
 import threading
 from collections.abc import Callable
 
 import msgspec
 import pytest
 import qsfs_mounts
-from qsfs_stacks import config
+from qsfs_stacks import config, write
 
 from statehold.cli import Output, run
 from statehold_qsfs.commands import _serve
+from statehold_qsfs.commands._checks import store_checks
 from statehold_qsfs.protection import Figures
+from statehold_qsfs.stack import Stack, restore_stack
 
+DATA = random.Random(6).randbytes(1_500_000)
 CALM = msgspec.convert(
     dict.fromkeys(Figures.__struct_fields__, 0) | {"problem": "", "fenced": False, "limit_bytes": 2**30},
     Figures,
@@ -85,3 +90,27 @@ def test_nobody_who_listens_is_needed(monkeypatch):
     monkeypatch.setattr(_serve, "_TOLD_EVERY", 0.0)
     monkeypatch.setattr(Output, "warn", gone)
     _serve._stop(Output(), Ending(WAITS, CALM), threading.Event())
+
+
+def test_a_doctor_looks_at_what_is_kept_in_a_zstor_too_by_its_configuration(tmp_path):
+    described = config(tmp_path)
+    place = tmp_path / "machine.toml"
+    (none,) = store_checks(place, deep=False, repair=False)
+    assert (none.good, none.mend) == (
+        False,
+        f"`statehold qsfs restore {place}` brings it back, if there was one",
+    )
+    with Stack(described) as stack:
+        write(stack.files, "/a", DATA)
+        (held,) = store_checks(place, deep=False, repair=False)
+        assert not held.good
+        assert "held by another process" in held.found
+    shutil.rmtree(tmp_path / "machine")
+    assert restore_stack(described).evicted
+    (sound,) = store_checks(place, deep=True, repair=False)
+    assert sound.good, sound.found
+    assert f"{len(DATA):,} bytes: nothing is wrong" in sound.found
+    place.write_text("[zstr]")
+    (wrong,) = store_checks(place, deep=False, repair=False)
+    assert not wrong.good
+    assert "[zstr] is unknown" in wrong.found
