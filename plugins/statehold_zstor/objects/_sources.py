@@ -31,11 +31,18 @@ def pieces_of(source: Source, size: int) -> Iterator[tuple[bytes | memoryview, b
 
 
 def key_of(path: Path, root: Path | None) -> str:
-    """Return the key of a file: its absolute path, without *root* where it lies there."""
+    """Return the key of a file: its absolute path, without *root* where it lies there.
+
+    Where there is a root and it does not lie there the key begins with a slash, as none of the others does.
+    """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100  what is a link keeps its own name
-    if root is not None and absolute.is_relative_to(root):
-        absolute = absolute.relative_to(root)
-    return str(absolute).lstrip("/")
+    if root is None:
+        return str(absolute).lstrip("/")
+    # The folder that one is in is told without links.
+    for start in (os.path.abspath(root), os.path.realpath(root)):  # noqa: PTH100
+        if absolute.is_relative_to(start):
+            return str(absolute.relative_to(start))
+    return str(absolute)
 
 
 def checksum_of(path: Path) -> int:

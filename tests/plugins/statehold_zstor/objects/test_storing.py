@@ -236,13 +236,26 @@ def test_a_key_that_is_no_text_is_refused(zstor: Zstor, key: str) -> None:
     [
         ("/a/b", None, "a/b"),
         ("/a/b", "/a", "b"),
-        ("/a/../c/./d", "/a", "c/d"),
-        ("/ab/c", "/a", "ab/c"),
+        ("/a/../c/./d", "/a", "/c/d"),
+        ("/a/c/d", "/a", "c/d"),
+        ("/ab/c", "/a", "/ab/c"),
+        ("/a/b", "/x/../a/.", "b"),
+        ("/a/b", "/", "a/b"),
     ],
 )
 def test_the_key_of_a_file_is_its_path_without_the_root(path: str, root: str | None, key: str) -> None:
-    """The cleaned, absolute one."""
+    """The cleaned, absolute one; what lies elsewhere is not taken for what lies there by the same path."""
     assert key_of(Path(path), Path(root) if root else None) == key
+
+
+def test_the_key_of_a_file_is_the_same_where_a_link_leads_to_the_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    monkeypatch.chdir(tmp_path / "link")
+    assert key_of(Path("letter"), tmp_path / "link") == "letter"
+    assert key_of(tmp_path / "link" / "letter", tmp_path / "link") == "letter"
 
 
 def test_a_source_that_fails_leaves_nothing(place: Place, zstor: Zstor, tmp_path: Path) -> None:
