@@ -47,14 +47,14 @@ def umount(out: Output, point: Path, lazy: bool, wait: float) -> None:  # noqa: 
                     raise
             time.sleep(_PAUSE)
         store = Path(each.source)
-        with out.progress(f"{each.point}: what is in memory goes to the disk"):
+        with out.progress(f"{each.point}: what is in memory goes to the disk, and to backends"):
             ended = _ended(store, wait)
         if not ended:
             claim = claim_of(store)
             raise MountError(
                 f"{each.point} is unmounted, and after {wait:g} seconds process "
                 f"{claim.pid if claim else '?'} still has {store}",
-                hint="It writes, or programs still use its files: wait for it before the machine stops",
+                hint="It writes, or sends what its backends lack, or programs still use its files: wait for it",
             )
         out.done(f"{each.point} is unmounted" + (": its process was gone" if dead else ""))
     out.document({"unmounted": [str(each.point) for each in mounts]})
