@@ -88,17 +88,18 @@ class Columns:
 
     def of(self, slot: int) -> list[Entry]:
         """Return the records of one segment."""
-        return [Entry(*row[:5]) for row in self._rows() if _slot(row) == slot]
+        return [Entry(*row[:5]) for row in self.rows() if _slot(row) == slot]
 
     def without(self, slots: set[int]) -> Columns:
         """Return all records but those of some segments."""
         found = Columns()
-        for row in self._rows():
+        for row in self.rows():
             if _slot(row) not in slots:
                 found.add(*row)
         return found
 
-    def _rows(self) -> Iterator[_Row]:
+    def rows(self) -> Iterator[_Row]:
+        """Yield them, one by one."""
         return zip(
             self._keys,
             self._positions,

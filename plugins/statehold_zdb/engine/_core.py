@@ -124,7 +124,9 @@ class Core:
     @property
     def unsynced(self) -> tuple[int, float]:
         """How many records may be lost with the power now, and the seconds since the first was written."""
-        count = self._log.number - self._log.synced
+        # What was refused has a number, too.
+        last = self._log.number if self._log.staged else self._saved_number
+        count = last - self._log.synced
         return (count, time.monotonic() - self._unsynced_since) if count > 0 else (0, 0.0)
 
     def sync(self) -> None:

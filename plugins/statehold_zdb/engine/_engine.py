@@ -21,7 +21,7 @@ from statehold_zdb.engine._errors import ZdbError, ZdbNameError, ZdbReadOnlyErro
 from statehold_zdb.engine._folders import Folders
 from statehold_zdb.engine._keeper import Keeper
 from statehold_zdb.engine._namespace import Namespace
-from statehold_zdb.engine._options import EngineOptions, Mode, Sync
+from statehold_zdb.engine._options import Durability, EngineOptions, Mode, Sync
 from statehold_zdb.engine._seal import Seal
 from statehold_zdb.engine._settings import Settings, hashed, read_settings, write_settings
 from statehold_zdb.engine._telling import Telling
@@ -167,6 +167,7 @@ class Engine:
             self._check_writable()
             namespace = self[name]
             settings = msgspec.structs.replace(namespace.settings, **changes, **self._secret(name, password))
+            _check_durability(settings)
             if settings.mode is not namespace.settings.mode and self.options.mode is not None:
                 raise ZdbError("all namespaces of this engine have one mode")
             namespace.take_settings(settings, lambda: write_settings(self.index / name, settings))
@@ -255,8 +256,15 @@ class Engine:
         settings = Settings(
             name=name, mode=mode or self.options.mode or Mode.USER, seed=secrets.randbits(32), **said
         )
+        _check_durability(settings)
         self._folders.make(settings)
-        made = self._namespaces[name] = self._opened(settings)
+        try:
+            made = self._opened(settings)
+        except BaseException:
+            with contextlib.suppress(ZdbError):
+                self._folders.remove(name)()
+            raise
+        self._namespaces[name] = made
         return made
 
     def _secret(self, name: str, password: bytes | None) -> dict[str, str]:
@@ -321,6 +329,11 @@ class Engine:
                 namespace.compact_if_changed(self.options.compact_at)
             except ZdbError as error:
                 self.logger.warning("%s: is not compacted: %s", namespace.name, error)
+
+
+def _check_durability(settings: Settings) -> None:
+    if settings.durability:
+        Durability.parse(settings.durability)
 
 
 def check_name(name: str) -> None:

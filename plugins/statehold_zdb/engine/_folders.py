@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+import msgspec
 
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._errors import ZdbError, ZdbHeldError
@@ -52,8 +53,8 @@ class Folders:
                 shutil.rmtree(self.data / folder.name, ignore_errors=True)
             elif folder.is_dir() and not folder.name.startswith("."):
                 settings = read_settings(folder)
-                if settings is not None:
-                    yield folder.name, settings
+                if settings is not None:  # a copy of another namespace has that one's name in it
+                    yield folder.name, msgspec.structs.replace(settings, name=folder.name)
                 else:
                     self._drop_unfinished(folder)
 
@@ -126,8 +127,9 @@ class Folders:
 
     def _drop_unfinished(self, folder: Path) -> None:
         """Remove what is left of a namespace that was not made to its end."""
-        if self.read_only or any((self.data / folder.name).glob("d*")):
+        if any((self.data / folder.name).glob("d*")):
             raise ZdbError(
                 f"{folder} has no settings, and there are data", hint="Bring them back from a copy"
             )
-        shutil.rmtree(folder, ignore_errors=True)
+        if not self.read_only:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Final
 
 import attrs
 
@@ -20,6 +21,8 @@ from statehold_zdb.engine._record import BODY, DELETED, HEADER_SIZE, MARK, PADDI
 from statehold_zdb.engine._segment import DATA_MARK, INDEX_MARK, Segment, SegmentHeader
 from statehold_zdb.engine._segment import HEADER_SIZE as SEGMENT_HEADER_SIZE
 from statehold_zdb.engine._segments import Segments
+
+_CHUNK: Final = 1024 * 1024
 
 
 @attrs.frozen(eq=False)
@@ -84,6 +87,11 @@ class Log(Segments):
     def staged(self) -> bool:
         """Whether there are records that are not in a file yet."""
         return bool(self._parts)
+
+    @property
+    def has_records(self) -> bool:
+        """Whether there may be records in its files, or staged."""
+        return len(self.numbers) > 1 or self.end > SEGMENT_HEADER_SIZE
 
     @property
     def age(self) -> float:
@@ -219,6 +227,20 @@ class Log(Segments):
             self._new_names = False
         self.synced = max(self.synced, done.number)
         self.indexing.note_sync(self.synced)
+
+    def write_again(self) -> None:
+        """Write once more what a failed sync was about: the kernel takes it for written from then on."""
+        for segment in self.numbers.values():
+            if segment is not self.active and self.indexing.is_indexed(segment):
+                continue
+            at = segment.indexed
+            try:
+                file = File(segment.path, os.O_RDWR)
+                while data := os.pread(file.fd, _CHUNK, at):
+                    self.disk.write(file.fd, [data], len(data), at)
+                    at += len(data)
+            except OSError as error:
+                raise self._refused(f"write {segment.path} again", error) from error
 
     def close_index(self) -> None:
         """Note in the index of the active segment that it says all there is; OSError if that cannot be."""

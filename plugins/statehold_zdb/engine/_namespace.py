@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 import msgspec
 
+from statehold_zdb.engine._blocks import UNKNOWN
 from statehold_zdb.engine._compaction import Compaction
 from statehold_zdb.engine._core import Closed
 from statehold_zdb.engine._errors import ZdbError, ZdbWormError
@@ -77,7 +78,8 @@ class Namespace(Writing):
         if durability.sync is Sync.RELAXED and count and age >= durability.interval / 2:
             self.sync()
         rotate = self.options.rotate
-        if rotate and self._log.written > HEADER_SIZE and self._log.age >= rotate and not self.settings.lock:
+        held = self.settings.lock or self.settings.freeze
+        if rotate and self._log.written > HEADER_SIZE and self._log.age >= rotate and not held:
             self.jump()
         self.write_index()
 
@@ -176,7 +178,12 @@ class Namespace(Writing):
         """
         with self._lock:
             found = self._log.numbers.get(segment)
-            if found is None or not self._log.is_indexed(found) or salt not in (None, found.salt):
+            if (
+                found is None
+                or self.options.read_only
+                or not self._log.is_indexed(found)
+                or salt not in (None, found.salt)
+            ):
                 return False
             Path(found.path).unlink(missing_ok=True)
         self.descriptors.forget(found)
@@ -186,7 +193,7 @@ class Namespace(Writing):
         """Be told to be something else, once that is kept; the mode only while there are no records."""
         with self._lock:
             if settings.mode is not self.settings.mode:
-                if len(self._keys) or self._log.next_id:
+                if len(self._keys) or self._log.next_id or self._log.has_records:
                     raise ZdbError(f"{self.name} has records: its mode stays")
                 keep()
                 self.settings = settings
@@ -217,10 +224,11 @@ class Namespace(Writing):
             with self._io, self._lock:
                 if log.broken:
                     log.drop_staged(self._broken())
+                    log.write_again()
                 else:
                     self._flush()
                 done = {segment.number for segment in found}
-                for segment in recovery.find(keep=False):
+                for segment in recovery.find(keep=self.options.read_only):
                     if segment.number not in done:
                         recovery.load(segment)
                 recovery.finish()
@@ -238,10 +246,18 @@ class Namespace(Writing):
             self._flush()
             log = self._log
             old = list(log.numbers.values())
-            self.on_removing(self, old)
-            log.live = log.next_id = 0
-            log.begin()
+            before = log.live, log.next_id
+            # What is noted of the segment that is closed counts if it is not removed, after all.
+            log.live, log.next_id = UNKNOWN, 0
+            try:
+                log.begin()
+                self.on_removing(self, old)
+            except BaseException:
+                log.live, log.next_id = before
+                raise
+            log.live = 0
             log.forget(old)
+            log.generation += 1
             self._keys = self._recovery().keys
             self._save()
             for segment in old:

@@ -180,13 +180,24 @@ class Reading(Core):
             items = self._keys.items()
         return (key for key, _ in items)
 
-    def history(self, key: bytes, before: bytes | None = None) -> Version | None:
+    def history(self, key: bytes, before: bytes | None = None, *, waits: bool = True) -> Version | None:
         """Return what stands under *key*, or, by the `before` of a version, the one before it; or None.
 
         Raises:
             ZdbCursorError: *before* is none of this key.
+            ZdbMissingError: its segment did not come; not *waits*: or would have to be waited for.
 
         """
+        while True:
+            log, generation = self._log, self._log.generation
+            try:
+                return self._version(key, before, waits=waits)
+            except (ZdbReadError, ZdbCursorError):
+                # A compaction may have put it elsewhere while it was read.
+                if log is self._log and generation == log.generation:
+                    raise
+
+    def _version(self, key: bytes, before: bytes | None, *, waits: bool) -> Version | None:
         self._check_read()
         with self._lock:
             self._flush()
@@ -196,6 +207,8 @@ class Reading(Core):
         try:
             found = self._raw(position)
         except ZdbMissingError as missing:
+            if not waits:
+                raise
             self.fetch(missing)
             found = self._raw(position)
         if found is None:
@@ -255,7 +268,7 @@ class Reading(Core):
             self._flush()
         try:
             record = self._log.head_of(position)
-        except ZdbMissingError:
+        except ZdbReadError:
             record = None
         if record is not None:
             return Entry(record.key, position, record.size, record.stamp, record.number)

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from statehold_zdb.engine._blocks import TOMBSTONE, UNKNOWN, Block, Entry, Totals, is_closed, read_blocks
-from statehold_zdb.engine._errors import ZdbWriteError
+from statehold_zdb.engine._errors import ZdbError, ZdbWriteError
 from statehold_zdb.engine._indexing import BLOCK_ENTRIES
 from statehold_zdb.engine._keys import ID_SIZE, Keys
 from statehold_zdb.engine._log import Log
@@ -23,6 +23,7 @@ from statehold_zdb.engine._segment import (
     Segment,
     read_header,
 )
+from statehold_zdb.engine._settings import FILE
 
 _NAME: Final = re.compile(r"([di])(0|[1-9][0-9]{0,6})")
 
@@ -40,7 +41,6 @@ class Recovery:
     read_only: bool
     say: Callable[[str], None]
     fetch: Callable[[Segment], bool]
-    _unindexed: list[Entry] = attrs.field(factory=list, init=False)
     _tail: int = attrs.field(default=HEADER_SIZE, init=False)
 
     def run(self) -> None:
@@ -71,9 +71,15 @@ class Recovery:
         if segment.size is None and not is_closed(segment.index_path) and self.fetch(segment):
             salt = self._look(segment)
         log.add(segment)
-        covered, index_end, closed = HEADER_SIZE, 0, False
+        covered, index_end, closed = HEADER_SIZE, _head_end(segment, salt), False
         for end, block in read_blocks(segment.index_path, salt=salt):
-            if block.start != covered or (segment.size is not None and block.totals.end > segment.size):
+            if block.start != covered:
+                break
+            if segment.size is not None and block.totals.end > segment.size:
+                self.say(
+                    f"segment {segment.number}: of {block.totals.end:,} bytes that its index knows "
+                    f"{segment.size:,} are there, the rest is lost"
+                )
                 break
             closed = not block.keys
             if not closed:
@@ -120,8 +126,16 @@ class Recovery:
         if header is None:
             self.say(f"the header of {segment.path} is damaged")
             return None
+        log = self.log
+        if header.seed != log.seed and segment.size > HEADER_SIZE:
+            raise ZdbError(
+                f"{log.name}: {segment.path} has records of another namespace than its settings are of",
+                hint=f"Bring {Path(log.index, FILE)} back that belongs to the data",
+            )
         segment.salt = header.salt
-        self.log.next_id = max(self.log.next_id, header.next_id)
+        log.next_id = max(log.next_id, header.next_id)
+        # The last records may be gone by a compaction; their numbers are those of no others.
+        log.number = max(log.number, header.first - 1)
         return header.salt
 
     def _apply_block(self, block: Block) -> None:
@@ -154,17 +168,39 @@ class Recovery:
                         "are damaged, what follows is whole"
                     )
                 self._apply(stretch.entries)
-                if index is not None:
-                    log = self.log
-                    totals = Totals(stretch.end, UNKNOWN, len(self.keys), log.next_id)
-                    os.write(index, Block.of(stretch.entries, expected, totals).encode())
-                    segment.indexed = stretch.end
+                totals = Totals(stretch.end, UNKNOWN, len(self.keys), self.log.next_id)
+                # What follows a block that could not be written stays in memory, too.
+                if index is not None and segment.indexed == expected:
+                    self._write_block(segment, index, Block.of(stretch.entries, expected, totals))
+                if segment.indexed != stretch.end:
+                    self._keep_pending(segment, stretch.entries, totals)
                 expected = stretch.end
                 self._tail = stretch.end
         finally:
             os.close(fd)
             if index is not None:
                 os.close(index)
+
+    def _write_block(self, segment: Segment, index: int, block: Block) -> None:
+        """Put records into an index file; where the disk refuses that, say so."""
+        data = block.encode()
+        end = os.fstat(index).st_size
+        try:
+            self.log.disk.write(index, [data], len(data), end)
+        except OSError as error:
+            # The data are what counts; the next start reads more of them, then.
+            self.say(f"cannot write {segment.index_path}: {error}")
+            os.ftruncate(index, end)
+        else:
+            segment.indexed = block.totals.end
+
+    def _keep_pending(self, segment: Segment, entries: Sequence[Entry], totals: Totals) -> None:
+        """Have in memory what is in no index file."""
+        indexing = self.log.indexing
+        for key, position, size, stamp, number in entries:
+            indexing.pending.add(key, position, size, stamp, number, None)
+        if not self.read_only:
+            indexing.note(entries[-1].number, segment, totals)
 
     def _sync(self, segment: Segment, fd: int) -> None:
         """Sync what an engine that was killed has perhaps not: from now on it counts as what survives."""
@@ -189,18 +225,24 @@ class Recovery:
                 log.next_id = max(log.next_id, int.from_bytes(entry.key, "little") + 1)
         log.number = max(log.number, entries[-1].number)
         log.live = UNKNOWN
-        if self.read_only:
-            self._unindexed += entries
 
     def _open_index(self, segment: Segment, end: int) -> int:
         """Return the index file, cut after its last good block, or a new one."""
-        fd = os.open(segment.index_path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        if end:
-            os.ftruncate(fd, end)
-        else:
-            os.ftruncate(fd, 0)
-            head = self.log.header(segment.number)._replace(salt=segment.salt)
-            os.write(fd, head.encode(INDEX_MARK))
+        try:
+            fd = os.open(segment.index_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                os.ftruncate(fd, end)
+                if not end:
+                    head = self.log.header(segment.number)._replace(salt=segment.salt).encode(INDEX_MARK)
+                    self.log.disk.write(fd, [head], len(head), 0)
+            except OSError:
+                os.close(fd)
+                raise
+        except OSError as error:
+            raise ZdbWriteError(
+                f"{self.log.name}: cannot write {segment.index_path}: {error}",
+                hint="Make room on the disk, or mend it, or open it to read only",
+            ) from error
         return fd
 
     def _cut_index(self, segment: Segment, end: int) -> None:
@@ -225,5 +267,15 @@ class Recovery:
                 for key, position, size in zip(block.keys, block.positions, block.sizes, strict=True):
                     if get(key) == position:
                         live += size
-        live += sum(entry.size for entry in self._unindexed if get(entry.key) == entry.position)
+        pending = self.log.indexing.pending.rows()
+        live += sum(size for key, position, size, *_ in pending if get(key) == position)
         self.log.live = live
+
+
+def _head_end(segment: Segment, salt: int | None) -> int:
+    """Return where the header of an index file ends; 0 where there is none of data with that *salt*."""
+    try:
+        head = read_header(segment.index_path, INDEX_MARK)
+    except FileNotFoundError:
+        return 0
+    return HEADER_SIZE if head is not None and salt in (None, head.salt) else 0

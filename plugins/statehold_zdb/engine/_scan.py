@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 import attrs
 
 from statehold_zdb.engine._blocks import TOMBSTONE, Block, Entry, Totals, read_blocks
-from statehold_zdb.engine._errors import ZdbCursorError
+from statehold_zdb.engine._errors import ZdbCursorError, ZdbReadError
 from statehold_zdb.engine._position import PLACE_MASK, SLOT_SHIFT
-from statehold_zdb.engine._segment import Segment
+from statehold_zdb.engine._segment import HEADER_SIZE, Segment
 
 _CURSOR: Final = struct.Struct("<BQII")
 _VERSION: Final = 1
@@ -92,7 +92,13 @@ class Scanner:
         after = None if cursor is None else Cursor.decode(cursor)
         while True:
             generation = self.generation()
-            page = self._page(after, backward=backward, limit=limit)
+            try:
+                page = self._page(after, backward=backward, limit=limit)
+            except ZdbReadError:
+                self.segments()  # waits for whoever is about to replace one
+                if generation == self.generation():
+                    raise
+                continue
             if generation == self.generation():
                 return page
 
@@ -129,11 +135,17 @@ class Scanner:
     def _blocks(self, segment: Segment) -> list[Block]:
         # First what is in no file: meanwhile it may come into one, and be seen twice, but never not at all.
         pending = self._pending_block(segment)
-        state = (segment, segment.indexed)
-        if self._cached is None or self._cached[0] != state:
+        indexed = segment.indexed
+        state = (segment, indexed)
+        cached = self._cached  # others may scan, too
+        if cached is None or cached[0] != state:
             blocks = [block for _, block in read_blocks(segment.index_path, salt=segment.salt or None)]
-            self._cached = (state, [block for block in blocks if block.keys])
-        blocks = self._cached[1]
+            if (blocks[-1].totals.end if blocks else HEADER_SIZE) < indexed:
+                raise ZdbReadError(
+                    f"{segment.index_path} is damaged", hint="A reload makes it anew of the data"
+                )
+            cached = self._cached = (state, [block for block in blocks if block.keys])
+        blocks = cached[1]
         if pending is None:
             return blocks
         known = blocks[-1].numbers[-1] if blocks else 0
@@ -152,14 +164,15 @@ class Scanner:
 
     def _pending_block(self, segment: Segment) -> Block | None:
         version = self.version(segment)
-        if self._rest is None or self._rest[0] != version:
+        rest = self._rest
+        if rest is None or rest[0] != version:
             columns = tuple(zip(*self.pending(segment), strict=True))
             block = None
             if columns:
                 keys, positions, sizes, stamps, numbers = columns
                 block = Block(0, Totals(0, 0, 0, 0), keys, positions, numbers, sizes, stamps)
-            self._rest = version, block
-        return self._rest[1]
+            rest = self._rest = version, block
+        return rest[1]
 
 
 def _walk(numbers: Sequence[int], after: Cursor | None, *, backward: bool) -> range:

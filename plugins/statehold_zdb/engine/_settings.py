@@ -71,8 +71,18 @@ def read_settings(folder: Path) -> Settings | None:
 
 
 def write_settings(folder: Path, settings: Settings) -> None:
-    """Keep *settings* in *folder*; when it returns they are on disk, and never half of them."""
-    replace_file(folder / FILE, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
+    """Keep *settings* in *folder*; when it returns they are on disk, and never half of them.
+
+    Raises:
+        ZdbError: the disk refused that; those that were there still are.
+
+    """
+    try:
+        replace_file(folder / FILE, msgspec.json.format(msgspec.json.encode(settings)) + b"\n")
+    except OSError as error:
+        raise ZdbError(
+            f"cannot write {folder / FILE}: {error}", hint="Make room on the disk, or mend it, and try again"
+        ) from error
 
 
 def _hash(password: bytes, salt: bytes) -> str:

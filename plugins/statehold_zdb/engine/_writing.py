@@ -11,13 +11,12 @@ from statehold_zdb.engine._errors import (
     ZdbError,
     ZdbFullError,
     ZdbKeyError,
-    ZdbMissingError,
     ZdbReadError,
     ZdbTooLargeError,
     ZdbWormError,
 )
 from statehold_zdb.engine._keys import ID_SIZE
-from statehold_zdb.engine._options import Mode, Sync
+from statehold_zdb.engine._options import MAX_SEGMENT, Mode, Sync
 from statehold_zdb.engine._reading import Reading
 from statehold_zdb.engine._record import DELETED, HEADER_SIZE, MAX_KEY, MAX_PAYLOAD, MORE
 
@@ -28,6 +27,9 @@ _OVERHEAD: Final = HEADER_SIZE + 7
 @attrs.define(eq=False, kw_only=True)
 class Writing(Reading):
     """The writing side of a namespace."""
+
+    #: Whether what is staged now goes into one segment, whatever its size.
+    _together: bool = attrs.field(default=False, init=False)
 
     def set(self, key: bytes, payload: bytes | memoryview, *, stamp: int | None = None) -> bytes | None:
         """Put *payload* under *key*, and return the key; None where that stood there already.
@@ -57,8 +59,8 @@ class Writing(Reading):
     def write(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
         """Put payloads under keys, and remove those whose payload is None: all of them, or none.
 
-        After a crash, too. What does not fit into one segment together may be there in part where the disk
-        refuses some of it, or after a crash before this returns.
+        After a crash, too. They are in one segment, which may become larger than others by that. Of more than
+        4 GiB some may be there where the disk refuses others, or after a crash before this returns.
         """
         with self._lock:
             self._flush()
@@ -66,7 +68,7 @@ class Writing(Reading):
             size = sum(len(key) + len(payload or b"") + _OVERHEAD for key, payload in todo)
             self._make_room_for(size)
             # A start drops a batch that does not end in its segment; one that cannot is none.
-            whole = self._log.end + size <= self._log.segment_size
+            self._together = whole = self._log.end + size <= MAX_SEGMENT
             try:
                 for left, (key, payload) in enumerate(todo, 1 - len(todo)):
                     if payload is None:
@@ -77,6 +79,8 @@ class Writing(Reading):
                 self._log.drop_staged(error)
                 self._undo()
                 raise
+            finally:
+                self._together = False
             batch = self._standing()
             self._flush_alone()
         self._settle(batch)
@@ -215,7 +219,7 @@ class Writing(Reading):
 
     def _make_room_for(self, length: int) -> None:
         log = self._log
-        if log.active is None or log.end + length > log.segment_size:
+        if log.active is None or (log.end + length > log.segment_size and not self._together):
             self._make_room(length)
 
     def _needed(self, changes: Sequence[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
@@ -241,7 +245,7 @@ class Writing(Reading):
             self._flush()
         try:
             record = log.head_of(position)
-        except ZdbMissingError:
+        except ZdbReadError:
             record = None
         return (self._entry_at(position).size, None) if record is None else (record.size, record.crc)
 

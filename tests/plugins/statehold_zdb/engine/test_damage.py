@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -276,3 +277,44 @@ def test_without_the_data_the_index_still_answers_what_it_can(tmp_path: Path) ->
         assert namespace.get(b"key5") == b"anew"
         assert namespace.figures().live_bytes == sum(map(len, ROWS.values())) - 35 + 4 + 1
         assert namespace.figures().missing == 1
+
+
+def test_a_scan_tells_of_an_index_that_is_damaged_and_leaves_no_key_out(tmp_path: Path) -> None:
+    """A reload makes it anew."""
+    with opened(tmp_path) as engine:
+        namespace = engine["default"]
+        for key, payload in ROWS.items():
+            namespace.set(key, payload)
+        namespace.jump()
+        index = index_file(tmp_path)
+        index.write_bytes(index.read_bytes()[:-100])
+        with pytest.raises(ZdbReadError, match="is damaged"):
+            scanned(namespace)
+        engine.reload("default")
+        assert sorted(scanned(namespace)) == sorted(ROWS)
+
+
+def test_what_cannot_be_read_is_written_anew_and_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad sector keeps nobody from that."""
+    with opened(tmp_path) as engine:
+        namespace = engine["default"]
+        namespace.write([(b"a", b"1"), (b"b", b"1")])
+        namespace.jump()
+        assert namespace.get(b"a") == b"1"
+        bad, pread = data_file(tmp_path).stat(), os.pread
+
+        def failing(fd: int, size: int, at: int) -> bytes:
+            if os.path.samestat(os.fstat(fd), bad):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return pread(fd, size, at)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pread", failing)
+            patch.setattr("statehold_zdb.engine._reading.pread", failing)
+            with pytest.raises(ZdbReadError):
+                namespace.get(b"a")
+            assert namespace.set(b"a", b"2") == b"a"
+            assert namespace.delete(b"b")
+        assert contents(namespace) == {b"a": b"2"}

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,42 @@ def test_after_a_sync_that_failed_nothing_is_written_until_a_reload(tmp_path: Pa
         engine.reload("default")
         assert namespace.set(b"c", b"3") == b"c"
         assert namespace.get(b"a") == b"1"
+
+
+def test_what_a_failed_sync_was_about_is_written_again_at_the_reload(tmp_path: Path) -> None:
+    """The kernel takes it for written: who writes the same again would be told that it survives."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("every"), disk=disk, segment_size=SEGMENT) as engine:
+        namespace = engine["default"]
+        namespace.set(b"a", b"1")
+        disk.sync_error = errno.EIO
+        with pytest.raises(ZdbWriteError):
+            namespace.set(b"b", b"2" * 1000)
+        disk.sync_error = None
+        again: list[tuple[str, bytes]] = []
+        write = disk.write
+
+        def watched(fd: int, parts: Sequence[bytes | memoryview], size: int, at: int) -> None:
+            again.append((Path(f"/proc/self/fd/{fd}").readlink().name, b"".join(parts)))
+            write(fd, parts, size, at)
+
+        disk.write = watched  # type: ignore[method-assign]
+        engine.reload("default")
+        assert any(name == "d0" and b"2" * 1000 in data for name, data in again)
+        assert namespace.set(b"b", b"2" * 1000) is None
+        assert namespace.get(b"a") == b"1"
+
+
+def test_a_frozen_namespace_is_kept_without_its_segments_being_closed(tmp_path: Path) -> None:
+    """Nor does that fail once a second."""
+    with opened(tmp_path, durability=Durability.parse("relaxed"), rotate=0.001) as engine:
+        namespace = engine.create("n")
+        engine.configure("n", freeze=True)
+        namespace.keep()
+        engine.configure("n", freeze=False)
+        namespace.set(b"a", b"1")
+        engine.configure("n", freeze=True)
+        namespace.keep()
 
 
 def test_a_relaxed_namespace_tells_of_a_sync_that_failed_at_the_next_write(tmp_path: Path) -> None:

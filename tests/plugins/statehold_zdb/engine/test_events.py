@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 from zdb_engines import SEGMENT, FailingDisk, contents, data_file, index_file, opened, scanned
 
-from statehold_zdb.engine import Durability, ZdbError, ZdbMissingError, ZdbNameError, ZdbWriteError, hookimpl
+from statehold_zdb.engine import (
+    Durability,
+    Namespace,
+    ZdbError,
+    ZdbMissingError,
+    ZdbNameError,
+    ZdbWriteError,
+    hookimpl,
+)
 from statehold_zdb.engine._compaction import Compaction
 
 RELAXED = Durability.parse("relaxed")
@@ -390,6 +398,29 @@ def test_what_is_staged_when_records_are_chosen_and_then_refused_takes_nothing_w
     engine.close()
     with opened(tmp_path) as engine:
         assert contents(engine["default"]) == expected
+
+
+def test_a_history_that_is_read_while_its_segment_is_compacted(tmp_path: Path) -> None:
+    """Its first version is where the compaction has put it."""
+    with opened(tmp_path, durability=RELAXED) as engine:
+        namespace = engine["default"]
+        namespace.set(b"dead", b"x" * 1000)
+        namespace.set(b"k", b"v")
+        namespace.delete(b"dead")
+        namespace.jump()
+        raw, given_back = Namespace._raw, []
+
+        def late(self: Namespace, position: int):
+            if not given_back:
+                given_back.append(self.compact())
+            return raw(self, position)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Namespace, "_raw", late)
+            found = namespace.history(b"k")
+        assert found is not None
+        assert found.payload == b"v"
+        assert given_back[0] > 1000
 
 
 def test_a_compaction_without_room_leaves_everything_as_it_was(tmp_path: Path) -> None:
