@@ -57,6 +57,6 @@ def _is_stored(zstor: Zstor, path: Path, status: os.stat_result) -> bool:
     # It may be the last copy: where backends are away nobody knows whether they come back.
     for place in info.backends:
         lane = world.lanes.get(place)
-        if lane is None or not lane.health(age=world.config.monitor.health).reachable:
+        if lane is None or not (lane.known or lane.look()()).reachable or lane.down_since is not None:
             return False
     return checksum_of(path) == info.checksum and path.stat().st_mtime_ns == status.st_mtime_ns

@@ -127,8 +127,8 @@ class Monitor:
     def _health(self) -> float:
         world = self._zstor.world
         lanes = (*world.lanes.values(), *world.meta_lanes.values())
-        for future in [lane.look() for lane in lanes]:
-            future.result()
+        for seen in [lane.look() for lane in lanes]:
+            seen()
         before, self._known = self._known, {}
         for lane in lanes:
             errors = lane.errors

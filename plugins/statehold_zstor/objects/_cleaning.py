@@ -87,7 +87,7 @@ def sweep(world: World, *, age: float) -> int:
     failed: BackendError | None = None
     for lane in world.lanes.values():
         try:
-            if lane.health().reachable:
+            if lane.look()().reachable:
                 count += _delete_keys(lane, _orphans(world, lane, live, older=now - age))
         except BackendError as error:
             failed = error

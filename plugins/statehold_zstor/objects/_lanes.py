@@ -7,6 +7,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 import attrs
@@ -26,6 +27,8 @@ T = TypeVar("T")
 _THREADS: Final = 4
 _SMOOTHING: Final = 0.2
 _FIRST_REST, _LONGEST_REST = 0.5, 60.0
+#: How many times as long as its calls may take one waits for a backend to say how it is: a disk may hang.
+_HANGS: Final = 3.0
 #: What calls that took at most so many seconds are counted under.
 BUCKETS: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, float("inf"))
 
@@ -60,6 +63,8 @@ class Lane:
     _health: Health | None = None
     _asked: float = 0.0
     _asking: bool = False
+    _looking: Future[Health] | None = None
+    _since: float = 0.0
     _threads: ThreadPoolExecutor = attrs.field(init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
 
@@ -145,9 +150,14 @@ class Lane:
             self._threads.submit(self._look)
         return None
 
-    def look(self) -> Future[Health]:
-        """Begin to ask how it is."""
-        return self._threads.submit(self.health)
+    def look(self) -> Callable[[], Health]:
+        """Begin to ask how it is, and return what waits for the answer: not for ever, as some disks hang."""
+        with self._lock:
+            # Who still waits for an answer asks no second time.
+            if self._looking is None or self._looking.done():
+                self._looking, self._since = self._threads.submit(self.health), time.monotonic()
+            looking, until = self._looking, self._since + _HANGS * self.config.timeout
+        return partial(self._seen, looking, until)
 
     def close(self) -> None:
         """Let what runs come to its end, and give threads and backend back."""
@@ -163,6 +173,14 @@ class Lane:
     def _room(self, health: Health) -> tuple[bool, int | None]:
         room = not self._full and (health.free is None or health.free > 0)
         return room and health.reachable and not health.problem, health.free
+
+    def _seen(self, looking: Future[Health], until: float) -> Health:
+        try:
+            return looking.result(max(0.0, until - time.monotonic()))
+        except TimeoutError:
+            problem = f"{self.name}: it has not answered for {_HANGS * self.config.timeout:g} s"
+            self._failed(problem)
+            return Health(reachable=False, problem=problem)
 
     def _look(self) -> None:
         try:

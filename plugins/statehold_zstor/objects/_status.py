@@ -13,11 +13,11 @@ def status_of(world: World, *, objects: bool) -> Status:
     data = [(lane, group, lane.look()) for lane, group in lanes]
     meta = [(lane, None, lane.look()) for lane in world.meta_lanes.values()]
     backends = tuple(
-        _status(lane, future.result(), group=group, leaving=group is None, metadata=False)
-        for lane, group, future in data
+        _status(lane, seen(), group=group, leaving=group is None, metadata=False)
+        for lane, group, seen in data
     )
     backends += tuple(
-        _status(lane, future.result(), group=None, leaving=False, metadata=True) for lane, _, future in meta
+        _status(lane, seen(), group=None, leaving=False, metadata=True) for lane, _, seen in meta
     )
     if not objects:
         return Status(backends=backends)

@@ -115,8 +115,8 @@ class World:
 
     def look(self) -> None:
         """Ask all backends of data how they are."""
-        for future in [lane.look() for lane in self.lanes.values()]:
-            future.result()
+        for seen in [lane.look() for lane in self.lanes.values()]:
+            seen()
 
     def problems(self) -> str:
         """Return what is wrong with which backend, for an error; empty where nothing is known."""

@@ -86,6 +86,25 @@ def test_what_a_backend_has_that_lets_nobody_in_any_more_is_made_anew_elsewhere(
             assert zstor.verify("key").whole
 
 
+def test_a_backend_that_hangs_is_given_up_and_keeps_nobody_from_looking_at_the_others(place: Place) -> None:
+    """As a disk may: the operating system ends no call to it."""
+    with place.zstor(groups=(8,), monitor=SOON, timeout=0.5) as zstor:
+        info = zstor.store("key", DATA)
+        hangs, away = (place.shelf(name) for name in info.backends[:2])
+        hangs.gate = threading.Event()
+        try:
+            with watched(zstor):
+                until(lambda: zstor.world.lanes[hangs.name].down_since is not None)
+                away.down = True
+                until(lambda: not {hangs.name, away.name}.intersection(zstor.check("key").backends))
+                assert zstor.read("key") == DATA
+                hangs.gate.set()
+        finally:
+            hangs.gate.set()
+            away.down = False
+        assert zstor.verify("key").whole
+
+
 def test_tickets_are_repaired_as_soon_as_there_is_room(place: Place) -> None:
     """A policy acknowledged fewer shards; the monitor of another process makes the rest."""
     policy = {"acknowledge": {"minimum": 4}, "monitor": SOON}
