@@ -71,7 +71,12 @@ class Turn:
                 self._alone(connection)
         done: list[tuple[Namespace, _Staged]] = []
         for namespace, connections in together.items():
-            done += [(namespace, staged) for staged in self._stage(namespace, connections)]
+            try:
+                done += [(namespace, staged) for staged in self._stage(namespace, connections)]
+            except Exception:  # no other turn would come
+                self._server.logger.exception("connections are ended by an error")
+                for connection in connections:
+                    connection.end()
         waiting, self._waiting = self._waiting, {}
         self._comes = False
         for namespace in {*waiting.values(), *together}:

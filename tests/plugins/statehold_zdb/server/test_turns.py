@@ -13,7 +13,7 @@ import pytest
 from zdb_engines import FailingDisk, contents
 from zdb_servers import LIMIT, bulk, clients, everything, exactly, one_turn, raw, request, serving
 
-from statehold_zdb.engine import Durability
+from statehold_zdb.engine import Durability, Namespace
 
 CLIENTS = 8
 CANNOT = b"-Cannot write data right now\r\n"
@@ -66,13 +66,16 @@ def test_what_clients_set_in_one_turn_is_written_with_one_write(
 
 
 def test_sets_of_one_turn_are_done_in_order_though_not_all_are_simple(tmp_path: Path) -> None:
-    """Updates, keys twice, line ends in payloads, requests in part and other commands are among them."""
+    """Updates, keys twice, line ends in payloads, requests in part and other commands are among them.
+
+    Which client comes first is not said: the kernel may tell first of who was heard last.
+    """
     path = tmp_path / "s"
     with (
         serving(tmp_path, server={"socket": path}, durability=Durability.parse("relaxed")) as running,
         clients(path, 6) as (simple, update, twice, line, part, mixed),
     ):
-        running.engine["default"].set(b"old", b"1")
+        running.engine["default"].write([(b"old", b"1"), (b"there", b"1")])
         tail = request(b"SET", b"part2", b"x" * 3000)
         with one_turn(running):
             simple.sendall(request(b"SET", b"a", b"1"))
@@ -80,7 +83,7 @@ def test_sets_of_one_turn_are_done_in_order_though_not_all_are_simple(tmp_path: 
             twice.sendall(request(b"SET", b"b", b"1") + request(b"SET", b"b", b"2"))
             line.sendall(request(b"SET", b"c", b"1\r\n2") + request(b"SET", b"d", b"1"))
             part.sendall(request(b"SET", b"part", b"1") + tail[:1500])
-            mixed.sendall(request(b"SET", b"e", b"1") + request(b"GET", b"a") + request(b"DEL", b"e"))
+            mixed.sendall(request(b"SET", b"e", b"1") + request(b"GET", b"there") + request(b"DEL", b"e"))
         part.sendall(tail[1500:])
         for each, expected in (
             (simple, bulk(b"a")),
@@ -97,6 +100,7 @@ def test_sets_of_one_turn_are_done_in_order_though_not_all_are_simple(tmp_path: 
             b"c": b"1\r\n2",
             b"d": b"1",
             b"old": b"2",
+            b"there": b"1",
             b"part": b"1",
             b"part2": b"x" * 3000,
         }
@@ -123,6 +127,28 @@ def test_a_write_that_the_disk_refuses_is_refused_to_all_whom_it_was_for(
         for each in made:
             each.sendall(request(b"SET", b"old", b"2"))
         assert sorted(exactly(each, 5)[:3] for each in made).count(b"$3\r") == 1
+
+
+def test_an_error_that_nobody_expects_ends_those_whom_it_concerns_and_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s"
+
+    def fails(*_: object) -> None:
+        raise MemoryError
+
+    with (
+        serving(tmp_path, server={"socket": path}, durability=Durability.parse("relaxed")) as running,
+        clients(path, 3) as (one, two, other),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(Namespace, "stage_run", fails)
+            with one_turn(running):
+                for each in (one, two):
+                    each.sendall(request(b"SET", b"k", b"v"))
+            assert everything(one) == everything(two) == b""
+        other.sendall(request(b"SET", b"k", b"v"))
+        assert exactly(other, 7) == bulk(b"k")
 
 
 @pytest.mark.parametrize("durability", ["every", "group"])
