@@ -276,6 +276,11 @@ class Doing(Sending):
         client.batch = None
         answer = COMMANDS[name](client, request)
         if server.observed:
+            if client.batch is not None:  # who mirrors is told of what is written, not of what is refused
+                with contextlib.suppress(ZdbError):
+                    before.flush()
+                if client.batch.error is not None:
+                    answer, client.batch = replies.refused(before, client.batch.error), None
             server.saw(client, name, request, answer)
         if isinstance(answer, bytes):
             if answer == replies.DENIED:

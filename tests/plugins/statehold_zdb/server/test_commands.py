@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from zdb_engines import FailingDisk, contents
 from zdb_servers import Running, Talk, everything, exactly, raw, serving
 
 from statehold_zdb.engine import MAX_PAYLOAD, Durability
@@ -416,6 +419,23 @@ def test_a_mirror_gets_what_others_write(talk: Talk, running: Running) -> None:
     talk("DEL", "k")
     assert [mirror.read(), mirror.read()] == [[b"SET", b"k", b"v"], [b"DEL", b"k"]]
     mirror.close()
+
+
+def test_a_mirror_is_not_told_of_what_the_disk_refuses(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    with serving(tmp_path, durability=Durability.parse("relaxed"), disk=disk) as running:
+        mirror, talk = running.client(), running.client()
+        assert mirror("MIRROR") == b"Starting mirroring"
+        assert talk("SET", "a", "1") == b"a"
+        disk.write_error = errno.ENOSPC
+        assert talk("SET", "b", "2") == "-Cannot write data right now"
+        assert talk("DEL", "a") == "-Cannot write data right now"
+        disk.write_error = None
+        assert talk("SET", "c", "3") == b"c"
+        assert [mirror.read(), mirror.read()] == [[b"SET", b"a", b"1"], [b"SET", b"c", b"3"]]
+        assert contents(running.engine["default"]) == {b"a": b"1", b"c": b"3"}
+        mirror.close()
+        talk.close()
 
 
 def test_info_tells_the_truth_about_durability(talk: Talk) -> None:
