@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from statehold_zdb.engine import Mode, ZdbCursorError, ZdbError
+from functools import partial
+
+from statehold_zdb.engine import Mode, Version, ZdbCursorError, ZdbError, ZdbMissingError
 from statehold_zdb.server import _replies as replies
 from statehold_zdb.server._client import Answer, Arguments, Client
 
@@ -68,17 +70,24 @@ def history(client: Client, arguments: Arguments) -> Answer:
         return b"-Invalid arguments\r\n"
     if before == bytes(_HISTORY_KEY):
         return b"-No more history\r\n"
-    return client.server.in_thread(lambda: _history(client, arguments[1], before))
+    return _history(client, arguments[1], before)
 
 
-def _history(client: Client, key: bytes, before: bytes | None) -> bytes:
+async def _history(client: Client, key: bytes, before: bytes | None) -> bytes:
+    namespace, server = client.namespace, client.server
+    read = partial(namespace.history, key, before, waits=False)
     try:
-        version = client.namespace.history(key, before)
+        try:
+            version: Version | None = await server.in_thread_quietly(read)
+        except ZdbMissingError as missing:  # a thread that waited for it would be missed by others
+            if not await server.fetched(namespace, missing.segment):
+                return replies.CANNOT_READ
+            version = await server.in_thread_quietly(read)
     except ZdbCursorError as error:
         text = "invalid key" if "another key" in error.message else "index query"
         return replies.error(f"Invalid arguments ({text})")
     except ZdbError as error:
-        return replies.refused(client.namespace, error)
+        return replies.refused(namespace, error)
     if version is None:
         return replies.NOT_FOUND
     older = replies.NIL if version.before is None else replies.bulk(version.before)

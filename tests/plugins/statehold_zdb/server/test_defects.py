@@ -13,7 +13,7 @@ import pytest
 from zdb_engines import data_file, index_file
 from zdb_servers import Talk, clients, raw, serving
 
-from statehold_zdb.engine import Durability, ZdbError
+from statehold_zdb.engine import Durability, ZdbError, hookimpl
 from statehold_zdb.server import Executable
 
 RELAXED = Durability.parse("relaxed")
@@ -249,6 +249,38 @@ def test_a_segment_that_a_program_brings_holds_up_only_who_reads_it(tmp_path: Pa
         "namespace-closing",
     ]
     assert all(line.split()[1] == "tcp://127.0.0.1:0" for line in lines)
+
+
+def test_however_many_wait_for_old_versions_elsewhere_others_read_theirs(tmp_path: Path) -> None:
+    """Nobody has a thread that only waits."""
+    go, count = threading.Event(), 12
+
+    class Elsewhere:
+        @hookimpl
+        def zdb_missing_data(self) -> bool:
+            go.wait(60)
+            return False
+
+    with serving(tmp_path, Elsewhere(), durability=RELAXED, fetch_limit=60) as running:
+        namespace = running.engine["default"]
+        for i in range(count):
+            namespace.set(b"away%d" % i, b"1")
+            namespace.jump()
+            assert namespace.evict(i)
+        namespace.set(b"here", b"2")
+        waiting, other = [running.client() for _ in range(count)], running.client()
+        try:
+            for i, each in enumerate(waiting):
+                each.send("HISTORY", f"away{i}")
+            for _ in range(3):
+                assert other("HISTORY", "here")[2] == b"2"
+                assert other("SYNC") == b"OK"
+        finally:
+            go.set()
+        for each in waiting:
+            assert each.read() == "-Internal Error (cannot read)"
+            each.close()
+        other.close()
 
 
 def test_acknowledged_with_a_group_is_on_disk(tmp_path: Path) -> None:
