@@ -54,7 +54,7 @@ def umount(out: Output, point: Path, lazy: bool, wait: float) -> None:  # noqa: 
             raise MountError(
                 f"{each.point} is unmounted, and after {wait:g} seconds process "
                 f"{claim.pid if claim else '?'} still has {store}",
-                hint="It writes, or sends what its backends lack, or programs still use its files: wait for it",
+                hint="It writes, or sends what its backends lack, or its files are still in use: wait for it",
             )
         out.done(f"{each.point} is unmounted" + (": its process was gone" if dead else ""))
     out.document({"unmounted": [str(each.point) for each in mounts]})
