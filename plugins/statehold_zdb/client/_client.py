@@ -128,6 +128,9 @@ class Client:
         except OSError as error:
             self.close()
             raise ZdbConnectionError(f"the 0-db at {self._place} does not answer: {error}") from error
+        except (ValueError, RecursionError) as error:
+            self.close()
+            raise ZdbConnectionError(f"what the 0-db at {self._place} says is no RESP: {error}") from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -144,6 +147,8 @@ class Client:
             self.call(b"SELECT", name)
             return
         nonce = self.call(b"AUTH", b"SECURE", b"CHALLENGE")
+        if not isinstance(nonce, bytes):
+            raise ZdbConnectionError(f"the 0-db at {self._place} gives no challenge, but {nonce!r}")
         answer = hashlib.sha1(nonce + b":" + os.fsencode(password)).hexdigest()  # noqa: S324 - 0-db's way
         self.call(b"SELECT", name, b"SECURE", answer.encode())
 

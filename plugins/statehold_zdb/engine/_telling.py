@@ -44,10 +44,6 @@ class Telling:
         """Call hooks, one after another, on a thread that nobody waits for."""
         if not self.hears:
             return
-        with self._lock:
-            if self._thread is None:
-                self._thread = ThreadPoolExecutor(1, thread_name_prefix="zdb-hooks")
-            thread = self._thread
 
         def tell() -> None:
             try:
@@ -55,7 +51,10 @@ class Telling:
             except Exception:
                 self._logger.exception("a hook failed")
 
-        thread.submit(tell)
+        with self._lock:
+            if self._thread is None:
+                self._thread = ThreadPoolExecutor(1, thread_name_prefix="zdb-hooks")
+            self._thread.submit(tell)
 
     def finish(self) -> None:
         """Return when all has been told."""

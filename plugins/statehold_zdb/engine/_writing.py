@@ -212,7 +212,7 @@ class Writing(Reading):
         if 0 <= batch.last <= self._log.synced:
             return
         sync = self.durability.sync
-        if sync is Sync.GROUP:
+        if sync is Sync.GROUP or batch.last < 0:  # the durability may have been another one a moment ago
             self._syncing.wait(batch)
         elif sync is Sync.EVERY:
             self._sync()

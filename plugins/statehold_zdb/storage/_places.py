@@ -87,12 +87,10 @@ class Server:
     def write(self, payloads: Mapping[bytes, bytes]) -> None:
         keys = list(payloads)
         before = self.get(keys) if len(keys) > 1 else []
-        done = 0
         try:
             for some in _pages(keys):
                 for answer in self._pool.calls([(b"SET", key, payloads[key]) for key in some]):
                     _checked(answer)
-                    done += 1
         except ZdbError:
             if before:
                 self._undo(keys, before)
@@ -111,7 +109,9 @@ class Server:
         ]
         try:
             for some in _pages(undo):
-                self._pool.calls(some)
+                for answer in self._pool.calls(some):
+                    if not (isinstance(answer, ReplyError) and answer.message == "Key not found"):
+                        _checked(answer)
         except ZdbError as error:
             raise StorageError(
                 f"a batch was refused, and what was written of it cannot be undone: {error.message}",

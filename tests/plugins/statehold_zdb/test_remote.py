@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from zdb_servers import Running, serving
 
 from statehold.sdk import Field, StorageError
 from statehold.testing import StorageConformance, open_storage
-from statehold_zdb.client import Place
+from statehold_zdb.client import Client, Place, ZdbConnectionError
 from statehold_zdb.engine import Durability, ZdbError
 from statehold_zdb.storage import provider
 
@@ -112,6 +114,45 @@ def test_a_batch_that_a_server_refuses_in_the_middle_is_undone(running: Running)
             opened.storage.apply_batch(batch)
         assert opened.facade.get(opened.key(1, Name="a")).Data == b"before"
         assert opened.facade.get(opened.key(1, Name="b")) is None
+
+
+def test_a_batch_that_cannot_be_undone_is_told(running: Running) -> None:
+    """In a worm namespace what was written of it stays."""
+    running.engine.create("worm")
+    config = {"Url": f"zdb://127.0.0.1:{running.port}/worm"}
+    with open_storage(
+        provider, key=KEY, value=VALUE, config=config, allowances={"network": ["127.0.0.1"]}
+    ) as opened:
+        opened.insert(opened.key(1, Name="b"), {"Data": b"stands"})
+        running.engine.configure("worm", worm=True)
+        batch = [opened.facade.insert(opened.key(1, Name=name), {"Data": b"new"}) for name in ("a", "b")]
+        with pytest.raises(StorageError, match="cannot be undone"):
+            opened.storage.apply_batch(batch)
+
+
+@pytest.mark.parametrize(
+    "said", [b"$x\r\n", b":1.5\r\n", b"*?\r\n", b"*1\r\n" * 5000, b"HTTP/1.1 400 Bad Request\r\n"]
+)
+def test_a_server_that_speaks_another_language_is_told(said: bytes) -> None:
+    """By an error of 0-db; the connection is not used again."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(said)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(1000):
+                    pass
+
+        server = threading.Thread(target=serve)
+        server.start()
+        try:
+            with pytest.raises(ZdbConnectionError):
+                Client(Place("127.0.0.1", listening.getsockname()[1]), limit=60)
+        finally:
+            server.join()
 
 
 def test_a_connection_that_broke_is_made_anew(running: Running) -> None:

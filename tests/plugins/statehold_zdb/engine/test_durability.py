@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from zdb_engines import SEGMENT, FailingDisk, contents, opened
 
-from statehold_zdb.engine import Durability, Engine, EngineOptions, ZdbError, ZdbWriteError
+from statehold_zdb.engine import Durability, Engine, EngineOptions, Namespace, ZdbError, ZdbWriteError
 
 LIMIT = 60
 
@@ -93,6 +93,32 @@ def test_what_a_failed_sync_was_about_is_written_again_at_the_reload(tmp_path: P
         assert any(name == "d0" and b"2" * 1000 in data for name, data in again)
         assert namespace.set(b"b", b"2" * 1000) is None
         assert namespace.get(b"a") == b"1"
+
+
+@pytest.mark.parametrize("durability", ["every", "relaxed:3600"])
+@pytest.mark.parametrize("full", [False, True])
+def test_a_write_during_which_the_durability_becomes_another_one_is_written(
+    tmp_path: Path, durability: str, full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or refused, but not forgotten."""
+    disk = FailingDisk()
+    with opened(tmp_path, durability=Durability.parse("group"), disk=disk) as engine:
+        namespace = engine.create("n")
+        flush_alone = Namespace._flush_alone
+
+        def changing(self: Namespace) -> None:
+            flush_alone(self)
+            engine.configure("n", durability=durability)
+            disk.write_error = errno.ENOSPC if full else None
+
+        monkeypatch.setattr(Namespace, "_flush_alone", changing)
+        if full:
+            with pytest.raises(ZdbWriteError):
+                namespace.set(b"k", b"v")
+        else:
+            assert namespace.set(b"k", b"v") == b"k"
+        assert not namespace.staged
+        disk.write_error = None
 
 
 def test_a_frozen_namespace_is_kept_without_its_segments_being_closed(tmp_path: Path) -> None:
