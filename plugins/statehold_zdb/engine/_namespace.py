@@ -153,7 +153,7 @@ class Namespace(Writing):
             sync=self.sync,
             flush=self._flush,
             # With those who wait for it to be read: brought twice, it might replace what takes its place.
-            fetch=lambda segment: self.fetching.start(segment.number).result(),
+            fetch=lambda segment: self.fetching.wait(segment.number, self.options.fetch_limit),
             removing=lambda segment: self.on_removing(self, [segment]),
         )
 

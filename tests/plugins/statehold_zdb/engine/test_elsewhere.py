@@ -269,6 +269,42 @@ def test_a_segment_that_was_removed_while_it_was_brought_does_not_come_back(tmp_
         assert contents(engine["default"]) == {}
 
 
+def test_a_compaction_waits_no_longer_than_a_read_for_a_segment_elsewhere(tmp_path):
+    """Nor does, with it, whoever closes the engine."""
+    go = threading.Event()
+
+    class Never(Elsewhere):
+        @hookimpl
+        def zdb_missing_data(self, namespace, path):
+            assert go.wait(LIMIT)
+            return False
+
+    (tmp_path / "elsewhere").mkdir()
+    there = Never(tmp_path / "elsewhere")
+    engine = opened(tmp_path, there, durability=RELAXED, fetch_limit=0.05)
+    names = engine["default"]
+    for i in range(10):
+        names.set(b"%d" % i, b"1" * 1000)
+    names.jump()
+    there.take(engine, "default", 0)
+    for i in range(1, 10):
+        names.delete(b"%d" % i)
+    ended = threading.Event()
+
+    def end() -> None:
+        names.compact()
+        engine.close()
+        ended.set()
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    try:
+        assert ended.wait(LIMIT / 2)
+    finally:
+        go.set()
+        thread.join(LIMIT)
+
+
 def test_a_segment_for_which_no_thread_could_be_started_is_asked_for_again(monkeypatch):
     """By the next who reads from it."""
     fetching = Fetching(lambda number: number == 7)
