@@ -10,6 +10,9 @@ from statehold.cli import Output, common
 
 __all__ = ["command"]
 
+_PORT = click.IntRange(0, 65_535)
+_SIZE, _SECONDS, _PART = click.IntRange(0), click.FloatRange(0), click.FloatRange(0, 1)
+
 
 @click.group("zdb")
 def command() -> None:
@@ -24,22 +27,22 @@ def command() -> None:
 @click.option("--mode", type=click.Choice(["user", "seq"]), help="The mode of all namespaces. [each its own]")
 @click.option("--datasize", type=int, help="The bytes of a segment. [268435456]")
 @click.option("--listen", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=int, default=9900, show_default=True, help="The port; 0 for any that is free.")
+@click.option("--port", type=_PORT, default=9900, show_default=True, help="The port; 0 for any that is free.")
 @click.option("--socket", type=click.Path(path_type=Path), help="A UNIX socket to listen on, instead of TCP.")
 @click.option("--dualnet", is_flag=True, help="Listen on the UNIX socket and on TCP.")
 @click.option("--hook", type=click.Path(path_type=Path, exists=True), help="A program to tell of each event.")
 @click.option("--admin", envvar="ZDB_ADMIN", help="The administrators' password. [all are; $ZDB_ADMIN]")
-@click.option("--maxsize", type=int, default=0, help="The most payload bytes of the namespace default.")
+@click.option("--maxsize", type=_SIZE, default=0, help="The most payload bytes of the namespace default.")
 @click.option("--protect", is_flag=True, help="Let the namespace default only be read without --admin.")
 @click.option("--durability", default="group", show_default=True, help="every, group, or relaxed:SECONDS.")
 @click.option("--sync", is_flag=True, help="The same as --durability every.")
 @click.option("--synctime", type=float, help="The same as --durability relaxed:SECONDS.")
-@click.option("--rotate", type=float, default=0.0, help="The seconds after which a segment is closed.")
-@click.option("--compact", type=float, default=0.0, help="Compact segments of which this part is not needed.")
-@click.option("--fetch-limit", type=float, default=30.0, show_default=True, help="How long a read waits.")
+@click.option("--rotate", type=_SECONDS, default=0.0, help="The seconds after which a segment is closed.")
+@click.option("--compact", type=_PART, default=0.0, help="Compact segments of which this part is not needed.")
+@click.option("--fetch-limit", type=_SECONDS, default=30.0, show_default=True, help="How long a read waits.")
 @click.option("--read-only", is_flag=True, help="Write nothing at all: for media that cannot be written.")
-@click.option("--cache", type=int, default=32 * 1024 * 1024, help="The bytes of answers kept in memory.")
-@click.option("--busy-poll", type=int, default=100, show_default=True, help="Microseconds; 0 for never.")
+@click.option("--cache", type=_SIZE, default=32 * 1024 * 1024, help="The bytes of answers kept in memory.")
+@click.option("--busy-poll", type=_SIZE, default=100, show_default=True, help="Microseconds; 0 for never.")
 @click.option("--stoppable", is_flag=True, help="Let the command STOP end the server.")
 @click.option("--hide", is_flag=True, help="Tell the names of namespaces to administrators only.")
 @common

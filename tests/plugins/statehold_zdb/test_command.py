@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 from zdb_servers import Talk
 
@@ -71,6 +72,19 @@ def test_protect_needs_a_password(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["serve", *options, "--protect"])
     assert result.exit_code == 2
     assert "--protect needs --admin" in result.output
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--port", "99999"), ("--cache", "-1"), ("--busy-poll", "-1"), ("--compact", "7"), ("--maxsize", "-1")],
+)
+def test_what_cannot_be_is_refused_and_not_taken_for_something_else(
+    tmp_path: Path, option: tuple[str, str]
+) -> None:
+    options = ["--data", str(tmp_path / "d"), "--index", str(tmp_path / "i")]
+    result = CliRunner().invoke(command, ["serve", *options, *option])
+    assert result.exit_code == 2
+    assert "is not in the range" in result.output
 
 
 def test_protected_default_is_only_read_by_strangers(tmp_path: Path) -> None:
