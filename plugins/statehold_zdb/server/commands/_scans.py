@@ -43,17 +43,21 @@ def kscan(client: Client, arguments: Arguments) -> Answer:
         return replies.UNEXPECTED
     if not arguments[1]:
         return replies.INVALID
-    prefix = arguments[1]
+    return _kscan(client, arguments[1])
+
+
+async def _kscan(client: Client, prefix: bytes) -> bytes:
+    namespace = client.namespace
+
+    def work() -> list[bytes]:
+        return [key for key in namespace.keys() if key.startswith(prefix)]  # noqa: SIM118
+
     try:
-        keys = [key for key in client.namespace.keys() if key.startswith(prefix)]  # noqa: SIM118
+        keys: list[bytes] = await client.server.in_thread_quietly(work)
     except ZdbError as error:
-        return replies.refused(client.namespace, error)
+        return replies.refused(namespace, error)
     if not keys:
         return b"-No keys match\r\n"
-    return _keys(client, keys)
-
-
-async def _keys(client: Client, keys: list[bytes]) -> bytes:
     client.send(b"*2\r\n$1\r\n0\r\n*%d\r\n" % len(keys))
     for i in range(0, len(keys), _PIECE):
         client.send(b"".join(map(replies.bulk, keys[i : i + _PIECE])))

@@ -7,13 +7,14 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from zdb_engines import data_file, index_file
 from zdb_servers import Talk, clients, raw, serving
 
-from statehold_zdb.engine import Durability, ZdbError, hookimpl
+from statehold_zdb.engine import Durability, Namespace, ZdbError, hookimpl
 from statehold_zdb.server import Executable
 
 RELAXED = Durability.parse("relaxed")
@@ -280,6 +281,29 @@ def test_however_many_wait_for_old_versions_elsewhere_others_read_theirs(tmp_pat
         for each in waiting:
             assert each.read() == "-Internal Error (cannot read)"
             each.close()
+        other.close()
+
+
+def test_who_looks_through_all_keys_keeps_nobody_else_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, keys = threading.Event(), Namespace.keys
+
+    def slow(namespace: Namespace) -> Iterable[bytes]:
+        assert go.wait(60)
+        return keys(namespace)
+
+    with serving(tmp_path, durability=RELAXED) as running:
+        looking, other = running.client(), running.client()
+        assert other("SET", "k", "v") == b"k"
+        with monkeypatch.context() as patch:
+            patch.setattr(Namespace, "keys", slow)
+            looking.send("KSCAN", "k")
+            for _ in range(3):
+                assert other("GET", "k") == b"v"
+            go.set()
+            assert looking.read() == [b"0", [b"k"]]
+        looking.close()
         other.close()
 
 
