@@ -150,6 +150,14 @@ class Lane:
             self._threads.submit(self._look)
         return None
 
+    def told(self, asked: Future[tuple[bool, int | None]]) -> tuple[bool, int | None]:
+        """Wait for what `ask` has begun, as long as for `look`."""
+        try:
+            return asked.result(_HANGS * self.config.timeout)
+        except TimeoutError:
+            self._hangs()
+            return False, None
+
     def look(self) -> Callable[[], Health]:
         """Begin to ask how it is, and return what waits for the answer: not for ever, as some disks hang."""
         with self._lock:
@@ -178,9 +186,12 @@ class Lane:
         try:
             return looking.result(max(0.0, until - time.monotonic()))
         except TimeoutError:
-            problem = f"{self.name}: it has not answered for {_HANGS * self.config.timeout:g} s"
-            self._failed(problem)
-            return Health(reachable=False, problem=problem)
+            return Health(reachable=False, problem=self._hangs())
+
+    def _hangs(self) -> str:
+        problem = f"{self.name}: it has not answered for {_HANGS * self.config.timeout:g} s"
+        self._failed(problem)
+        return problem
 
     def _look(self) -> None:
         try:

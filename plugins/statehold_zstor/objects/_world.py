@@ -108,7 +108,7 @@ class World:
         }
         found = []
         for name, future in asked.items():
-            takes, free = future.result() if future is not None else (False, None)
+            takes, free = self.lanes[name].told(future) if future is not None else (False, None)
             if takes:
                 found.append(Spot(name=name, group=self.groups[name], free=free))
         return found

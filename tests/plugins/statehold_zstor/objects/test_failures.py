@@ -474,3 +474,16 @@ def test_an_object_that_moves_to_backends_of_another_configuration_while_it_is_r
         monkeypatch.setattr(InMemory, "get", get_later)
         assert zstor.read("key") == DATA
         assert moved
+
+
+def test_a_backend_that_hangs_keeps_no_object_from_being_stored_elsewhere(place: Place) -> None:
+    """Also where no monitor has found that out before."""
+    with place.zstor(groups=(8,), timeout=0.7) as zstor:
+        hangs = place.data(0)
+        hangs.gate = threading.Event()
+        try:
+            for key in ("one", "two"):
+                assert hangs.name not in zstor.store(key, DATA).backends
+                assert zstor.read(key) == DATA
+        finally:
+            hangs.gate.set()
