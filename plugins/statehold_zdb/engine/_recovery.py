@@ -42,6 +42,10 @@ class Recovery:
     say: Callable[[str], None]
     fetch: Callable[[Segment], bool]
     _tail: int = attrs.field(default=HEADER_SIZE, init=False)
+    #: The number of the last record; `log.number` may be a later one, of which a compaction has left nothing.
+    _last: int = attrs.field(default=0, init=False)
+    #: Segments whose index does not say that it is whole, with the last number and the end of each.
+    _unclosed: list[tuple[Segment, int, int]] = attrs.field(factory=list, init=False)
 
     def run(self) -> None:
         """Load every segment; the last one is then written on in, unless all is read only."""
@@ -94,6 +98,8 @@ class Recovery:
             self._replay(segment, covered, index_end)
         elif segment.size is not None and not self.read_only:
             self._cut_index(segment, index_end)
+        if segment.size is not None and not closed:
+            self._unclosed.append((segment, self._last, self._tail))
 
     def finish(self) -> None:
         """Write on where the last record ends."""
@@ -105,6 +111,10 @@ class Recovery:
         if self.read_only or not log.numbers:
             return
         last = log.numbers[max(log.numbers)]
+        for segment, number, end in self._unclosed:
+            if segment is not last:  # a crash came before those who are to hear of it were told
+                totals = Totals(end, log.live, log.entries, log.next_id)
+                log.indexing.note(number, segment, totals, closes=True)
         end = self._tail
         if last.size is None or last.salt == 0:
             return  # a new one is begun
@@ -148,7 +158,8 @@ class Recovery:
                     keys.drop(key)
                 else:
                     keys.put(key, position)
-        log.number = max(log.number, block.numbers[-1])
+        self._last = block.numbers[-1]
+        log.number = max(log.number, self._last)
         log.live = block.totals.live
         log.next_id = max(log.next_id, block.totals.next_id)
 
@@ -223,7 +234,8 @@ class Recovery:
                 keys.put(entry.key, entry.position)
             if self.sequential and len(entry.key) == ID_SIZE:
                 log.next_id = max(log.next_id, int.from_bytes(entry.key, "little") + 1)
-        log.number = max(log.number, entries[-1].number)
+        self._last = entries[-1].number
+        log.number = max(log.number, self._last)
         log.live = UNKNOWN
 
     def _open_index(self, segment: Segment, end: int) -> int:

@@ -168,6 +168,26 @@ def test_a_segment_that_is_closed_after_a_restart_without_more_records_is_told(
     assert not [event for event in later.heard if event[0] == "missing"]
 
 
+def test_segments_of_which_a_crash_came_before_they_were_told_are_told_after_it(tmp_path: Path) -> None:
+    """Once; and who has them elsewhere by then is not asked for them at the next start."""
+    (tmp_path / "store").mkdir()
+    with opened(tmp_path / "a", durability=Durability.parse("relaxed:3600"), segment_size=SEGMENT) as engine:
+        for i in range(3):
+            engine["default"].set(b"k%d" % i, bytes(SEGMENT // 2))
+        folder = shutil.copytree(tmp_path / "a", tmp_path / "killed")
+    for told in (["d0", "d1"], []):
+        listener = Listener(tmp_path / "store")
+        with opened(folder, listener, durability=RELAXED, segment_size=SEGMENT) as engine:
+            engine["default"].write_index()
+        assert [heard[2] for heard in listener.heard if heard[0] == "jump-data"] == told
+        for segment in (0, 1):
+            data_file(folder, segment).unlink(missing_ok=True)
+    listener = Listener(tmp_path / "store")
+    with opened(folder, listener, segment_size=SEGMENT) as engine:
+        assert not [heard for heard in listener.heard if heard[0] == "missing"]
+        assert len(contents(engine["default"])) == 3
+
+
 def test_a_compaction_leaves_a_segment_alone_whose_index_is_damaged(tmp_path: Path) -> None:
     """What the index does not say any more is not lost; after a reload it is compacted."""
     with opened(tmp_path, durability=RELAXED) as engine:
