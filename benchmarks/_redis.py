@@ -66,13 +66,13 @@ def redis_server(folder: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def zdb_server(folder: Path) -> Iterator[Server]:
-    """Run our server, which syncs every second, too."""
+def zdb_server(folder: Path, *, durability: str = "relaxed:1") -> Iterator[Server]:
+    """Run our server, which syncs every second, too, if it is not told otherwise."""
     folder.mkdir()
     server = Server(_free_port(), folder.resolve() / "s")
     command = [sys.executable, "-m", "statehold", "zdb", "serve", "--data", folder / "data"]
     command += ["--index", folder / "index", "--port", server.port, "--socket", server.socket, "--dualnet"]
-    with _running([*map(str, command), "--durability", "relaxed:1"], server):
+    with _running([*map(str, command), "--durability", durability], server):
         yield server
 
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks._disk import append_and_sync
 from benchmarks._measure import Row, against
 from benchmarks._redis import programs, redis_server, zdb_server
 
@@ -21,6 +22,7 @@ from benchmarks._redis import programs, redis_server, zdb_server
 SIZES = {100: 6_000, 4096: 4_000, 524_288: 120}
 #: How many keys are got; all that are set are different.
 POOL = 50
+WRITERS = 16
 SHAPES = ((1, 1), (16, 1), (1, 16), (16, 16))
 #: What the original does over TCP, calls a second, measured elsewhere: SET and GET, by the shapes.
 ORIGINAL = {
@@ -87,6 +89,28 @@ def rows() -> Iterator[Row]:
                             yield _beside_the_original(
                                 row, ORIGINAL[size][number][shape], ITS_REDIS[size][number][shape]
                             )
+    yield _durable()
+
+
+def _durable() -> Row:
+    """Measure what clients write who are all answered when it survives a loss of power."""
+    with (
+        tempfile.TemporaryDirectory(dir="build") as folder,
+        zdb_server(Path(folder) / "zdb", durability="group") as zdb,
+    ):
+        return against(
+            f"0-db durable SET, {WRITERS} clients, one sync for all who wait",
+            lambda: zdb.seconds_per_call(
+                "set", unix=False, size=100, clients=WRITERS, depth=1, calls=200 * WRITERS, keys=10**9
+            ),
+            lambda: append_and_sync(Path(folder) / "floor", times=200),
+            limit_name="block at the end of a log and fdatasync, one by one",
+            bar=5,
+            unit="us",
+            sense=">=",
+            rounds=9,
+            rate=True,
+        )
 
 
 def _beside_the_original(row: Row, original: int, its_redis: int) -> Row:
