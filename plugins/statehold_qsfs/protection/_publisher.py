@@ -34,7 +34,7 @@ from statehold_zdb.engine import Cut, Engine, Part
 INLINE: Final = 256 * 1024
 #: The most bytes of an object with part of a segment.
 PIECE: Final = 4 * 1024 * 1024
-#: From so many extents on, small ones at the end of a segment become one.
+#: So many small extents at the end of a segment become one.
 _MOST_EXTENTS: Final = 48
 _SMALL: Final = 1024 * 1024
 #: After so many large objects a change tells of them, though the cut is not whole yet.
@@ -231,9 +231,7 @@ class Publisher:
                 if kept is not None and kept.covers(part):
                     continue
                 before = kept.extents if kept is not None and kept.salt == part.salt else ()
-                start = _start(before)
-                if before and not has(part, [each for each in before if each.end > start]):
-                    start = before[-1].end  # a disk has damaged it: what is stored stays
+                start = _start(part, before)
                 yield _Range(name, part, tuple(each for each in before if each.end <= start), start)
 
     def _whole_of(self, range_: _Range) -> Whole | None:
@@ -367,18 +365,17 @@ def _error(future: Future[Any]) -> BaseException | None:
     return StoreError("it was not sent: another one failed") if future.cancelled() else future.exception()
 
 
-def _start(extents: tuple[Extent, ...]) -> int:
-    """Return from where on a segment is stored next: behind what is stored, or before many small extents."""
+def _start(part: Part, extents: tuple[Extent, ...]) -> int:
+    """Return from where on a segment is stored next: behind what is stored, or before many small extents.
+
+    Never before one that a disk has damaged here: what is stored of it stays.
+    """
     if not extents:
         return 0
-    start = extents[-1].end
-    if len(extents) < _MOST_EXTENTS:
-        return start
-    for extent in reversed(extents):
-        if extent.end - extent.start >= _SMALL:
-            break
-        start = extent.start
-    return start
+    small = list(itertools.takewhile(lambda each: each.end - each.start < _SMALL, reversed(extents)))
+    if len(small) >= _MOST_EXTENTS:
+        small = list(itertools.takewhile(lambda each: has(part, [each]), small))
+    return small[-1].start if len(small) >= _MOST_EXTENTS else extents[-1].end
 
 
 def _read(part: Part, start: int, end: int) -> bytes:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from qsfs_machines import SEGMENT, Machine, payload, until
@@ -14,7 +18,7 @@ from qsfs_stores import LIMIT, MemoryStore
 from statehold_qsfs.protection import restore
 from statehold_qsfs.protection._claim import take
 from statehold_qsfs.protection._publisher import Publisher
-from statehold_zdb.engine import Engine, EngineOptions
+from statehold_zdb.engine import Engine, EngineOptions, Part
 
 
 def test_a_segment_that_is_sealed_while_a_cut_is_sent_is_not_deleted_before_the_next_one(tmp_path):
@@ -97,6 +101,47 @@ def test_what_a_disk_damages_later_does_not_take_the_place_of_what_was_sent(tmp_
     with Machine(tmp_path / "two", store) as two:
         assert two.names.get(b"3") == payload(3, 3000)
         assert all(two.contents()["default"].values())
+
+
+@pytest.mark.parametrize("turned", [True, False])
+def test_what_a_disk_damages_keeps_what_is_written_behind_it_from_nothing(tmp_path, monkeypatch, turned):
+    """It is sent, and small pieces of it become one: each change names all pieces of a segment."""
+    store = MemoryStore()
+    with Machine(tmp_path / "one", store, window=600.0) as one:
+        one.fill(5, size=3000)
+        one.protection.barrier(LIMIT)
+        (first,) = one.protection.kept("default", 0).extents
+        if turned:
+            damage(one.engine.data / "default" / "d0", payload(3, 3000))
+        else:
+            monkeypatch.setattr(Part, "open", unread(Part.open, first.end))
+        for i in range(5, 200):
+            one.fill(1, start=i, size=60)
+            one.protection.barrier(LIMIT)
+        extents = one.protection.kept("default", 0).extents
+        assert extents[0] == first
+        assert len(extents) < 100
+    monkeypatch.undo()
+    restore(store, tmp_path / "two")
+    with Machine(tmp_path / "two", store) as two:
+        found = two.contents()["default"]
+        assert found == {b"%d" % i: payload(i, 3000 if i < 5 else 60) for i in range(200)}
+
+
+def unread(opened: Callable[[Part], BinaryIO], end: int) -> Callable[[Part], BinaryIO]:
+    """Return what opens a segment of which the disk does not read the bytes before *end* any more."""
+
+    class Bad(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() < end:
+                raise OSError(errno.EIO, "a bad disk")
+            return super().read(size)
+
+    def open_(part: Part) -> BinaryIO:
+        with opened(part) as file:
+            return Bad(file.read())
+
+    return open_
 
 
 def damage(path: Path, data: bytes) -> None:
