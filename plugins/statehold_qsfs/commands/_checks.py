@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,8 +69,12 @@ def store_checks(place: Path, *, deep: bool, repair: bool) -> list[Check]:
 def _started(config: StackConfig) -> Iterator[FileSystem]:
     from statehold_qsfs.stack import Stack  # noqa: PLC0415  loads zstor
 
-    with Stack(config) as stack:
+    stack, at_once = Stack(config), threading.Event()
+    at_once.set()  # what is not sent yet is after the next start: nobody waits for backends to be told
+    try:
         yield stack.files
+    finally:
+        stack.stop(give_up=at_once)
 
 
 def _device() -> Check:

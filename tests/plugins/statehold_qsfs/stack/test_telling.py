@@ -10,11 +10,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 import qsfs_mounts
-from qsfs_stacks import config, write
+from qsfs_stacks import BACKENDS, bring_back, config, read, take_away, write
 
 from statehold.cli import Output, run
 from statehold_qsfs.commands import _serve
 from statehold_qsfs.commands._checks import store_checks
+from statehold_qsfs.files import FileSystem, Report
 from statehold_qsfs.protection import Figures
 from statehold_qsfs.stack import Stack, restore_stack
 
@@ -114,3 +115,23 @@ def test_a_doctor_looks_at_what_is_kept_in_a_zstor_too_by_its_configuration(tmp_
     (wrong,) = store_checks(place, deep=False, repair=False)
     assert not wrong.good
     assert "[zstr] is unknown" in wrong.found
+
+
+def test_a_doctor_ends_also_when_the_backends_no_longer_answer(tmp_path, monkeypatch):
+    """Whatever it mends is on the disk, and sent after the next start."""
+    described = config(tmp_path)
+    with Stack(described) as stack:
+        write(stack.files, "/a", DATA)
+    check = FileSystem.check
+
+    def check_alone(files: FileSystem, **options: bool) -> Report:
+        take_away(tmp_path, BACKENDS)
+        write(files, "/b", DATA)
+        return check(files, **options)
+
+    monkeypatch.setattr(FileSystem, "check", check_alone)
+    (sound,) = store_checks(tmp_path / "machine.toml", deep=True, repair=True)
+    assert sound.good, sound.found
+    bring_back(tmp_path, BACKENDS)
+    with Stack(described) as stack:
+        assert read(stack.files, "/b") == DATA
