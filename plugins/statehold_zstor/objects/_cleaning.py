@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -70,36 +70,52 @@ def note(world: World, entry: Entry, leftovers: Sequence[Leftover]) -> Entry:
     return world.metadata.write(meta, expected=entry.version)
 
 
-def sweep(world: World, *, age: float) -> int:
+def sweep(world: World, seen: dict[str, float], *, age: float) -> int:
     """Delete pieces of no object, of writings begun more than *age* seconds ago, and return how many.
+
+    *seen* are the writings that sweeps of this process have seen, and when. What was not seen *age* seconds
+    before is noted there and stays: by the clock of a writer that is behind it may have begun long ago.
 
     Where nothing is known of any object none is deleted: the metadata are elsewhere, on a disk that is not
     mounted perhaps. A backend that fails is told of (BackendError) when the others are done.
     """
-    now = time.time()
+    now, begun = time.time(), time.monotonic()
     live: set[str] = set()
     for entry in world.metadata.scan(deleted=True):
         shards = (*entry.leftovers, *(leftovers_of(entry.meta) if entry.meta is not None else ()))
         live.update(batch_of(piece_key(shard.keys, 0)) for shard in shards)
     if not live:
         return 0
-    count = 0
+    there: set[str] = set()
+
+    def is_done(batch: str) -> bool:
+        there.add(batch)
+        return begun - seen.setdefault(batch, time.monotonic()) >= age or age <= 0
+
+    count, all_answer = 0, True
     failed: BackendError | None = None
     for lane in world.lanes.values():
         try:
             if lane.look()().reachable:
-                count += _delete_keys(lane, _orphans(world, lane, live, older=now - age))
+                count += _delete_keys(lane, _orphans(world, lane, live, is_done, older=now - age))
+            else:
+                all_answer = False
         except BackendError as error:
             failed = error
     if failed is not None:
         raise failed
+    if all_answer:
+        for batch in seen.keys() - there:
+            seen.pop(batch, None)
     return count
 
 
-def _orphans(world: World, lane: Lane, live: set[str], *, older: float) -> Iterator[str]:
+def _orphans(
+    world: World, lane: Lane, live: set[str], is_done: Callable[[str], bool], *, older: float
+) -> Iterator[str]:
     for key in lane.backend.keys(data_prefix(world.config.meta.prefix)):
         batch = batch_of(key)
-        if batch not in live and moment_of(batch) < older:
+        if batch not in live and moment_of(batch) < older and is_done(batch):
             yield key
 
 

@@ -86,6 +86,7 @@ class Zstor:
         self._world = World.open(Config.read(config) if isinstance(config, Path) else config, opener)
         self._retired: list[Lane | Metadata] = []
         self._later = Later(self._log)
+        self._seen: dict[str, float] = {}
         #: How often which call ended, by its name and whether it did what it should.
         self.finished: Counter[tuple[str, bool]] = Counter()
         #: How often something was stored that lacks shards, or metadata on a backend.
@@ -274,11 +275,12 @@ class Zstor:
         """Delete what writings that came to no end have left on backends, and return how many pieces.
 
         Args:
-            age: the seconds since such a writing began. None goes on for longer than half a day.
+            age: the seconds since such a writing began, and since a sweep of this zstor saw it first. None
+                goes on for longer than half a day.
 
         """
         with self._call() as world:
-            return sweep(world, age=age)
+            return sweep(world, self._seen, age=age)
 
     def reload(self, config: Config) -> None:
         """Go on with another configuration; calls that run come to their end with the one before.

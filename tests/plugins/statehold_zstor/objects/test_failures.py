@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -298,17 +299,55 @@ def test_a_deleted_object_whose_backend_is_away_is_cleaned_up_later(place: Place
     assert zstor.status().garbage == 0
 
 
-def test_writings_that_came_to_no_end_are_swept_away_and_nothing_else(place: Place, zstor: Zstor) -> None:
+class Clock:
+    """That of the computer, and of one that is set otherwise."""
+
+    def __init__(self, *, behind: float = 0.0) -> None:
+        self.behind = behind
+        self.later = 0.0
+
+    def time(self) -> float:
+        return time.time() - self.behind
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.later
+
+
+def test_writings_that_came_to_no_end_are_swept_away_and_nothing_else(
+    place: Place, zstor: Zstor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is written just now, and what objects have, stays."""
+    clock = Clock()
+    monkeypatch.setattr("statehold_zstor.objects._cleaning.time", clock)
     zstor.store("key", DATA)
     left = place.left()
     shelf = place.data(0)
     old, new = "01000000000" + "0" * 17, f"{2**47:012x}" + "0" * 16
     shelf.values |= {f"test/data/{old}.0/0": b"x", f"test/data/{old}.0/1": b"x", f"test/data/{new}.0/0": b"x"}
     shelf.values |= {"test/data/strange": b"x", "other/data/x.0/0": b"x"}
+    assert zstor.sweep() == 0
+    clock.later = 90_000
     assert zstor.sweep() == 2
     assert zstor.sweep() == 0
     assert place.left() == left + 3
+    assert zstor.verify("key").whole
+
+
+def test_a_writer_whose_clock_is_days_behind_loses_nothing_to_a_sweep(
+    place: Place, zstor: Zstor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Just before it writes the metadata of what it has written."""
+    zstor.store("other", b"x")
+    write, swept = zstor.world.metadata.write, []
+
+    def write_later(*arguments: object, **options: object) -> object:
+        swept.append(zstor.sweep())
+        return write(*arguments, **options)
+
+    monkeypatch.setattr("statehold_zstor.objects._storing.time", Clock(behind=2 * 86_400))
+    monkeypatch.setattr(zstor.world.metadata, "write", write_later)
+    zstor.store("key", DATA)
+    assert swept == [0]
     assert zstor.verify("key").whole
 
 
@@ -429,7 +468,7 @@ def test_a_rebuild_that_took_so_long_that_its_shards_may_be_swept_away_changes_n
     )
     swept: list[int] = []
     with pytest.raises(NotStoredError, match="'key' is not repaired: it took more than 43,200 s"):
-        zstor.rebuild("key", progress=lambda _: swept.append(zstor.sweep()))
+        zstor.rebuild("key", progress=lambda _: swept.append(zstor.sweep(age=0)))
     assert sum(swept) > 0
     monkeypatch.undo()
     for shelf in away:
