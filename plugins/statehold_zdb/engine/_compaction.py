@@ -77,6 +77,7 @@ class Compaction:
         for number in sorted(log.numbers):
             segment = log.numbers[number]
             if segment is log.active or not log.is_indexed(segment):
+                clean = False  # also an older one, whose index a start has just made anew
                 continue
             try:
                 size = Path(segment.path).stat().st_size

@@ -190,8 +190,14 @@ class Engine:
     def reload(self, name: str) -> None:
         """Take the files of a namespace, and its settings, as they are now."""
         namespace = self[name]
-        namespace.settings = read_settings(self.index / name) or namespace.settings
-        namespace.reload()
+        before = namespace.settings
+        found = read_settings(self.index / name) or before
+        namespace.settings = msgspec.structs.replace(found, name=name)
+        try:
+            namespace.reload()
+        except BaseException:
+            namespace.settings = before
+            raise
         self._telling.soon(lambda: self.hooks.zdb_namespace_reloaded(namespace=name))
 
     def cut(self) -> dict[str, Cut]:

@@ -15,6 +15,7 @@ import msgspec
 
 from statehold_zdb.engine._disk import Disk
 from statehold_zdb.engine._errors import ZdbError, ZdbHeldError
+from statehold_zdb.engine._segment import HEADER_SIZE
 from statehold_zdb.engine._settings import Settings, read_settings, write_settings
 
 _LOCK: Final = ".lockfile"
@@ -49,8 +50,7 @@ class Folders:
         """Yield each namespace that is there; what was not made, or not deleted, to its end is removed."""
         for folder in sorted(self.index.iterdir()):
             if folder.name.startswith(_GONE) and not self.read_only:
-                shutil.rmtree(folder, ignore_errors=True)
-                shutil.rmtree(self.data / folder.name, ignore_errors=True)
+                self._finish_removing(folder.name)
             elif folder.is_dir() and not folder.name.startswith("."):
                 settings = read_settings(folder)
                 if settings is not None:  # a copy of another namespace has that one's name in it
@@ -59,8 +59,16 @@ class Folders:
                     self._drop_unfinished(folder)
 
     def make(self, settings: Settings) -> None:
-        """Make the folders of a namespace, with its settings; ZdbError if they cannot be."""
+        """Make the folders of a namespace, with its settings; ZdbError if they cannot be.
+
+        Or if there are data: those of a namespace whose settings were lost, perhaps with all of the index.
+        """
         name = settings.name
+        if any(file.stat().st_size > HEADER_SIZE for file in (self.data / name).glob("d*")):
+            raise ZdbError(
+                f"{self.data / name} has data, and {self.index / name} has no settings of theirs",
+                hint="Bring the settings back from a copy, or move the data away",
+            )
         try:
             (self.data / name).mkdir(mode=0o700, exist_ok=True)
             (self.index / name).mkdir(mode=0o700, exist_ok=True)
@@ -77,7 +85,7 @@ class Folders:
             ZdbError: the disk refused that; the namespace is as it was.
 
         """
-        mark = f"{_GONE}{secrets.token_hex(8)}"
+        mark = f"{_GONE}{secrets.token_hex(8)}-{name}"
         moved: list[Path] = []
         try:
             for folder in (self.index, self.data):
@@ -99,6 +107,14 @@ class Folders:
                 shutil.rmtree(folder / mark, ignore_errors=True)
 
         return clear
+
+    def _finish_removing(self, mark: str) -> None:
+        """Remove what is left of a namespace, also where a crash came before its data had that name."""
+        name = mark.removeprefix(_GONE).partition("-")[2]
+        if name and not (self.data / mark).exists() and not (self.index / name).exists():
+            shutil.rmtree(self.data / name, ignore_errors=True)
+        for folder in (self.data, self.index):
+            shutil.rmtree(folder / mark, ignore_errors=True)
 
     def _hold(self, folder: Path) -> Callable[[], None]:
         """Have *folder* alone, and return what lets go of it."""

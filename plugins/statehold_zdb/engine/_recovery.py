@@ -137,7 +137,9 @@ class Recovery:
             self.say(f"the header of {segment.path} is damaged")
             return None
         log = self.log
-        if header.seed != log.seed and segment.size > HEADER_SIZE:
+        if header.seed != log.seed:
+            if segment.size <= HEADER_SIZE:
+                return None  # it is not written on in: no start would take that for records of this one
             raise ZdbError(
                 f"{log.name}: {segment.path} has records of another namespace than its settings are of",
                 hint=f"Bring {Path(log.index, FILE)} back that belongs to the data",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -113,6 +114,9 @@ class Server:
                     if not (isinstance(answer, ReplyError) and answer.message == "Key not found"):
                         _checked(answer)
         except ZdbError as error:
+            with contextlib.suppress(ZdbError):
+                if self.get(keys) == before:
+                    return  # nothing of it was written
             raise StorageError(
                 f"a batch was refused, and what was written of it cannot be undone: {error.message}",
                 hint="Look at the server, and write the batch again",

@@ -130,6 +130,21 @@ def test_a_batch_that_cannot_be_undone_is_told(running: Running) -> None:
             opened.storage.apply_batch(batch)
 
 
+def test_a_batch_of_which_a_server_takes_nothing_is_told_as_that(running: Running) -> None:
+    """A namespace that is locked refuses to undo it, too, but there is nothing to undo."""
+    running.engine.create("locked")
+    config = {"Url": f"zdb://127.0.0.1:{running.port}/locked"}
+    with open_storage(
+        provider, key=KEY, value=VALUE, config=config, allowances={"network": ["127.0.0.1"]}
+    ) as opened:
+        opened.insert(opened.key(1, Name="b"), {"Data": b"stands"})
+        running.engine.configure("locked", lock=True)
+        batch = [opened.facade.insert(opened.key(1, Name=name), {"Data": b"new"}) for name in ("a", "b")]
+        with pytest.raises(StorageError) as caught:
+            opened.storage.apply_batch(batch)
+        assert "undone" not in caught.value.message
+
+
 @pytest.mark.parametrize(
     "said", [b"$x\r\n", b":1.5\r\n", b"*?\r\n", b"*1\r\n" * 5000, b"HTTP/1.1 400 Bad Request\r\n"]
 )

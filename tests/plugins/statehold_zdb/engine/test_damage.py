@@ -318,3 +318,20 @@ def test_what_cannot_be_read_is_written_anew_and_deleted(
             assert namespace.set(b"a", b"2") == b"a"
             assert namespace.delete(b"b")
         assert contents(namespace) == {b"a": b"2"}
+
+
+def test_a_compaction_beside_an_index_that_was_just_made_anew_brings_nothing_back(tmp_path: Path) -> None:
+    """As long as that index is not whole its segment is left alone; so are tombstones of what it has."""
+    with opened(tmp_path) as engine:
+        namespace = engine["default"]
+        for key in (b"gone", b"stays"):
+            namespace.set(key, b"v" * 100)
+        namespace.jump()
+        namespace.delete(b"gone")
+        namespace.set(b"more", b"v" * 100)
+        namespace.jump()
+    index_file(tmp_path).unlink()
+    with opened(tmp_path) as engine:
+        engine["default"].compact_if_changed(0.0)
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == {b"stays": b"v" * 100, b"more": b"v" * 100}

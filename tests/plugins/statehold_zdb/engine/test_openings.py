@@ -38,6 +38,66 @@ def test_settings_of_another_namespace_cost_no_record(tmp_path: Path) -> None:
         assert contents(engine["default"]) == ROWS
 
 
+@pytest.mark.parametrize("name", ["default", "n"])
+def test_data_whose_index_is_gone_stay(tmp_path: Path, name: str) -> None:
+    """As where the disk of the index is not there, or another one; with it they are read again."""
+    with opened(tmp_path) as engine:
+        if name != "default":
+            engine.create(name)
+        engine[name].set(b"k", b"v")
+    (tmp_path / "index" / name).rename(tmp_path / "elsewhere")
+    with pytest.raises(ZdbError, match="has no settings of theirs"), opened(tmp_path) as engine:
+        engine.create(name)
+    (tmp_path / "elsewhere").rename(tmp_path / "index" / name)
+    with opened(tmp_path) as engine:
+        assert contents(engine[name]) == {b"k": b"v"}
+
+
+def test_a_segment_without_records_of_an_index_that_is_gone_is_not_written_on_in(tmp_path: Path) -> None:
+    """Its header has another seed than the records would have."""
+    with opened(tmp_path):
+        pass
+    shutil.rmtree(tmp_path / "index")
+    for turn in range(3):
+        with opened(tmp_path) as engine:
+            engine["default"].set(b"%d" % turn, b"v")
+            assert len(contents(engine["default"])) == turn + 1
+
+
+def test_a_deletion_that_a_crash_cut_short_comes_to_its_end(tmp_path: Path) -> None:
+    """Its settings had gone, its data had not."""
+    with opened(tmp_path) as engine:
+        engine.create("n").set(b"k", b"v")
+        shutil.copytree(tmp_path / "data" / "n", tmp_path / "kept")
+        engine.delete("n")
+    (tmp_path / "kept").rename(tmp_path / "data" / "n")
+    (tmp_path / "index" / ".deleted-00-n").mkdir()
+    with opened(tmp_path) as engine:
+        assert not (tmp_path / "data" / "n").exists()
+        assert contents(engine.create("n")) == {}
+    assert not list(tmp_path.glob("*/.deleted*"))
+
+
+def test_settings_of_another_namespace_are_not_taken_by_a_reload(tmp_path: Path) -> None:
+    """Neither its seed nor, of a copy, its name."""
+    with opened(tmp_path) as engine:
+        engine.create("other")
+        namespace = engine["default"]
+        namespace.set(b"k", b"v")
+        file = tmp_path / "index" / "default" / "zdb-namespace"
+        right = file.read_bytes()
+        file.write_bytes((tmp_path / "index" / "other" / "zdb-namespace").read_bytes())
+        with pytest.raises(ZdbError, match="of another namespace"):
+            engine.reload("default")
+        assert namespace.settings == msgspec.json.decode(right, type=type(namespace.settings))
+        file.write_bytes(msgspec.json.encode({**msgspec.json.decode(right), "name": "other"}))
+        engine.reload("default")
+        assert namespace.name == "default"
+        namespace.set(b"l", b"w")
+    with opened(tmp_path) as engine:
+        assert contents(engine["default"]) == {b"k": b"v", b"l": b"w"}
+
+
 def test_a_copy_of_a_namespace_is_one_of_its_own(tmp_path: Path) -> None:
     """Both would write into the same files else."""
     with opened(tmp_path) as engine:

@@ -100,7 +100,7 @@ def test_a_namespace_that_cannot_be_deleted_is_as_it_was(
     with Engine(tmp_path / "data", tmp_path / "index") as engine:
         made = engine.create("n")
         made.set(b"k", b"v")
-        in_the_way = tmp_path / "data" / ".deleted-mark" / "n"
+        in_the_way = tmp_path / "data" / ".deleted-mark-n" / "n"
         in_the_way.mkdir(parents=True)
         with monkeypatch.context() as patch:
             patch.setattr("statehold_zdb.engine._folders.secrets.token_hex", lambda _: "mark")
