@@ -150,10 +150,10 @@ class Lane:
             self._threads.submit(self._look)
         return None
 
-    def told(self, asked: Future[tuple[bool, int | None]]) -> tuple[bool, int | None]:
-        """Wait for what `ask` has begun, as long as for `look`."""
+    def told(self, asked: Future[tuple[bool, int | None]], *, since: float) -> tuple[bool, int | None]:
+        """Wait for what `ask` has begun at *since*, as long as for `look`."""
         try:
-            return asked.result(_HANGS * self.config.timeout)
+            return asked.result(max(0.0, since + _HANGS * self.config.timeout - time.monotonic()))
         except TimeoutError:
             self._hangs()
             return False, None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 
 import attrs
@@ -101,6 +102,7 @@ class World:
 
     def spots(self, *, without: frozenset[str] = frozenset(), patient: bool = False) -> list[Spot]:
         """Return the backends that can be written to now; those that failed lately only if *patient*."""
+        since = time.monotonic()  # those that hang are waited for together
         asked = {
             name: self.lanes[name].ask(age=self.config.monitor.health, patient=patient)
             for name in self.groups
@@ -108,7 +110,7 @@ class World:
         }
         found = []
         for name, future in asked.items():
-            takes, free = self.lanes[name].told(future) if future is not None else (False, None)
+            takes, free = self.lanes[name].told(future, since=since) if future is not None else (False, None)
             if takes:
                 found.append(Spot(name=name, group=self.groups[name], free=free))
         return found

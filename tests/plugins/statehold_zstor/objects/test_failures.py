@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -526,3 +527,11 @@ def test_a_backend_that_hangs_keeps_no_object_from_being_stored_elsewhere(place:
                 assert zstor.read(key) == DATA
         finally:
             hangs.gate.set()
+
+
+def test_backends_that_hang_are_waited_for_together(place: Place) -> None:
+    """Not one after another."""
+    with place.zstor(groups=(8,), timeout=LIMIT) as zstor:
+        lane = zstor.world.lanes[place.data(0).name]
+        assert lane.told(Future(), since=time.monotonic() - 3 * LIMIT) == (False, None)
+        assert lane.down_since is not None
