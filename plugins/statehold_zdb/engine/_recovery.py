@@ -146,8 +146,11 @@ class Recovery:
             )
         segment.salt = header.salt
         log.next_id = max(log.next_id, header.next_id)
-        # The last records may be gone by a compaction; their numbers are those of no others.
-        log.number = max(log.number, header.first - 1)
+        if header.first - 1 > self._last:
+            # A compaction has left nothing of the last records before: their numbers are those of no others,
+            # and what was counted before them no longer holds.
+            log.number = max(log.number, header.first - 1)
+            log.live = UNKNOWN
         return header.salt
 
     def _apply_block(self, block: Block) -> None:

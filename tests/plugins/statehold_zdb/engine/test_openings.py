@@ -98,6 +98,29 @@ def test_settings_of_another_namespace_are_not_taken_by_a_reload(tmp_path: Path)
         assert contents(engine["default"]) == {b"k": b"v", b"l": b"w"}
 
 
+def test_a_key_of_passwords_that_is_damaged_is_told(tmp_path: Path) -> None:
+    """Nobody is locked out by it: a password that is sent as it is can be checked all the same."""
+    with opened(tmp_path) as engine:
+        engine.create("n", password=b"secret")
+    key = tmp_path / "index" / ".key"
+    for damaged in (b"short", b"", b"x" * 16):
+        key.write_bytes(damaged)
+        with opened(tmp_path) as engine:
+            assert engine.password(engine["n"]) is None
+            assert engine.is_password(engine["n"], b"secret")
+            assert not engine.is_password(engine["n"], b"other")
+            with pytest.raises(ZdbError, match="is damaged"):
+                engine.configure("n", password=b"new")
+    key.unlink()
+    key.mkdir()
+    with opened(tmp_path) as engine:
+        with pytest.raises(ZdbError, match="cannot read"):
+            engine.password(engine["n"])
+        with pytest.raises(ZdbError, match="cannot have the key"):
+            engine.create("m", password=b"new")
+        assert engine.get("m") is None
+
+
 def test_a_copy_of_a_namespace_is_one_of_its_own(tmp_path: Path) -> None:
     """Both would write into the same files else."""
     with opened(tmp_path) as engine:
@@ -152,6 +175,24 @@ def test_a_cursor_outlives_a_compaction_of_the_last_records_and_a_restart(tmp_pa
         page = engine["default"].scan(cursor)
         assert page is not None
         assert [found.key for found in page.found] == [b"new"]
+
+
+def test_what_a_compaction_has_removed_is_not_counted_after_a_kill(tmp_path: Path) -> None:
+    """The last index file that is left was written before the key was deleted."""
+    with opened(tmp_path / "running", durability=Durability.parse("every")) as engine:
+        namespace = engine["default"]
+        namespace.set(b"gone", b"v" * 120)
+        namespace.jump()
+        namespace.set(b"stays", b"v")
+        namespace.jump()
+        namespace.delete(b"gone")
+        namespace.jump()
+        namespace.compact()
+        folder = shutil.copytree(tmp_path / "running", tmp_path / "killed")
+    for _ in range(2):
+        with opened(folder) as engine:
+            assert contents(engine["default"]) == {b"stays": b"v"}
+            assert engine["default"].figures().live_bytes == 1
 
 
 def test_data_that_are_shorter_than_their_index_knows_are_told(
