@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statehold_qsfs.files._filesystem import ROOT, FileSystem
+from statehold_qsfs.files._names import EXCHANGE
 from statehold_qsfs.files._values import (
     BLOCK,
     MAX_NAME,
@@ -20,6 +21,7 @@ from statehold_qsfs.files._values import (
 
 __all__ = [
     "BLOCK",
+    "EXCHANGE",
     "MAX_NAME",
     "MAX_SIZE",
     "MAX_TARGET",

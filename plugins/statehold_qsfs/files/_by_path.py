@@ -86,15 +86,22 @@ class ByPath:
         with self._parts.lock:
             self._rename(old, new, flags)
 
-    def rename_all(self, moves: Iterable[tuple[str, str]]) -> None:
-        """Do what `rename` does for each old and new name; a crash leaves all of it done, or nothing.
+    def rename_all(self, moves: Iterable[tuple[str, str, int]]) -> None:
+        """Do what `rename` does for each old name, new name and flags; a crash leaves all of it or nothing.
 
-        One that is refused ends it, and those before it are done.
+        One that is refused ends it, and those before it are taken back; what was replaced, and not
+        exchanged, is gone.
         """
-        self._parts.commits.relieve()
+        done: list[tuple[str, str, int]] = []
         with self._parts.lock:
-            for old, new in moves:
-                self._rename(old, new, 0)
+            try:
+                for move in moves:
+                    self._rename(*move)
+                    done.append(move)
+            except BaseException:
+                for old, new, flags in reversed(done):
+                    self._rename(new, old, flags)
+                raise
 
     def _rename(self, old: str, new: str, flags: int) -> None:
         parts = self._parts

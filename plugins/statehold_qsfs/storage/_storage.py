@@ -3,7 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from itertools import count
@@ -23,7 +23,7 @@ from statehold.sdk import (
     merge,
     using,
 )
-from statehold_qsfs.files import FileSystem, FileSystemOptions
+from statehold_qsfs.files import EXCHANGE, FileSystem, FileSystemOptions
 from statehold_qsfs.storage._config import QsfsConfig
 from statehold_qsfs.storage._rows import ATTRIBUTE, Rows
 from statehold_qsfs.storage._store import NEW, Store, make_folder
@@ -46,7 +46,7 @@ class Qsfs:
 
     name: Final[str]
     _rows: Rows
-    _files: FileSystem
+    _store: Store
     _new: str
     _release: Callable[[], None]
     _numbers: Iterator[int] = attrs.field(factory=count, init=False)
@@ -67,19 +67,23 @@ class Qsfs:
         )
         try:
             # The options of the first count.
-            files = stores.take(folder, lambda: Store.opened(folder, options)).files
+            store = stores.take(folder, lambda: Store.opened(folder, options))
         except StateholdError as error:
             raise StorageError(f"{ctx.storage}: {error.message}", hint=error.hint) from error
         new = f"{NEW}{id(rows)}"
         try:
-            make_folder(files, config.Folder)
-            make_folder(files, new)
+            make_folder(store.files, config.Folder)
+            make_folder(store.files, new)
         except OSError as error:
             stores.give_back(folder)
             raise StorageError(f"{ctx.storage}: {config.Folder}: {error.strerror}") from error
         return cls(
-            name=ctx.storage, rows=rows, files=files, new=new, release=partial(stores.give_back, folder)
+            name=ctx.storage, rows=rows, store=store, new=new, release=partial(stores.give_back, folder)
         )
+
+    @property
+    def _files(self) -> FileSystem:
+        return self._store.files
 
     def get(self, key: Key) -> Value | None:
         """Return the row's value, or None."""
@@ -121,21 +125,25 @@ class Qsfs:
         written = {rows.path(item.key): rows.file(item.key, item.value) for item in items}
         if not written:
             return
-        moves: list[tuple[str, str]] = []
-        with self._using("apply"):
+        moves: list[tuple[str, str, int]] = []
+        moved = False
+        with self._using("apply"), self._store.writing(written.keys()):
             try:
                 for path, (attribute, data) in written.items():
-                    self._check_place(path)
-                    moves.append((f"{self._new}/{next(self._numbers)}", path))
-                    self._write(moves[-1][0], attribute, data)
+                    new = f"{self._new}/{next(self._numbers)}"
+                    moves.append((new, path, EXCHANGE if self._is_there(path) else 0))
+                    self._write(new, attribute, data)
                     make_folder(self._files, path.rpartition("/")[0])
                 self._files.rename_all(moves)
+                moved = True
+                self._files.sync()
             except BaseException:
-                for new, _ in moves:
-                    with suppress(OSError):
-                        self._files.unlink(new)
+                with suppress(OSError, StateholdError):  # where it is refused, what was before is kept
+                    if moved:
+                        self._files.rename_all([(path, new, flags) for new, path, flags in reversed(moves)])
+                    self._remove(new for new, _, _ in moves)
                 raise
-            self._files.sync()
+            self._remove(new for new, _, flags in moves if flags)
 
     def probe(self) -> None:
         """Raise StorageError if nothing can be made durable."""
@@ -171,11 +179,20 @@ class Qsfs:
         with self._row(path):
             return self._rows.key_of(self._files.getxattr(path, ATTRIBUTE))
 
-    def _check_place(self, path: str) -> None:
-        """Raise EISDIR where somebody has put a folder by hand: later, half of the batch would be there."""
-        with suppress(FileNotFoundError):
-            if stat.S_ISDIR(self._files.getattr(path).mode):
-                raise IsADirectoryError(errno.EISDIR, f"{path} is a folder", path)
+    def _is_there(self, path: str) -> bool:
+        """Whether there is a file; EISDIR where somebody has put a folder by hand."""
+        try:
+            known = self._files.getattr(path)
+        except FileNotFoundError:
+            return False
+        if stat.S_ISDIR(known.mode):
+            raise IsADirectoryError(errno.EISDIR, f"{path} is a folder", path)
+        return True
+
+    def _remove(self, paths: Iterable[str]) -> None:
+        for path in paths:
+            with suppress(OSError):
+                self._files.unlink(path)
 
     def _write(self, path: str, attribute: bytes, data: bytes) -> None:
         handle = self._files.create(path, os.O_WRONLY | os.O_EXCL, _MODE)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+import threading
+from collections.abc import Callable, Collection, Generator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,8 @@ class Store:
 
     files: FileSystem
     close: Callable[[], None]
+    _written: set[str] = attrs.field(factory=set, init=False)
+    _turn: threading.Condition = attrs.field(factory=threading.Condition, init=False)
 
     @classmethod
     def opened(cls, folder: Path, options: FileSystemOptions) -> Store:
@@ -28,6 +31,20 @@ class Store:
             files = stack.enter_context(opened(folder, options=options))
             _sweep(files)
             return cls(files, stack.pop_all().close)
+
+    @contextmanager
+    def writing(self, paths: Collection[str]) -> Generator[None]:
+        """Have nobody else write these files: what they were comes back where this fails."""
+        with self._turn:
+            while not self._written.isdisjoint(paths):
+                self._turn.wait()
+            self._written.update(paths)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._written.difference_update(paths)
+                self._turn.notify_all()
 
 
 def make_folder(files: FileSystem, path: str) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from statehold.sdk import Field, StorageError
 from statehold.testing import open_storage
+from statehold_qsfs.files import FileSystem
 from statehold_qsfs.mount import opened
 from statehold_qsfs.storage import provider
+from statehold_zdb.engine import Namespace, ZdbError
 
 NAMED = [Field("Owner", "text", required=True), Field("Number", "int64", required=True)]
 DATA = [Field("Data", "bytes")]
@@ -46,6 +52,57 @@ def test_a_batch_that_fails_leaves_no_file(tmp_path):
         with pytest.raises(StorageError, match=r"70,\d+ bytes"):
             storage.writer.apply_batch(items)
         assert storage.facade.get(storage.key(1, Owner="Ann", Number=1)) is None
+
+
+def test_a_batch_that_the_disk_does_not_make_durable_leaves_all_rows_as_they_were(tmp_path, monkeypatch):
+    def refuse(_: Namespace) -> None:
+        raise ZdbError("a bad disk")
+
+    with open_storage(provider, key=NAMED, value=DATA, data_folder=tmp_path) as storage:
+        ann, bob = ({"Owner": owner, "Number": 1} for owner in ("Ann", "Bob"))
+        put(storage, ann, {"Data": b"old"})
+        items = [
+            storage.facade.insert(storage.key(1, **key), storage.value(Data=b"new")) for key in (ann, bob)
+        ]
+        with monkeypatch.context() as broken:
+            broken.setattr(Namespace, "sync", refuse)
+            with pytest.raises(StorageError, match="a bad disk"):
+                storage.writer.apply_batch(items)
+            assert storage.facade.get(storage.key(1, **ann)) == storage.value(Data=b"old")
+            assert storage.facade.get(storage.key(1, **bob)) is None
+        put(storage, ann, {"Data": b"newer"})
+        assert storage.facade.get(storage.key(1, **ann)) == storage.value(Data=b"newer")
+    with opened(tmp_path) as files:
+        assert [entry.name for entry in files.list("/")] == ["rows"]
+        assert [entry.name for entry in files.list("/rows/=1/Ann")] == ["=1"]
+        assert content(files, "/rows/=1/Ann/=1") == b"newer"
+        assert files.check(deep=True).sound
+
+
+def test_writers_of_the_same_row_take_turns(tmp_path, monkeypatch):
+    """Or else one that fails would take back what another one has written meanwhile."""
+    reached, go_on = threading.Event(), threading.Event()
+    sync = FileSystem.sync
+
+    def fail_first(files: FileSystem) -> None:
+        if not reached.is_set():
+            reached.set()
+            assert go_on.wait(60)
+            raise OSError(errno.EIO, "a bad disk")
+        sync(files)
+
+    monkeypatch.setattr(FileSystem, "sync", fail_first)
+    with open_storage(provider, key=NAMED, value=DATA, data_folder=tmp_path) as storage:
+        ann, bob = ({"Owner": owner, "Number": 1} for owner in ("Ann", "Bob"))
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(put, storage, ann, {"Data": b"first"})
+            assert reached.wait(60)
+            second = pool.submit(put, storage, ann, {"Data": b"second"})
+            put(storage, bob, {"Data": b"other"})  # waits for nobody
+            go_on.set()
+            second.result(60)
+            assert isinstance(first.exception(60), StorageError)
+        assert storage.facade.get(storage.key(1, **ann)) == storage.value(Data=b"second")
 
 
 def test_what_a_killed_process_was_writing_is_removed(tmp_path):
