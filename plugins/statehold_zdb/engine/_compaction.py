@@ -184,10 +184,22 @@ class Compaction:
 
     def _switch(self, old: Segment, new: Segment, kept: Sequence[_Kept], moved: Sequence[Entry]) -> None:
         """Have *new* in the place of *old*."""
-        log, keys, get = self._log, self._keys, self._keys.get
+        log = self._log
         pinned = log.descriptors.get(old)  # who reads it meanwhile goes on with what it was
-        for path in (new.path, new.index_path):
-            Path(f"{path}.new").replace(path)
+        Path(f"{new.path}.new").replace(new.path)
+        try:
+            Path(f"{new.index_path}.new").replace(new.index_path)
+        except OSError as error:
+            raise ZdbWriteError(
+                f"{log.name}: cannot write {new.index_path}: {error}",
+                hint="Mend the disk, then reload the namespace: its data are whole",
+            ) from error
+        finally:  # the data are others by now in any case
+            self._take(old, new, kept, moved)
+        del pinned
+
+    def _take(self, old: Segment, new: Segment, kept: Sequence[_Kept], moved: Sequence[Entry]) -> None:
+        log, keys, get = self._log, self._keys, self._keys.get
         log.slots[new.slot] = new
         old_slot, slot = old.slot << SLOT_SHIFT, new.slot << SLOT_SHIFT
         for before, entry in zip(kept, moved, strict=True):
@@ -197,7 +209,6 @@ class Compaction:
         log.slots.pop(old.slot)
         log.numbers[old.number] = new
         log.generation += 1
-        del pinned
 
     def _remove(self, segment: Segment, size: int, sure: Callable[[Sequence[_Kept]], None]) -> int:
         """Remove a segment that has no record that is needed; return the bytes given back."""

@@ -14,7 +14,7 @@ from statehold_zdb.engine._core import Closed
 from statehold_zdb.engine._errors import ZdbError, ZdbWormError
 from statehold_zdb.engine._indexing import BLOCK_ENTRIES
 from statehold_zdb.engine._options import Sync
-from statehold_zdb.engine._segment import HEADER_SIZE, Segment
+from statehold_zdb.engine._segment import HEADER_SIZE, INDEX_MARK, Segment, read_header
 from statehold_zdb.engine._settings import Settings
 from statehold_zdb.engine._writing import Writing
 
@@ -182,6 +182,7 @@ class Namespace(Writing):
                 found is None
                 or self.options.read_only
                 or not self._log.is_indexed(found)
+                or not _has_index(found)
                 or salt not in (None, found.salt)
             ):
                 return False
@@ -315,6 +316,15 @@ class Namespace(Writing):
                 unsynced_seconds=age,
                 broken=log.broken,
             )
+
+
+def _has_index(segment: Segment) -> bool:
+    """Whether the index file of *segment* is of its data, and not of what they were before a compaction."""
+    try:
+        head = read_header(segment.index_path, INDEX_MARK)
+    except OSError:
+        return False
+    return head is not None and segment.salt in {0, head.salt}
 
 
 def _size(path: str) -> int | None:

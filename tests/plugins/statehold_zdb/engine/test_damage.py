@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 from zdb_engines import SEGMENT, contents, data_file, index_file, opened, scanned
 
-from statehold_zdb.engine import Durability, Engine, ZdbError, ZdbHeldError, ZdbMissingError, ZdbReadError
+from statehold_zdb.engine import (
+    Durability,
+    Engine,
+    ZdbError,
+    ZdbHeldError,
+    ZdbMissingError,
+    ZdbReadError,
+    ZdbWriteError,
+)
 
 ROWS = {b"key%d" % i: bytes([i]) * (i * 7 % 90) for i in range(40)}
 
@@ -335,3 +343,37 @@ def test_a_compaction_beside_an_index_that_was_just_made_anew_brings_nothing_bac
         engine["default"].compact_if_changed(0.0)
     with opened(tmp_path) as engine:
         assert contents(engine["default"]) == {b"stays": b"v" * 100, b"more": b"v" * 100}
+
+
+def test_an_index_that_a_compaction_cannot_put_in_place_costs_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The data are others by then: what is read is read of them, and they stay until an index has them."""
+    replace = Path.replace
+
+    def refusing(path: Path, target: str) -> Path:
+        if path == index_file(tmp_path).with_name("i0.new"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return replace(path, target)
+
+    rows = {b"k%d" % i: b"v" * (100 + i) for i in range(10)}
+    with opened(tmp_path) as engine:
+        namespace = engine["default"]
+        namespace.set(b"gone", b"v" * 1000)
+        for key, payload in rows.items():
+            namespace.set(key, payload)
+        namespace.delete(b"gone")
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", refusing)
+            with pytest.raises(ZdbWriteError, match="then reload the namespace"):
+                namespace.compact()
+        assert data_file(tmp_path).stat().st_size < 2000
+        namespace.descriptors.clear()
+        assert contents(namespace) == rows
+        assert not namespace.evict(0)
+        namespace.set(b"k0", b"new")
+        engine.reload("default")
+        assert contents(namespace) == {**rows, b"k0": b"new"}
+        assert sorted(scanned(namespace)) == sorted(rows)
+        namespace.write_index()
+        assert namespace.evict(0)
