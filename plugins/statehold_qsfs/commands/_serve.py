@@ -63,6 +63,7 @@ def serve(out: Output, config: Path) -> None:
                 ready=ready,
                 parts={"protection": stack.figures},
                 pages_every=stack.pages_every,
+                again=impatient.set,
             )
         finally:
             _stop(out, stack, impatient)

@@ -24,6 +24,8 @@ from statehold_qsfs.mount._table import SNAPSHOT, SNAPSHOT_DELETE
 
 _log: Final = logging.getLogger(__name__)
 _TURN: Final = 0.0005
+#: A signal counts as a second one after so many seconds: some who end a process send it the first one twice.
+_SECOND: Final = 1.0
 
 
 def serve(
@@ -35,6 +37,7 @@ def serve(
     parts: Mapping[str, Callable[[], Any]] | None = None,
     read_only: bool = False,
     pages_every: float = PAGES_EVERY,
+    again: Callable[[], object] = lambda: None,
     logger: logging.Logger = _log,
 ) -> None:
     """Mount *files*, and answer until it is unmounted, or SIGTERM or SIGINT come.
@@ -47,6 +50,7 @@ def serve(
         parts: what its status tells besides the filesystem itself.
         read_only: nothing can be changed through it.
         pages_every: the seconds after which pages of open files are taken from the kernel.
+        again: called in the handler of a second signal, which comes while it is being unmounted.
         logger: takes what an operator should know.
 
     """
@@ -68,7 +72,7 @@ def serve(
         pages_every=pages_every,
         logger=logger,
     )
-    with _ended_by_signals(session), _short_turns():
+    with _ended_by_signals(session.stop, again), _short_turns():
         session.mount()
         ready(session)
         session.serve()
@@ -123,13 +127,21 @@ def _short_turns() -> Iterator[None]:
 
 
 @contextmanager
-def _ended_by_signals(session: Session) -> Iterator[None]:
+def _ended_by_signals(end: Callable[[], object], again: Callable[[], object]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    first: float | None = None
+
     def stop(_: int, __: FrameType | None) -> None:
-        session.stop()
+        nonlocal first
+        now = time.monotonic()
+        if first is None:
+            first = now
+            end()
+        elif now - first >= _SECOND:
+            again()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

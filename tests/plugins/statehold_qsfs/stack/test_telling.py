@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 import threading
 from collections.abc import Callable
 
@@ -82,6 +83,21 @@ def test_what_programs_wrote_is_taken_from_the_kernel_well_within_the_window(tmp
         file.write('[mount]\npoint = "point"\n')
     assert run(["qsfs", "serve", str(tmp_path / "machine.toml")]) == 0
     assert 0 < asked["pages_every"] <= min(window / 2, 4)
+
+
+@pytest.mark.parametrize(("second", "told"), [(0.0, ["end", "again"]), (3600.0, ["end"])])
+def test_a_second_signal_is_heard_while_it_is_unmounted_unless_it_is_the_first_one_twice(
+    monkeypatch, second, told
+):
+    qsfs_mounts.needed()
+    from statehold_qsfs.mount import _serving
+
+    monkeypatch.setattr(_serving, "_SECOND", second)
+    heard: list[str] = []
+    with _serving._ended_by_signals(lambda: heard.append("end"), lambda: heard.append("again")):
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    assert heard == told
 
 
 def test_nobody_who_listens_is_needed(monkeypatch):
