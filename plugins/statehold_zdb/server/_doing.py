@@ -380,6 +380,8 @@ class Doing(Sending):
         out.clear()
         writes.clear()
         self._task = asyncio.get_running_loop().create_task(self._answer(answer))
+        # It has not begun where the client went at once; elsewhere it has ended.
+        self._task.add_done_callback(lambda _: answer.close())
         self._transport.pause_reading()
 
     async def _answer(self, answer: Coroutine[Any, Any, bytes]) -> None:

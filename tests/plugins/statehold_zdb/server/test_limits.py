@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
+import warnings
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -158,6 +160,24 @@ def test_a_long_answer_waits_for_the_write_before_it(
             asyncio.run(talk(engine))
         finally:
             slow.set()
+
+
+def test_what_a_client_asked_for_that_goes_at_once_is_given_up_without_a_warning(tmp_path: Path) -> None:
+    async def talk(engine: Engine) -> None:
+        async with served(engine) as server:
+            one = Wire(server)
+            one.says(request(b"SET", b"k", b"v"))
+            one.connection.connection_lost(None)
+            await asyncio.sleep(0.01)
+
+    with (
+        opened(tmp_path, durability=Durability.parse("every")) as engine,
+        warnings.catch_warnings(record=True) as told,
+    ):
+        warnings.simplefilter("always")
+        asyncio.run(talk(engine))
+        gc.collect()
+    assert not [each for each in told if "_when_synced" in str(each.message)]
 
 
 def test_a_mirror_that_takes_nothing_is_disconnected(tmp_path: Path) -> None:
