@@ -240,7 +240,8 @@ def opened_zstor(config: StackConfig) -> Zstor:
 
 def _test_zstor(zstor: Zstor) -> None:
     """Store something, read it and delete it."""
-    key, data = f"{NAME}/probe-{secrets.token_hex(8)}", secrets.token_bytes(64)
+    # Named as of a turn before all others: a kill before it is deleted leaves it to the next sweep.
+    key, data = f"{NAME}/00000000-{secrets.token_hex(6)}/probe", secrets.token_bytes(64)
     zstor.store(key, data)
     try:
         if zstor.read(key) != data:

@@ -12,7 +12,9 @@ from qsfs_stacks import LIMIT, bring_back, config, read, take_away, until, write
 
 from statehold_qsfs.protection import FencedError, ZstorStore
 from statehold_qsfs.stack import STEPS, Stack, StackError, restore_stack
+from statehold_qsfs.stack._stack import _test_zstor, opened_zstor
 from statehold_zdb.engine import ZdbError
+from statehold_zstor.objects import Zstor
 
 DATA = random.Random(6).randbytes(3_000_000)
 
@@ -249,3 +251,14 @@ def test_a_stop_that_is_interrupted_lets_go_of_everything(tmp_path):
         stack.stop(interrupt)
     with Stack(config(tmp_path)) as again:
         assert read(again.files, "/a") == b"1"
+
+
+def test_what_a_start_that_was_killed_has_stored_to_try_it_goes_with_the_next_one(tmp_path, monkeypatch):
+    described = config(tmp_path)
+    with monkeypatch.context() as killed:
+        killed.setattr(Zstor, "delete", lambda *_: None)
+        with opened_zstor(described) as zstor:
+            _test_zstor(zstor)
+            (probe,) = [each.key for each in zstor.list("qsfs/")]
+    with Stack(described) as stack:
+        until(lambda: probe not in {each.key for each in stack.zstor.list("qsfs/")})
