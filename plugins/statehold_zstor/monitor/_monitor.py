@@ -57,6 +57,7 @@ class Monitor:
         self._scrubbed = float("-inf")
         self._known: dict[int, tuple[int, bool, bool]] = {}
         self._lacking = 0
+        self._failures = 0
         self._threads: list[threading.Thread] = []
         self._server: Callable[[], None] = lambda: None
         self.port: int | None = None
@@ -180,7 +181,9 @@ class Monitor:
             self.figures.add(swept=swept)
             if swept:
                 self._log.info("%d pieces of writings that came to no end are deleted", swept)
-        return period if well else min(period, _LONGEST_REST)
+        # What cannot be repaired perhaps can soon: a backend that has just come back rests a moment longer.
+        self._failures = 0 if well else self._failures + 1
+        return period if well else min(period, _FIRST_REST * 2 ** min(self._failures - 1, 6), _LONGEST_REST)
 
     def _scrub(self) -> float:
         monitor = self._zstor.world.config.monitor

@@ -120,6 +120,22 @@ def test_tickets_are_repaired_as_soon_as_there_is_room(place: Place) -> None:
         assert zstor.status().tickets == 0
 
 
+def test_what_could_not_be_repaired_is_looked_at_again_soon(place: Place) -> None:
+    """A backend that has just come back may not be written to yet; each time that it fails it is later."""
+    with place.zstor(acknowledge={"minimum": 4}, monitor={"repair": 600.0}) as zstor:
+        place.data(2).down = True
+        assert len(zstor.store("key", DATA).missing) == 1
+        monitor = Monitor(zstor)
+        assert [monitor._repair() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+        place.data(2).down = False
+        zstor.world.look()
+        until(lambda: monitor._repair() == 600)
+        assert zstor.verify("key").whole
+        place.data(2).down = True
+        zstor.store("other", DATA)
+        assert monitor._repair() == 1
+
+
 def test_those_that_have_least_left_are_repaired_first(place: Place) -> None:
     """Whatever the order of their names."""
     with place.zstor(groups=(5, 5), monitor=SOON) as zstor:
