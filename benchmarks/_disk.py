@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import os
 import timeit
+from collections.abc import Callable
 from pathlib import Path
+
+from benchmarks._measure import Row, against
 
 BLOCK = 4096
 
@@ -17,3 +20,18 @@ def append_and_sync(file: Path, *, times: int) -> float:
             log.flush()
             os.fdatasync(log.fileno())
         return (timeit.default_timer() - start) / times
+
+
+def beside_syncs(name: str, one: Callable[[], float], file: Path, *, times: int) -> Row:
+    """Return what *one* of many durable writes at once takes beside blocks that are synced one by one."""
+    return against(
+        name,
+        one,
+        lambda: append_and_sync(file, times=times),
+        limit_name="block at the end of a log and fdatasync, one by one",
+        bar=5,
+        unit="us",
+        sense=">=",
+        rounds=9,
+        rate=True,
+    )

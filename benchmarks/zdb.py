@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 
-from benchmarks._disk import append_and_sync
+from benchmarks._disk import beside_syncs
 from benchmarks._measure import Row, against
 from statehold_zdb.engine import Durability, Engine, EngineOptions
 
@@ -121,17 +121,8 @@ def _group_commit(folder: Path) -> Row:
                 thread.join()
             return (timeit.default_timer() - start) / (WRITERS * WRITES)
 
-        return against(
-            f"0-db durable SET, {WRITERS} writers, one sync for all who wait",
-            together,
-            lambda: append_and_sync(folder / "floor", times=WRITES),
-            limit_name="block at the end of a log and fdatasync, one by one",
-            bar=5,
-            unit="us",
-            sense=">=",
-            rounds=9,
-            rate=True,
-        )
+        name = f"0-db durable SET, {WRITERS} writers, one sync for all who wait"
+        return beside_syncs(name, together, folder / "floor", times=WRITES)
 
 
 def _a_million_keys(folder: Path) -> Iterator[Row]:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks._disk import append_and_sync
+from benchmarks._disk import beside_syncs
 from benchmarks._measure import Row, against
 from benchmarks._redis import programs, redis_server, zdb_server
 
@@ -98,18 +98,13 @@ def _durable() -> Row:
         tempfile.TemporaryDirectory(dir="build") as folder,
         zdb_server(Path(folder) / "zdb", durability="group") as zdb,
     ):
-        return against(
+        return beside_syncs(
             f"0-db durable SET, {WRITERS} clients, one sync for all who wait",
             lambda: zdb.seconds_per_call(
                 "set", unix=False, size=100, clients=WRITERS, depth=1, calls=200 * WRITERS, keys=10**9
             ),
-            lambda: append_and_sync(Path(folder) / "floor", times=200),
-            limit_name="block at the end of a log and fdatasync, one by one",
-            bar=5,
-            unit="us",
-            sense=">=",
-            rounds=9,
-            rate=True,
+            Path(folder) / "floor",
+            times=200,
         )
 
 

@@ -98,16 +98,10 @@ class HostOptions:
 @contextmanager
 def _log(name: str, level: int | None) -> Iterator[None]:
     """Show on stderr what the logger says, or with no *level* nothing of it."""
-    logger = logging.getLogger(name)
     handler = logging.NullHandler() if level is None else logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(levelname)-7s %(name)s: %(message)s"))
-    before = logger.level
-    logger.setLevel(before if level is None else level)
-    try:
-        with heard_by(handler, name):
-            yield
-    finally:
-        logger.setLevel(before)
+    with heard_by(handler, name, level=level):
+        yield
 
 
 def app_argument(function: Callable[..., R]) -> Callable[..., R]:

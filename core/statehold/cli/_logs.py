@@ -8,16 +8,21 @@ from contextlib import AbstractContextManager, contextmanager
 
 
 @contextmanager
-def heard_by(handler: logging.Handler, *names: str) -> Iterator[None]:
-    """Let *handler* have what these loggers say."""
+def heard_by(handler: logging.Handler, *names: str, level: int | None = None) -> Iterator[None]:
+    """Let *handler* have what these loggers say, from *level* on, or from that on which they have."""
     loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(handler)
+        if level is not None:
+            logger.setLevel(level)
     try:
         yield
     finally:
-        for logger in loggers:
+        for logger, was in zip(loggers, before, strict=True):
             logger.removeHandler(handler)
+            if level is not None:
+                logger.setLevel(was)
 
 
 def silence(*names: str) -> AbstractContextManager[None]:

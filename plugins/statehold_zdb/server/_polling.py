@@ -50,7 +50,7 @@ class Polling:
             self._passes -= 1
         elif self.seconds:
             self._polls = True
-            self._in_time = -1
+            self._in_time = -1  # this answer, which `_poll` sees first, was none of them
             asyncio.get_running_loop().call_soon(self._poll)
 
     def _poll(self) -> None:

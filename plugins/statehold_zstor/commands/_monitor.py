@@ -32,11 +32,9 @@ def monitor(out: Output) -> None:
     log = logging.getLogger("statehold_zstor")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    level = log.level
-    log.setLevel(logging.INFO)
     try:
         with (
-            heard_by(handler, log.name),
+            heard_by(handler, log.name, level=logging.INFO),
             opened() as zstor,
             _pid_file(zstor.world.config.pid_file),
         ):
@@ -53,7 +51,6 @@ def monitor(out: Output) -> None:
             finally:
                 watching.stop()
     finally:
-        log.setLevel(level)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 

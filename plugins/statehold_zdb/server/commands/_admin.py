@@ -6,9 +6,7 @@ from statehold_zdb.engine import ZdbError
 from statehold_zdb.server import _replies as replies
 from statehold_zdb.server._client import Answer, Arguments, Client
 from statehold_zdb.server._passwords import is_word
-
-#: The most digits of a number; what has thousands is no `int` to Python.
-_DIGITS = 20
+from statehold_zdb.server.commands._numbers import number_of
 
 
 def mirror(client: Client, _arguments: Arguments) -> Answer:
@@ -70,9 +68,10 @@ def data(client: Client, arguments: Arguments) -> Answer:
         return replies.DENIED
     if len(arguments) < 2 or not is_word(arguments[1], b"RAW"):
         return b"-Unknown DATA subcommand\r\n"
-    if len(arguments) != 4 or not all(word.isdigit() and len(word) <= _DIGITS for word in arguments[2:]):
+    numbers = [number for word in arguments[2:] if (number := number_of(word)) is not None]
+    if len(arguments) != 4 or len(numbers) != 2:
         return b"-Invalid Request\r\n"
-    segment, offset = int(arguments[2]), int(arguments[3])
+    segment, offset = numbers
     return client.server.in_thread(lambda: _raw(client, segment, offset))
 
 

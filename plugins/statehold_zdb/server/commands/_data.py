@@ -3,12 +3,11 @@ from __future__ import annotations
 from statehold_zdb.engine import MAX_KEY, Mode, ZdbError, ZdbKeyError, ZdbMissingError, ZdbWormError
 from statehold_zdb.server import _replies as replies
 from statehold_zdb.server._client import Answer, Arguments, Client
+from statehold_zdb.server.commands._numbers import number_of
 
 #: After so many bytes of an answer the client has to take some of them first.
 _PIECE = 1024 * 1024
 _STAMPS = 2**32
-#: The most digits of a number; what has thousands is no `int` to Python.
-_DIGITS = 20
 
 
 def set_(client: Client, arguments: Arguments) -> Answer:
@@ -159,8 +158,8 @@ def _of_entry(client: Client, arguments: Arguments, field: str) -> Answer:
 
 
 def _stamp(said: bytes) -> int | None:
-    stamp = int(said) if said.isdigit() and len(said) <= _DIGITS else _STAMPS
-    return stamp if stamp < _STAMPS else None
+    stamp = number_of(said)
+    return stamp if stamp is not None and stamp < _STAMPS else None
 
 
 def _one_key(arguments: Arguments) -> bytes | None:
